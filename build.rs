@@ -1,0 +1,27 @@
+//! Links the program without libc and start files, on the gnu target as on musl, and tells it its version.
+
+use std::{env, path::Path};
+
+/// Only for the program: the library and the tests link as usual.
+const LINK: &[&str] = &[
+    "-nostartfiles",
+    "-nostdlib",
+    "-static",
+    "-no-pie",
+    "-Wl,--build-id=none,--no-eh-frame-hdr,-z,norelro,-z,noseparate-code",
+];
+
+fn main() {
+    let script = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/start.ld");
+    for argument in LINK {
+        println!("cargo::rustc-link-arg-bin=dockerlaunch={argument}");
+    }
+    println!("cargo::rustc-link-arg-bin=dockerlaunch=-Wl,-T,{}", script.display());
+    println!("cargo::rerun-if-changed=src/start.ld");
+    println!("cargo::rerun-if-changed=build.rs");
+
+    // Another daemon than dockerd for an appliance that is started without words.
+    println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_DEFAULT_DAEMON");
+    let daemon = env::var("DOCKERLAUNCH_DEFAULT_DAEMON").unwrap_or_else(|_| "dockerd".into());
+    println!("cargo::rustc-env=DOCKERLAUNCH_DEFAULT_DAEMON={daemon}");
+}

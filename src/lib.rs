@@ -1,0 +1,2 @@
+//! dockerlaunch
+#![no_std]

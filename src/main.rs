@@ -1,0 +1,4 @@
+//! The program.
+#![no_std]
+#![no_main]
+mod start;
