@@ -1,1 +1,3 @@
+mod checks;
+mod engine;
 fn main() {}
