@@ -1,3 +1,5 @@
 mod checks;
 mod engine;
+mod machine;
+mod paths;
 fn main() {}
