@@ -32,7 +32,8 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub struct Set {
     /// Its folder in the cache.
     pub name: String,
-    pub suite: String,
+    /// Where apt looks. One that ends in `-security` is in Debian's security archive, beside the mirror.
+    pub suites: &'static [&'static str],
     pub packages: Vec<String>,
     /// What the packages depend on and are better off without: told to apt as installed.
     pub present: &'static [&'static str],
@@ -62,7 +63,7 @@ pub fn unpacked(set: &Set, mirror: &str) -> Result<Unpacked> {
         Ok(unpacked) => Ok(unpacked),
         Err(error) => {
             let earlier = store.earlier().with_context(|| format!("{error:#}\nand no earlier set is in {}", store.folder.display()))?;
-            eprintln!("note: {mirror}, suite {}: {error:#}\nnote: using the packages that are in the cache", set.suite);
+            eprintln!("note: {mirror}, for {}: {error:#}\nnote: using the packages that are in the cache", set.name);
             Ok(earlier)
         }
     }
@@ -85,7 +86,7 @@ impl Store {
         }
         ensure!(Path::new(KEYRING).exists(), "{KEYRING} is missing: install debian-archive-keyring");
         let at = |name: &str| folder.join(name).display().to_string();
-        write_changed(&folder.join("sources.list"), &format!("deb [signed-by={KEYRING}] {mirror} {} main\n", set.suite))?;
+        write_changed(&folder.join("sources.list"), &sources(set.suites, mirror))?;
         write_changed(&folder.join("status"), &status(set.present))?;
         write_changed(
             &configuration,
@@ -258,6 +259,14 @@ Debug::NoLocking "true";
         }
         Ok(())
     }
+}
+
+fn sources(suites: &[&str], mirror: &str) -> String {
+    let line = |suite: &&str| {
+        let beside = if suite.ends_with("-security") { "-security" } else { "" };
+        format!("deb [signed-by={KEYRING}] {}{beside} {suite} main\n", mirror.trim_end_matches('/'))
+    };
+    suites.iter().map(line).collect()
 }
 
 /// A dpkg status file in which one invented package provides, in any version, what is to be left out.

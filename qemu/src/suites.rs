@@ -53,7 +53,12 @@ impl Suite {
     pub fn unpacked(self, mirror: &str) -> Result<Unpacked> {
         let client = (self != Self::Bookworm).then_some(CLIENT);
         let packages = PACKAGES.iter().copied().chain(client).map(str::to_owned).collect();
-        let set = Set { name: self.name().to_owned(), suite: self.name().to_owned(), packages, present: PRESENT };
+        let suites = match self {
+            Self::Bookworm => &["bookworm"],
+            Self::Trixie => &["trixie"],
+            Self::Sid => &["sid"],
+        };
+        let set = Set { name: self.name().to_owned(), suites, packages, present: PRESENT };
         packages::unpacked(&set, mirror)
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use tar::{Archive, Entry, EntryType};
 
-use crate::run;
+use crate::{host, run};
 
 /// Raised when what this file makes of a package changes, so that an older result is not used.
 pub const LAYOUT: u32 = 1;
@@ -47,7 +47,7 @@ pub fn readable(root: &Path) -> Result<()> {
         return Ok(());
     }
     for version in fs::read_dir(modules)? {
-        run::output(Command::new("depmod").arg("-b").arg(root.join("usr")).arg(version?.file_name()))?;
+        run::output(host::depmod(&root.join("usr")).arg(version?.file_name()))?;
     }
     Ok(())
 }
@@ -89,10 +89,11 @@ fn merged(path: &Path) -> Result<Option<PathBuf>> {
             _ => bail!("a package's path leaves its root: {}", path.display()),
         }
     }
+    let links = names.len() == 1 && MERGED.contains(&names[0]); // They are made at boot.
     if names.first().is_some_and(|first| MERGED.contains(first)) {
         names.insert(0, "usr");
     }
-    let left_out = names.is_empty() || (names.starts_with(&["usr", "share"]) && names.get(2).is_some_and(|name| LEFT_OUT.contains(name)));
+    let left_out = names.is_empty() || links || (names.starts_with(&["usr", "share"]) && names.get(2).is_some_and(|name| LEFT_OUT.contains(name)));
     Ok((!left_out).then(|| names.iter().collect()))
 }
 
@@ -107,6 +108,7 @@ mod tests {
         assert_eq!(merged("./usr/lib/modules").unwrap().as_deref(), Some("usr/lib/modules"));
         assert_eq!(merged("./boot/vmlinuz").unwrap().as_deref(), Some("boot/vmlinuz"));
         assert_eq!(merged("./").unwrap(), None);
+        assert_eq!(merged("./bin").unwrap(), None);
         assert_eq!(merged("./usr/share/doc/git/README").unwrap(), None);
         assert_eq!(merged("./usr/share/git-core").unwrap().as_deref(), Some("usr/share/git-core"));
         assert!(merged("./../etc/passwd").is_err());

@@ -16,7 +16,7 @@ use super::{
     Format,
     tree::{Content, Entry, Tree},
 };
-use crate::run;
+use crate::{host, run};
 
 /// Room on a disk for what containers write; the file is sparse.
 const FREE: u64 = 3 << 30;
@@ -71,14 +71,9 @@ fn disk(tree: &Tree, path: &Path, stage: &Path) -> Result<()> {
         command.args(["--map-root-user", "mkfs.ext4"]);
     }
     command.args(["-q", "-F", "-L", "dockerlaunch", "-E", "root_owner=0:0", "-d"]).arg(stage).arg(path);
-    command.env("PATH", with_sbin());
+    command.env("PATH", host::search_path());
     run::output(&mut command)?;
     Ok(())
-}
-
-/// mkfs is in /usr/sbin, which is not in every user's PATH.
-fn with_sbin() -> String {
-    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 fn initramfs(tree: &Tree, mut writer: impl Write) -> Result<()> {

@@ -7,7 +7,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    process::Command,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -16,7 +15,7 @@ use super::{
     table::Group,
     tree::{Entry, Tree},
 };
-use crate::run;
+use crate::{host, run};
 
 const FOLDER: &str = "usr/lib/modules";
 
@@ -75,7 +74,7 @@ pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
             tree.put(&format!("{folder}/{file}"), Entry::file(Group::Modules, source.join(&file))?);
         }
     }
-    run::output(Command::new("depmod").arg("-b").arg(stage.path().join("usr")).arg(&version))?;
+    run::output(host::depmod(&stage.path().join("usr")).arg(&version))?;
     for entry in fs::read_dir(&staged)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
