@@ -12,11 +12,15 @@ const LINK: &[&str] = &[
 ];
 
 fn main() {
-    let script = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/start.ld");
+    let script =
+        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/start.ld");
     for argument in LINK {
         println!("cargo::rustc-link-arg-bin=dockerlaunch={argument}");
     }
-    println!("cargo::rustc-link-arg-bin=dockerlaunch=-Wl,-T,{}", script.display());
+    println!(
+        "cargo::rustc-link-arg-bin=dockerlaunch=-Wl,-T,{}",
+        script.display()
+    );
     println!("cargo::rerun-if-changed=src/start.ld");
     println!("cargo::rerun-if-changed=build.rs");
 
