@@ -150,18 +150,17 @@ fn mount_v1(settings: &Settings<'_>) -> Result<()> {
             members.contains(&name) && members.iter().all(|member| has(&enabled, member))
         });
         let hierarchy = group.map_or(name, |(_, joined)| joined);
-        // The first member of a group mounts it; the others are only links to it.
+        // The first member of a group mounts it; each is a link to it.
         let first = group.is_none_or(|(members, _)| members.first() == Some(&name));
         if first && !mount_hierarchy(hierarchy, hierarchy)? {
             let _ = refused.extend_from_slice(&[b" ", hierarchy]);
-        }
-        if group.is_some() {
+        } else if group.is_some() && !refused.contains(&hierarchy) {
             make_link(name, hierarchy)?;
         }
     }
     if !refused.is_empty() {
         let mut message: Vec<&[u8], { 2 * MOST + 1 }> = Vec::new();
-        let _ = message.push(b"this kernel lists controllers that it does not offer in cgroup v1, so containers have no limits of:");
+        let _ = message.push(b"the kernel lists controllers that it does not give in cgroup v1, so containers have no limits of:");
         let _ = message.extend_from_slice(&refused);
         settings.log().warning(&message);
     }
@@ -221,7 +220,8 @@ fn mount_hierarchy(directory: &[u8], options: &[u8]) -> Result<bool> {
         FLAGS,
         options.as_c_str(),
     ) {
-        Err(Errno::INVAL | Errno::NOENT) => {
+        // EINVAL: not in v1 any more. EBUSY, EPERM: another hierarchy has it, or a namespace may not make one.
+        Err(Errno::INVAL | Errno::NOENT | Errno::BUSY | Errno::PERM) => {
             rmdir(at.as_c_str()).at(Step::Cgroup, at.as_c_str())?;
             Ok(false)
         }

@@ -139,10 +139,17 @@ impl Netlink {
             .and_then(|(_, body)| word(body, 0))
             .ok_or(Errno::PROTO)?
             .cast_signed();
-        match Errno::from_raw_os_error(-errno) {
-            _ if errno == 0 => Ok(()),
-            Errno::EXIST => Ok(()),
-            errno => Err(errno),
+        match errno {
+            0 => Ok(()),
+            // rustix takes only what can be an errno.
+            -4095..0 => Err(Errno::from_raw_os_error(-errno)).or_else(|errno| {
+                if errno == Errno::EXIST {
+                    Ok(())
+                } else {
+                    Err(errno)
+                }
+            }),
+            _ => Err(Errno::PROTO),
         }
     }
 }
