@@ -15,7 +15,7 @@ pub enum Suite {
 
 /// What every suite's guest is made of. The kernel is the one its meta package depends on.
 const PACKAGES: &[&str] =
-    &["linux-image-cloud-amd64", "docker.io", "iptables", "busybox-static", "git", "openssh-client", "ca-certificates", "base-files"];
+    &["linux-image-cloud-amd64", "docker.io", "iptables", "apparmor", "busybox-static", "git", "openssh-client", "ca-certificates", "base-files"];
 
 /// Since trixie the client is a package of its own.
 const CLIENT: &str = "docker-cli";

@@ -16,6 +16,8 @@ pub enum Group {
     Engine,
     Client,
     Iptables,
+    /// Debian's kernels have it on, and an engine that finds it on wants its parser.
+    Apparmor,
     Git,
     Ssh,
     Certificates,
@@ -37,6 +39,7 @@ impl Group {
         Self::Engine,
         Self::Client,
         Self::Iptables,
+        Self::Apparmor,
         Self::Git,
         Self::Ssh,
         Self::Certificates,
@@ -55,6 +58,7 @@ impl Group {
             Self::Engine => "engine",
             Self::Client => "client",
             Self::Iptables => "iptables",
+            Self::Apparmor => "apparmor",
             Self::Git => "git",
             Self::Ssh => "ssh",
             Self::Certificates => "certificates",
@@ -75,7 +79,7 @@ struct Row {
 }
 
 enum From {
-    /// The packages' file of the same path, or of a pattern in its last name (`*.so`).
+    /// The packages' file of the same path, or of a pattern in its last name (`*.so`). Below usr/etc: the one of /etc.
     Package,
     /// The program that was built here.
     Program,
@@ -121,6 +125,11 @@ const TABLE: &[Row] = &[
     link(Group::Iptables, "usr/sbin/ip6tables", XTABLES),
     link(Group::Iptables, "usr/sbin/ip6tables-save", XTABLES),
     link(Group::Iptables, "usr/sbin/ip6tables-restore", XTABLES),
+
+    // Without its configuration it warns, and the engine takes the warning for a version.
+    file(Group::Apparmor, "usr/sbin/apparmor_parser"),
+    file(Group::Apparmor, "usr/etc/apparmor/parser.conf"),
+    file(Group::Apparmor, "usr/share/apparmor-features/features"),
 
     // Debian's git looks below /usr/lib, others below /usr/libexec.
     file(Group::Git, "usr/bin/git"),
@@ -195,7 +204,8 @@ pub fn fill(tree: &mut Tree, packages: &Path, program: &Path, groups: &[Group]) 
             }
             From::Package => {
                 for path in named(packages, row.at)? {
-                    let source = packages.join(&path).canonicalize().with_context(|| format!("no package brings {path}"))?;
+                    let brought = if path.starts_with("usr/etc/") { &path["usr/".len()..] } else { &path };
+                    let source = packages.join(brought).canonicalize().with_context(|| format!("no package brings {brought}"))?;
                     tree.put(&path, Entry::file(row.group, source)?);
                 }
             }
