@@ -174,6 +174,7 @@ fn bind_var_run(launch: &Launch<'_>) -> Outcome<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Role, Settings};
     use std::{
         ffi::CString,
         format, fs as std_fs,
@@ -195,6 +196,11 @@ mod tests {
         (path, root)
     }
 
+    fn fill(root: &Root) {
+        let settings = Settings::default();
+        create_in(&Launch::new(Role::Machine, &settings), root).unwrap();
+    }
+
     fn mode(path: PathBuf) -> u32 {
         std_fs::symlink_metadata(path).unwrap().mode() & 0o7777
     }
@@ -202,7 +208,7 @@ mod tests {
     #[test]
     fn an_empty_directory_gets_all_of_it_and_twice_changes_nothing() {
         let (path, root) = scratch("empty");
-        create_in(launch, &root).unwrap();
+        fill(&root);
         assert_eq!(mode(path.join("tmp")), 0o1777);
         assert_eq!(mode(path.join("root/.ssh")), 0o700);
         assert_eq!(mode(path.join("var/lib/docker")), 0o710);
@@ -215,7 +221,7 @@ mod tests {
             "docker\n"
         );
         let before = std_fs::metadata(path.join("etc/passwd")).unwrap();
-        create_in(launch, &root).unwrap();
+        fill(&root);
         let after = std_fs::metadata(path.join("etc/passwd")).unwrap();
         assert_eq!(
             (before.ino(), before.mtime_nsec()),
@@ -248,7 +254,7 @@ mod tests {
         }
         symlink("../outside", path.join("etc/elsewhere")).unwrap();
         symlink("ca.crt", path.join("usr/etc/ssl/certs/link")).unwrap();
-        create_in(launch, &root).unwrap();
+        fill(&root);
         let read = |file: &str| {
             std_fs::read_to_string(path.join(file)).map_err(|error| error.kind().to_string())
         };
