@@ -20,6 +20,8 @@ pub(crate) enum Expect {
     Directory(&'static str, &'static str),
     /// A file, its mode, and its content or a part of it.
     File(&'static str, &'static str, Content),
+    /// A socket, its mode and its group.
+    Socket(&'static str, &'static str, u32),
     /// A device and its number.
     Device(&'static str, &'static str),
     Absent(&'static str),
@@ -73,6 +75,7 @@ impl Expect {
             Self::Link(path, _) => format!("link:{path}"),
             Self::Directory(path, _) => format!("directory:{path}"),
             Self::File(path, ..) => format!("file:{path}"),
+            Self::Socket(path, ..) => format!("socket:{path}"),
             Self::Device(path, _) => format!("device:{path}"),
             Self::Absent(path) => format!("absent:{path}"),
             Self::Arguments(_) => "arguments".into(),
@@ -119,6 +122,7 @@ impl Expect {
                 mode,
             ),
             Self::File(path, mode, content) => file(seen, path, mode, content),
+            Self::Socket(path, mode, group) => socket(seen, path, mode, group),
             Self::Device(path, number) => {
                 same(path, seen.file(path, "character")?.content.as_str(), number)
             }
@@ -215,6 +219,11 @@ fn file(seen: &Seen, path: &str, mode: &str, content: Content) -> Result<()> {
         Content::Has(part) if file.content.contains(part) => Ok(()),
         Content::Has(part) => bail!("{path} has no `{part}` but {:?}", file.content),
     }
+}
+
+fn socket(seen: &Seen, path: &str, mode: &str, group: u32) -> Result<()> {
+    let file = seen.file(path, "socket")?;
+    same("its mode and group", (file.mode.as_str(), file.group), (mode, group))
 }
 
 /// `blind`: the list this was looked up in is empty, so that absence would say nothing.
