@@ -159,6 +159,14 @@ impl Guest {
         (&self.report).write_all(bytes).context("write to the guest's second serial port")
     }
 
+    /// An error once the guest has ended.
+    pub fn alive(&self) -> Result<()> {
+        match &self.shared.lock().exit {
+            Some(exit) => Err(anyhow!("QEMU has ended ({})", exit.status)),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until the guest has ended by itself.
     pub fn wait_exit(&self, limit: Duration) -> Result<Exit> {
         self.wait("the guest to end", limit, |state| state.exit.clone())
