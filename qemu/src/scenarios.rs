@@ -126,7 +126,10 @@ mod tests {
     #[test]
     fn every_suite_and_root_is_booted_by_default() {
         for suite in Suite::ALL {
-            assert!(all().any(|one| !one.is_small() && one.suite == suite && one.when == When::Default), "no engine of {suite:?}");
+            assert!(
+                all().any(|one| !one.is_small() && one.suite == suite && one.when == When::Default),
+                "no engine of {suite:?}"
+            );
         }
         for root in [Root::Disk, Root::Initramfs] {
             assert!(all().any(|one| !one.is_small() && one.root == root && one.when == When::Default), "no engine on {root:?}");

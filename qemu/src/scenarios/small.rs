@@ -10,14 +10,24 @@ mod refusals;
 use super::{Change, Ends, Root, Scenario, Size, Small, When};
 use crate::{checks::expect::Expect, image::table::Group, suites::Suite};
 
-pub(super) const TABLE: &[&[Scenario]] = &[boots::TABLE, cgroups::TABLE, layouts::TABLE, daemons::TABLE, networks::TABLE, refusals::TABLE];
+pub(super) const TABLE: &[&[Scenario]] =
+    &[boots::TABLE, cgroups::TABLE, layouts::TABLE, daemons::TABLE, networks::TABLE, refusals::TABLE];
 
 type Expectations = &'static [&'static [Expect]];
 
 /// The plain one: trixie's kernel, a disk, and nothing that is not needed.
 const fn small(name: &'static str, why: &'static str, expect: Expectations) -> Scenario {
     let small = Small { groups: Group::BARE, image: &[], ends: Ends::Reported, expect };
-    Scenario { name, why, suite: Suite::Trixie, root: Root::Disk, append: &[], words: &[], size: Size::Small(small), when: When::Default }
+    Scenario {
+        name,
+        why,
+        suite: Suite::Trixie,
+        root: Root::Disk,
+        append: &[],
+        words: &[],
+        size: Size::Small(small),
+        when: When::Default,
+    }
 }
 
 /// What the rows of the tables change of the plain one.
@@ -35,17 +45,23 @@ impl Scenario {
     }
 
     const fn image(self, image: &'static [Change]) -> Self {
-        let Size::Small(small) = self.size else { return self };
+        let Size::Small(small) = self.size else {
+            return self;
+        };
         Self { size: Size::Small(Small { image, ..small }), ..self }
     }
 
     const fn groups(self, groups: &'static [Group]) -> Self {
-        let Size::Small(small) = self.size else { return self };
+        let Size::Small(small) = self.size else {
+            return self;
+        };
         Self { size: Size::Small(Small { groups, ..small }), ..self }
     }
 
     const fn refused(self) -> Self {
-        let Size::Small(small) = self.size else { return self };
+        let Size::Small(small) = self.size else {
+            return self;
+        };
         Self { size: Size::Small(Small { ends: Ends::Refused, ..small }), ..self }
     }
 }

@@ -29,8 +29,18 @@ const MOUNTS: &[Expect] = &[
 const MOUNTED_ON_DISK: &[Expect] = &[MountedAll(
     "exact",
     &[
-        "/", "/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/run", "/sys/kernel/security", "/sys/fs/bpf",
-        "/dev/hugepages", "/sys/fs/cgroup",
+        "/",
+        "/proc",
+        "/sys",
+        "/dev",
+        "/dev/pts",
+        "/dev/shm",
+        "/dev/mqueue",
+        "/run",
+        "/sys/kernel/security",
+        "/sys/fs/bpf",
+        "/dev/hugepages",
+        "/sys/fs/cgroup",
     ],
 )];
 
@@ -82,12 +92,8 @@ const DAEMON: &[Expect] = &[
     Descriptors(&[(0, "/dev/console"), (1, "/dev/console"), (2, "/dev/console")]),
 ];
 
-const SHARED: &[Expect] = &[
-    PivotRoot("works"),
-    Propagation("/", "shared"),
-    Propagation("/dev", "shared"),
-    Propagation("/sys/fs/cgroup", "shared"),
-];
+const SHARED: &[Expect] =
+    &[PivotRoot("works"), Propagation("/", "shared"), Propagation("/dev", "shared"), Propagation("/sys/fs/cgroup", "shared")];
 
 const NETWORK: &[Expect] = &[
     LinkUp("lo"),
@@ -108,7 +114,9 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         "everything that a daemon finds after a boot without any setting",
         &[MOUNTS, MOUNTED_ON_DISK, DEVICES, LAYOUT, DAEMON, SHARED, NETWORK, QUIET],
     ),
-    small("initramfs", "the same on a root that pivot_root refuses until it is moved over itself", INITRAMFS).on(Suite::Trixie, Root::Initramfs),
+    small("initramfs", "the same on a root that pivot_root refuses until it is moved over itself", INITRAMFS)
+        .on(Suite::Trixie, Root::Initramfs),
     small("initramfs-bookworm", "the same on the oldest kernel", INITRAMFS).on(Suite::Bookworm, Root::Initramfs),
-    small("initramfs-sid", "the same on the newest kernel, which may put an empty root under it", INITRAMFS).on(Suite::Sid, Root::Initramfs),
+    small("initramfs-sid", "the same on the newest kernel, which may put an empty root under it", INITRAMFS)
+        .on(Suite::Sid, Root::Initramfs),
 ];

@@ -50,7 +50,9 @@ const UNIFIED: &[Expect] = &[Mount("/sys/fs/cgroup/unified", "cgroup2", OPTIONS,
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small("cgroup-auto-bookworm", "auto is version 2 where both are offered whole", &[V2]).on(Suite::Bookworm, Root::Disk),
-    small("cgroup-v2-bookworm", "version 2 by setting", &[V2]).on(Suite::Bookworm, Root::Disk).append(&["DOCKER_LAUNCH_CGROUP=v2"]),
+    small("cgroup-v2-bookworm", "version 2 by setting", &[V2])
+        .on(Suite::Bookworm, Root::Disk)
+        .append(&["DOCKER_LAUNCH_CGROUP=v2"]),
     small("cgroup-v1-bookworm", "every version 1 controller, the joined ones with their links", &[V1, WITH_MEMORY, ONLY_V1])
         .on(Suite::Bookworm, Root::Disk)
         .append(&["DOCKER_LAUNCH_CGROUP=v1"]),

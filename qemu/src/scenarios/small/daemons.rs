@@ -61,14 +61,21 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small("daemon-by-path", "a path is taken as it stands", &[&[Arguments(&["/opt/other"])]])
         .image(&[Change::Probe("opt/other", 0o755)])
         .words(&["/opt/other"]),
-    small("docker-d", "the first spelling of the daemon", &[&[Arguments(&["dockerd", "-D"])]]).image(DOCKER).words(&["docker", "-d", "-D"]),
-    small("docker-daemon", "the second one", &[&[Arguments(&["dockerd", "-D"])]]).image(DOCKER).words(&["docker", "daemon", "-D"]),
+    small("docker-d", "the first spelling of the daemon", &[&[Arguments(&["dockerd", "-D"])]])
+        .image(DOCKER)
+        .words(&["docker", "-d", "-D"]),
+    small("docker-daemon", "the second one", &[&[Arguments(&["dockerd", "-D"])]])
+        .image(DOCKER)
+        .words(&["docker", "daemon", "-D"]),
     small("socket", "clients can connect before the engine is up: PID 1 binds, the daemon inherits", &[SOCKET])
         .image(GROUP)
         .words(&["-H", "fd://"]),
-    small("debug", "a line for every step, with the time since the kernel's start", &[DEBUG]).append(&["DOCKER_LAUNCH_DEBUG=true"]),
+    small("debug", "a line for every step, with the time since the kernel's start", &[DEBUG])
+        .append(&["DOCKER_LAUNCH_DEBUG=true"]),
     small("unknown-setting", "a misspelt setting is told, not swallowed", &[IGNORED]).append(&["DOCKER_LAUNCH_NOPE=1"]),
     small("as-machine", "the role by setting", &[MACHINE]).append(&["DOCKER_LAUNCH_AS=machine"]),
-    small("as-container", "in a container no cgroup hierarchy is made: it would be the host's", &[CONTAINER]).append(&["DOCKER_LAUNCH_AS=container"]),
-    small("daemon-ends", "without supervising the daemon is PID 1, and its end is the kernel's panic", &[ENDED]).words(&["--probe-exit=3"]),
+    small("as-container", "in a container no cgroup hierarchy is made: it would be the host's", &[CONTAINER])
+        .append(&["DOCKER_LAUNCH_AS=container"]),
+    small("daemon-ends", "without supervising the daemon is PID 1, and its end is the kernel's panic", &[ENDED])
+        .words(&["--probe-exit=3"]),
 ];

@@ -59,15 +59,18 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small("bare", "an image of two programs, without even the folders /dev, /proc and /sys", &[BARE]).groups(&[Group::Program]),
     small("defaults", "files below /usr/etc become those of /etc unless the image has its own", &[COPIED]).image(DEFAULTS),
     small("own-files", "what the image brings is left as it is", &[LEFT_ALONE]).image(OWN),
-    small("var-run-directory", "a /var/run on the disk would keep pid files over a power cut", &[&[
-        Mount("/var/run", "tmpfs", "rw,nosuid,nodev", "mode=755"),
-        Absent("/var/run/docker.pid"),
-        Absent("/run/docker.pid"),
-    ]])
+    small(
+        "var-run-directory",
+        "a /var/run on the disk would keep pid files over a power cut",
+        &[&[Mount("/var/run", "tmpfs", "rw,nosuid,nodev", "mode=755"), Absent("/var/run/docker.pid"), Absent("/run/docker.pid")]],
+    )
     .image(STALE),
     small("stale-pid-file", "the same at the place that --pidfile names", &[&[Absent("/var/lib/own.pid")]])
         .image(STALE_ELSEWHERE)
         .words(&["--pidfile=/var/lib/own.pid"]),
-    small("hostname", "the name in /etc/hostname is the machine's", &[&[Hostname("named")]])
-        .image(&[Change::File("etc/hostname", 0o644, "named\n")]),
+    small("hostname", "the name in /etc/hostname is the machine's", &[&[Hostname("named")]]).image(&[Change::File(
+        "etc/hostname",
+        0o644,
+        "named\n",
+    )]),
 ];

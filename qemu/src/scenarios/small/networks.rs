@@ -22,7 +22,8 @@ const IN_FULL: &[Expect] = &[
     File("/etc/resolv.conf", "644", Has("nameserver 10.0.2.3\n")),
 ];
 
-const BY_SETTINGS: &[Expect] = &[Hostname("called"), File("/etc/resolv.conf", "644", Is("nameserver 10.0.2.3\nnameserver 1.1.1.1\n"))];
+const BY_SETTINGS: &[Expect] =
+    &[Hostname("called"), File("/etc/resolv.conf", "644", Is("nameserver 10.0.2.3\nnameserver 1.1.1.1\n"))];
 
 const KEPT: &[Expect] = &[File("/etc/resolv.conf", "644", Is("nameserver 9.9.9.9\n"))];
 
@@ -30,15 +31,25 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small("modules", "what Docker needs of the kernel is loaded by one modprobe", &[MODULES]).groups(WITH_MODULES),
     small("address", "the kernel's own ip= syntax: address, gateway, mask, hostname, device, name server", &[ADDRESS, IN_FULL])
         .groups(WITH_MODULES)
-        .append(&["DOCKER_LAUNCH_MODULES=virtio_net", "DOCKER_LAUNCH_IP=10.0.2.15::10.0.2.2:255.255.255.0:guest:eth0:off:10.0.2.3"]),
-    small("address-cidr", "a short address, with the name and the name servers by settings of their own", &[ADDRESS, BY_SETTINGS])
-        .groups(WITH_MODULES)
         .append(&[
             "DOCKER_LAUNCH_MODULES=virtio_net",
-            "DOCKER_LAUNCH_IP=10.0.2.15/24",
-            "DOCKER_LAUNCH_DNS=10.0.2.3,1.1.1.1",
-            "DOCKER_LAUNCH_HOSTNAME=called",
+            "DOCKER_LAUNCH_IP=10.0.2.15::10.0.2.2:255.255.255.0:guest:eth0:off:10.0.2.3",
         ]),
-    small("resolv-conf-kept", "the image's resolv.conf stands where no setting asks", &[KEPT])
-        .image(&[Change::File("etc/resolv.conf", 0o644, "nameserver 9.9.9.9\n")]),
+    small(
+        "address-cidr",
+        "a short address, with the name and the name servers by settings of their own",
+        &[ADDRESS, BY_SETTINGS],
+    )
+    .groups(WITH_MODULES)
+    .append(&[
+        "DOCKER_LAUNCH_MODULES=virtio_net",
+        "DOCKER_LAUNCH_IP=10.0.2.15/24",
+        "DOCKER_LAUNCH_DNS=10.0.2.3,1.1.1.1",
+        "DOCKER_LAUNCH_HOSTNAME=called",
+    ]),
+    small("resolv-conf-kept", "the image's resolv.conf stands where no setting asks", &[KEPT]).image(&[Change::File(
+        "etc/resolv.conf",
+        0o644,
+        "nameserver 9.9.9.9\n",
+    )]),
 ];
