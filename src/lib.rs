@@ -1,2 +1,119 @@
-//! dockerlaunch
+//! The one small thing between the Linux kernel and Docker.
+//!
+//! A kernel boots with `init=/usr/bin/dockerlaunch`, or a privileged container starts with it, and a moment later a Docker
+//! engine runs on a system that holds nothing else. This is the library behind that program: another init calls
+//! [`launch_docker`], or [`launch`] with [`Settings`] of its own.
+//!
+//! # How Docker gets its user space
+//! [`launch`] is the recipe; read it first. Each verb is a module whose first lines say what it decides and why, then
+//! comes a table, then the few functions that walk it. All of them find before they make: what somebody else has mounted,
+//! linked or written stays, and running twice changes nothing.
+//!
+//! # What it promises
+//! Nothing is allocated and nothing panics. The library reads no global state, writes only to the descriptor
+//! [`Settings::log`], and never exits; it changes the process that calls it (its root, its mounts, its limits), so call it
+//! from a single-threaded one. A step that Docker cannot do without returns an [`Error`]; anything else is a warning on the
+//! log. Linux 5.10 or newer, x86_64.
+//!
+//! # Features
+//! `network` (lo, address, names), `modprobe` (kernel modules), `iptables` (the modules of its rules): all on by default.
 #![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+compile_error!("dockerlaunch speaks to the Linux kernel of x86_64 only");
+
+// A file uses only what stands above it: tests/floors.rs holds that.
+mod sys;
+mod text;
+
+mod error;
+mod ip;
+mod json;
+mod log;
+mod mountinfo;
+
+mod fs;
+#[cfg(feature = "network")]
+mod netlink;
+mod run;
+mod settings;
+
+mod role;
+
+mod command;
+
+mod cgroups;
+mod daemon;
+mod layout;
+#[cfg(feature = "modprobe")]
+mod modules;
+mod mounts;
+#[cfg(feature = "network")]
+mod network;
+mod root;
+
+pub use command::Command;
+pub use error::{Error, Result, Step};
+pub use ip::Ip;
+pub use mounts::open_console;
+pub use role::find_role;
+pub use settings::{Cgroup, Role, Settings};
+
+use core::{convert::Infallible, ffi::CStr};
+
+/// How a supervised daemon in a container ended. A launch that execs the daemon never returns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit status, or 128 and the signal that killed it.
+    pub status: u8,
+}
+
+/// Prepares the system and becomes the daemon.
+///
+/// # Errors
+/// The first required step that fails; what was done until then stays, and a second launch finds it.
+pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
+    prepare_and_exec(command, settings).map(|never| match never {})
+}
+
+/// The original's `func LaunchDocker(docker string, args ...string) error`: default settings, an environment of PATH and
+/// HOME only, and it never supervises. It returns only if the launch fails.
+///
+/// # Errors
+/// As [`Command::new`] and [`launch`].
+pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
+    prepare_and_exec(
+        &mut Command::new(docker, args.iter().copied(), [])?,
+        &Settings::default(),
+    )
+}
+
+fn prepare_and_exec(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Infallible> {
+    let role = find_role(settings)?; // mounts /proc if it must
+    mounts::mount_api(role, settings)?; // /dev first, so that there is a console to speak to
+    root::prepare(command, settings)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
+    cgroups::mount_all(role, settings)?;
+    layout::create(settings)?;
+    modules::load(command, settings)?;
+    network::configure(role, settings)?;
+    daemon::launch(role, command, settings) // exec: the point of no return
+}
+
+/// A step that is compiled out has nothing to do.
+#[cfg(not(feature = "modprobe"))]
+mod modules {
+    pub(crate) fn load(_: &crate::Command<'_>, _: &crate::Settings<'_>) -> crate::Result<()> {
+        Ok(())
+    }
+}
+
+/// A step that is compiled out has nothing to do.
+#[cfg(not(feature = "network"))]
+mod network {
+    pub(crate) fn configure(_: crate::Role, _: &crate::Settings<'_>) -> crate::Result<()> {
+        Ok(())
+    }
+}

@@ -1,4 +1,55 @@
-//! The program.
+//! The program: its words and environment become a launch; what fails is told in one line and becomes the exit status.
 #![no_std]
 #![no_main]
+
 mod start;
+
+use core::ffi::CStr;
+use dockerlaunch::{Command, Ended, Result, Settings, find_role, launch, open_console};
+use start::Strings;
+
+const VERSION: &str = concat!("dockerlaunch ", env!("CARGO_PKG_VERSION"), "\n");
+const HELP: &str = "\
+Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]
+
+Prepares the system that a kernel or a privileged container starts it on,
+and becomes DAEMON: a path, or a name in PATH; dockerd if there is none.
+Behind -- all words are the daemon's. On a kernel command line:
+
+  init=/usr/bin/dockerlaunch panic=10 DOCKER_LAUNCH_DEBUG=true -- --debug
+
+Settings, as environment or on the kernel command line: DOCKER_LAUNCH_ and
+  DEBUG AS CGROUP MODULES IP DNS HOSTNAME
+  REAP PREREQUISITES STATE STATE_FORMAT READY ON_EXIT ON_FAILURE SHUTDOWN_TIMEOUT
+A wrong value is told with those that are allowed.
+
+Exit status: 127 daemon not found, 126 not executable, 125 a step failed,
+2 usage or settings, 1 neither the machine's PID 1 nor a container.
+";
+
+/// Called by `_start`; returns the exit status.
+fn main(mut words: Strings, environment: Strings) -> u8 {
+    match words.clone().next().map(CStr::to_bytes) {
+        Some(b"--help") => return start::print(HELP),
+        Some(b"--version") => return start::print(VERSION),
+        Some(b"--") => _ = words.next(),
+        _ => {}
+    }
+    let mut settings = Settings::default();
+    open_console(&mut settings);
+    match run(words, environment, &mut settings) {
+        Ok(Ended { status, .. }) => status,
+        Err(error) => {
+            settings.report(&error);
+            error.exit_status()
+        }
+    }
+}
+
+fn run(words: Strings, environment: Strings, settings: &mut Settings<'static>) -> Result<Ended> {
+    settings.read_environment(environment.clone())?;
+    let role = find_role(settings)?;
+    settings.role = Some(role);
+    let mut command = Command::from_words(role, words, environment, settings)?;
+    launch(&mut command, settings)
+}

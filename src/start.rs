@@ -2,9 +2,13 @@
 //! and a panic handler that nothing reaches (a test reads the symbols of the release program).
 #![allow(unsafe_code)] // Entry code and memory functions cannot be written without it.
 
-use core::arch::{asm, global_asm};
+use core::{
+    arch::{asm, global_asm},
+    ffi::{CStr, c_char},
+};
+use linux_raw_sys::general::{__NR_exit_group, __NR_write};
 
-// The kernel enters with argc, argv, envp on the stack and an unaligned base pointer (System V AMD64 ABI 3.4.1).
+// The kernel enters with argc, argv and the environment on the stack (System V AMD64 ABI 3.4.1); a call needs it aligned.
 global_asm!(
     ".section .text._start,\"ax\",@progbits",
     ".globl _start",
@@ -17,17 +21,143 @@ global_asm!(
     options(att_syntax)
 );
 
-extern "C" fn begin(_stack: *const usize) -> ! {
-    exit(0)
+/// # Safety
+/// Called by `_start` only, with the stack as the kernel made it: argc, argc pointers, null, the environment's pointers, null.
+unsafe extern "C" fn begin(stack: *const usize) -> ! {
+    // SAFETY: argc lies at the top and the arrays follow it.
+    let (words, environment) = unsafe {
+        let words = stack.add(1);
+        (words, words.add(*stack + 1))
+    };
+    let mut words = Strings(words.cast());
+    words.next(); // the program's own name
+    exit(crate::main(words, Strings(environment.cast())))
 }
 
-/// Ends the program: exit_group(2).
-pub(crate) fn exit(status: i32) -> ! {
-    // SAFETY: exit_group takes no pointer and does not return.
-    unsafe { asm!("syscall", in("rax") 231, in("rdi") status, options(noreturn, nostack)) }
+/// The strings of an array that ends with a null pointer; the kernel keeps them for the life of the process.
+#[derive(Clone)]
+pub(crate) struct Strings(*const *const c_char);
+
+impl Iterator for Strings {
+    type Item = &'static CStr;
+
+    fn next(&mut self) -> Option<&'static CStr> {
+        // SAFETY: the pointer is at a place of the array, at the last its null; `begin` alone makes one.
+        unsafe {
+            let string = *self.0;
+            if string.is_null() {
+                return None;
+            }
+            self.0 = self.0.add(1);
+            Some(CStr::from_ptr(string))
+        }
+    }
+}
+
+/// Says it on the standard output; the exit status.
+pub(crate) fn print(text: &str) -> u8 {
+    let written: isize;
+    // SAFETY: the kernel reads the text; rcx and r11 are what it clobbers.
+    unsafe {
+        asm!("syscall", inlateout("rax") __NR_write as isize => written, in("rdi") 1, in("rsi") text.as_ptr(), in("rdx") text.len(),
+            lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    u8::from(written.cast_unsigned() != text.len())
+}
+
+/// exit_group(2).
+fn exit(status: u8) -> ! {
+    // SAFETY: no pointer, and it does not return.
+    unsafe {
+        asm!("syscall", in("rax") __NR_exit_group, in("rdi") u32::from(status), options(noreturn, nostack))
+    }
 }
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     exit(134)
+}
+
+/// What core's unwinding tables name in an unoptimised build; with panic=abort nothing calls it.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// As above.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    exit(134)
+}
+
+/// # Safety
+/// As memcpy(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("rep movsb", inout("rcx") length => _, inout("rdi") to => _, inout("rsi") from => _, options(nostack, preserves_flags))
+    };
+    to
+}
+
+/// # Safety
+/// As memmove(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
+    if to.addr().wrapping_sub(from.addr()) >= length {
+        // SAFETY: the caller's; forwards, the source is read before it is written.
+        return unsafe { memcpy(to, from, length) };
+    }
+    // SAFETY: the caller's; backwards, from the last byte.
+    unsafe {
+        asm!("std", "rep movsb", "cld", inout("rcx") length => _, inout("rdi") to.add(length).wrapping_sub(1) => _,
+            inout("rsi") from.add(length).wrapping_sub(1) => _, options(nostack));
+    }
+    to
+}
+
+/// # Safety
+/// As memset(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(to: *mut u8, byte: i32, length: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("rep stosb", inout("rcx") length => _, inout("rdi") to => _, in("al") byte as u8, options(nostack, preserves_flags))
+    };
+    to
+}
+
+/// # Safety
+/// As memcmp(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
+    let mut place = 0;
+    while place < length {
+        // SAFETY: the caller's: both have that many bytes.
+        let (a, b) = unsafe { (*one.add(place), *other.add(place)) };
+        if a != b {
+            return i32::from(a) - i32::from(b);
+        }
+        place += 1;
+    }
+    0
+}
+
+/// # Safety
+/// As bcmp(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { memcmp(one, other, length) }
+}
+
+/// # Safety
+/// As strlen(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strlen(string: *const u8) -> usize {
+    let mut length = 0;
+    // SAFETY: the caller's: a NUL ends it.
+    while unsafe { *string.add(length) } != 0 {
+        length += 1;
+    }
+    length
 }

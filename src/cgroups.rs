@@ -1,0 +1,313 @@
+//! cgroups below /sys/fs/cgroup: which version, which controllers, and in a container a subtree of our own.
+//!
+//! What is mounted stays. The machine gets v2, unless cpu, memory or pids is missing there and v1 really offers it. A
+//! container never gets a new v1 hierarchy: it would take the controllers away from the host.
+
+use crate::{
+    error::{Context, Result, Step},
+    fs,
+    mountinfo::Mount,
+    settings::{Cgroup, Role, Settings},
+    text::{Text, number, words},
+};
+use core::ffi::CStr;
+use heapless::Vec;
+use rustix::{
+    fs::{CWD, Mode, rmdir, symlink},
+    io::Errno,
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+};
+
+const ROOT: &CStr = c"/sys/fs/cgroup";
+const FLAGS: MountFlags = MountFlags::NOSUID
+    .union(MountFlags::NOEXEC)
+    .union(MountFlags::NODEV);
+
+/// What v2 is mounted with: the most that the kernel takes.
+const V2_OPTIONS: &[&CStr] = &[c"nsdelegate,memory_recursiveprot", c"nsdelegate", c""];
+/// Without these in v2, v1 is tried.
+const NEEDED: &[&CStr] = &[c"cpu", c"memory", c"pids"];
+/// v1 controllers that share a hierarchy, and its name.
+const JOINED: &[(&[&[u8]], &[u8])] = &[
+    (&[b"cpu", b"cpuacct"], b"cpu,cpuacct"),
+    (&[b"net_cls", b"net_prio"], b"net_cls,net_prio"),
+];
+
+/// The kernel's controllers are a dozen.
+const MOST: usize = 32;
+type Name = Text<32>;
+type Path = Text<128>;
+
+pub(crate) fn mount_all(role: Role, settings: &Settings<'_>) -> Result<()> {
+    if let Some(version) = mounted()? {
+        return found(version, role, settings);
+    }
+    match (role, settings.cgroup) {
+        (Role::Container, _) => {
+            mount_v2(ROOT)?;
+            nest(settings)?;
+        }
+        (Role::Machine, Cgroup::V2) => mount_v2(ROOT)?,
+        (Role::Machine, Cgroup::V1) => mount_v1(settings)?,
+        (Role::Machine, Cgroup::Hybrid) => mount_hybrid(settings)?,
+        (Role::Machine, Cgroup::Auto) => mount_best(settings)?,
+    }
+    settings.log().debug(&[b"mounted cgroups"]);
+    Ok(())
+}
+
+/// What somebody else mounted is left, and told if it is not what was asked for.
+fn found(version: Cgroup, role: Role, settings: &Settings<'_>) -> Result<()> {
+    if settings.cgroup != Cgroup::Auto && settings.cgroup != version {
+        settings.log().warning(&[b"cgroups are mounted already, in another layout than DOCKER_LAUNCH_CGROUP asks for; they stay"]);
+    }
+    match (role, version) {
+        (Role::Container, Cgroup::V2) => nest(settings),
+        _ => Ok(()),
+    }
+}
+
+/// The layout that is mounted, if one is.
+fn mounted() -> Result<Option<Cgroup>> {
+    let (mut v1, mut v2, mut unified) = (false, false, false);
+    fs::lines(c"/proc/self/mountinfo", &mut |line| {
+        if let Some(mount) = Mount::parse(line).filter(|mount| mount.is_within(ROOT.to_bytes())) {
+            v1 |= mount.kind == b"cgroup";
+            v2 |= mount.kind == b"cgroup2" && mount.point == ROOT.to_bytes();
+            unified |= mount.kind == b"cgroup2";
+        }
+    })
+    .at(Step::Cgroup, c"/proc/self/mountinfo")?;
+    Ok(match (v1, v2, unified) {
+        (_, true, _) => Some(Cgroup::V2),
+        (true, _, true) => Some(Cgroup::Hybrid),
+        (true, _, false) => Some(Cgroup::V1),
+        (false, false, _) => None,
+    })
+}
+
+/// v2, or v1 if a controller that Docker's limits need is only there.
+fn mount_best(settings: &Settings<'_>) -> Result<()> {
+    match mount_v2(ROOT) {
+        Err(error) if error.raw_os_error() == Some(Errno::NODEV.raw_os_error()) => {
+            return mount_v1(settings);
+        }
+        outcome => outcome?,
+    }
+    let mut buffer = [0; 1024];
+    let controllers =
+        fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer).at(Step::Cgroup, ROOT)?;
+    let missing = |name: &&&CStr| !words(controllers).any(|word| word == name.to_bytes());
+    if NEEDED.iter().all(|name| !missing(&name)) {
+        return Ok(());
+    }
+    unmount(ROOT, UnmountFlags::empty()).at(Step::Cgroup, ROOT)?;
+    if NEEDED
+        .iter()
+        .filter(missing)
+        .any(|name| offered_in_v1(name))
+    {
+        mount_v1(settings)
+    } else {
+        mount_v2(ROOT)
+    }
+}
+
+/// Only mounting tells: /proc/cgroups of 6.12 lists controllers as enabled that v1 no longer has.
+fn offered_in_v1(controller: &CStr) -> bool {
+    let offered = mount(c"cgroup", ROOT, c"cgroup", FLAGS, controller).is_ok();
+    if offered {
+        let _ = unmount(ROOT, UnmountFlags::empty());
+    }
+    offered
+}
+
+fn mount_v2(at: &CStr) -> Result<()> {
+    let mut outcome = Err(Errno::INVAL);
+    for options in V2_OPTIONS {
+        outcome = mount(c"cgroup2", at, c"cgroup2", FLAGS, *options);
+        if outcome != Err(Errno::INVAL) {
+            break;
+        }
+    }
+    outcome.at(Step::Cgroup, at)
+}
+
+fn mount_hybrid(settings: &Settings<'_>) -> Result<()> {
+    const UNIFIED: &CStr = c"/sys/fs/cgroup/unified";
+    mount_v1(settings)?;
+    make_directory(UNIFIED)?;
+    mount_v2(UNIFIED)
+}
+
+/// A tmpfs, a hierarchy for each enabled controller of /proc/cgroups, and the named one that systemd's tools look for.
+fn mount_v1(settings: &Settings<'_>) -> Result<()> {
+    mount(c"cgroup", ROOT, c"tmpfs", FLAGS, c"mode=755").at(Step::Cgroup, ROOT)?;
+    let enabled = enabled_controllers(settings)?;
+    let mut refused: Vec<&[u8], { 2 * MOST }> = Vec::new();
+    for name in enabled.iter().map(Text::as_bytes) {
+        let group = JOINED.iter().find(|(members, _)| {
+            members.contains(&name) && members.iter().all(|member| has(&enabled, member))
+        });
+        let hierarchy = group.map_or(name, |(_, joined)| joined);
+        // The first member of a group mounts it; each is a link to it.
+        let first = group.is_none_or(|(members, _)| members.first() == Some(&name));
+        if first && !mount_hierarchy(hierarchy, hierarchy)? {
+            let _ = refused.extend_from_slice(&[b" ", hierarchy]);
+        } else if group.is_some() && !refused.contains(&hierarchy) {
+            make_link(name, hierarchy)?;
+        }
+    }
+    if !refused.is_empty() {
+        let mut message: Vec<&[u8], { 2 * MOST + 1 }> = Vec::new();
+        let _ = message.push(b"the kernel lists controllers that it does not give in cgroup v1, so containers have no limits of:");
+        let _ = message.extend_from_slice(&refused);
+        settings.log().warning(&message);
+    }
+    mount_hierarchy(b"systemd", b"none,name=systemd")?;
+    // Before 5.11 a v1 memory cgroup did not count its children's; the file is gone or fixed to 1 since.
+    let _ = fs::write_word(c"/sys/fs/cgroup/memory/memory.use_hierarchy", b"1");
+    Ok(())
+}
+
+/// The controllers that /proc/cgroups says are enabled; a line that is not of its form is told and left out.
+fn enabled_controllers(settings: &Settings<'_>) -> Result<Vec<Name, MOST>> {
+    let mut enabled = Vec::new();
+    let mut rubbish = Name::new();
+    fs::lines(c"/proc/cgroups", &mut |line| {
+        let mut fields = words(line);
+        let (name, _hierarchy, _count, switch) = (
+            fields.next().unwrap_or_default(),
+            fields.next(),
+            fields.next(),
+            fields.next(),
+        );
+        let plain = name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        match (switch.and_then(number), Name::of(&[name])) {
+            _ if line.starts_with(b"#") => {}
+            (Some(0), Ok(_)) if plain => {}
+            (Some(1), Ok(name)) if plain && enabled.push(name).is_ok() => {}
+            _ => rubbish = Name::of(&[line.get(..31).unwrap_or(line)]).unwrap_or(Name::new()),
+        }
+    })
+    .at(Step::Cgroup, c"/proc/cgroups")?;
+    if !rubbish.as_bytes().is_empty() {
+        settings.log().warning(&[
+            b"/proc/cgroups has a line that is no controller and is left out: ",
+            rubbish.as_bytes(),
+        ]);
+    }
+    Ok(enabled)
+}
+
+fn has(enabled: &[Name], name: &[u8]) -> bool {
+    enabled
+        .iter()
+        .any(|controller| controller.as_bytes() == name)
+}
+
+/// `false` where the kernel does not offer it in v1; its directory is gone again then.
+fn mount_hierarchy(directory: &[u8], options: &[u8]) -> Result<bool> {
+    let at = below_root(directory)?;
+    let options = fs::path(&[options]).at(Step::Cgroup, at.as_c_str())?;
+    make_directory(at.as_c_str())?;
+    match mount(
+        c"cgroup",
+        at.as_c_str(),
+        c"cgroup",
+        FLAGS,
+        options.as_c_str(),
+    ) {
+        // EINVAL: not in v1 any more. EBUSY, EPERM: another hierarchy has it, or a namespace may not make one.
+        Err(Errno::INVAL | Errno::NOENT | Errno::BUSY | Errno::PERM) => {
+            rmdir(at.as_c_str()).at(Step::Cgroup, at.as_c_str())?;
+            Ok(false)
+        }
+        outcome => outcome.map(|()| true).at(Step::Cgroup, at.as_c_str()),
+    }
+}
+
+fn make_link(name: &[u8], hierarchy: &[u8]) -> Result<()> {
+    let at = below_root(name)?;
+    let target = fs::path(&[hierarchy]).at(Step::Cgroup, at.as_c_str())?;
+    match symlink(target.as_c_str(), at.as_c_str()) {
+        Err(Errno::EXIST) => Ok(()),
+        outcome => outcome.at(Step::Cgroup, at.as_c_str()),
+    }
+}
+
+fn make_directory(at: &CStr) -> Result<()> {
+    fs::make_directory(CWD, at, Mode::from_raw_mode(0o755)).at(Step::Cgroup, at)
+}
+
+fn below_root(name: &[u8]) -> Result<Path> {
+    Path::of(&[ROOT.to_bytes(), b"/", name])
+        .map_err(|_| Errno::NAMETOOLONG)
+        .at(Step::Cgroup, ROOT)
+}
+
+/// How often `docker exec` may put a process into the root of the container's cgroup while it is being emptied.
+const ROUNDS: u32 = 100;
+
+/// A container's part of v2: its processes move to /init, so that the controllers can be handed to cgroups below.
+fn nest(settings: &Settings<'_>) -> Result<()> {
+    const INIT: &CStr = c"/sys/fs/cgroup/init";
+    let say = |why: &[u8]| {
+        settings.log().warning(&[
+            b"cgroup v2 is ",
+            why,
+            b"; its processes stay where they are, and inner containers may get no limits",
+        ])
+    };
+    let mut buffer = [0; 64];
+    match fs::read_small(c"/sys/fs/cgroup/cgroup.type", &mut buffer) {
+        Ok(b"domain\n") => {}
+        Ok(_) => return Ok(say(b"threaded here")),
+        // Only a hierarchy's own root lacks the file.
+        Err(_) => return Ok(say(b"shared with the host (run with --cgroupns=private)")),
+    }
+    match fs::make_directory(CWD, INIT, Mode::from_raw_mode(0o755)) {
+        Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => {
+            return Ok(say(b"read-only here (run with --privileged)"));
+        }
+        made => made.at(Step::Cgroup, INIT)?,
+    }
+    for _ in 0..ROUNDS {
+        evacuate()?;
+        match turn_on_controllers() {
+            // Somebody came in between.
+            Err(Errno::BUSY) => {}
+            outcome => return outcome.at(Step::Cgroup, c"/sys/fs/cgroup/cgroup.subtree_control"),
+        }
+    }
+    Ok(say(
+        b"entered by new processes faster than they can be moved",
+    ))
+}
+
+fn evacuate() -> Result<()> {
+    fs::lines(c"/sys/fs/cgroup/cgroup.procs", &mut |pid| {
+        // One that has ended meanwhile, or is of another PID namespace (0), cannot be moved.
+        let _ = fs::write_word(c"/sys/fs/cgroup/init/cgroup.procs", pid);
+    })
+    .at(Step::Cgroup, c"/sys/fs/cgroup/cgroup.procs")
+}
+
+fn turn_on_controllers() -> rustix::io::Result<()> {
+    let mut buffer = [0; 1024];
+    let controllers = fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)?;
+    let mut switches = Text::<1024>::new();
+    for controller in words(controllers) {
+        switches
+            .push(b"+")
+            .and_then(|()| switches.push(controller))
+            .and_then(|()| switches.push(b" "))
+            .map_err(|_| Errno::TOOBIG)?;
+    }
+    fs::write_word(
+        c"/sys/fs/cgroup/cgroup.subtree_control",
+        switches.as_bytes(),
+    )
+}

@@ -1,0 +1,428 @@
+//! The daemon to start: which program, its words, its environment, and what its own flags and daemon.json say about places
+//! that a launch must know.
+
+use crate::{
+    error::{Error, Result, Step},
+    fs::{self, PATH},
+    json::Scanner,
+    role,
+    settings::{Role, Settings, is_setting},
+    sys::Words,
+    text::{Text, TooLong, base_name, fields, split_once, words_for_init},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::AsFd,
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
+
+/// Words and variables that a launch takes: the kernel's own limit for init is 32, a shell's far above.
+pub(crate) const MOST: usize = 1023;
+/// Room for the daemon's name, what a launch adds, and the null pointer at the end.
+pub(crate) const ROOM: usize = MOST + 9;
+
+/// The daemon without any words; build.rs can set another.
+const DEFAULT: &CStr = match CStr::from_bytes_with_nul(
+    concat!(env!("DOCKERLAUNCH_DEFAULT_DAEMON"), "\0").as_bytes(),
+) {
+    Ok(name) => name,
+    Err(_) => panic!("DOCKERLAUNCH_DEFAULT_DAEMON holds a NUL byte"),
+};
+const DOCKERD: &CStr = c"dockerd";
+/// Where programs are looked for if the environment has no PATH.
+pub(crate) const DEFAULT_PATH: &CStr =
+    c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A daemon, its words and its environment. Nothing is copied: the words live as long as the command.
+#[derive(Clone)]
+pub struct Command<'a> {
+    path: Text<PATH>,
+    words: Words<'a, ROOM>,
+    environment: Words<'a, ROOM>,
+}
+
+impl<'a> Command<'a> {
+    /// The daemon as a path, or a name that is looked up in PATH; the words behind its name; its environment as
+    /// `NAME=value`, of which DOCKER_LAUNCH_ settings are left out. The old `docker -d` and `docker daemon` become
+    /// `dockerd` where that is installed.
+    ///
+    /// # Errors
+    /// [`Step::Find`]: no such program, or one that cannot be executed. [`Step::Usage`]: more than 1,023 words or variables.
+    pub fn new(
+        daemon: &'a CStr,
+        words: impl IntoIterator<Item = &'a CStr>,
+        environment: impl IntoIterator<Item = &'a CStr>,
+    ) -> Result<Self> {
+        let mut command = Self {
+            path: Text::new(),
+            words: Words::new(),
+            environment: Words::new(),
+        };
+        for variable in environment {
+            if !is_setting(variable) {
+                limited(
+                    &mut command.environment,
+                    variable,
+                    MOST,
+                    "more than 1,023 environment variables",
+                )?;
+            }
+        }
+        let mut words = words.into_iter().peekable();
+        let old = base_name(daemon.to_bytes()) == b"docker"
+            && words
+                .peek()
+                .is_some_and(|word| matches!(word.to_bytes(), b"-d" | b"--daemon" | b"daemon"));
+        let daemon = match old.then(|| command.look_up(DOCKERD)) {
+            Some(Ok(path)) => {
+                words.next();
+                command.path = path;
+                DOCKERD
+            }
+            _ => {
+                command.path = command.look_up(daemon)?;
+                daemon
+            }
+        };
+        for word in core::iter::once(daemon).chain(words) {
+            limited(&mut command.words, word, MOST + 1, "more than 1,023 words")?;
+        }
+        Ok(command)
+    }
+
+    /// What the words of the program and its environment ask for: `[DAEMON] [ARG...]`, dockerd if no daemon is named. Of
+    /// the machine's PID 1 only the words behind `--` on the kernel command line count: the others were meant for the
+    /// kernel or an init of another kind, and are named on the log.
+    ///
+    /// # Errors
+    /// As [`Command::new`].
+    pub fn from_words(
+        role: Role,
+        words: impl Iterator<Item = &'a CStr> + Clone,
+        environment: impl IntoIterator<Item = &'a CStr>,
+        settings: &Settings<'_>,
+    ) -> Result<Self> {
+        let meant = match role {
+            Role::Machine if role::in_first_namespace() => behind_dashes(),
+            _ => usize::MAX,
+        };
+        let stray = words.clone().count().saturating_sub(meant);
+        for word in words.clone().take(stray) {
+            settings.log().line(&[
+                b"ignored: the kernel passed on '",
+                word.to_bytes(),
+                b"'; the daemon's words stand behind -- on its command line",
+            ]);
+        }
+        let mut words = words.skip(stray).peekable();
+        if words.peek() == Some(&c"--check") {
+            return Err(Error::said(
+                Step::Usage,
+                b"--check",
+                "the check of prerequisites is not built yet",
+            ));
+        }
+        let daemon = words
+            .next_if(|word| !word.to_bytes().starts_with(b"-"))
+            .unwrap_or(DEFAULT);
+        Self::new(daemon, words, environment)
+    }
+
+    pub(crate) fn path(&self) -> &CStr {
+        self.path.as_c_str()
+    }
+
+    pub(crate) fn words(&self) -> &Words<'a, ROOM> {
+        &self.words
+    }
+
+    pub(crate) fn environment(&self) -> &Words<'a, ROOM> {
+        &self.environment
+    }
+
+    /// One more variable for the daemon, beside those it was given.
+    pub(crate) fn add_variable(&mut self, variable: &'static CStr) -> Result<()> {
+        limited(
+            &mut self.environment,
+            variable,
+            ROOM - 1,
+            "too many environment variables",
+        )
+    }
+
+    /// The value of an environment variable.
+    pub(crate) fn variable(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.environment.iter().find_map(|variable| {
+            let (found, value) = split_once(variable.to_bytes(), b'=');
+            value.filter(|_| found == name)
+        })
+    }
+
+    /// As a shell finds it: a name with a slash as it stands, else the first executable of that name along PATH.
+    pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
+        let failed = |errno| Error::new(Step::Find, program.to_bytes(), errno);
+        if program.to_bytes().contains(&b'/') {
+            let path = fs::path(&[program.to_bytes()]).map_err(failed)?;
+            return fs::executable(program)
+                .map(|()| path)
+                .map_err(|errno| failed(found_but(errno).unwrap_or(errno)));
+        }
+        let directories = self
+            .variable(b"PATH")
+            .or(split_once(DEFAULT_PATH.to_bytes(), b'=').1)
+            .unwrap_or_default();
+        let mut outcome = Errno::NOENT;
+        for directory in fields(directories, b':')
+            .filter(|directory| !directory.is_empty() && !program.is_empty())
+        {
+            let path = fs::path(&[directory, b"/", program.to_bytes()]).map_err(failed)?;
+            match fs::executable(path.as_c_str()) {
+                Ok(()) => return Ok(path),
+                Err(errno) => outcome = found_but(errno).unwrap_or(outcome),
+            }
+        }
+        Err(failed(outcome))
+    }
+
+    /// The values that a daemon flag is given, in any of its spellings: `--flag=x`, `--flag x`, `-f x`, `-fx`.
+    fn flag<'s>(&'s self, names: &'s [&'s str]) -> impl Iterator<Item = &'a [u8]> + 's {
+        let mut words = self.words.iter().skip(1).map(CStr::to_bytes);
+        core::iter::from_fn(move || {
+            loop {
+                let word = words.next()?;
+                for name in names {
+                    let Some(rest) = word.strip_prefix(name.as_bytes()) else {
+                        continue;
+                    };
+                    match rest {
+                        b"" => return words.next(),
+                        [b'=', value @ ..] => return Some(value),
+                        value if !name.starts_with("--") => return Some(value),
+                        _ => {}
+                    }
+                }
+            }
+        })
+    }
+
+    /// Reads the daemon's flags and its daemon.json; a flag wins. A daemon.json that is not there says nothing.
+    ///
+    /// # Errors
+    /// [`Step::Daemon`]: daemon.json cannot be read, or a path in it is longer than any path.
+    pub(crate) fn places(&self) -> Result<Places> {
+        let failed = |errno| Error::new(Step::Daemon, b"daemon.json", errno);
+        let mut places = Places {
+            pid_file: Text::new(),
+            exec_root: Text::new(),
+            inherits_listener: false,
+        };
+        let file = fs::path(&[self
+            .flag(&["--config-file"])
+            .last()
+            .unwrap_or(b"/etc/docker/daemon.json")])
+        .map_err(failed)?;
+        match open(
+            file.as_c_str(),
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
+            Ok(json) => {
+                let (mut scanner, mut fits) = (Scanner::new(), Ok(()));
+                fs::bytes(json.as_fd(), &mut |byte| {
+                    fits = fits.and(scanner.feed(byte, &mut |key, value| match key {
+                        b"pidfile" => places.pid_file = Text::of(&[value]).unwrap_or(Text::new()),
+                        b"exec-root" => {
+                            places.exec_root = Text::of(&[value]).unwrap_or(Text::new())
+                        }
+                        b"hosts" => places.inherits_listener |= value.starts_with(b"fd://"),
+                        _ => {}
+                    }));
+                })
+                .map_err(failed)?;
+                fits.map_err(|TooLong| failed(Errno::NAMETOOLONG))?;
+            }
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        let choose = |place: &mut Text<PATH>, names: &[&str], default: &[u8]| -> Result<()> {
+            let flag = self.flag(names).last();
+            let chosen = flag.or(place.as_bytes().is_empty().then_some(default));
+            if let Some(chosen) = chosen {
+                *place = fs::path(&[chosen]).map_err(failed)?;
+            }
+            Ok(())
+        };
+        choose(
+            &mut places.pid_file,
+            &["--pidfile", "-p"],
+            b"/var/run/docker.pid",
+        )?;
+        choose(&mut places.exec_root, &["--exec-root"], b"/var/run/docker")?;
+        places.inherits_listener |= self
+            .flag(&["--host", "-H"])
+            .any(|host| host.starts_with(b"fd://"));
+        Ok(places)
+    }
+}
+
+/// Where the daemon keeps what a launch must care for.
+pub(crate) struct Places {
+    pub(crate) pid_file: Text<PATH>,
+    /// Holds containerd/containerd.pid.
+    pub(crate) exec_root: Text<PATH>,
+    /// `-H fd://`: it serves a socket that it inherits.
+    pub(crate) inherits_listener: bool,
+}
+
+/// There is such a file, but it cannot be executed.
+fn found_but(errno: Errno) -> Option<Errno> {
+    (!matches!(errno, Errno::NOENT | Errno::NOTDIR)).then_some(Errno::ACCESS)
+}
+
+/// How many words stand behind `--` on the kernel command line; all count if it cannot be read.
+fn behind_dashes() -> usize {
+    let mut line = [0; 4096];
+    fs::read_small(c"/proc/cmdline", &mut line).map_or(usize::MAX, words_for_init)
+}
+
+fn limited<'a>(
+    words: &mut Words<'a, ROOM>,
+    word: &'a CStr,
+    most: usize,
+    reason: &'static str,
+) -> Result<()> {
+    if words.len() < most && words.push(word) {
+        Ok(())
+    } else {
+        Err(Error::said(Step::Usage, word.to_bytes(), reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn command(words: &[&'static CStr]) -> Command<'static> {
+        Command::new(c"/bin/sh", words.iter().copied(), []).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_looked_up_and_a_path_taken() {
+        assert_eq!(
+            Command::new(c"sh", [], [c"PATH=/nonsense:/bin"])
+                .unwrap()
+                .path(),
+            c"/bin/sh"
+        );
+        assert_eq!(command(&[]).path(), c"/bin/sh");
+        assert_eq!(
+            Command::new(c"no-such-daemon", [], [])
+                .err()
+                .unwrap()
+                .exit_status(),
+            127
+        );
+        assert_eq!(
+            Command::new(c"/etc/passwd", [], [])
+                .err()
+                .unwrap()
+                .exit_status(),
+            126
+        );
+        assert_eq!(
+            Command::new(c"passwd", [], [c"PATH=/etc"])
+                .err()
+                .unwrap()
+                .exit_status(),
+            126
+        );
+        assert_eq!(
+            Command::new(c"/etc", [], []).err().unwrap().exit_status(),
+            126
+        );
+        assert_eq!(Command::new(c"", [], []).err().unwrap().exit_status(), 127);
+    }
+
+    #[test]
+    fn settings_are_not_passed_on() {
+        let command = Command::new(
+            c"/bin/sh",
+            [],
+            [c"A=1", c"DOCKER_LAUNCH_DEBUG=true", c"B=2"],
+        )
+        .unwrap();
+        assert!(command.environment().iter().eq([c"A=1", c"B=2"]));
+    }
+
+    #[test]
+    fn one_word_too_many_is_an_error() {
+        let words = |count| core::iter::repeat_n(c"x", count);
+        assert_eq!(
+            Command::new(c"/bin/sh", words(MOST), [])
+                .unwrap()
+                .words()
+                .len(),
+            MOST + 1
+        );
+        assert_eq!(
+            Command::new(c"/bin/sh", words(MOST + 1), [])
+                .err()
+                .unwrap()
+                .exit_status(),
+            2
+        );
+        assert_eq!(
+            Command::new(c"/bin/sh", [], words(MOST + 1))
+                .err()
+                .unwrap()
+                .exit_status(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_flag_is_read_in_all_its_spellings() {
+        let command = command(&[
+            c"-H",
+            c"fd://",
+            c"--host=a",
+            c"--host",
+            c"b",
+            c"-Hc",
+            c"--hostage=d",
+            c"-H=e",
+            c"-H",
+        ]);
+        let hosts: Vec<_> = command.flag(&["--host", "-H"]).collect();
+        assert_eq!(hosts, [&b"fd://"[..], b"a", b"b", b"c", b"e"]);
+    }
+
+    #[test]
+    fn flags_win_over_daemon_json_and_that_over_defaults() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/target/places.json\0");
+        let file = CStr::from_bytes_with_nul(file.as_bytes()).unwrap();
+        std::fs::write(
+            file.to_str().unwrap(),
+            r#"{"pidfile": "/a.pid", "exec-root": "/b", "hosts": ["fd://"]}"#,
+        )
+        .unwrap();
+        let words = [c"--config-file", file, c"-p/c.pid"];
+        let places = Command::new(c"/bin/sh", words, [])
+            .unwrap()
+            .places()
+            .unwrap();
+        assert_eq!(
+            (places.pid_file.as_bytes(), places.exec_root.as_bytes()),
+            (&b"/c.pid"[..], &b"/b"[..])
+        );
+        assert!(places.inherits_listener);
+        let places = command(&[c"--config-file=/none"]).places().unwrap();
+        assert_eq!(
+            (places.pid_file.as_bytes(), places.exec_root.as_bytes()),
+            (&b"/var/run/docker.pid"[..], &b"/var/run/docker"[..])
+        );
+        assert!(!places.inherits_listener);
+    }
+}

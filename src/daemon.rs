@@ -1,0 +1,233 @@
+//! The last step: limits, stale pid files, the listening socket, the environment, and exec, from which nothing returns.
+
+use crate::{
+    command::{Command, DEFAULT_PATH, ROOM},
+    error::{Context, Error, Result, Step},
+    fs,
+    settings::{Role, Settings},
+    sys::{self, Words},
+    text::{Decimal, Text, base_name, fields, number, split_once, trim},
+};
+use core::{convert::Infallible, ffi::CStr};
+use rustix::{
+    fs::{AtFlags, CWD, FileType, Mode, chmod, chown, statat, unlink},
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
+    process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
+};
+
+/// What moby's own unit file asks for: 1024:524288 (moby#45534), and no limit of processes and core files.
+const LIMITS: &[(Resource, Option<u64>, Option<u64>, &str)] = &[
+    (Resource::Nofile, Some(1024), Some(524_288), "RLIMIT_NOFILE"),
+    (Resource::Nproc, None, None, "RLIMIT_NPROC"),
+    (Resource::Core, None, None, "RLIMIT_CORE"),
+];
+
+/// dockerd is one of the last that the kernel should kill; containers are set back by runc.
+const OOM_SCORE: &[u8] = b"-500";
+const SOCKET: &CStr = c"/run/docker.sock";
+/// As many clients wait as the kernel lets.
+const BACKLOG: i32 = 4096;
+/// Descriptors that are handed over begin here (sd_listen_fds(3)).
+const FIRST_PASSED: u32 = 3;
+
+/// Prepares the daemon and becomes it.
+pub(crate) fn launch(
+    role: Role,
+    command: &Command<'_>,
+    settings: &Settings<'_>,
+) -> Result<Infallible> {
+    raise_limits(settings);
+    if fs::write_word(c"/proc/self/oom_score_adj", OOM_SCORE).is_err() {
+        settings
+            .log()
+            .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]);
+    }
+    let places = command.places()?;
+    let name = base_name(command.path().to_bytes());
+    remove_stale(places.pid_file.as_c_str(), name, settings)?;
+    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"])
+        .at(Step::Daemon, c"--exec-root")?;
+    remove_stale(containerd.as_c_str(), b"containerd", settings)?;
+
+    let mut variables = Variables::new(role, command);
+    if variables.passed == 0 && places.inherits_listener {
+        pass_listener()?;
+        variables.passed = 1;
+    }
+    let environment = variables.all()?;
+    settings.log().debug(&[b"exec ", command.path().to_bytes()]);
+    sys::close_on_exec_from(FIRST_PASSED.saturating_add(variables.passed));
+    // The point of no return.
+    let errno = sys::execve(command.path(), command.words(), &environment);
+    Err(errno).at(Step::Exec, command.path())
+}
+
+/// Raised, never lowered; what the kernel refuses is raised as far as it lets.
+fn raise_limits(settings: &Settings<'_>) {
+    let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
+    for (resource, soft, hard, name) in LIMITS {
+        let now = getrlimit(*resource);
+        let wanted = Rlimit {
+            current: higher(now.current, *soft),
+            maximum: higher(now.maximum, *hard),
+        };
+        if wanted != now && setrlimit(*resource, wanted).is_err() {
+            settings
+                .log()
+                .debug(&[name.as_bytes(), b": the kernel keeps its hard limit"]);
+            let clamped = match (soft, now.maximum) {
+                (Some(soft), Some(hard)) => Some(*soft.min(&hard)),
+                (soft, hard) => soft.or(hard),
+            };
+            let _ = setrlimit(
+                *resource,
+                Rlimit {
+                    current: higher(now.current, clamped),
+                    maximum: now.maximum,
+                },
+            );
+        }
+    }
+}
+
+/// A pid file is stale if it names PID 1, which this process is or was, or a process that is not that program: dockerd
+/// would refuse to start over it, or take a stranger for its containerd.
+fn remove_stale(file: &CStr, program: &[u8], settings: &Settings<'_>) -> Result<()> {
+    let mut buffer = [0; 64];
+    let pid = match fs::read_small(file, &mut buffer) {
+        Ok(contents) => number(trim(contents)),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        // Too long for a number: not a pid file that anybody can use.
+        Err(Errno::FBIG) => None,
+        Err(errno) => return Err(errno).at(Step::Daemon, file),
+    };
+    if pid.is_some_and(|pid| pid != 1 && runs(pid, program)) {
+        return Ok(());
+    }
+    settings
+        .log()
+        .line(&[b"removed the stale pid file ", file.to_bytes()]);
+    unlink(file).at(Step::Daemon, file)
+}
+
+/// Whether that process is that program: the kernel keeps the first 15 bytes of its name.
+fn runs(pid: u64, program: &[u8]) -> bool {
+    let mut buffer = [0; 64];
+    let comm = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/comm"]);
+    let comm = comm.and_then(|path| fs::read_small(path.as_c_str(), &mut buffer).map(trim));
+    comm.is_ok_and(|name| name == program.get(..15).unwrap_or(program))
+}
+
+/// Binds the daemon's socket as descriptor 3, so that clients can connect from now on and wait.
+fn pass_listener() -> Result<()> {
+    let failed = |errno| Error::new(Step::Daemon, SOCKET.to_bytes(), errno);
+    if let Ok(there) = statat(CWD, SOCKET, AtFlags::SYMLINK_NOFOLLOW) {
+        if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
+            return Err(Error::said(
+                Step::Daemon,
+                SOCKET.to_bytes(),
+                "something stands there that is no socket; remove it",
+            ));
+        }
+        unlink(SOCKET).map_err(failed)?;
+    }
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(failed)?;
+    bind(&socket, &SocketAddrUnix::new(SOCKET).map_err(failed)?).map_err(failed)?;
+    chown(SOCKET, Some(Uid::ROOT), Some(docker_group())).map_err(failed)?;
+    chmod(SOCKET, Mode::from_raw_mode(0o660)).map_err(failed)?;
+    listen(&socket, BACKLOG).map_err(failed)?;
+    sys::pass_as(socket, FIRST_PASSED).map_err(failed)
+}
+
+/// The group docker of /etc/group, else root's.
+fn docker_group() -> Gid {
+    let mut group = Gid::ROOT;
+    let _ = fs::lines(c"/etc/group", &mut |line| {
+        let mut fields = fields(line, b':');
+        if fields.next() == Some(b"docker") {
+            let id = fields
+                .nth(1)
+                .and_then(number)
+                .and_then(|id| u32::try_from(id).ok());
+            group = id.map_or(group, Gid::from_raw);
+        }
+    });
+    group
+}
+
+/// The daemon's environment: what was given, PATH and HOME, and who listens.
+struct Variables<'c> {
+    command: &'c Command<'c>,
+    role: Role,
+    listen_pid: Text<32>,
+    /// How many descriptors are handed over.
+    passed: u32,
+    /// They were inherited: the variables that tell of them stay as they are.
+    inherited: bool,
+}
+
+impl<'c> Variables<'c> {
+    fn new(role: Role, command: &'c Command<'c>) -> Self {
+        let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+        let inherited = command.variable(b"LISTEN_PID") == Some(own_pid.as_bytes());
+        let count = command
+            .variable(b"LISTEN_FDS")
+            .filter(|_| inherited)
+            .and_then(number)
+            .unwrap_or(0);
+        let listen_pid = Text::of(&[b"LISTEN_PID=", own_pid.as_bytes()]).unwrap_or(Text::new());
+        Self {
+            command,
+            role,
+            listen_pid,
+            passed: u32::try_from(count).unwrap_or(u32::MAX),
+            inherited: inherited && count > 0,
+        }
+    }
+
+    fn all(&self) -> Result<Words<'_, ROOM>> {
+        let ours = self.passed > 0 && !self.inherited;
+        let kept = |variable: &&CStr| {
+            let (name, value) = split_once(variable.to_bytes(), b'=');
+            match (name, value) {
+                // The kernel's HOME for init; root's own is meant.
+                (b"HOME", Some(b"/")) => self.role != Role::Machine,
+                (b"LISTEN_PID" | b"LISTEN_FDS" | b"LISTEN_FDNAMES", _) => self.inherited,
+                _ => true,
+            }
+        };
+        let mut all = Words::new();
+        let given = self.command.environment().iter().filter(kept);
+        let has = |name: &[u8]| {
+            given
+                .clone()
+                .any(|variable| split_once(variable.to_bytes(), b'=').0 == name)
+        };
+        let defaults = [
+            (!has(b"PATH"), DEFAULT_PATH),
+            (!has(b"HOME"), c"HOME=/root"),
+            (ours, self.listen_pid.as_c_str()),
+            (ours, c"LISTEN_FDS=1"),
+        ];
+        let defaults = defaults
+            .into_iter()
+            .filter_map(|(wanted, variable)| wanted.then_some(variable));
+        for variable in given.clone().chain(defaults) {
+            if !all.push(variable) {
+                return Err(Error::said(
+                    Step::Daemon,
+                    variable.to_bytes(),
+                    "too many environment variables",
+                ));
+            }
+        }
+        Ok(all)
+    }
+}

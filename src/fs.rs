@@ -1,0 +1,332 @@
+//! Files, relative to directories that are open: so that every file step can run against any directory, and no link in
+//! an image leads out of it (openat2(2), RESOLVE_IN_ROOT).
+//!
+//! What is there already is left; new files appear whole, under their name, or not at all.
+
+use crate::{sys, text::Text};
+use core::ffi::CStr;
+use heapless::Vec;
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fchown,
+        mkdirat, open, openat, openat2, readlinkat_raw, renameat, renameat_with, sendfile, statat,
+        symlinkat, unlinkat,
+    },
+    io::{Errno, Result, read, write},
+    process::{Gid, Uid},
+};
+
+/// The longest path that the kernel takes, and its NUL.
+pub(crate) const PATH: usize = 4096;
+/// The name a file has while it is being written.
+const ASIDE: &CStr = c".dockerlaunch.new";
+/// How deep a tree may be that is copied.
+const DEPTH: u8 = 32;
+
+/// The directory that a launch takes for `/`.
+pub(crate) struct Root(OwnedFd);
+
+impl Root {
+    pub(crate) fn open(path: &CStr) -> Result<Self> {
+        open(
+            path,
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map(Self)
+    }
+
+    /// A directory below the root, to make things in.
+    pub(crate) fn directory(&self, path: &CStr) -> Result<OwnedFd> {
+        self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    fn resolve(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd> {
+        openat2(
+            &self.0,
+            path,
+            flags | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::IN_ROOT,
+        )
+    }
+}
+
+/// A path's bytes with the NUL that system calls want.
+pub(crate) fn path(parts: &[&[u8]]) -> Result<Text<PATH>> {
+    Text::of(parts).map_err(|_| Errno::NAMETOOLONG)
+}
+
+/// Something stands there, if only a dangling link.
+pub(crate) fn exists(directory: BorrowedFd<'_>, name: &CStr) -> bool {
+    statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+}
+
+/// Makes a directory where nothing stands.
+pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) -> Result<()> {
+    unless_there(mkdirat(parent, name, mode))
+}
+
+/// Makes a symbolic link where nothing stands.
+pub(crate) fn make_link(parent: BorrowedFd<'_>, name: &CStr, target: &CStr) -> Result<()> {
+    unless_there(symlinkat(target, parent, name))
+}
+
+fn unless_there(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(Errno::EXIST) => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes a new file aside and gives it its name. What has appeared under the name meanwhile wins.
+pub(crate) fn write_new(
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    contents: &[&[u8]],
+    mode: Mode,
+) -> Result<()> {
+    let file = aside(parent, mode)?;
+    for part in contents {
+        write_all(file.as_fd(), part)?;
+    }
+    unless_there(rename_new(parent, name))
+}
+
+/// Writes a file anew: whole under its name, or in place where it is a mount point of Docker's (rename says EBUSY).
+pub(crate) fn replace(
+    parent: BorrowedFd<'_>,
+    name: &CStr,
+    contents: &[&[u8]],
+    mode: Mode,
+) -> Result<()> {
+    let file = aside(parent, mode)?;
+    for part in contents {
+        write_all(file.as_fd(), part)?;
+    }
+    match renameat(parent, ASIDE, parent, name) {
+        Err(Errno::BUSY) => {
+            let _ = unlinkat(parent, ASIDE, AtFlags::empty());
+            let file = openat(
+                parent,
+                name,
+                OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::empty(),
+            )?;
+            contents
+                .iter()
+                .try_for_each(|part| write_all(file.as_fd(), part))
+        }
+        other => other,
+    }
+}
+
+/// A fresh file; one that an earlier launch left is taken away first.
+fn aside(parent: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd> {
+    let create = || {
+        openat(
+            parent,
+            ASIDE,
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            mode,
+        )
+    };
+    match create() {
+        Err(Errno::EXIST) => {
+            unlinkat(parent, ASIDE, AtFlags::empty())?;
+            create()
+        }
+        other => other,
+    }
+}
+
+fn rename_new(parent: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    let outcome = match renameat_with(parent, ASIDE, parent, name, RenameFlags::NOREPLACE) {
+        // Not every file system has the flag; that nothing stands there was looked up before.
+        Err(Errno::INVAL) => renameat(parent, ASIDE, parent, name),
+        other => other,
+    };
+    if outcome.is_err() {
+        let _ = unlinkat(parent, ASIDE, AtFlags::empty());
+    }
+    outcome
+}
+
+/// Writes all of it, however much a single write takes.
+pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        match write(fd, bytes) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Writes one word into a file of the kernel's: a sysctl or a cgroup's.
+pub(crate) fn write_word(path: &CStr, word: &[u8]) -> Result<()> {
+    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // One write: the kernel takes it whole or refuses it.
+    write(&file, word).map(|_| ())
+}
+
+/// Reads a small file whole; one that does not fit is an error.
+pub(crate) fn read_small<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut filled = 0;
+    loop {
+        let free = buffer.get_mut(filled..).unwrap_or_default();
+        if free.is_empty() {
+            return Err(Errno::FBIG);
+        }
+        match read(&file, free) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(buffer.get(..filled).unwrap_or_default())
+}
+
+/// Calls `each` with every byte of an open file.
+pub(crate) fn bytes(file: BorrowedFd<'_>, each: &mut dyn FnMut(u8)) -> Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        match read(file, &mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => buffer.iter().take(length).for_each(|byte| each(*byte)),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Calls `each` with every line of a file of the kernel's, without its newline. Of a line over 4096 bytes only the
+/// beginning is given: what is asked for stands there (in mountinfo before an overlay's many layers).
+pub(crate) fn lines(path: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<()> {
+    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut line: Vec<u8, 4096> = Vec::new();
+    bytes(file.as_fd(), &mut |byte| {
+        if byte == b'\n' {
+            each(&line);
+            line.clear();
+        } else {
+            let _ = line.push(byte);
+        }
+    })?;
+    if !line.is_empty() {
+        each(&line);
+    }
+    Ok(())
+}
+
+/// Calls `each` with the name of every entry of an open directory, but not `.` and `..`.
+pub(crate) fn entries(
+    directory: BorrowedFd<'_>,
+    each: &mut dyn FnMut(&CStr) -> Result<()>,
+) -> Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        let mut records = sys::directory_entries(directory, &mut buffer)?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        // linux_dirent64: inode 8, offset 8, record length 2, type 1, name.
+        while let Some(&[low, high]) = records.get(16..18) {
+            let (record, rest) = records
+                .split_at_checked(usize::from(u16::from_ne_bytes([low, high])))
+                .unwrap_or((records, b""));
+            let name = record
+                .get(19..)
+                .and_then(|name| CStr::from_bytes_until_nul(name).ok())
+                .unwrap_or_default();
+            if name != c"." && name != c".." {
+                each(name)?;
+            }
+            records = rest;
+        }
+    }
+}
+
+/// Copies what `from` has and `to` lacks: directories, files, links, with owners and modes; nothing is written over or
+/// through a link. Stops at the first thing that cannot be copied.
+pub(crate) fn copy_missing(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+    copy_tree(from, to, DEPTH)
+}
+
+fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> {
+    let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    entries(from, &mut |name| {
+        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                let directory = |parent| {
+                    openat(
+                        parent,
+                        name,
+                        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                        Mode::empty(),
+                    )
+                };
+                let made = mkdirat(to, name, Mode::from_raw_mode(stat.st_mode));
+                let target = match (made, directory(to)) {
+                    // A file or a link stands there: it is the owner's choice.
+                    (Err(Errno::EXIST), Err(Errno::NOTDIR | Errno::LOOP)) => return Ok(()),
+                    (Err(Errno::EXIST), target) => target?,
+                    (Err(errno), _) => return Err(errno),
+                    (Ok(()), target) => target.inspect(|fd| own(fd.as_fd(), &stat))?,
+                };
+                copy_tree(directory(from)?.as_fd(), target.as_fd(), deeper)
+            }
+            FileType::RegularFile if !exists(to, name) => copy_file(from, to, name, &stat),
+            FileType::Symlink => {
+                let mut target = [0; PATH];
+                // readlink gives no NUL: the last byte of the buffer is kept for it.
+                let room = target.get_mut(..PATH - 1).unwrap_or_default();
+                readlinkat_raw(from, name, room)?;
+                make_link(
+                    to,
+                    name,
+                    CStr::from_bytes_until_nul(&target).unwrap_or_default(),
+                )
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat) -> Result<()> {
+    let source = openat(
+        from,
+        name,
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let target = aside(to, Mode::from_raw_mode(0o600))?;
+    while sendfile(&target, &source, None, 1 << 20)? != 0 {}
+    own(target.as_fd(), stat);
+    unless_there(rename_new(to, name))
+}
+
+/// Owner first: a change of owner clears set-user-ID. An unprivileged launch keeps its own.
+fn own(fd: BorrowedFd<'_>, stat: &Stat) {
+    let _ = fchown(
+        fd,
+        Some(Uid::from_raw(stat.st_uid)),
+        Some(Gid::from_raw(stat.st_gid)),
+    );
+    let _ = fchmod(fd, Mode::from_raw_mode(stat.st_mode));
+}
+
+/// A regular file that may be executed, a directory, or nothing of use: as execve(2) will see it.
+pub(crate) fn executable(path: &CStr) -> Result<()> {
+    rustix::fs::accessat(CWD, path, rustix::fs::Access::EXEC_OK, AtFlags::empty())?;
+    match FileType::from_raw_mode(statat(CWD, path, AtFlags::empty())?.st_mode) {
+        FileType::RegularFile => Ok(()),
+        _ => Err(Errno::ACCESS),
+    }
+}

@@ -1,0 +1,211 @@
+//! The settings of a daemon.json that a launch must know: strings, numbers and words at the top of the object, and the
+//! strings of arrays there. A byte at a time, in fixed space; whether the file is valid is dockerd's to say.
+
+use crate::text::{Text, TooLong};
+
+/// Long enough for any key that dockerd knows; a longer one is none of ours.
+const KEY: usize = 64;
+/// Long enough for any path.
+const VALUE: usize = 4097;
+
+/// Reads bytes and remembers where it is.
+pub(crate) struct Scanner {
+    depth: u32,
+    state: State,
+    /// The next string at the top of the object is a key.
+    at_key: bool,
+    /// The array at the top that is being read, if it is one.
+    in_list: bool,
+    key: Text<KEY>,
+    value: Text<VALUE>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Between,
+    /// In a string.
+    Inside,
+    /// Behind a backslash.
+    Escaped,
+    /// In the four digits of `\u`, so many seen, and their sum.
+    Unicode(u8, u32),
+    /// In a number, true, false or null.
+    Bare,
+}
+
+impl Scanner {
+    pub(crate) fn new() -> Self {
+        let (key, value) = (Text::new(), Text::new());
+        Self {
+            depth: 0,
+            state: State::Between,
+            at_key: false,
+            in_list: false,
+            key,
+            value,
+        }
+    }
+
+    /// Takes the next byte and calls `found(key, value)` for each value that ends with it.
+    pub(crate) fn feed(
+        &mut self,
+        byte: u8,
+        found: &mut impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), TooLong> {
+        match self.state {
+            State::Inside => match byte {
+                b'"' => self.end(found),
+                b'\\' => self.state = State::Escaped,
+                _ => self.keep(&[byte])?,
+            },
+            State::Escaped => match byte {
+                b'u' => self.state = State::Unicode(0, 0),
+                b'n' => self.resume(b"\n")?,
+                b't' => self.resume(b"\t")?,
+                b'r' => self.resume(b"\r")?,
+                other => self.resume(&[other])?,
+            },
+            State::Unicode(seen, sum) => {
+                let sum = sum << 4 | char::from(byte).to_digit(16).unwrap_or(0);
+                if seen < 3 {
+                    self.state = State::Unicode(seen + 1, sum);
+                } else {
+                    let mut utf8 = [0; 4];
+                    let letter = char::from_u32(sum).unwrap_or(char::REPLACEMENT_CHARACTER);
+                    self.resume(letter.encode_utf8(&mut utf8).as_bytes())?;
+                }
+            }
+            State::Bare if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+') => {
+                self.keep(&[byte])?
+            }
+            State::Bare => {
+                self.end(found);
+                self.between(byte)?;
+            }
+            State::Between => self.between(byte)?,
+        }
+        Ok(())
+    }
+
+    fn between(&mut self, byte: u8) -> Result<(), TooLong> {
+        match byte {
+            b'{' | b'[' => {
+                self.depth = self.depth.saturating_add(1);
+                self.at_key = self.depth == 1;
+                self.in_list = self.depth == 2 && byte == b'[';
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                self.in_list = false;
+            }
+            b',' if self.depth == 1 => self.at_key = true,
+            b',' | b':' => {}
+            b'"' => {
+                self.value.clear();
+                self.state = State::Inside;
+            }
+            _ if byte.is_ascii_whitespace() => {}
+            _ => {
+                self.value.clear();
+                self.state = State::Bare;
+                self.keep(&[byte])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A string or a bare word is complete.
+    fn end(&mut self, found: &mut impl FnMut(&[u8], &[u8])) {
+        self.state = State::Between;
+        if self.depth == 1 && self.at_key {
+            self.at_key = false;
+            self.key = Text::of(&[self.value.as_bytes()]).unwrap_or(Text::new());
+        } else if self.depth == 1 || (self.depth == 2 && self.in_list) {
+            found(self.key.as_bytes(), self.value.as_bytes());
+        }
+    }
+
+    fn resume(&mut self, letter: &[u8]) -> Result<(), TooLong> {
+        self.state = State::Inside;
+        self.keep(letter)
+    }
+
+    /// Deeper values are passed over, however long they are.
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
+        if self.depth == 1 || self.in_list {
+            self.value.push(bytes)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::{string::String, vec::Vec};
+
+    fn scan(json: &[u8]) -> Result<Vec<(String, String)>, TooLong> {
+        let (mut found, mut scanner) = (Vec::new(), Scanner::new());
+        for byte in json {
+            scanner.feed(*byte, &mut |key: &[u8], value: &[u8]| {
+                found.push((
+                    String::from_utf8_lossy(key).into(),
+                    String::from_utf8_lossy(value).into(),
+                ));
+            })?;
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn only_the_top_counts() {
+        let json = br#"{ "data-root" : "/srv/\"d\"\u00e9", "hosts": ["fd://", "tcp://[::]:1"], "iptables":false,
+            "log-opts": {"data-root": "no", "deep": ["no"]}, "n": 12}"#;
+        let expected = [
+            ("data-root", "/srv/\"d\"é"),
+            ("hosts", "fd://"),
+            ("hosts", "tcp://[::]:1"),
+            ("iptables", "false"),
+            ("n", "12"),
+        ];
+        let found = scan(json).unwrap();
+        assert_eq!(
+            found
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .collect::<Vec<_>>(),
+            expected
+        );
+    }
+
+    #[test]
+    fn too_long_a_value_is_an_error_and_not_a_cut() {
+        let path = "x".repeat(VALUE);
+        assert_eq!(
+            scan(std::format!("{{\"pidfile\":\"{path}\"}}").as_bytes()),
+            Err(TooLong)
+        );
+        assert!(
+            scan(std::format!("{{\"a\":{{\"b\":\"{path}\"}}}}").as_bytes())
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_scanned(json: Vec<u8>) {
+            let _ = scan(&json);
+        }
+
+        #[test]
+        fn strings_are_those_of_serde(key in "[a-z-]{1,40}", value in "\\PC{0,60}") {
+            let mut object = serde_json::Map::new();
+            object.insert(key.clone(), value.clone().into());
+            let json = serde_json::to_vec(&object).unwrap();
+            prop_assert_eq!(scan(&json).unwrap(), [(key, value)]);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Directories, links and small files that Docker expects, where nothing stands; and what the image keeps in /usr/etc as
+//! defaults for /etc.
+
+use crate::{
+    error::{Context, Result, Step},
+    fs::{self, Root},
+    settings::Settings,
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::AsFd,
+    fs::{AtFlags, CWD, FileType, Mode, statat},
+    io::Errno,
+    mount::mount_bind,
+    process::umask,
+};
+
+enum Thing {
+    /// Name, mode.
+    Directory(&'static CStr, u32),
+    /// Name, target.
+    Link(&'static CStr, &'static CStr),
+    /// Name, contents.
+    File(&'static CStr, &'static str),
+}
+use Thing::{Directory, File, Link};
+
+/// What stands in a directory, in this order: a directory comes before what it holds.
+struct Place {
+    parent: &'static CStr,
+    things: &'static [Thing],
+}
+
+const TREE: &[Place] = &[
+    Place {
+        parent: c"/",
+        things: &[
+            Directory(c"etc", 0o755),
+            Directory(c"root", 0o700),
+            Directory(c"tmp", 0o1777),
+            Directory(c"usr", 0o755),
+            Directory(c"var", 0o755),
+            Link(c"bin", c"usr/bin"),
+            Link(c"lib", c"usr/lib"),
+            Link(c"lib64", c"usr/lib64"),
+            Link(c"sbin", c"usr/sbin"),
+        ],
+    },
+    Place {
+        parent: c"/root",
+        things: &[Directory(c".ssh", 0o700)],
+    },
+    Place {
+        parent: c"/usr",
+        things: &[Directory(c"lib", 0o755)],
+    },
+    Place {
+        parent: c"/var",
+        things: &[
+            Directory(c"lib", 0o755),
+            Directory(c"log", 0o755),
+            Link(c"run", c"../run"),
+        ],
+    },
+    Place {
+        parent: c"/var/lib",
+        things: &[Directory(c"docker", 0o710)],
+    },
+];
+
+/// What no image's default has brought by then.
+const ETC: Place = Place {
+    parent: c"/etc",
+    things: &[
+        Link(c"mtab", c"../proc/self/mounts"),
+        File(c"group", "root:x:0:\ndocker:x:999:\n"),
+        File(c"hostname", "docker\n"),
+        File(
+            c"hosts",
+            "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+        ),
+        File(
+            c"nsswitch.conf",
+            "passwd: files\ngroup: files\nhosts: files dns\n",
+        ),
+        File(c"passwd", "root:x:0:0:root:/root:/bin/sh\n"),
+    ],
+};
+
+const DEFAULTS: &CStr = c"/usr/etc";
+
+pub(crate) fn create(settings: &Settings<'_>) -> Result<()> {
+    let root = Root::open(c"/").at(Step::Layout, c"/")?;
+    // Modes are exact: /tmp is for everybody. The daemon gets its own mask back.
+    let mask = umask(Mode::empty());
+    let created = create_in(&root);
+    umask(mask);
+    created?;
+    bind_var_run()?;
+    settings
+        .log()
+        .debug(&[b"directories, links and files of /etc are there"]);
+    Ok(())
+}
+
+/// All but the mount, in any directory.
+fn create_in(root: &Root) -> Result<()> {
+    TREE.iter().try_for_each(|place| make(root, place))?;
+    match root.directory(DEFAULTS) {
+        Ok(defaults) => {
+            let etc = root.directory(ETC.parent).at(Step::Layout, ETC.parent)?;
+            fs::copy_missing(defaults.as_fd(), etc.as_fd()).at(Step::Layout, DEFAULTS)?;
+        }
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno).at(Step::Layout, DEFAULTS),
+    }
+    make(root, &ETC)
+}
+
+fn make(root: &Root, place: &Place) -> Result<()> {
+    let parent = root
+        .directory(place.parent)
+        .at(Step::Layout, place.parent)?;
+    let parent = parent.as_fd();
+    for thing in place.things {
+        let (name, made) = match *thing {
+            Directory(name, mode) => (
+                name,
+                fs::make_directory(parent, name, Mode::from_raw_mode(mode)),
+            ),
+            Link(name, target) => (name, fs::make_link(parent, name, target)),
+            File(name, _) if fs::exists(parent, name) => (name, Ok(())),
+            File(name, contents) => (
+                name,
+                fs::write_new(
+                    parent,
+                    name,
+                    &[contents.as_bytes()],
+                    Mode::from_raw_mode(0o644),
+                ),
+            ),
+        };
+        made.or_else(|errno| {
+            let slash = if place.parent == c"/" { &b""[..] } else { b"/" };
+            let path = fs::path(&[place.parent.to_bytes(), slash, name.to_bytes()])
+                .at(Step::Layout, name)?;
+            Err(errno).at(Step::Layout, path.as_c_str())
+        })?;
+    }
+    Ok(())
+}
+
+/// An image whose /var/run is a directory would keep pid files over a power cut: /run is bound over it.
+fn bind_var_run() -> Result<()> {
+    const VAR_RUN: &CStr = c"/var/run";
+    let there = statat(CWD, VAR_RUN, AtFlags::SYMLINK_NOFOLLOW).at(Step::Layout, VAR_RUN)?;
+    if FileType::from_raw_mode(there.st_mode) != FileType::Directory {
+        return Ok(());
+    }
+    let run = statat(CWD, c"/run", AtFlags::empty()).at(Step::Layout, c"/run")?;
+    if (there.st_dev, there.st_ino) == (run.st_dev, run.st_ino) {
+        return Ok(());
+    }
+    mount_bind(c"/run", VAR_RUN).at(Step::Layout, VAR_RUN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        ffi::CString,
+        format, fs as std_fs,
+        os::unix::fs::{MetadataExt, symlink},
+        path::PathBuf,
+        string::ToString,
+    };
+
+    fn scratch(name: &str) -> (PathBuf, Root) {
+        let path = PathBuf::from(format!(
+            "{}/target/unit-{name}-{}",
+            env!("CARGO_MANIFEST_DIR"),
+            std::process::id()
+        ));
+        let _ = std_fs::remove_dir_all(&path);
+        std_fs::create_dir_all(&path).unwrap();
+        umask(Mode::empty());
+        let root = Root::open(&CString::new(path.to_str().unwrap()).unwrap()).unwrap();
+        (path, root)
+    }
+
+    fn mode(path: PathBuf) -> u32 {
+        std_fs::symlink_metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn an_empty_directory_gets_all_of_it_and_twice_changes_nothing() {
+        let (path, root) = scratch("empty");
+        create_in(&root).unwrap();
+        assert_eq!(mode(path.join("tmp")), 0o1777);
+        assert_eq!(mode(path.join("root/.ssh")), 0o700);
+        assert_eq!(mode(path.join("var/lib/docker")), 0o710);
+        assert_eq!(
+            std_fs::read_link(path.join("var/run")).unwrap().to_str(),
+            Some("../run")
+        );
+        assert_eq!(
+            std_fs::read_to_string(path.join("etc/hostname")).unwrap(),
+            "docker\n"
+        );
+        let before = std_fs::metadata(path.join("etc/passwd")).unwrap();
+        create_in(&root).unwrap();
+        let after = std_fs::metadata(path.join("etc/passwd")).unwrap();
+        assert_eq!(
+            (before.ino(), before.mtime_nsec()),
+            (after.ino(), after.mtime_nsec())
+        );
+        std_fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn defaults_fill_what_etc_lacks_and_never_go_through_a_link() {
+        let (path, root) = scratch("defaults");
+        for directory in [
+            "usr/etc/ssl/certs",
+            "usr/etc/kept",
+            "usr/etc/elsewhere",
+            "etc/ssl",
+            "outside",
+        ] {
+            std_fs::create_dir_all(path.join(directory)).unwrap();
+        }
+        for (file, contents) in [
+            ("usr/etc/ssl/certs/ca.crt", "ca"),
+            ("usr/etc/hostname", "image\n"),
+            ("usr/etc/elsewhere/file", "x"),
+            ("etc/ssl/own", "own"),
+            ("usr/etc/taken", "default"),
+            ("etc/taken", "mine"),
+        ] {
+            std_fs::write(path.join(file), contents).unwrap();
+        }
+        symlink("../outside", path.join("etc/elsewhere")).unwrap();
+        symlink("ca.crt", path.join("usr/etc/ssl/certs/link")).unwrap();
+        create_in(&root).unwrap();
+        let read = |file: &str| {
+            std_fs::read_to_string(path.join(file)).map_err(|error| error.kind().to_string())
+        };
+        assert_eq!(read("etc/ssl/certs/ca.crt").unwrap(), "ca");
+        assert_eq!(read("etc/ssl/certs/link").unwrap(), "ca");
+        assert_eq!(read("etc/hostname").unwrap(), "image\n");
+        assert_eq!(read("etc/taken").unwrap(), "mine");
+        assert_eq!(read("etc/ssl/own").unwrap(), "own");
+        assert!(path.join("etc/kept").is_dir());
+        assert_eq!(read("outside/file").unwrap_err(), "entity not found");
+        assert_eq!(
+            std_fs::read_dir(path.join("etc"))
+                .unwrap()
+                .filter(|entry| entry
+                    .as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_str()
+                    .unwrap()
+                    .ends_with(".new"))
+                .count(),
+            0
+        );
+        std_fs::remove_dir_all(path).unwrap();
+    }
+}

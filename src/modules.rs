@@ -1,0 +1,141 @@
+//! Kernel modules: what Docker's network and storage need and the kernel does not have yet, by one call of the image's
+//! modprobe. What the kernel loads by itself when it is used (nf_tables, most of xt_*) is left to it.
+
+use crate::{
+    command::{Command, ROOM},
+    error::{Error, Result, Step},
+    fs, run,
+    settings::Settings,
+    sys::Words,
+    text::{Text, list},
+};
+use core::ffi::CStr;
+use heapless::Vec;
+use rustix::fs::CWD;
+
+/// A module, and what is there once the kernel has it, built in or loaded.
+struct Row {
+    name: &'static str,
+    shows: &'static CStr,
+}
+
+const TABLE: &[Row] = &[
+    Row {
+        name: "overlay",
+        shows: c"/sys/module/overlay",
+    },
+    Row {
+        name: "bridge",
+        shows: c"/sys/module/bridge",
+    },
+    Row {
+        name: "br_netfilter",
+        shows: c"/proc/sys/net/bridge",
+    },
+    Row {
+        name: "veth",
+        shows: c"/sys/module/veth",
+    },
+    Row {
+        name: "nf_nat",
+        shows: c"/sys/module/nf_nat",
+    },
+    #[cfg(feature = "iptables")]
+    Row {
+        name: "xt_addrtype",
+        shows: c"/sys/module/xt_addrtype",
+    },
+    #[cfg(feature = "iptables")]
+    Row {
+        name: "xt_conntrack",
+        shows: c"/sys/module/xt_conntrack",
+    },
+    #[cfg(feature = "iptables")]
+    Row {
+        name: "xt_MASQUERADE",
+        shows: c"/sys/module/xt_MASQUERADE",
+    },
+];
+
+/// A kernel's own limit of a module name is 56 bytes; more modules than this need a modules-load.d of the image.
+const MOST: usize = 64;
+type Name = Text<57>;
+
+/// How long modprobe may take, in seconds: slow flash and an emulated processor included.
+const LIMIT: u32 = 60;
+
+/// Loads what is missing. What cannot be loaded is told: Docker says itself which feature fails.
+///
+/// # Errors
+/// [`Step::Modules`]: more modules than fit, or a name that no module can have.
+pub(crate) fn load(command: &Command<'_>, settings: &Settings<'_>) -> Result<()> {
+    let mut missing: Vec<Name, MOST> = Vec::new();
+    let own = TABLE
+        .iter()
+        .filter(|row| !fs::exists(CWD, row.shows))
+        .map(|row| row.name.as_bytes());
+    for name in own.chain(list(settings.modules.to_bytes())) {
+        let added = Name::of(&[name])
+            .ok()
+            .and_then(|name| missing.push(name).ok());
+        added.ok_or(Error::said(
+            Step::Modules,
+            name,
+            "the name is longer than 56 bytes, or there are more than 64",
+        ))?;
+    }
+    if missing.is_empty() {
+        settings.log().debug(&[b"all modules are there"]);
+        return Ok(());
+    }
+    let Ok(modprobe) = command.look_up(c"modprobe") else {
+        return tell(
+            settings,
+            b"there is no modprobe in PATH and the kernel does not show",
+            &missing,
+        );
+    };
+    let mut words: Words<'_, { MOST + 5 }> = Words::new();
+    let fixed = [c"modprobe", c"-a", c"-q", c"--"];
+    let all = fixed.into_iter().chain(missing.iter().map(Text::as_c_str));
+    // There is room for all of them by the lengths above.
+    let _ = all.map(|word| words.push(word)).all(|pushed| pushed);
+    let outcome =
+        run::program::<_, ROOM>(modprobe.as_c_str(), &words, command.environment(), LIMIT);
+    settings.log().debug(&[b"ran modprobe"]);
+    match outcome {
+        Ok(0) => Ok(()),
+        Ok(_) => tell(settings, b"modprobe could not load", &missing),
+        Err(rustix::io::Errno::TIMEDOUT) => tell(
+            settings,
+            b"modprobe took longer than 60 s and was ended, loading",
+            &missing,
+        ),
+        Err(errno) => Err(Error::new(Step::Modules, modprobe.as_bytes(), errno)),
+    }
+}
+
+/// One warning that names those which the kernel still does not show.
+fn tell(settings: &Settings<'_>, why: &'static [u8], missing: &[Name]) -> Result<()> {
+    let mut message: Vec<&[u8], { MOST + 1 }> = Vec::new();
+    for name in missing.iter().map(Text::as_bytes) {
+        let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
+        let module = fs::path(&[b"/sys/module/", name]);
+        let shows = row
+            .map(|row| row.shows)
+            .or(module.as_ref().ok().map(Text::as_c_str))
+            .unwrap_or_default();
+        if !fs::exists(CWD, shows) {
+            let _ = message.extend_from_slice(&[b" ", name]);
+        }
+    }
+    let mut line: Vec<&[u8], 31> = Vec::new();
+    let _ = line.push(why);
+    let _ = line.extend_from_slice(message.get(..message.len().min(28)).unwrap_or_default());
+    let _ = line.push(b" (no matter if they are built in)");
+    if message.is_empty() {
+        return Ok(());
+    }
+    settings.log().warning(&line);
+    Ok(())
+}

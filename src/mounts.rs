@@ -1,0 +1,220 @@
+//! The early mounts, with the flags that systemd's mount-setup.c has, and the console.
+//!
+//! A row is skipped where something is mounted already, there or below: the outer engine of a container made it, or an
+//! operator. /proc is not a row: role.rs needs it first.
+
+use crate::{
+    error::{Context, Result, Step},
+    fs,
+    mountinfo::Mount,
+    settings::{Role, Settings},
+    sys,
+    text::{trim, words},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::AsFd,
+    fs::{CWD, Mode, OFlags, mkdir, open},
+    io::{Errno, fcntl_getfd},
+    mount::{MountFlags, mount},
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Need {
+    /// Docker does not run without it.
+    Required,
+    /// Only on the machine, and only where /proc/filesystems has it: what is lost is told.
+    Optional,
+}
+use Need::{Optional, Required};
+
+struct Row {
+    at: &'static CStr,
+    kind: &'static CStr,
+    flags: MountFlags,
+    data: &'static CStr,
+    need: Need,
+}
+
+const PLAIN: MountFlags = MountFlags::NOSUID
+    .union(MountFlags::NOEXEC)
+    .union(MountFlags::NODEV);
+const SHARED_MEMORY: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
+const STRICT: MountFlags = MountFlags::NOSUID.union(MountFlags::STRICTATIME);
+
+/// /dev first, so that there is a console to speak to.
+const TABLE: &[Row] = &[
+    Row {
+        at: c"/dev",
+        kind: c"devtmpfs",
+        flags: STRICT,
+        data: c"mode=755",
+        need: Required,
+    },
+    Row {
+        at: c"/sys",
+        kind: c"sysfs",
+        flags: PLAIN,
+        data: c"",
+        need: Required,
+    },
+    Row {
+        at: c"/dev/pts",
+        kind: c"devpts",
+        flags: MountFlags::NOSUID.union(MountFlags::NOEXEC),
+        data: c"gid=5,mode=620,ptmxmode=666",
+        need: Required,
+    },
+    Row {
+        at: c"/dev/shm",
+        kind: c"tmpfs",
+        flags: SHARED_MEMORY.union(MountFlags::STRICTATIME),
+        data: c"mode=1777",
+        need: Required,
+    },
+    Row {
+        at: c"/dev/mqueue",
+        kind: c"mqueue",
+        flags: PLAIN,
+        data: c"",
+        need: Required,
+    },
+    Row {
+        at: c"/run",
+        kind: c"tmpfs",
+        flags: SHARED_MEMORY.union(MountFlags::STRICTATIME),
+        data: c"mode=755",
+        need: Required,
+    },
+    Row {
+        at: c"/sys/kernel/security",
+        kind: c"securityfs",
+        flags: PLAIN,
+        data: c"",
+        need: Optional,
+    },
+    Row {
+        at: c"/sys/fs/bpf",
+        kind: c"bpf",
+        flags: PLAIN,
+        data: c"mode=700",
+        need: Optional,
+    },
+    Row {
+        at: c"/dev/hugepages",
+        kind: c"hugetlbfs",
+        flags: SHARED_MEMORY,
+        data: c"",
+        need: Optional,
+    },
+    Row {
+        at: c"/proc/sys/fs/binfmt_misc",
+        kind: c"binfmt_misc",
+        flags: PLAIN,
+        data: c"",
+        need: Optional,
+    },
+];
+
+/// What programs expect in /dev beside the devices.
+const LINKS: &[(&CStr, &CStr)] = &[
+    (c"fd", c"/proc/self/fd"),
+    (c"stdin", c"/proc/self/fd/0"),
+    (c"stdout", c"/proc/self/fd/1"),
+    (c"stderr", c"/proc/self/fd/2"),
+    (c"core", c"/proc/kcore"),
+    (c"ptmx", c"pts/ptmx"),
+];
+
+/// Walks the table, then makes the links of /dev.
+pub(crate) fn mount_api(role: Role, settings: &Settings<'_>) -> Result<()> {
+    let mounted = rows_where(c"/proc/self/mountinfo", |row, line| {
+        Mount::parse(line).is_some_and(|mount| mount.is_within(row.at.to_bytes()))
+    })?;
+    let offered = match role {
+        Role::Machine => rows_where(c"/proc/filesystems", |row, line| {
+            words(line).last() == Some(row.kind.to_bytes())
+        })?,
+        Role::Container => 0,
+    };
+    for (number, row) in TABLE.iter().enumerate() {
+        let wanted = row.need == Required || offered & (1 << number) != 0;
+        if mounted & (1 << number) != 0 || !wanted {
+            continue;
+        }
+        match mount_row(row) {
+            Err(error) if row.need == Optional => error.tell(|parts| settings.log().warning(parts)),
+            outcome => outcome?,
+        }
+    }
+    let dev = open(
+        c"/dev",
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .at(Step::Mount, c"/dev")?;
+    for (name, target) in LINKS {
+        fs::make_link(dev.as_fd(), name, target).at(Step::Mount, name)?;
+    }
+    settings
+        .log()
+        .debug(&[b"mounted /dev, /sys, /run and what is below them"]);
+    Ok(())
+}
+
+fn mount_row(row: &Row) -> Result<()> {
+    let once = || mount(row.kind, row.at, row.kind, row.flags, row.data);
+    match once() {
+        // The mount point is made only where it is missing: most stand in the image or come with the mount above.
+        Err(Errno::NOENT) => {
+            mkdir(row.at, Mode::from_raw_mode(0o755)).at(Step::Mount, row.at)?;
+            once()
+        }
+        outcome => outcome,
+    }
+    .at(Step::Mount, row.at)
+}
+
+/// The rows, as bits, for which any line of a file of /proc speaks.
+fn rows_where(path: &CStr, speaks: impl Fn(&Row, &[u8]) -> bool) -> Result<u32> {
+    let mut found = 0;
+    fs::lines(path, &mut |line| {
+        for (number, row) in TABLE.iter().enumerate() {
+            found |= u32::from(speaks(row, trim(line))) << number;
+        }
+    })
+    .at(Step::Mount, path)?;
+    Ok(found)
+}
+
+/// Makes sure that PID 1 can speak, before its first word: where descriptors 0 to 2 are not all open it opens
+/// /dev/console on them, or /dev/null and logs to /dev/kmsg where there is no console.
+///
+/// Nothing can be told when this fails: the launch says the rest.
+pub fn open_console(settings: &mut Settings<'_>) {
+    let closed = |number: &u32| fcntl_getfd(sys::inherited(*number)).is_err();
+    if !(0..=2).any(|number| closed(&number)) {
+        return;
+    }
+    let device = |path: &CStr| {
+        open(
+            path,
+            OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    };
+    if !fs::exists(CWD, c"/dev/null") {
+        let _ = TABLE.first().map(mount_row);
+    }
+    let console = device(c"/dev/console");
+    let silent = console.is_err();
+    let Ok(opened) = console.or_else(|_| device(c"/dev/null")) else {
+        return;
+    };
+    for number in (0..=2).filter(closed) {
+        let _ = sys::duplicate_to(opened.as_fd(), number);
+    }
+    if silent && let Ok(kmsg) = device(c"/dev/kmsg") {
+        settings.log = sys::keep(kmsg);
+    }
+}

@@ -1,0 +1,268 @@
+//! rtnetlink(7): finding an interface, and giving it an address and a route. Messages are built and read as bytes.
+
+use crate::sys;
+use heapless::Vec;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
+    io::{Errno, Result, write},
+    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with},
+};
+
+const NEW_LINK: u16 = 16;
+const GET_LINK: u16 = 18;
+const NEW_ADDRESS: u16 = 20;
+const NEW_ROUTE: u16 = 24;
+const ERROR: u16 = 2;
+
+const REQUEST: u16 = 0x1;
+const ACKNOWLEDGE: u16 = 0x4;
+const DUMP: u16 = 0x300;
+const CREATE_ONLY: u16 = 0x600;
+
+const IFLA_IFNAME: u16 = 3;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_BROADCAST: u16 = 4;
+const RTA_OIF: u16 = 4;
+const RTA_GATEWAY: u16 = 5;
+
+const ETHERNET: u16 = 1;
+const UP: u32 = 1;
+const INET: u8 = 2;
+
+/// RTMGRP_LINK: the kernel tells of interfaces that come.
+const LINKS: u32 = 1;
+
+/// A socket to the kernel's network configuration.
+pub(crate) struct Netlink(OwnedFd);
+
+impl Netlink {
+    pub(crate) fn open() -> Result<Self> {
+        let socket = socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        Ok(Self(socket))
+    }
+
+    /// The number of the interface of this name, or of the first Ethernet one if it is empty. Waits for it to come, but
+    /// not longer than `seconds`; `waiting` is called once when it is not there yet.
+    pub(crate) fn find(name: &[u8], seconds: u64, waiting: impl FnOnce()) -> Result<u32> {
+        let socket = socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
+        let mut message = Message::new(GET_LINK, REQUEST | DUMP);
+        message.put(&[0; 16]);
+        write(&socket, &message.finish())?;
+
+        let deadline = sys::since_boot() + seconds * 1000;
+        let mut waiting = Some(waiting);
+        let mut buffer = [0; 16384];
+        loop {
+            let left = deadline.saturating_sub(sys::since_boot());
+            // What the dump holds is there at once: only then does the wait begin.
+            let limit = if waiting.is_some() { 0 } else { left };
+            let limit = Timespec {
+                tv_sec: (limit / 1000).cast_signed(),
+                tv_nsec: (limit % 1000 * 1_000_000).cast_signed(),
+            };
+            match poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&limit)) {
+                Ok(0) => match waiting.take() {
+                    Some(tell) => tell(),
+                    None => return Err(Errno::TIMEDOUT),
+                },
+                Ok(_) => {
+                    let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
+                    let found = messages(buffer.get(..length).unwrap_or_default())
+                        .find_map(|(kind, body)| matching_link(kind, body, name));
+                    if let Some(index) = found {
+                        return Ok(index);
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    pub(crate) fn set_up(&self, index: u32) -> Result<()> {
+        let mut message = Message::new(NEW_LINK, REQUEST | ACKNOWLEDGE);
+        message.put(&[0; 4]);
+        message.put(&index.to_ne_bytes());
+        message.put(&UP.to_ne_bytes());
+        message.put(&UP.to_ne_bytes());
+        self.request(message)
+    }
+
+    /// An address that is there already is left.
+    pub(crate) fn add_address(&self, index: u32, address: [u8; 4], prefix: u8) -> Result<()> {
+        let host_bits = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+        let broadcast = u32::from_be_bytes(address) | host_bits;
+        let mut message = Message::new(NEW_ADDRESS, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
+        message.put(&[INET, prefix, 0, 0]);
+        message.put(&index.to_ne_bytes());
+        message.attribute(IFA_LOCAL, address);
+        message.attribute(IFA_ADDRESS, address);
+        if prefix < 31 {
+            message.attribute(IFA_BROADCAST, broadcast.to_be_bytes());
+        }
+        self.request(message)
+    }
+
+    /// A default route that is there already is left.
+    pub(crate) fn add_default_route(&self, index: u32, gateway: [u8; 4]) -> Result<()> {
+        const MAIN_TABLE: u8 = 254;
+        const BY_BOOT: u8 = 3;
+        const UNICAST: u8 = 1;
+        let mut message = Message::new(NEW_ROUTE, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
+        message.put(&[INET, 0, 0, 0, MAIN_TABLE, BY_BOOT, 0, UNICAST, 0, 0, 0, 0]);
+        message.attribute(RTA_GATEWAY, gateway);
+        message.attribute(RTA_OIF, index.to_ne_bytes());
+        self.request(message)
+    }
+
+    /// Sends and reads the acknowledgement, which the kernel has ready when the write returns.
+    fn request(&self, message: Message) -> Result<()> {
+        write(&self.0, &message.finish())?;
+        let mut buffer = [0; 1024];
+        let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT)?;
+        let answer =
+            messages(buffer.get(..length).unwrap_or_default()).find(|(kind, _)| *kind == ERROR);
+        let errno = answer
+            .and_then(|(_, body)| word(body, 0))
+            .ok_or(Errno::PROTO)?
+            .cast_signed();
+        match errno {
+            0 => Ok(()),
+            // rustix takes only what can be an errno.
+            -4095..0 => Err(Errno::from_raw_os_error(-errno)).or_else(|errno| {
+                if errno == Errno::EXIST {
+                    Ok(())
+                } else {
+                    Err(errno)
+                }
+            }),
+            _ => Err(Errno::PROTO),
+        }
+    }
+}
+
+/// A request of up to 96 bytes: more than any of ours has.
+struct Message(Vec<u8, 96>);
+
+impl Message {
+    fn new(kind: u16, flags: u16) -> Self {
+        let mut message = Self(Vec::new());
+        message.put(&[0; 4]);
+        message.put(&kind.to_ne_bytes());
+        message.put(&flags.to_ne_bytes());
+        message.put(&[0; 8]);
+        message
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let _ = self.0.extend_from_slice(bytes);
+    }
+
+    fn attribute(&mut self, kind: u16, value: [u8; 4]) {
+        self.put(&8_u16.to_ne_bytes());
+        self.put(&kind.to_ne_bytes());
+        self.put(&value);
+    }
+
+    /// With its length in its first four bytes.
+    fn finish(mut self) -> Vec<u8, 96> {
+        let length = (self.0.len() as u32).to_ne_bytes();
+        self.0
+            .iter_mut()
+            .zip(length)
+            .for_each(|(to, from)| *to = from);
+        self.0
+    }
+}
+
+/// The kind and body of each message of a datagram. A length that does not fit ends it.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    core::iter::from_fn(move || {
+        let length = word(bytes, 0)? as usize;
+        let kind = half(bytes, 4)?;
+        let body = bytes.get(16..length)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, body))
+    })
+}
+
+/// The interface's number, if the message tells of one and it is the one that is looked for.
+fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<u32> {
+    if kind != NEW_LINK {
+        return None;
+    }
+    let (hardware, index) = (half(body, 2)?, word(body, 4)?);
+    let mut attributes = body.get(16..)?;
+    while let Some(length) = half(attributes, 0)
+        .map(usize::from)
+        .filter(|length| *length >= 4)
+    {
+        if half(attributes, 2) == Some(IFLA_IFNAME) {
+            let found = attributes.get(4..length)?.strip_suffix(b"\0")?;
+            return (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(index);
+        }
+        attributes = attributes
+            .get(length.next_multiple_of(4)..)
+            .unwrap_or_default();
+    }
+    None
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|bytes| u32::from_ne_bytes(*bytes))
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|bytes| u16::from_ne_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec as Bytes;
+
+    #[test]
+    fn lo_is_found_by_its_name() {
+        assert_eq!(Netlink::find(b"lo", 0, || panic!("it is there")), Ok(1));
+    }
+
+    #[test]
+    fn what_does_not_come_is_waited_for_once() {
+        let mut told = 0;
+        assert_eq!(
+            Netlink::find(b"never", 0, || told += 1),
+            Err(Errno::TIMEDOUT)
+        );
+        assert_eq!(told, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_datagram_is_read_to_its_end(bytes: Bytes<u8>) {
+            for (kind, body) in messages(&bytes) {
+                let _ = matching_link(kind, body, b"eth0");
+            }
+            let _ = matching_link(NEW_LINK, &bytes, b"");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The machine's PID 1, or a container: it decides what may be made and what is only found.
+//!
+//! A marker of a container engine says container. Without one, PID 1 of the first PID namespace is the machine's, PID 1
+//! of another namespace a container's (a Kubernetes pod has no marker). Anything else is refused, and nothing is touched.
+
+use crate::{
+    error::{Context, Error, Result, Step},
+    fs,
+    settings::{Role, Settings},
+};
+use core::ffi::CStr;
+use rustix::{
+    fs::{CWD, Mode, mkdir, readlinkat_raw},
+    mount::{MountFlags, mount},
+    process::getpid,
+};
+
+/// Files that Docker and podman put into every container.
+const MARKERS: &[&CStr] = &[c"/.dockerenv", c"/run/.containerenv"];
+
+/// The first PID namespace, whose inode number is the kernel's constant PROC_PID_INIT_INO.
+const FIRST: &[u8] = b"pid:[4026531836]";
+
+const NEITHER: &str = "this is neither the machine's PID 1 nor a container; boot a kernel with init=/usr/bin/dockerlaunch, \
+    or docker run --privileged an image with it as the entry point";
+
+/// Finds the role, and mounts /proc if PID 1 has none yet: all that follows asks the kernel there.
+///
+/// # Errors
+/// [`Step::Role`] when it is neither; [`Step::Mount`] when /proc cannot be mounted.
+pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
+    let marked = || settings.in_container || MARKERS.iter().any(|marker| fs::exists(CWD, marker));
+    let role = match settings.role {
+        Some(Role::Machine) if !getpid().is_init() => {
+            return Err(Error::said(
+                Step::Role,
+                b"DOCKER_LAUNCH_AS=machine",
+                "only PID 1 can be the machine's; say container",
+            ));
+        }
+        None if marked() => Some(Role::Container),
+        None if !getpid().is_init() => return Err(Error::said(Step::Role, b"", NEITHER)),
+        chosen => chosen,
+    };
+    mount_proc()?;
+    Ok(role.unwrap_or_else(|| {
+        if in_first_namespace() {
+            Role::Machine
+        } else {
+            Role::Container
+        }
+    }))
+}
+
+/// Whether this process is in the PID namespace that the kernel started with.
+pub(crate) fn in_first_namespace() -> bool {
+    let mut target = [0; FIRST.len() + 1];
+    let length = readlinkat_raw(CWD, c"/proc/self/ns/pid", &mut target);
+    length.is_ok_and(|length| target.get(..length) == Some(FIRST))
+}
+
+fn mount_proc() -> Result<()> {
+    const PROC: &CStr = c"/proc";
+    if fs::exists(CWD, c"/proc/self") {
+        return Ok(());
+    }
+    match mkdir(PROC, Mode::from_raw_mode(0o555)) {
+        Err(rustix::io::Errno::EXIST) => {}
+        made => made.at(Step::Mount, PROC)?,
+    }
+    mount(
+        c"proc",
+        PROC,
+        c"proc",
+        MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
+        None,
+    )
+    .at(Step::Mount, PROC)
+}

@@ -1,0 +1,218 @@
+//! The system calls and descriptors that rustix does not offer, or not safely: the only unsafe code of the library.
+//!
+//! Each function here is safe to call with any arguments; what makes it so is said where it is not plain.
+#![allow(unsafe_code)] // System calls by number, and descriptors by number, cannot be written without it.
+
+use core::{arch::asm, ffi::CStr, marker::PhantomData, ptr};
+use linux_raw_sys::general::{
+    __NR_clock_gettime, __NR_close_range, __NR_dup3, __NR_execve, __NR_exit_group, __NR_fork,
+    __NR_getdents64, CLOCK_BOOTTIME,
+};
+use rustix::{
+    fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
+    io::{Errno, FdFlags, fcntl_setfd},
+    process::Pid,
+    thread::{UnshareFlags, unshare_unsafe},
+};
+
+/// Words for `execve(2)`: an array of pointers, ended by a null pointer as the kernel wants it.
+#[derive(Clone)]
+pub(crate) struct Words<'a, const N: usize> {
+    pointers: [*const u8; N],
+    length: usize,
+    lifetime: PhantomData<&'a CStr>,
+}
+
+impl<'a, const N: usize> Words<'a, N> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            pointers: [ptr::null(); N],
+            length: 0,
+            lifetime: PhantomData,
+        }
+    }
+
+    /// Adds a word; `false` where there is no room beside the null pointer.
+    #[must_use]
+    pub(crate) fn push(&mut self, word: &'a CStr) -> bool {
+        match self.pointers.get_mut(self.length) {
+            Some(slot) if self.length < N - 1 => {
+                *slot = word.as_ptr().cast();
+                self.length += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'_, 'a, N> {
+        // SAFETY: only push fills the first `length` places, each from a &'a CStr.
+        self.pointers
+            .iter()
+            .take(self.length)
+            .map(|pointer| unsafe { CStr::from_ptr(pointer.cast()) })
+    }
+}
+
+/// A system call by number; what it returns, with errors as rustix has them.
+///
+/// # Safety
+/// As the system call itself.
+unsafe fn call(number: u32, [a, b, c]: [usize; 3]) -> Result<usize, Errno> {
+    let returned: isize;
+    // SAFETY: the kernel clobbers rcx and r11 only; the rest is the caller's promise.
+    unsafe {
+        asm!("syscall", inlateout("rax") number as isize => returned, in("rdi") a, in("rsi") b, in("rdx") c,
+            lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    match returned {
+        -4095..0 => Err(Errno::from_raw_os_error(-returned as i32)),
+        _ => Ok(returned as usize),
+    }
+}
+
+/// `fork(2)`: the child's pid, or `None` in the child. The caller is single-threaded, as `launch` asks for: memory is
+/// copied, and no lock can be held by a thread that the child lacks.
+pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
+    // SAFETY: no pointer; the child has its own copy of all memory.
+    unsafe { call(__NR_fork, [0; 3]) }.map(|pid| Pid::from_raw(pid as i32))
+}
+
+/// `execve(2)`: returns only the reason why it did not.
+pub(crate) fn execve<const A: usize, const E: usize>(
+    path: &CStr,
+    words: &Words<'_, A>,
+    environment: &Words<'_, E>,
+) -> Errno {
+    // SAFETY: the path ends with NUL; Words' arrays end with a null pointer (push keeps the last place free) and hold
+    // pointers to live C strings.
+    let outcome = unsafe {
+        call(
+            __NR_execve,
+            [
+                path.as_ptr() as usize,
+                words.pointers.as_ptr() as usize,
+                environment.pointers.as_ptr() as usize,
+            ],
+        )
+    };
+    outcome.err().unwrap_or(Errno::INVAL)
+}
+
+/// `exit_group(2)`, for a forked child that has nothing to clean up.
+pub(crate) fn exit(status: u8) -> ! {
+    loop {
+        // SAFETY: no pointer, and it does not return.
+        let _ = unsafe { call(__NR_exit_group, [usize::from(status), 0, 0]) };
+    }
+}
+
+/// `close_range(2)`: from `first` on every descriptor ends with the next exec. Linux 5.10 has no such flag: there they
+/// are closed at once, which comes to the same when the exec succeeds.
+pub(crate) fn close_on_exec_from(first: u32) {
+    const CLOSE_RANGE_CLOEXEC: u32 = 4;
+    let from = |flags: u32| {
+        // SAFETY: no pointer. An OwnedFd whose descriptor is closed here is only dropped, which nothing checks.
+        unsafe {
+            call(
+                __NR_close_range,
+                [first as usize, u32::MAX as usize, flags as usize],
+            )
+        }
+    };
+    if from(CLOSE_RANGE_CLOEXEC).is_err() {
+        let _ = from(0);
+    }
+}
+
+/// `dup3(2)` onto a number that need not be open, inherited by the next program.
+pub(crate) fn duplicate_to(fd: BorrowedFd<'_>, to: u32) -> Result<(), Errno> {
+    // SAFETY: no pointer. What was open at `to` is closed: callers name 0 to 3, which no OwnedFd of ours is.
+    unsafe { call(__NR_dup3, [fd.as_raw_fd() as usize, to as usize, 0]) }.map(|_| ())
+}
+
+/// Moves a descriptor to a number at which the next program finds it.
+pub(crate) fn pass_as(fd: OwnedFd, to: u32) -> Result<(), Errno> {
+    if fd.as_raw_fd().cast_unsigned() == to {
+        // dup3 refuses to put a descriptor onto itself.
+        fcntl_setfd(&fd, FdFlags::empty())?;
+        keep(fd);
+        return Ok(());
+    }
+    duplicate_to(fd.as_fd(), to)
+}
+
+/// A descriptor that others opened: 0 to 2, or the log's. One that is closed gives EBADF and nothing worse.
+pub(crate) fn inherited(fd: u32) -> BorrowedFd<'static> {
+    // SAFETY: never -1; it is used only in calls that answer EBADF for a closed descriptor.
+    unsafe { BorrowedFd::borrow_raw((fd & 0x7fff_ffff).cast_signed()) }
+}
+
+/// `unshare(CLONE_NEWNS)`: this process's mounts are its own from here on.
+pub(crate) fn own_mounts() -> Result<(), Errno> {
+    // SAFETY: the table of descriptors stays shared, which is all that rustix warns of.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }
+}
+
+/// Keeps a descriptor open for the rest of the process, above 2; its number.
+pub(crate) fn keep(fd: OwnedFd) -> u32 {
+    fd.into_raw_fd().cast_unsigned()
+}
+
+/// Milliseconds since the kernel started: `clock_gettime(CLOCK_BOOTTIME)`. rustix would ask the vDSO through
+/// /proc/self/auxv, and PID 1 has no /proc yet.
+pub(crate) fn since_boot() -> u64 {
+    let mut time = [0_i64; 2];
+    // SAFETY: the kernel writes two 64-bit words, a timespec.
+    let _ = unsafe {
+        call(
+            __NR_clock_gettime,
+            [CLOCK_BOOTTIME as usize, time.as_mut_ptr() as usize, 0],
+        )
+    };
+    let [seconds, nanoseconds] = time;
+    seconds.cast_unsigned() * 1000 + nanoseconds.cast_unsigned() / 1_000_000
+}
+
+/// `getdents64(2)`: fills the buffer with linux_dirent64 records and returns those.
+pub(crate) fn directory_entries<'b>(
+    fd: BorrowedFd<'_>,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], Errno> {
+    // SAFETY: the kernel writes at most the buffer's length into the buffer.
+    let length = unsafe {
+        call(
+            __NR_getdents64,
+            [
+                fd.as_raw_fd() as usize,
+                buffer.as_mut_ptr() as usize,
+                buffer.len(),
+            ],
+        )
+    }?;
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_kept_in_order_and_end_before_the_last_place() {
+        let mut words = Words::<3>::new();
+        assert!(words.push(c"a") && words.push(c"b") && !words.push(c"c"));
+        assert!(words.iter().eq([c"a", c"b"]));
+        assert!(words.pointers[2].is_null());
+    }
+
+    #[test]
+    fn the_clock_runs() {
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let seconds: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        assert!((since_boot() as f64 / 1000.0 - seconds).abs() < 5.0);
+    }
+}

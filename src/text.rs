@@ -1,0 +1,220 @@
+//! Bytes as PID 1 meets them: a buffer that never cuts, numbers, lists, and the words of a kernel command line.
+//!
+//! Nothing here allocates, indexes or panics; too much input is [`TooLong`], which the caller turns into an error.
+
+use core::ffi::CStr;
+
+/// The buffer is full; nothing was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+/// Up to `N - 1` bytes without NUL, always followed by one: a path or a word that a system call takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Text<N> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            length: 0,
+        }
+    }
+
+    /// All parts one after another.
+    pub(crate) fn of(parts: &[&[u8]]) -> Result<Self, TooLong> {
+        let mut text = Self::new();
+        for part in parts {
+            text.push(part)?;
+        }
+        Ok(text)
+    }
+
+    pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
+        let free = self.bytes.get_mut(self.length..N - 1).ok_or(TooLong)?;
+        if more.len() > free.len() || more.contains(&0) {
+            return Err(TooLong);
+        }
+        for (to, from) in free.iter_mut().zip(more) {
+            *to = *from;
+        }
+        self.length += more.len();
+        self.end();
+        Ok(())
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.length = 0;
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(byte) = self.bytes.get_mut(self.length) {
+            *byte = 0;
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    pub(crate) fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+    }
+}
+
+/// A number in decimal, without its leading zeros.
+pub(crate) struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    pub(crate) fn new(mut number: u64) -> Self {
+        let mut decimal = Self {
+            digits: [b'0'; 20],
+            start: 20,
+        };
+        for (place, digit) in decimal.digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            decimal.start = place;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        decimal
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// A whole decimal number and nothing else: no sign, no space, no overflow.
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |sum, digit| match digit {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    })
+}
+
+/// Without the white space at both ends.
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii()
+}
+
+/// The fields between single bytes `at`, empty ones too.
+pub(crate) fn fields(bytes: &[u8], at: u8) -> impl Iterator<Item = &[u8]> {
+    bytes.split(move |byte| *byte == at)
+}
+
+/// The words between blanks, as in /proc/cgroups and modules files.
+pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes
+        .split(|byte| byte.is_ascii_whitespace())
+        .filter(|word| !word.is_empty())
+}
+
+/// The items of a setting's list `a,b,c`.
+pub(crate) fn list(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    fields(bytes, b',').filter(|item| !item.is_empty())
+}
+
+/// Before and after the first `at`; without one, nothing is after.
+pub(crate) fn split_once(bytes: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    match bytes.iter().position(|byte| *byte == at) {
+        Some(place) => (
+            bytes.get(..place).unwrap_or_default(),
+            bytes.get(place + 1..),
+        ),
+        None => (bytes, None),
+    }
+}
+
+/// What follows the last slash.
+pub(crate) fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
+/// How many words the kernel hands to init behind `--`, in the text of /proc/cmdline. As lib/cmdline.c next_arg() has it:
+/// blanks part words except between double quotes, and a quote belongs to the word.
+pub(crate) fn words_for_init(cmdline: &[u8]) -> usize {
+    let (mut count, mut ours, mut quoted) = (0, false, false);
+    let mut rest = trim(cmdline);
+    while !rest.is_empty() {
+        let end = rest
+            .iter()
+            .position(|byte| {
+                quoted ^= *byte == b'"';
+                !quoted && byte.is_ascii_whitespace()
+            })
+            .unwrap_or(rest.len());
+        let (word, after) = rest.split_at_checked(end).unwrap_or((rest, b""));
+        count += usize::from(ours);
+        ours |= word == b"--";
+        rest = after.trim_ascii_start();
+        quoted = false;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn text_keeps_what_it_holds_when_more_does_not_fit() {
+        let mut text = Text::<6>::of(&[b"/dev"]).unwrap();
+        assert_eq!(text.push(b"/x"), Err(TooLong));
+        assert_eq!(text.push(b"\0"), Err(TooLong));
+        assert_eq!(text.as_c_str(), c"/dev");
+        text.push(b"/").unwrap();
+        assert_eq!(text.as_bytes(), b"/dev/");
+    }
+
+    #[test]
+    fn only_words_behind_two_dashes_are_for_init() {
+        for (line, count) in [
+            ("root=/dev/vda splash init=/x", 0),
+            ("init=/x -- dockerd --debug\n", 2),
+            ("a=\"b -- c\" -- \"d e\" f", 2),
+            ("-- a -- b", 3),
+            ("a --", 0),
+            ("", 0),
+        ] {
+            assert_eq!(words_for_init(line.as_bytes()), count, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_are_read_back(value: u64) {
+            prop_assert_eq!(number(Decimal::new(value).as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn numbers_are_those_of_the_standard_library(text in "[0-9 +-]{0,24}") {
+            let standard = (!text.starts_with('+')).then(|| text.parse::<u64>().ok()).flatten();
+            prop_assert_eq!(number(text.as_bytes()), standard);
+        }
+
+        #[test]
+        fn any_command_line_has_no_more_words_than_blanks_allow(line: Vec<u8>) {
+            prop_assert!(words_for_init(&line) <= line.len());
+        }
+
+        #[test]
+        fn base_name_ends_the_path(path in "[a-z/]{0,30}") {
+            let name = base_name(path.as_bytes());
+            prop_assert!(path.as_bytes().ends_with(name) && !name.contains(&b'/'));
+        }
+    }
+}
