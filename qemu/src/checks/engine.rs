@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
 
-use super::seen::same;
+use super::seen::{SPEAKER, same};
 use crate::engine::Engine;
 
 /// What a row may use.
@@ -209,7 +209,7 @@ fn no_warning(place: &Place) -> Result<()> {
 
 /// Lines of dockerlaunch that have all the words.
 fn said<'a>(place: &Place<'a>, words: &[&str]) -> Vec<&'a str> {
-    let lines = place.console.iter().map(String::as_str).filter(|line| line.contains("dockerlaunch: "));
+    let lines = place.console.iter().map(String::as_str).filter(|line| line.contains(SPEAKER));
     lines.filter(|line| words.iter().all(|word| line.contains(word))).collect()
 }
 

@@ -3,6 +3,9 @@
 use anyhow::{Context, Result, bail};
 use probe::{File, Mount, Report};
 
+/// How a line of dockerlaunch begins on the console.
+pub(crate) const SPEAKER: &str = "dockerlaunch: ";
+
 /// The traces of a guest that has ended.
 #[derive(Debug)]
 pub(crate) struct Seen {
@@ -40,7 +43,7 @@ impl Seen {
 
     /// What dockerlaunch said, to be shown where something else was expected.
     pub(crate) fn said(&self) -> String {
-        match self.lines("dockerlaunch").as_slice() {
+        match self.lines(SPEAKER).as_slice() {
             [] => "dockerlaunch said nothing".into(),
             lines => format!("dockerlaunch said:\n{}", lines.join("\n")),
         }

@@ -13,6 +13,10 @@ use crate::{checks::expect::Expect, image::table::Group, suites::Suite};
 pub(super) const TABLE: &[&[Scenario]] =
     &[boots::TABLE, cgroups::TABLE, layouts::TABLE, daemons::TABLE, networks::TABLE, refusals::TABLE];
 
+/// What it says: the plain image has no modules and no modprobe, and the plain kernel has nothing that Docker needs built in.
+const NO_MODULES: &[&str] = &["warning: there is no modprobe in PATH", "overlay", "bridge", "veth"];
+const QUIET: &[Expect] = &[Expect::SaysOnly(&[NO_MODULES])];
+
 type Expectations = &'static [&'static [Expect]];
 
 /// The plain one: trixie's kernel, a disk, and nothing that is not needed.

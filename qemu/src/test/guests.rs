@@ -14,9 +14,11 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{Chosen, large, small};
 use crate::{
-    Common,
-    image::{self},
-    machine::acceleration::{self, Acceleration},
+    Common, image,
+    machine::{
+        Machine,
+        acceleration::{self, Acceleration},
+    },
     packages::Unpacked,
     report::Tally,
     scenarios::{Scenario, Size},
@@ -29,8 +31,6 @@ pub(super) struct Bench {
     pub(super) program: PathBuf,
     pub(super) probe: PathBuf,
     pub(super) verbose: bool,
-    mirror: String,
-    suites: BTreeMap<&'static str, OnceLock<Result<Kit, String>>>,
 }
 
 /// A suite's part.
@@ -44,26 +44,34 @@ pub(super) struct Kit {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The checks it reached, and why it did not reach the others.
-    Ran { checks: BTreeMap<String, Result<(), String>>, stopped: Option<String>, note: Option<String> },
+    Ran { checks: Checks, stopped: Option<String>, note: Option<String> },
     /// Nothing could be booted: no packages, no image.
     CannotRun(String),
 }
 
+pub(super) type Checks = BTreeMap<String, Result<(), String>>;
 type Slot = Arc<OnceLock<Outcome>>;
-type Job = (&'static Scenario, Slot);
 
-pub(super) fn run(chosen: Vec<Chosen>, jobs: NonZero<usize>, program: PathBuf, common: &Common) -> Result<Tally> {
+/// A guest that is ready to be started.
+struct Job {
+    size: Size,
+    machine: Machine,
+    /// For the engine's image.
+    busybox: PathBuf,
+    slot: Slot,
+}
+
+pub(super) fn run(chosen: Vec<Chosen>, at_once: NonZero<usize>, program: PathBuf, common: &Common) -> Result<Tally> {
     if chosen.is_empty() {
         return Ok(Tally::default());
     }
-    let suites = Suite::ALL.iter().map(|suite| (suite.name(), OnceLock::new())).collect();
-    let bench = Bench { program, probe: toolchain::probe()?, verbose: common.verbose, mirror: common.mirror.clone(), suites };
+    let bench = Bench { program, probe: toolchain::probe()?, verbose: common.verbose };
     let slots: Vec<(Chosen, Slot)> = chosen.into_iter().map(|chosen| (chosen, Slot::default())).collect();
-    let queue = slots.iter().map(|(chosen, slot)| (chosen.scenario, Arc::clone(slot)));
-    let (small, large) = queue.partition::<VecDeque<Job>, _>(|(scenario, _)| scenario.is_small());
+    let jobs = prepare(&slots, &bench, &common.mirror);
+    let (small, large) = jobs.into_iter().partition::<VecDeque<Job>, _>(|job| matches!(job.size, Size::Small(_)));
     let runner = thread::spawn(move || {
-        bench.work(small, jobs.get());
-        bench.work(large, 1);
+        work(small, at_once.get());
+        work(large, 1);
     });
 
     let ignored = Arc::new(Mutex::new(Vec::new()));
@@ -83,6 +91,59 @@ pub(super) fn run(chosen: Vec<Chosen>, jobs: NonZero<usize>, program: PathBuf, c
     Ok(Tally { passed: conclusion.num_passed, failed: conclusion.num_failed, ignored, notes: notes.collect() })
 }
 
+/// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
+/// made has its outcome already.
+fn prepare(slots: &[(Chosen, Slot)], bench: &Bench, mirror: &str) -> Vec<Job> {
+    let mut kits: BTreeMap<&str, Result<Kit, String>> = BTreeMap::new();
+    let mut jobs = Vec::new();
+    for (Chosen { scenario, .. }, slot) in slots {
+        let kit = kits.entry(scenario.suite.name()).or_insert_with(|| kit(scenario.suite, mirror));
+        let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
+            let machine = match &scenario.size {
+                Size::Small(size) => small::machine(scenario, size, bench, kit),
+                Size::Large(_) => large::machine(scenario, bench, kit),
+            };
+            let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
+            Ok(Job { size: scenario.size, machine, busybox: kit.packages.root.join("usr/bin/busybox"), slot: Arc::clone(slot) })
+        });
+        match made {
+            Ok(job) => jobs.push(job),
+            Err(reason) => slot.set(Outcome::CannotRun(reason)).expect("nothing else has set it yet"),
+        }
+    }
+    jobs
+}
+
+/// The suite's packages, and how its kernel runs here.
+fn kit(suite: Suite, mirror: &str) -> Result<Kit, String> {
+    let find = || {
+        let packages = suite.unpacked(mirror)?;
+        let kernel = image::kernel(&packages)?;
+        let (acceleration, _) = acceleration::find(&kernel)?;
+        Ok(Kit { packages, kernel, acceleration })
+    };
+    find().map_err(|error: anyhow::Error| format!("{error:#}"))
+}
+
+/// Empties the queue with so many threads.
+fn work(queue: VecDeque<Job>, threads: usize) {
+    let queue = Mutex::new(queue);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(job) = next() {
+                    let outcome = match &job.size {
+                        Size::Small(size) => small::run(&job.machine, size),
+                        Size::Large(size) => large::run(&job.machine, size, &job.busybox),
+                    };
+                    job.slot.set(outcome).expect("a job is in the queue once");
+                }
+            });
+        }
+    });
+}
+
 /// One line of the report: it waits for the guest.
 fn trial(scenario: &'static Scenario, check: String, slot: Slot, ignored: Arc<Mutex<Vec<(String, String)>>>) -> Trial {
     let name = format!("{}/{check}", scenario.name);
@@ -98,45 +159,4 @@ fn trial(scenario: &'static Scenario, check: String, slot: Slot, ignored: Arc<Mu
             (None, None) => Err(Failed::from("the guest ran, but not this check: the table and its walk differ")),
         },
     })
-}
-
-impl Bench {
-    /// Empties the queue with so many threads.
-    fn work(&self, queue: VecDeque<Job>, threads: usize) {
-        let queue = Mutex::new(queue);
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    while let Some((scenario, slot)) = next() {
-                        let _ = slot.set(self.outcome(scenario)); // Each slot is in the queue once.
-                    }
-                });
-            }
-        });
-    }
-
-    fn outcome(&self, scenario: &Scenario) -> Outcome {
-        let kit = match self.kit(scenario.suite) {
-            Ok(kit) => kit,
-            Err(reason) => return Outcome::CannotRun(reason.clone()),
-        };
-        match scenario.size {
-            Size::Small(size) => small::run(scenario, &size, self, kit),
-            Size::Large(size) => large::run(scenario, &size, self, kit),
-        }
-    }
-
-    /// The suite's packages, looked for once.
-    fn kit(&self, suite: Suite) -> &Result<Kit, String> {
-        self.suites[suite.name()].get_or_init(|| {
-            let find = || {
-                let packages = suite.unpacked(&self.mirror)?;
-                let kernel = image::kernel(&packages)?;
-                let (acceleration, _) = acceleration::find(&kernel)?;
-                Ok(Kit { packages, kernel, acceleration })
-            };
-            find().map_err(|error: anyhow::Error| format!("{error:#}"))
-        })
-    }
 }

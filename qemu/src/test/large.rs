@@ -1,10 +1,10 @@
 //! A large scenario: the image that `cargo qemu boot` uses, one boot, and questions to the engine.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::guests::{Bench, Kit, Outcome};
+use super::guests::{Bench, Checks, Kit, Outcome};
 use crate::{
     boot,
     checks::engine::{PUBLISHED, Place},
@@ -14,18 +14,13 @@ use crate::{
     scenarios::{self, Large, Scenario},
 };
 
-type Checks = BTreeMap<String, Result<(), String>>;
-
-pub(super) fn run(scenario: &Scenario, large: &Large, bench: &Bench, kit: &Kit) -> Outcome {
-    let machine = match machine(scenario, bench, kit) {
-        Ok(machine) => machine,
-        Err(error) => return Outcome::CannotRun(format!("no image: {error:#}")),
-    };
+/// Boots it, and asks.
+pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
     // What was reached before a guest died stays; a second start begins anew.
     let reached = RefCell::new(Checks::new());
     let asked = machine.boot(|guest| {
         reached.take();
-        ask(guest, large, kit, &mut reached.borrow_mut())
+        ask(guest, large, busybox, &mut reached.borrow_mut())
     });
     let (stopped, note) = match asked {
         Ok((_, (), note)) => (None, note),
@@ -34,7 +29,7 @@ pub(super) fn run(scenario: &Scenario, large: &Large, bench: &Bench, kit: &Kit) 
     Outcome::Ran { checks: reached.into_inner(), stopped, note }
 }
 
-fn machine(scenario: &Scenario, bench: &Bench, kit: &Kit) -> Result<Machine> {
+pub(super) fn machine(scenario: &Scenario, bench: &Bench, kit: &Kit) -> Result<Machine> {
     let disk = scenario.root == scenarios::Root::Disk;
     let image = Image {
         name: scenario.suite.name().to_owned(),
@@ -55,11 +50,11 @@ fn machine(scenario: &Scenario, bench: &Bench, kit: &Kit) -> Result<Machine> {
 }
 
 /// Asks every row, as long as the guest lives.
-fn ask(guest: &Guest, large: &Large, kit: &Kit, checks: &mut Checks) -> Result<()> {
+fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Result<()> {
     guest.wait_for_line("dockerd to listen", boot::READY, boot::listens)?;
     let mut engine = Engine::connect(guest.port(boot::PORT)?)?;
     engine.wait_ready(boot::ANSWER, || guest.alive())?;
-    engine.load_busybox(&kit.packages.root.join("usr/bin/busybox"))?;
+    engine.load_busybox(busybox)?;
     let console: Vec<String> = guest.console().into_iter().map(|line| line.text).collect();
     let place = Place { engine: &engine, published: guest.port(PUBLISHED)?, cgroup: large.cgroup, console: &console };
     for row in large.checks.iter().copied().flatten() {

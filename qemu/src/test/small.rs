@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, anyhow};
 
-use super::guests::{Bench, Kit, Outcome};
+use super::guests::{Bench, Checks, Kit, Outcome};
 use crate::{
     checks::{expect::Expect, seen::Seen},
     image::{
@@ -23,12 +23,9 @@ const MEMORY: u32 = 512;
 /// Two to four seconds, emulated, on a machine that does nothing else.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 
-pub(super) fn run(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Outcome {
-    let image = match image(scenario, small, bench, kit) {
-        Ok(image) => image,
-        Err(error) => return Outcome::CannotRun(format!("no image: {error:#}")),
-    };
-    match machine(scenario, small, bench, kit, image).boot(|guest| watch(guest, small.ends)) {
+/// Boots it, and compares.
+pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
+    match machine.boot(|guest| watch(guest, small.ends)) {
         Ok((guest, seen, note)) => {
             let verdict = |expect: &Expect| {
                 let failed = |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
@@ -37,8 +34,23 @@ pub(super) fn run(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) 
             let checks = small.expect.iter().copied().flatten().map(verdict).collect();
             Outcome::Ran { checks, stopped: None, note }
         }
-        Err(error) => Outcome::Ran { checks: Default::default(), stopped: Some(format!("{error:#}")), note: None },
+        Err(error) => Outcome::Ran { checks: Checks::new(), stopped: Some(format!("{error:#}")), note: None },
     }
+}
+
+pub(super) fn machine(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<Machine> {
+    let image = image(scenario, small, bench, kit)?;
+    let root = match scenario.root {
+        scenarios::Root::Disk => Root::Disk(Drive { path: image, keep: false }),
+        scenarios::Root::Initramfs => Root::Initramfs(image),
+    };
+    let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
+    machine.append = scenario.append.iter().map(ToString::to_string).collect();
+    machine.arguments = scenario.words.iter().map(ToString::to_string).collect();
+    machine.memory = MEMORY;
+    machine.network = small.groups.contains(&Group::Modules);
+    machine.verbose = bench.verbose;
+    Ok(machine)
 }
 
 fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<PathBuf> {
@@ -70,20 +82,6 @@ fn name(scenario: &Scenario, small: &Small) -> String {
     } else {
         format!("probe-{}", scenario.name)
     }
-}
-
-fn machine(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit, image: PathBuf) -> Machine {
-    let root = match scenario.root {
-        scenarios::Root::Disk => Root::Disk(Drive { path: image, keep: false }),
-        scenarios::Root::Initramfs => Root::Initramfs(image),
-    };
-    let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
-    machine.append = scenario.append.iter().map(ToString::to_string).collect();
-    machine.arguments = scenario.words.iter().map(ToString::to_string).collect();
-    machine.memory = MEMORY;
-    machine.network = small.groups.contains(&Group::Modules);
-    machine.verbose = bench.verbose;
-    machine
 }
 
 /// Waits for the guest's end. That it ended in the wrong way is for the emulator's faults to be looked for, too.

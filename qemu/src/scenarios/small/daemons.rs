@@ -1,6 +1,6 @@
 //! Which daemon is started, with which words and which environment.
 
-use super::{Change, Scenario, small};
+use super::{Change, NO_MODULES, Scenario, small};
 use crate::checks::expect::Expect::{self, *};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -9,8 +9,7 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 const WORDS: &[Expect] = &[
     Arguments(&["dockerd", "--debug", "--label", "a b"]),
     Environment(&["--early=value", "HOME=/", PATH, "TERM=linux", "plain=kept"]),
-    Says("stray", &["dockerlaunch: ", "splash"]),
-    Lines("stray-once", "dockerlaunch: ", 1),
+    SaysOnly(&[&["ignored: ", "'splash'"], NO_MODULES]),
 ];
 
 const SOCKET: &[Expect] = &[
@@ -27,11 +26,8 @@ const DEBUG: &[Expect] = &[
     Environment(&["HOME=/", PATH, "TERM=linux"]),
 ];
 
-const IGNORED: &[Expect] = &[
-    Says("unknown", &["dockerlaunch: warning: ", "DOCKER_LAUNCH_NOPE"]),
-    Lines("once", "dockerlaunch: ", 1),
-    Environment(&["HOME=/", PATH, "TERM=linux"]),
-];
+const IGNORED: &[Expect] =
+    &[SaysOnly(&[&["warning: ", "DOCKER_LAUNCH_NOPE=1"], NO_MODULES]), Environment(&["HOME=/", PATH, "TERM=linux"])];
 
 /// What a start in a container leaves to the engine that started the container.
 const CONTAINER: &[Expect] = &[

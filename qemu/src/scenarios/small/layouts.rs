@@ -1,6 +1,6 @@
 //! Images that lack something, and images that bring something.
 
-use super::{Change, Group, Scenario, small};
+use super::{Change, Group, NO_MODULES, Scenario, small};
 use crate::checks::expect::{
     Content::Is,
     Expect::{self, *},
@@ -15,7 +15,7 @@ const BARE: &[Expect] = &[
     Directory("/root", "700"),
     Descriptors(&[(0, "/dev/console"), (1, "/dev/console"), (2, "/dev/console")]),
     PivotRoot("works"),
-    SaysNot("anything", "dockerlaunch: "),
+    SaysOnly(&[NO_MODULES]),
 ];
 
 const DEFAULTS: &[Change] = &[

@@ -8,13 +8,13 @@ const USAGE: Expect = Panic("exitcode=0x00000200");
 const NOT_EXECUTABLE: Expect = Panic("exitcode=0x00007e00");
 const NOT_FOUND: Expect = Panic("exitcode=0x00007f00");
 
-const BAD_VALUE: &[Expect] = &[USAGE, Says("reason", &["dockerlaunch: ", "DOCKER_LAUNCH_CGROUP=v3", "auto, v2, v1, hybrid"])];
-const BAD_ROLE: &[Expect] = &[USAGE, Says("reason", &["dockerlaunch: ", "DOCKER_LAUNCH_AS=nothing", "auto, machine, container"])];
-const BAD_ADDRESS: &[Expect] = &[USAGE, Says("reason", &["dockerlaunch: ", "DOCKER_LAUNCH_IP=10.0.2"])];
-const NOT_YET: &[Expect] = &[USAGE, Says("reason", &["dockerlaunch: ", "DOCKER_LAUNCH_STATE=/dev/vdb", "not built yet"])];
-const UNKNOWN: &[Expect] = &[NOT_FOUND, Says("reason", &["dockerlaunch: ", "nosuchd", "ENOENT"])];
-const PLAIN: &[Expect] = &[NOT_EXECUTABLE, Says("reason", &["dockerlaunch: ", "/opt/plain", "EACCES"])];
-const TEXT: &[Expect] = &[NOT_EXECUTABLE, Says("reason", &["dockerlaunch: ", "/opt/text", "ENOEXEC"])];
+const BAD_VALUE: &[Expect] = &[USAGE, SaysOnly(&[&["dockerlaunch: ", "DOCKER_LAUNCH_CGROUP=v3", "auto, v2, v1, hybrid"]])];
+const BAD_ROLE: &[Expect] = &[USAGE, SaysOnly(&[&["dockerlaunch: ", "DOCKER_LAUNCH_AS=nothing", "auto, machine, container"]])];
+const BAD_ADDRESS: &[Expect] = &[USAGE, SaysOnly(&[&["dockerlaunch: ", "DOCKER_LAUNCH_IP=10.0.2"]])];
+const NOT_YET: &[Expect] = &[USAGE, SaysOnly(&[&["dockerlaunch: ", "DOCKER_LAUNCH_STATE=/dev/vdb", "not built yet"]])];
+const UNKNOWN: &[Expect] = &[NOT_FOUND, SaysOnly(&[&["dockerlaunch: ", "nosuchd", "ENOENT"]])];
+const PLAIN: &[Expect] = &[NOT_EXECUTABLE, SaysOnly(&[&["dockerlaunch: ", "/opt/plain", "EACCES"]])];
+const TEXT: &[Expect] = &[NOT_EXECUTABLE, SaysOnly(&[&["dockerlaunch: ", "/opt/text", "ENOEXEC"]])];
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small("bad-setting", "the allowed values are named", &[BAD_VALUE]).append(&["DOCKER_LAUNCH_CGROUP=v3"]).refused(),
