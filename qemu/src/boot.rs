@@ -30,8 +30,8 @@ pub(crate) const PORT: u16 = 2375;
 /// The user network's fixed addresses: the guest's, the gateway's, and the name server's.
 pub(crate) const ADDRESS: &str = "DOCKER_LAUNCH_IP=10.0.2.15::10.0.2.2:255.255.255.0:docker:eth0:off:10.0.2.3";
 
-/// The network card's driver is not one that Docker itself needs.
-pub(crate) const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_net";
+/// The network card's drivers are not among what Docker itself needs. Kernel 6.1 has both as modules.
+pub(crate) const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net";
 
 /// Without --tls=false dockerd waits 16 s to make its reader think about an open port.
 pub(crate) const DAEMON: &[&str] = &["-H", "unix:///run/docker.sock", "-H", "tcp://0.0.0.0:2375", "--tls=false"];

@@ -81,7 +81,7 @@ impl Store {
         let folder = paths::cache()?.join(&set.name);
         let archives = folder.join("archives");
         let configuration = folder.join("apt.conf");
-        for directory in ["lists/partial", "archives/partial"] {
+        for directory in ["lists/partial", "archives/partial", "none/partial"] {
             fs::create_dir_all(folder.join(directory)).with_context(|| format!("create {}", folder.display()))?;
         }
         ensure!(Path::new(KEYRING).exists(), "{KEYRING} is missing: install debian-archive-keyring");
@@ -165,7 +165,9 @@ Debug::NoLocking "true";
 
     /// The packages with all they depend on.
     fn plan(&self, set: &Set) -> Result<Vec<Package>> {
-        let said = run::output(self.apt().args(["-qq", "--print-uris", "install"]).args(&set.packages))?;
+        // apt names only what it would fetch: so it is shown an empty archive.
+        let none = format!("Dir::Cache::archives={}", self.folder.join("none").display());
+        let said = run::output(self.apt().args(["-o", &none, "-qq", "--print-uris", "install"]).args(&set.packages))?;
         let packages: Vec<Package> = said.lines().filter_map(package).collect();
         ensure!(!packages.is_empty(), "apt names no package for {}:\n{said}", set.packages.join(" "));
         Ok(packages)

@@ -22,9 +22,9 @@ const FOLDER: &str = "usr/lib/modules";
 #[rustfmt::skip]
 const NAMES: &[&str] = &[
     // The virtual machine's devices, and what makes its power button work.
-    "virtio_net", "virtio_blk*", "virtio_scsi*", "virtio_rng*", "virtio_balloon*", "nvme*", "button*", "evdev*",
+    "nvme", "virtio_pci", "virtio_net", "virtio_blk*", "virtio_scsi*", "virtio_rng*", "virtio_balloon*", "button*", "evdev*",
     // File systems of the engine, of state disks, of volumes.
-    "overlay", "ext4", "xfs*", "btrfs*", "loop*", "fuse*", "squashfs*", "isofs*", "vfat*", "nls_*", "crc32c*",
+    "overlay", "ext4", "xfs*", "btrfs*", "loop*", "fuse*", "squashfs*", "erofs*", "isofs*", "vfat*", "nls_*", "crc32c*",
     // Networks of containers.
     "bridge", "br_netfilter", "veth", "macvlan", "ipvlan", "ipvtap*", "vxlan", "dummy", "tun*", "8021q*", "tap*",
     // Rules for packets: what iptables (on nftables) turns into, and swarm's balancing and encryption.

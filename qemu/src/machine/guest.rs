@@ -113,7 +113,7 @@ impl Guest {
         });
         let (qmp, forwards) = connected.with_context(|| {
             let said = fs::read_to_string(&complaints).unwrap_or_default();
-            format!("QEMU did not start: {}", said.trim())
+            format!("QEMU did not start: {}", said.lines().next().unwrap_or("it said nothing"))
         })?;
         Ok(Self { shared, process, qmp: Mutex::new(qmp), report, forwards, console_path })
     }

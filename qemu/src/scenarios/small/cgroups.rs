@@ -15,7 +15,7 @@ const V2: &[Expect] = &[
 ];
 
 const V1: &[Expect] = &[
-    Mount("/sys/fs/cgroup", "tmpfs", "rw,nosuid,nodev,noexec", "mode=755"),
+    Mount("/sys/fs/cgroup", "tmpfs", OPTIONS, "mode=755"),
     Mount("/sys/fs/cgroup/cpu,cpuacct", "cgroup", OPTIONS, "cpu,cpuacct"),
     Mount("/sys/fs/cgroup/net_cls,net_prio", "cgroup", OPTIONS, "net_cls,net_prio"),
     Mount("/sys/fs/cgroup/devices", "cgroup", OPTIONS, "devices"),

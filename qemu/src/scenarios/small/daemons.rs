@@ -29,9 +29,10 @@ const DEBUG: &[Expect] = &[
 const IGNORED: &[Expect] =
     &[SaysOnly(&[&["warning: ", "DOCKER_LAUNCH_NOPE=1"], NO_MODULES]), Environment(&["HOME=/", PATH, "TERM=linux"])];
 
-/// What a start in a container leaves to the engine that started the container.
+/// What a start in a container leaves to the engine that started the container: version 1 hierarchies are the host's.
 const CONTAINER: &[Expect] = &[
-    NotMounted("/sys/fs/cgroup"),
+    Mount("/sys/fs/cgroup", "cgroup2", "rw,nosuid,nodev,noexec,relatime", ""),
+    NotMounted("/sys/fs/cgroup/pids"),
     NotMounted("/sys/kernel/security"),
     Mount("/dev/shm", "tmpfs", "rw,nosuid,nodev", ""),
     Propagation("/", "shared"),
