@@ -4,17 +4,18 @@
 //! container never gets a new v1 hierarchy: it would take the controllers away from the host.
 
 use crate::{
-    error::{Context, Result, Step},
+    error::Step,
     fs,
+    launch::{Context, Launch, Outcome},
     mountinfo::Mount,
-    settings::{Cgroup, Role, Settings},
+    settings::{Cgroup, Role},
     text::{Text, number, words},
 };
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
     fs::{CWD, Mode, rmdir, symlink},
-    io::Errno,
+    io::{self, Errno},
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
@@ -38,37 +39,37 @@ const MOST: usize = 32;
 type Name = Text<32>;
 type Path = Text<128>;
 
-pub(crate) fn mount_all(role: Role, settings: &Settings<'_>) -> Result<()> {
-    if let Some(version) = mounted()? {
-        return found(version, role, settings);
+pub(crate) fn mount_all(launch: &Launch<'_>) -> Outcome<()> {
+    if let Some(version) = mounted(launch)? {
+        return found(launch, version);
     }
-    match (role, settings.cgroup) {
+    match (launch.role, launch.settings.cgroup) {
         (Role::Container, _) => {
-            mount_v2(ROOT)?;
-            nest(settings)?;
+            mount_v2(launch, ROOT)?;
+            nest(launch)?;
         }
-        (Role::Machine, Cgroup::V2) => mount_v2(ROOT)?,
-        (Role::Machine, Cgroup::V1) => mount_v1(settings)?,
-        (Role::Machine, Cgroup::Hybrid) => mount_hybrid(settings)?,
-        (Role::Machine, Cgroup::Auto) => mount_best(settings)?,
+        (Role::Machine, Cgroup::V2) => mount_v2(launch, ROOT)?,
+        (Role::Machine, Cgroup::V1) => mount_v1(launch)?,
+        (Role::Machine, Cgroup::Hybrid) => mount_hybrid(launch)?,
+        (Role::Machine, Cgroup::Auto) => mount_best(launch)?,
     }
-    settings.log().debug(&[b"mounted cgroups"]);
+    launch.log.debug(&[b"mounted cgroups"]);
     Ok(())
 }
 
 /// What somebody else mounted is left, and told if it is not what was asked for.
-fn found(version: Cgroup, role: Role, settings: &Settings<'_>) -> Result<()> {
-    if settings.cgroup != Cgroup::Auto && settings.cgroup != version {
-        settings.log().warning(&[b"cgroups are mounted already, in another layout than DOCKER_LAUNCH_CGROUP asks for; they stay"]);
+fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
+    if launch.settings.cgroup != Cgroup::Auto && launch.settings.cgroup != version {
+        launch.log.warning(&[b"cgroups are mounted already, in another layout than DOCKER_LAUNCH_CGROUP asks for; they stay"]);
     }
-    match (role, version) {
-        (Role::Container, Cgroup::V2) => nest(settings),
+    match (launch.role, version) {
+        (Role::Container, Cgroup::V2) => nest(launch),
         _ => Ok(()),
     }
 }
 
 /// The layout that is mounted, if one is.
-fn mounted() -> Result<Option<Cgroup>> {
+fn mounted(launch: &Launch<'_>) -> Outcome<Option<Cgroup>> {
     let (mut v1, mut v2, mut unified) = (false, false, false);
     fs::lines(c"/proc/self/mountinfo", &mut |line| {
         if let Some(mount) = Mount::parse(line).filter(|mount| mount.is_within(ROOT.to_bytes())) {
@@ -77,7 +78,7 @@ fn mounted() -> Result<Option<Cgroup>> {
             unified |= mount.kind == b"cgroup2";
         }
     })
-    .at(Step::Cgroup, c"/proc/self/mountinfo")?;
+    .at(launch, Step::Cgroup, c"/proc/self/mountinfo")?;
     Ok(match (v1, v2, unified) {
         (_, true, _) => Some(Cgroup::V2),
         (true, _, true) => Some(Cgroup::Hybrid),
@@ -87,29 +88,30 @@ fn mounted() -> Result<Option<Cgroup>> {
 }
 
 /// v2, or v1 if a controller that Docker's limits need is only there.
-fn mount_best(settings: &Settings<'_>) -> Result<()> {
-    match mount_v2(ROOT) {
-        Err(error) if error.raw_os_error() == Some(Errno::NODEV.raw_os_error()) => {
-            return mount_v1(settings);
-        }
-        outcome => outcome?,
+fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
+    match try_mount_v2(ROOT) {
+        Err(Errno::NODEV) => return mount_v1(launch),
+        outcome => outcome.at(launch, Step::Cgroup, ROOT)?,
     }
     let mut buffer = [0; 1024];
-    let controllers =
-        fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer).at(Step::Cgroup, ROOT)?;
+    let controllers = fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer).at(
+        launch,
+        Step::Cgroup,
+        ROOT,
+    )?;
     let missing = |name: &&&CStr| !words(controllers).any(|word| word == name.to_bytes());
     if NEEDED.iter().all(|name| !missing(&name)) {
         return Ok(());
     }
-    unmount(ROOT, UnmountFlags::empty()).at(Step::Cgroup, ROOT)?;
+    unmount(ROOT, UnmountFlags::empty()).at(launch, Step::Cgroup, ROOT)?;
     if NEEDED
         .iter()
         .filter(missing)
         .any(|name| offered_in_v1(name))
     {
-        mount_v1(settings)
+        mount_v1(launch)
     } else {
-        mount_v2(ROOT)
+        mount_v2(launch, ROOT)
     }
 }
 
@@ -122,7 +124,11 @@ fn offered_in_v1(controller: &CStr) -> bool {
     offered
 }
 
-fn mount_v2(at: &CStr) -> Result<()> {
+fn mount_v2(launch: &Launch<'_>, at: &CStr) -> Outcome<()> {
+    try_mount_v2(at).at(launch, Step::Cgroup, at)
+}
+
+fn try_mount_v2(at: &CStr) -> io::Result<()> {
     let mut outcome = Err(Errno::INVAL);
     for options in V2_OPTIONS {
         outcome = mount(c"cgroup2", at, c"cgroup2", FLAGS, *options);
@@ -130,20 +136,20 @@ fn mount_v2(at: &CStr) -> Result<()> {
             break;
         }
     }
-    outcome.at(Step::Cgroup, at)
+    outcome
 }
 
-fn mount_hybrid(settings: &Settings<'_>) -> Result<()> {
+fn mount_hybrid(launch: &Launch<'_>) -> Outcome<()> {
     const UNIFIED: &CStr = c"/sys/fs/cgroup/unified";
-    mount_v1(settings)?;
-    make_directory(UNIFIED)?;
-    mount_v2(UNIFIED)
+    mount_v1(launch)?;
+    make_directory(launch, UNIFIED)?;
+    mount_v2(launch, UNIFIED)
 }
 
 /// A tmpfs, a hierarchy for each enabled controller of /proc/cgroups, and the named one that systemd's tools look for.
-fn mount_v1(settings: &Settings<'_>) -> Result<()> {
-    mount(c"cgroup", ROOT, c"tmpfs", FLAGS, c"mode=755").at(Step::Cgroup, ROOT)?;
-    let enabled = enabled_controllers(settings)?;
+fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
+    mount(c"cgroup", ROOT, c"tmpfs", FLAGS, c"mode=755").at(launch, Step::Cgroup, ROOT)?;
+    let enabled = enabled_controllers(launch)?;
     let mut refused: Vec<&[u8], { 2 * MOST }> = Vec::new();
     for name in enabled.iter().map(Text::as_bytes) {
         let group = JOINED.iter().find(|(members, _)| {
@@ -152,26 +158,26 @@ fn mount_v1(settings: &Settings<'_>) -> Result<()> {
         let hierarchy = group.map_or(name, |(_, joined)| joined);
         // The first member of a group mounts it; each is a link to it.
         let first = group.is_none_or(|(members, _)| members.first() == Some(&name));
-        if first && !mount_hierarchy(hierarchy, hierarchy)? {
+        if first && !mount_hierarchy(launch, hierarchy, hierarchy)? {
             let _ = refused.extend_from_slice(&[b" ", hierarchy]);
         } else if group.is_some() && !refused.contains(&hierarchy) {
-            make_link(name, hierarchy)?;
+            make_link(launch, name, hierarchy)?;
         }
     }
     if !refused.is_empty() {
         let mut message: Vec<&[u8], { 2 * MOST + 1 }> = Vec::new();
         let _ = message.push(b"the kernel lists controllers that it does not give in cgroup v1, so containers have no limits of:");
         let _ = message.extend_from_slice(&refused);
-        settings.log().warning(&message);
+        launch.log.warning(&message);
     }
-    mount_hierarchy(b"systemd", b"none,name=systemd")?;
+    mount_hierarchy(launch, b"systemd", b"none,name=systemd")?;
     // Before 5.11 a v1 memory cgroup did not count its children's; the file is gone or fixed to 1 since.
     let _ = fs::write_word(c"/sys/fs/cgroup/memory/memory.use_hierarchy", b"1");
     Ok(())
 }
 
 /// The controllers that /proc/cgroups says are enabled; a line that is not of its form is told and left out.
-fn enabled_controllers(settings: &Settings<'_>) -> Result<Vec<Name, MOST>> {
+fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
     let mut enabled = Vec::new();
     let mut rubbish = Name::new();
     fs::lines(c"/proc/cgroups", &mut |line| {
@@ -192,9 +198,9 @@ fn enabled_controllers(settings: &Settings<'_>) -> Result<Vec<Name, MOST>> {
             _ => rubbish = Name::of(&[line.get(..31).unwrap_or(line)]).unwrap_or(Name::new()),
         }
     })
-    .at(Step::Cgroup, c"/proc/cgroups")?;
+    .at(launch, Step::Cgroup, c"/proc/cgroups")?;
     if !rubbish.as_bytes().is_empty() {
-        settings.log().warning(&[
+        launch.log.warning(&[
             b"/proc/cgroups has a line that is no controller and is left out: ",
             rubbish.as_bytes(),
         ]);
@@ -209,10 +215,10 @@ fn has(enabled: &[Name], name: &[u8]) -> bool {
 }
 
 /// `false` where the kernel does not offer it in v1; its directory is gone again then.
-fn mount_hierarchy(directory: &[u8], options: &[u8]) -> Result<bool> {
-    let at = below_root(directory)?;
-    let options = fs::path(&[options]).at(Step::Cgroup, at.as_c_str())?;
-    make_directory(at.as_c_str())?;
+fn mount_hierarchy(launch: &Launch<'_>, directory: &[u8], options: &[u8]) -> Outcome<bool> {
+    let at = below_root(launch, directory)?;
+    let options = fs::path(&[options]).at(launch, Step::Cgroup, at.as_c_str())?;
+    make_directory(launch, at.as_c_str())?;
     match mount(
         c"cgroup",
         at.as_c_str(),
@@ -222,40 +228,42 @@ fn mount_hierarchy(directory: &[u8], options: &[u8]) -> Result<bool> {
     ) {
         // EINVAL: not in v1 any more. EBUSY, EPERM: another hierarchy has it, or a namespace may not make one.
         Err(Errno::INVAL | Errno::NOENT | Errno::BUSY | Errno::PERM) => {
-            rmdir(at.as_c_str()).at(Step::Cgroup, at.as_c_str())?;
+            rmdir(at.as_c_str()).at(launch, Step::Cgroup, at.as_c_str())?;
             Ok(false)
         }
-        outcome => outcome.map(|()| true).at(Step::Cgroup, at.as_c_str()),
+        outcome => outcome
+            .map(|()| true)
+            .at(launch, Step::Cgroup, at.as_c_str()),
     }
 }
 
-fn make_link(name: &[u8], hierarchy: &[u8]) -> Result<()> {
-    let at = below_root(name)?;
-    let target = fs::path(&[hierarchy]).at(Step::Cgroup, at.as_c_str())?;
+fn make_link(launch: &Launch<'_>, name: &[u8], hierarchy: &[u8]) -> Outcome<()> {
+    let at = below_root(launch, name)?;
+    let target = fs::path(&[hierarchy]).at(launch, Step::Cgroup, at.as_c_str())?;
     match symlink(target.as_c_str(), at.as_c_str()) {
         Err(Errno::EXIST) => Ok(()),
-        outcome => outcome.at(Step::Cgroup, at.as_c_str()),
+        outcome => outcome.at(launch, Step::Cgroup, at.as_c_str()),
     }
 }
 
-fn make_directory(at: &CStr) -> Result<()> {
-    fs::make_directory(CWD, at, Mode::from_raw_mode(0o755)).at(Step::Cgroup, at)
+fn make_directory(launch: &Launch<'_>, at: &CStr) -> Outcome<()> {
+    fs::make_directory(CWD, at, Mode::from_raw_mode(0o755)).at(launch, Step::Cgroup, at)
 }
 
-fn below_root(name: &[u8]) -> Result<Path> {
+fn below_root(launch: &Launch<'_>, name: &[u8]) -> Outcome<Path> {
     Path::of(&[ROOT.to_bytes(), b"/", name])
         .map_err(|_| Errno::NAMETOOLONG)
-        .at(Step::Cgroup, ROOT)
+        .at(launch, Step::Cgroup, ROOT)
 }
 
 /// How often `docker exec` may put a process into the root of the container's cgroup while it is being emptied.
 const ROUNDS: u32 = 100;
 
 /// A container's part of v2: its processes move to /init, so that the controllers can be handed to cgroups below.
-fn nest(settings: &Settings<'_>) -> Result<()> {
+fn nest(launch: &Launch<'_>) -> Outcome<()> {
     const INIT: &CStr = c"/sys/fs/cgroup/init";
     let say = |why: &[u8]| {
-        settings.log().warning(&[
+        launch.log.warning(&[
             b"cgroup v2 is ",
             why,
             b"; its processes stay where they are, and inner containers may get no limits",
@@ -272,14 +280,20 @@ fn nest(settings: &Settings<'_>) -> Result<()> {
         Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => {
             return Ok(say(b"read-only here (run with --privileged)"));
         }
-        made => made.at(Step::Cgroup, INIT)?,
+        made => made.at(launch, Step::Cgroup, INIT)?,
     }
     for _ in 0..ROUNDS {
-        evacuate()?;
+        evacuate(launch)?;
         match turn_on_controllers() {
             // Somebody came in between.
             Err(Errno::BUSY) => {}
-            outcome => return outcome.at(Step::Cgroup, c"/sys/fs/cgroup/cgroup.subtree_control"),
+            outcome => {
+                return outcome.at(
+                    launch,
+                    Step::Cgroup,
+                    c"/sys/fs/cgroup/cgroup.subtree_control",
+                );
+            }
         }
     }
     Ok(say(
@@ -287,15 +301,15 @@ fn nest(settings: &Settings<'_>) -> Result<()> {
     ))
 }
 
-fn evacuate() -> Result<()> {
+fn evacuate(launch: &Launch<'_>) -> Outcome<()> {
     fs::lines(c"/sys/fs/cgroup/cgroup.procs", &mut |pid| {
         // One that has ended meanwhile, or is of another PID namespace (0), cannot be moved.
         let _ = fs::write_word(c"/sys/fs/cgroup/init/cgroup.procs", pid);
     })
-    .at(Step::Cgroup, c"/sys/fs/cgroup/cgroup.procs")
+    .at(launch, Step::Cgroup, c"/sys/fs/cgroup/cgroup.procs")
 }
 
-fn turn_on_controllers() -> rustix::io::Result<()> {
+fn turn_on_controllers() -> io::Result<()> {
     let mut buffer = [0; 1024];
     let controllers = fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)?;
     let mut switches = Text::<1024>::new();

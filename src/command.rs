@@ -12,9 +12,9 @@ use crate::{
 };
 use core::ffi::CStr;
 use rustix::{
-    fd::AsFd,
+    fd::{AsFd, BorrowedFd},
     fs::{Mode, OFlags, open},
-    io::Errno,
+    io::{self, Errno},
 };
 
 /// Words and variables that a launch takes: the kernel's own limit for init is 32, a shell's far above.
@@ -142,13 +142,12 @@ impl<'a> Command<'a> {
     }
 
     /// One more variable for the daemon, beside those it was given.
-    pub(crate) fn add_variable(&mut self, variable: &'static CStr) -> Result<()> {
-        limited(
-            &mut self.environment,
-            variable,
-            ROOM - 1,
-            "too many environment variables",
-        )
+    pub(crate) fn add_variable(&mut self, variable: &'static CStr) -> io::Result<()> {
+        if self.environment.push(variable) {
+            Ok(())
+        } else {
+            Err(Errno::TOOBIG)
+        }
     }
 
     /// The value of an environment variable.
@@ -209,9 +208,8 @@ impl<'a> Command<'a> {
     /// Reads the daemon's flags and its daemon.json; a flag wins. A daemon.json that is not there says nothing.
     ///
     /// # Errors
-    /// [`Step::Daemon`]: daemon.json cannot be read, or a path in it is longer than any path.
-    pub(crate) fn places(&self) -> Result<Places> {
-        let failed = |errno| Error::new(Step::Daemon, b"daemon.json", errno);
+    /// daemon.json cannot be read, or a path in it is longer than any path.
+    pub(crate) fn places(&self) -> io::Result<Places> {
         let mut places = Places {
             pid_file: Text::new(),
             exec_root: Text::new(),
@@ -220,36 +218,20 @@ impl<'a> Command<'a> {
         let file = fs::path(&[self
             .flag(&["--config-file"])
             .last()
-            .unwrap_or(b"/etc/docker/daemon.json")])
-        .map_err(failed)?;
+            .unwrap_or(b"/etc/docker/daemon.json")])?;
         match open(
             file.as_c_str(),
             OFlags::RDONLY | OFlags::CLOEXEC,
             Mode::empty(),
         ) {
-            Ok(json) => {
-                let (mut scanner, mut fits) = (Scanner::new(), Ok(()));
-                fs::bytes(json.as_fd(), &mut |byte| {
-                    fits = fits.and(scanner.feed(byte, &mut |key, value| match key {
-                        b"pidfile" => places.pid_file = Text::of(&[value]).unwrap_or(Text::new()),
-                        b"exec-root" => {
-                            places.exec_root = Text::of(&[value]).unwrap_or(Text::new())
-                        }
-                        b"hosts" => places.inherits_listener |= value.starts_with(b"fd://"),
-                        _ => {}
-                    }));
-                })
-                .map_err(failed)?;
-                fits.map_err(|TooLong| failed(Errno::NAMETOOLONG))?;
-            }
+            Ok(json) => places.read(json.as_fd())?,
             Err(Errno::NOENT) => {}
-            Err(errno) => return Err(failed(errno)),
+            Err(errno) => return Err(errno),
         }
-        let choose = |place: &mut Text<PATH>, names: &[&str], default: &[u8]| -> Result<()> {
-            let flag = self.flag(names).last();
-            let chosen = flag.or(place.as_bytes().is_empty().then_some(default));
-            if let Some(chosen) = chosen {
-                *place = fs::path(&[chosen]).map_err(failed)?;
+        let choose = |place: &mut Text<PATH>, names: &[&str], default: &[u8]| -> io::Result<()> {
+            let unsaid = place.as_bytes().is_empty().then_some(default);
+            if let Some(chosen) = self.flag(names).last().or(unsaid) {
+                *place = fs::path(&[chosen])?;
             }
             Ok(())
         };
@@ -259,9 +241,7 @@ impl<'a> Command<'a> {
             b"/var/run/docker.pid",
         )?;
         choose(&mut places.exec_root, &["--exec-root"], b"/var/run/docker")?;
-        places.inherits_listener |= self
-            .flag(&["--host", "-H"])
-            .any(|host| host.starts_with(b"fd://"));
+        places.inherits_listener |= self.flag(&["--host", "-H"]).any(is_inherited);
         Ok(places)
     }
 }
@@ -273,6 +253,26 @@ pub(crate) struct Places {
     pub(crate) exec_root: Text<PATH>,
     /// `-H fd://`: it serves a socket that it inherits.
     pub(crate) inherits_listener: bool,
+}
+
+impl Places {
+    fn read(&mut self, json: BorrowedFd<'_>) -> io::Result<()> {
+        let (mut scanner, mut fits) = (Scanner::new(), Ok(()));
+        fs::bytes(json, &mut |byte| {
+            fits = fits.and(scanner.feed(byte, &mut |key, value| match key {
+                b"pidfile" => self.pid_file = Text::of(&[value]).unwrap_or(Text::new()),
+                b"exec-root" => self.exec_root = Text::of(&[value]).unwrap_or(Text::new()),
+                b"hosts" => self.inherits_listener |= is_inherited(value),
+                _ => {}
+            }));
+        })?;
+        fits.map_err(|TooLong| Errno::NAMETOOLONG)
+    }
+}
+
+/// A listening address that stands for descriptors from the one who starts the daemon.
+fn is_inherited(host: &[u8]) -> bool {
+    host.starts_with(b"fd://")
 }
 
 /// There is such a file, but it cannot be executed.

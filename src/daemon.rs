@@ -2,9 +2,10 @@
 
 use crate::{
     command::{Command, DEFAULT_PATH, ROOM},
-    error::{Context, Error, Result, Step},
+    error::Step,
     fs,
-    settings::{Role, Settings},
+    launch::{Context, Launch, Outcome},
+    settings::Role,
     sys::{self, Words},
     text::{Decimal, Text, base_name, fields, number, split_once, trim},
 };
@@ -32,39 +33,38 @@ const BACKLOG: i32 = 4096;
 const FIRST_PASSED: u32 = 3;
 
 /// Prepares the daemon and becomes it.
-pub(crate) fn launch(
-    role: Role,
-    command: &Command<'_>,
-    settings: &Settings<'_>,
-) -> Result<Infallible> {
-    raise_limits(settings);
+pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infallible> {
+    raise_limits(launch);
     if fs::write_word(c"/proc/self/oom_score_adj", OOM_SCORE).is_err() {
-        settings
-            .log()
+        launch
+            .log
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]);
     }
-    let places = command.places()?;
+    let places = command.places().at(launch, Step::Daemon, c"daemon.json")?;
     let name = base_name(command.path().to_bytes());
-    remove_stale(places.pid_file.as_c_str(), name, settings)?;
-    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"])
-        .at(Step::Daemon, c"--exec-root")?;
-    remove_stale(containerd.as_c_str(), b"containerd", settings)?;
+    remove_stale(launch, places.pid_file.as_c_str(), name)?;
+    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]).at(
+        launch,
+        Step::Daemon,
+        c"--exec-root",
+    )?;
+    remove_stale(launch, containerd.as_c_str(), b"containerd")?;
 
-    let mut variables = Variables::new(role, command);
+    let mut variables = Variables::new(launch.role, command);
     if variables.passed == 0 && places.inherits_listener {
-        pass_listener()?;
+        pass_listener(launch)?;
         variables.passed = 1;
     }
-    let environment = variables.all()?;
-    settings.log().debug(&[b"exec ", command.path().to_bytes()]);
+    let environment = variables.all(launch)?;
+    launch.log.debug(&[b"exec ", command.path().to_bytes()]);
     sys::close_on_exec_from(FIRST_PASSED.saturating_add(variables.passed));
     // The point of no return.
     let errno = sys::execve(command.path(), command.words(), &environment);
-    Err(errno).at(Step::Exec, command.path())
+    Err(errno).at(launch, Step::Exec, command.path())
 }
 
 /// Raised, never lowered; what the kernel refuses is raised as far as it lets.
-fn raise_limits(settings: &Settings<'_>) {
+fn raise_limits(launch: &Launch<'_>) {
     let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
     for (resource, soft, hard, name) in LIMITS {
         let now = getrlimit(*resource);
@@ -73,8 +73,8 @@ fn raise_limits(settings: &Settings<'_>) {
             maximum: higher(now.maximum, *hard),
         };
         if wanted != now && setrlimit(*resource, wanted).is_err() {
-            settings
-                .log()
+            launch
+                .log
                 .debug(&[name.as_bytes(), b": the kernel keeps its hard limit"]);
             let clamped = match (soft, now.maximum) {
                 (Some(soft), Some(hard)) => Some(*soft.min(&hard)),
@@ -93,22 +93,22 @@ fn raise_limits(settings: &Settings<'_>) {
 
 /// A pid file is stale if it names PID 1, which this process is or was, or a process that is not that program: dockerd
 /// would refuse to start over it, or take a stranger for its containerd.
-fn remove_stale(file: &CStr, program: &[u8], settings: &Settings<'_>) -> Result<()> {
+fn remove_stale(launch: &Launch<'_>, file: &CStr, program: &[u8]) -> Outcome<()> {
     let mut buffer = [0; 64];
     let pid = match fs::read_small(file, &mut buffer) {
         Ok(contents) => number(trim(contents)),
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         // Too long for a number: not a pid file that anybody can use.
         Err(Errno::FBIG) => None,
-        Err(errno) => return Err(errno).at(Step::Daemon, file),
+        Err(errno) => return Err(errno).at(launch, Step::Daemon, file),
     };
     if pid.is_some_and(|pid| pid != 1 && runs(pid, program)) {
         return Ok(());
     }
-    settings
-        .log()
+    launch
+        .log
         .line(&[b"removed the stale pid file ", file.to_bytes()]);
-    unlink(file).at(Step::Daemon, file)
+    unlink(file).at(launch, Step::Daemon, file)
 }
 
 /// Whether that process is that program: the kernel keeps the first 15 bytes of its name.
@@ -120,11 +120,11 @@ fn runs(pid: u64, program: &[u8]) -> bool {
 }
 
 /// Binds the daemon's socket as descriptor 3, so that clients can connect from now on and wait.
-fn pass_listener() -> Result<()> {
-    let failed = |errno| Error::new(Step::Daemon, SOCKET.to_bytes(), errno);
+fn pass_listener(launch: &Launch<'_>) -> Outcome<()> {
+    let failed = |errno| launch.refused(Step::Daemon, SOCKET.to_bytes(), errno);
     if let Ok(there) = statat(CWD, SOCKET, AtFlags::SYMLINK_NOFOLLOW) {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
-            return Err(Error::said(
+            return Err(launch.said(
                 Step::Daemon,
                 SOCKET.to_bytes(),
                 "something stands there that is no socket; remove it",
@@ -192,7 +192,7 @@ impl<'c> Variables<'c> {
         }
     }
 
-    fn all(&self) -> Result<Words<'_, ROOM>> {
+    fn all(&self, launch: &Launch<'_>) -> Outcome<Words<'_, ROOM>> {
         let ours = self.passed > 0 && !self.inherited;
         let kept = |variable: &&CStr| {
             let (name, value) = split_once(variable.to_bytes(), b'=');
@@ -221,7 +221,7 @@ impl<'c> Variables<'c> {
             .filter_map(|(wanted, variable)| wanted.then_some(variable));
         for variable in given.clone().chain(defaults) {
             if !all.push(variable) {
-                return Err(Error::said(
+                return Err(launch.said(
                     Step::Daemon,
                     variable.to_bytes(),
                     "too many environment variables",

@@ -4,7 +4,7 @@
 //! told where `core::fmt` is not linked. Its `Display` says the same for the users of the library.
 
 use crate::text::{Decimal, Text};
-use core::{ffi::CStr, fmt};
+use core::fmt;
 use linux_raw_sys::errno::*;
 
 /// The part of a launch that failed.
@@ -68,17 +68,6 @@ pub struct Error {
 
 /// What a launch returns.
 pub type Result<T> = core::result::Result<T, Error>;
-
-/// Gives a system call's error its step and its subject.
-pub(crate) trait Context<T> {
-    fn at(self, step: Step, subject: &CStr) -> Result<T>;
-}
-
-impl<T> Context<T> for rustix::io::Result<T> {
-    fn at(self, step: Step, subject: &CStr) -> Result<T> {
-        self.map_err(|errno| Error::new(step, subject.to_bytes(), errno))
-    }
-}
 
 /// What to do about an error of the kernel: the step (all steps where none is given), the errno, the advice.
 const ADVICE: &[(Option<Step>, u32, &str)] = &[

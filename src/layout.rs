@@ -2,9 +2,9 @@
 //! defaults for /etc.
 
 use crate::{
-    error::{Context, Result, Step},
+    error::Step,
     fs::{self, Root},
-    settings::Settings,
+    launch::{Context, Launch, Outcome},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -89,38 +89,41 @@ const ETC: Place = Place {
 
 const DEFAULTS: &CStr = c"/usr/etc";
 
-pub(crate) fn create(settings: &Settings<'_>) -> Result<()> {
-    let root = Root::open(c"/").at(Step::Layout, c"/")?;
+pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
+    let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
     // Modes are exact: /tmp is for everybody. The daemon gets its own mask back.
     let mask = umask(Mode::empty());
-    let created = create_in(&root);
+    let created = create_in(launch, &root);
     umask(mask);
     created?;
-    bind_var_run()?;
-    settings
-        .log()
+    bind_var_run(launch)?;
+    launch
+        .log
         .debug(&[b"directories, links and files of /etc are there"]);
     Ok(())
 }
 
 /// All but the mount, in any directory.
-fn create_in(root: &Root) -> Result<()> {
-    TREE.iter().try_for_each(|place| make(root, place))?;
+fn create_in(launch: &Launch<'_>, root: &Root) -> Outcome<()> {
+    TREE.iter()
+        .try_for_each(|place| make(launch, root, place))?;
     match root.directory(DEFAULTS) {
         Ok(defaults) => {
-            let etc = root.directory(ETC.parent).at(Step::Layout, ETC.parent)?;
-            fs::copy_missing(defaults.as_fd(), etc.as_fd()).at(Step::Layout, DEFAULTS)?;
+            let etc = root
+                .directory(ETC.parent)
+                .at(launch, Step::Layout, ETC.parent)?;
+            fs::copy_missing(defaults.as_fd(), etc.as_fd()).at(launch, Step::Layout, DEFAULTS)?;
         }
         Err(Errno::NOENT) => {}
-        Err(errno) => return Err(errno).at(Step::Layout, DEFAULTS),
+        Err(errno) => return Err(errno).at(launch, Step::Layout, DEFAULTS),
     }
-    make(root, &ETC)
+    make(launch, root, &ETC)
 }
 
-fn make(root: &Root, place: &Place) -> Result<()> {
+fn make(launch: &Launch<'_>, root: &Root, place: &Place) -> Outcome<()> {
     let parent = root
         .directory(place.parent)
-        .at(Step::Layout, place.parent)?;
+        .at(launch, Step::Layout, place.parent)?;
     let parent = parent.as_fd();
     for thing in place.things {
         let (name, made) = match *thing {
@@ -142,31 +145,36 @@ fn make(root: &Root, place: &Place) -> Result<()> {
         };
         made.or_else(|errno| {
             let slash = if place.parent == c"/" { &b""[..] } else { b"/" };
-            let path = fs::path(&[place.parent.to_bytes(), slash, name.to_bytes()])
-                .at(Step::Layout, name)?;
-            Err(errno).at(Step::Layout, path.as_c_str())
+            let path = fs::path(&[place.parent.to_bytes(), slash, name.to_bytes()]).at(
+                launch,
+                Step::Layout,
+                name,
+            )?;
+            Err(errno).at(launch, Step::Layout, path.as_c_str())
         })?;
     }
     Ok(())
 }
 
 /// An image whose /var/run is a directory would keep pid files over a power cut: /run is bound over it.
-fn bind_var_run() -> Result<()> {
+fn bind_var_run(launch: &Launch<'_>) -> Outcome<()> {
     const VAR_RUN: &CStr = c"/var/run";
-    let there = statat(CWD, VAR_RUN, AtFlags::SYMLINK_NOFOLLOW).at(Step::Layout, VAR_RUN)?;
+    let there =
+        statat(CWD, VAR_RUN, AtFlags::SYMLINK_NOFOLLOW).at(launch, Step::Layout, VAR_RUN)?;
     if FileType::from_raw_mode(there.st_mode) != FileType::Directory {
         return Ok(());
     }
-    let run = statat(CWD, c"/run", AtFlags::empty()).at(Step::Layout, c"/run")?;
+    let run = statat(CWD, c"/run", AtFlags::empty()).at(launch, Step::Layout, c"/run")?;
     if (there.st_dev, there.st_ino) == (run.st_dev, run.st_ino) {
         return Ok(());
     }
-    mount_bind(c"/run", VAR_RUN).at(Step::Layout, VAR_RUN)
+    mount_bind(c"/run", VAR_RUN).at(launch, Step::Layout, VAR_RUN)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Role, Settings};
     use std::{
         ffi::CString,
         format, fs as std_fs,
@@ -188,6 +196,11 @@ mod tests {
         (path, root)
     }
 
+    fn fill(root: &Root) {
+        let settings = Settings::default();
+        create_in(&Launch::new(Role::Machine, &settings), root).unwrap();
+    }
+
     fn mode(path: PathBuf) -> u32 {
         std_fs::symlink_metadata(path).unwrap().mode() & 0o7777
     }
@@ -195,7 +208,7 @@ mod tests {
     #[test]
     fn an_empty_directory_gets_all_of_it_and_twice_changes_nothing() {
         let (path, root) = scratch("empty");
-        create_in(&root).unwrap();
+        fill(&root);
         assert_eq!(mode(path.join("tmp")), 0o1777);
         assert_eq!(mode(path.join("root/.ssh")), 0o700);
         assert_eq!(mode(path.join("var/lib/docker")), 0o710);
@@ -208,7 +221,7 @@ mod tests {
             "docker\n"
         );
         let before = std_fs::metadata(path.join("etc/passwd")).unwrap();
-        create_in(&root).unwrap();
+        fill(&root);
         let after = std_fs::metadata(path.join("etc/passwd")).unwrap();
         assert_eq!(
             (before.ino(), before.mtime_nsec()),
@@ -241,7 +254,7 @@ mod tests {
         }
         symlink("../outside", path.join("etc/elsewhere")).unwrap();
         symlink("ca.crt", path.join("usr/etc/ssl/certs/link")).unwrap();
-        create_in(&root).unwrap();
+        fill(&root);
         let read = |file: &str| {
             std_fs::read_to_string(path.join(file)).map_err(|error| error.kind().to_string())
         };

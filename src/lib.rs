@@ -41,6 +41,7 @@ mod netlink;
 mod run;
 mod settings;
 
+mod launch;
 mod role;
 
 mod command;
@@ -61,6 +62,8 @@ pub use ip::Ip;
 pub use mounts::open_console;
 pub use role::find_role;
 pub use settings::{Cgroup, Role, Settings};
+
+use launch::{Failed, Launch, Outcome};
 
 use core::{convert::Infallible, ffi::CStr};
 
@@ -93,19 +96,24 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
 
 fn prepare_and_exec(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Infallible> {
     let role = find_role(settings)?; // mounts /proc if it must
-    mounts::mount_api(role, settings)?; // /dev first, so that there is a console to speak to
-    root::prepare(command, settings)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
-    cgroups::mount_all(role, settings)?;
-    layout::create(settings)?;
-    modules::load(command, settings)?;
-    network::configure(role, settings)?;
-    daemon::launch(role, command, settings) // exec: the point of no return
+    let launch = Launch::new(role, settings);
+    steps(&launch, command).map_err(|Failed| launch.error())
+}
+
+fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> {
+    mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
+    root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
+    cgroups::mount_all(launch)?;
+    layout::create(launch)?;
+    modules::load(launch, command)?;
+    network::configure(launch)?;
+    daemon::exec(launch, command) // the point of no return
 }
 
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "modprobe"))]
 mod modules {
-    pub(crate) fn load(_: &crate::Command<'_>, _: &crate::Settings<'_>) -> crate::Result<()> {
+    pub(crate) fn load(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
         Ok(())
     }
 }
@@ -113,7 +121,7 @@ mod modules {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "network"))]
 mod network {
-    pub(crate) fn configure(_: crate::Role, _: &crate::Settings<'_>) -> crate::Result<()> {
+    pub(crate) fn configure(_: &crate::Launch<'_>) -> crate::Outcome<()> {
         Ok(())
     }
 }

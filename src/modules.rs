@@ -3,9 +3,10 @@
 
 use crate::{
     command::{Command, ROOM},
-    error::{Error, Result, Step},
-    fs, run,
-    settings::Settings,
+    error::Step,
+    fs,
+    launch::{Launch, Outcome},
+    run,
     sys::Words,
     text::{Text, list},
 };
@@ -68,29 +69,29 @@ const LIMIT: u32 = 60;
 ///
 /// # Errors
 /// [`Step::Modules`]: more modules than fit, or a name that no module can have.
-pub(crate) fn load(command: &Command<'_>, settings: &Settings<'_>) -> Result<()> {
+pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let mut missing: Vec<Name, MOST> = Vec::new();
     let own = TABLE
         .iter()
         .filter(|row| !fs::exists(CWD, row.shows))
         .map(|row| row.name.as_bytes());
-    for name in own.chain(list(settings.modules.to_bytes())) {
+    for name in own.chain(list(launch.settings.modules.to_bytes())) {
         let added = Name::of(&[name])
             .ok()
             .and_then(|name| missing.push(name).ok());
-        added.ok_or(Error::said(
+        added.ok_or(launch.said(
             Step::Modules,
             name,
             "the name is longer than 56 bytes, or there are more than 64",
         ))?;
     }
     if missing.is_empty() {
-        settings.log().debug(&[b"all modules are there"]);
+        launch.log.debug(&[b"all modules are there"]);
         return Ok(());
     }
     let Ok(modprobe) = command.look_up(c"modprobe") else {
         return tell(
-            settings,
+            launch,
             b"there is no modprobe in PATH and the kernel does not show",
             &missing,
         );
@@ -102,21 +103,21 @@ pub(crate) fn load(command: &Command<'_>, settings: &Settings<'_>) -> Result<()>
     let _ = all.map(|word| words.push(word)).all(|pushed| pushed);
     let outcome =
         run::program::<_, ROOM>(modprobe.as_c_str(), &words, command.environment(), LIMIT);
-    settings.log().debug(&[b"ran modprobe"]);
+    launch.log.debug(&[b"ran modprobe"]);
     match outcome {
         Ok(0) => Ok(()),
-        Ok(_) => tell(settings, b"modprobe could not load", &missing),
+        Ok(_) => tell(launch, b"modprobe could not load", &missing),
         Err(rustix::io::Errno::TIMEDOUT) => tell(
-            settings,
+            launch,
             b"modprobe took longer than 60 s and was ended, loading",
             &missing,
         ),
-        Err(errno) => Err(Error::new(Step::Modules, modprobe.as_bytes(), errno)),
+        Err(errno) => Err(launch.refused(Step::Modules, modprobe.as_bytes(), errno)),
     }
 }
 
 /// One warning that names those which the kernel still does not show.
-fn tell(settings: &Settings<'_>, why: &'static [u8], missing: &[Name]) -> Result<()> {
+fn tell(launch: &Launch<'_>, why: &'static [u8], missing: &[Name]) -> Outcome<()> {
     let mut message: Vec<&[u8], { MOST + 1 }> = Vec::new();
     for name in missing.iter().map(Text::as_bytes) {
         let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
@@ -136,6 +137,6 @@ fn tell(settings: &Settings<'_>, why: &'static [u8], missing: &[Name]) -> Result
     if message.is_empty() {
         return Ok(());
     }
-    settings.log().warning(&line);
+    launch.log.warning(&line);
     Ok(())
 }

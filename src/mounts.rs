@@ -4,8 +4,9 @@
 //! operator. /proc is not a row: role.rs needs it first.
 
 use crate::{
-    error::{Context, Result, Step},
+    error::{Error, Step},
     fs,
+    launch::{Context, Launch, Outcome},
     mountinfo::Mount,
     settings::{Role, Settings},
     sys,
@@ -15,7 +16,7 @@ use core::ffi::CStr;
 use rustix::{
     fd::AsFd,
     fs::{CWD, Mode, OFlags, mkdir, open},
-    io::{Errno, fcntl_getfd},
+    io::{self, Errno, fcntl_getfd},
     mount::{MountFlags, mount},
 };
 
@@ -127,12 +128,12 @@ const LINKS: &[(&CStr, &CStr)] = &[
 ];
 
 /// Walks the table, then makes the links of /dev.
-pub(crate) fn mount_api(role: Role, settings: &Settings<'_>) -> Result<()> {
-    let mounted = rows_where(c"/proc/self/mountinfo", |row, line| {
+pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
+    let mounted = rows_where(launch, c"/proc/self/mountinfo", |row, line| {
         Mount::parse(line).is_some_and(|mount| mount.is_within(row.at.to_bytes()))
     })?;
-    let offered = match role {
-        Role::Machine => rows_where(c"/proc/filesystems", |row, line| {
+    let offered = match launch.role {
+        Role::Machine => rows_where(launch, c"/proc/filesystems", |row, line| {
             words(line).last() == Some(row.kind.to_bytes())
         })?,
         Role::Container => 0,
@@ -143,8 +144,11 @@ pub(crate) fn mount_api(role: Role, settings: &Settings<'_>) -> Result<()> {
             continue;
         }
         match mount_row(row) {
-            Err(error) if row.need == Optional => error.tell(|parts| settings.log().warning(parts)),
-            outcome => outcome?,
+            Err(errno) if row.need == Optional => {
+                let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
+                error.tell(|parts| launch.log.warning(parts));
+            }
+            outcome => outcome.at(launch, Step::Mount, row.at)?,
         }
     }
     let dev = open(
@@ -152,38 +156,41 @@ pub(crate) fn mount_api(role: Role, settings: &Settings<'_>) -> Result<()> {
         OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
         Mode::empty(),
     )
-    .at(Step::Mount, c"/dev")?;
+    .at(launch, Step::Mount, c"/dev")?;
     for (name, target) in LINKS {
-        fs::make_link(dev.as_fd(), name, target).at(Step::Mount, name)?;
+        fs::make_link(dev.as_fd(), name, target).at(launch, Step::Mount, name)?;
     }
-    settings
-        .log()
+    launch
+        .log
         .debug(&[b"mounted /dev, /sys, /run and what is below them"]);
     Ok(())
 }
 
-fn mount_row(row: &Row) -> Result<()> {
+fn mount_row(row: &Row) -> io::Result<()> {
     let once = || mount(row.kind, row.at, row.kind, row.flags, row.data);
     match once() {
         // The mount point is made only where it is missing: most stand in the image or come with the mount above.
         Err(Errno::NOENT) => {
-            mkdir(row.at, Mode::from_raw_mode(0o755)).at(Step::Mount, row.at)?;
+            mkdir(row.at, Mode::from_raw_mode(0o755))?;
             once()
         }
         outcome => outcome,
     }
-    .at(Step::Mount, row.at)
 }
 
 /// The rows, as bits, for which any line of a file of /proc speaks.
-fn rows_where(path: &CStr, speaks: impl Fn(&Row, &[u8]) -> bool) -> Result<u32> {
+fn rows_where(
+    launch: &Launch<'_>,
+    path: &CStr,
+    speaks: impl Fn(&Row, &[u8]) -> bool,
+) -> Outcome<u32> {
     let mut found = 0;
     fs::lines(path, &mut |line| {
         for (number, row) in TABLE.iter().enumerate() {
             found |= u32::from(speaks(row, trim(line))) << number;
         }
     })
-    .at(Step::Mount, path)?;
+    .at(launch, Step::Mount, path)?;
     Ok(found)
 }
 
@@ -193,27 +200,27 @@ fn rows_where(path: &CStr, speaks: impl Fn(&Row, &[u8]) -> bool) -> Result<u32> 
 /// Nothing can be told when this fails: the launch says the rest.
 pub fn open_console(settings: &mut Settings<'_>) {
     let closed = |number: &u32| fcntl_getfd(sys::inherited(*number)).is_err();
-    if !(0..=2).any(|number| closed(&number)) {
+    let missing = (0..=2).filter(closed).count();
+    if missing == 0 {
         return;
     }
-    let device = |path: &CStr| {
-        open(
-            path,
-            OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-    };
     if !fs::exists(CWD, c"/dev/null") {
         let _ = TABLE.first().map(mount_row);
     }
+    let device = |path: &CStr| open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
     let console = device(c"/dev/console");
     let silent = console.is_err();
-    let Ok(opened) = console.or_else(|_| device(c"/dev/null")) else {
-        return;
+    let path = if silent {
+        c"/dev/null"
+    } else {
+        c"/dev/console"
     };
-    for number in (0..=2).filter(closed) {
-        let _ = sys::duplicate_to(opened.as_fd(), number);
-    }
+    // The kernel gives each open the lowest number that is free: those that are missing.
+    let opened =
+        core::iter::once(console).chain((1..missing + usize::from(silent)).map(|_| device(path)));
+    opened
+        .flatten()
+        .for_each(|descriptor| _ = sys::keep(descriptor));
     if silent && let Ok(kmsg) = device(c"/dev/kmsg") {
         settings.log = sys::keep(kmsg);
     }

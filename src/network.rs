@@ -1,10 +1,11 @@
 //! Names and addresses, by netlink: lo up, a static address and route, name servers, the host name. What is there stays.
 
 use crate::{
-    error::{Context, Error, Result, Step},
+    error::Step,
     fs::{self, Root},
+    launch::{Context, Launch, Outcome},
     netlink::Netlink,
-    settings::{Role, Settings},
+    settings::Role,
     text::{Decimal, Text, list, trim},
 };
 use core::ffi::CStr;
@@ -17,19 +18,19 @@ const LIMIT: u64 = 10;
 /// An address in decimal: four numbers and three dots.
 type Dotted = Text<17>;
 
-pub(crate) fn configure(role: Role, settings: &Settings<'_>) -> Result<()> {
-    name(role, settings)?;
-    addresses(settings)?;
-    name_servers(settings)?;
-    settings.log().debug(&[b"the network is configured"]);
+pub(crate) fn configure(launch: &Launch<'_>) -> Outcome<()> {
+    name(launch)?;
+    addresses(launch)?;
+    name_servers(launch)?;
+    launch.log.debug(&[b"the network is configured"]);
     Ok(())
 }
 
 /// The setting's host name, or that of `ip=`; on the machine that of /etc/hostname, too.
-fn name(role: Role, settings: &Settings<'_>) -> Result<()> {
+fn name(launch: &Launch<'_>) -> Outcome<()> {
     let mut buffer = [0; 256];
-    let from_ip = settings.ip.map(|ip| ip.hostname).unwrap_or_default();
-    let name = match (settings.hostname.to_bytes(), from_ip, role) {
+    let from_ip = launch.settings.ip.map(|ip| ip.hostname).unwrap_or_default();
+    let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
         (b"", b"", Role::Container) => return Ok(()),
         (b"", b"", Role::Machine) => fs::read_small(c"/etc/hostname", &mut buffer)
             .map(trim)
@@ -39,21 +40,23 @@ fn name(role: Role, settings: &Settings<'_>) -> Result<()> {
     if name.is_empty() {
         return Ok(());
     }
-    sethostname(name).map_err(|errno| Error::new(Step::Network, name, errno))
+    sethostname(name).map_err(|errno| launch.refused(Step::Network, name, errno))
 }
 
-fn addresses(settings: &Settings<'_>) -> Result<()> {
-    let netlink = Netlink::open().at(Step::Network, c"netlink")?;
-    netlink.set_up(LO).at(Step::Network, c"lo")?;
-    let Some(ip) = settings.ip else { return Ok(()) };
+fn addresses(launch: &Launch<'_>) -> Outcome<()> {
+    let netlink = Netlink::open().at(launch, Step::Network, c"netlink")?;
+    netlink.set_up(LO).at(launch, Step::Network, c"lo")?;
+    let Some(ip) = launch.settings.ip else {
+        return Ok(());
+    };
     let device = if ip.device.is_empty() {
         b"the first Ethernet interface"
     } else {
         ip.device
     };
-    let failed = |errno| Error::new(Step::Network, device, errno);
+    let failed = |errno| launch.refused(Step::Network, device, errno);
     let waiting = || {
-        settings.log().line(&[
+        launch.log.line(&[
             b"waiting for ",
             device,
             b", up to ",
@@ -64,7 +67,7 @@ fn addresses(settings: &Settings<'_>) -> Result<()> {
     let index = match Netlink::find(ip.device, LIMIT, waiting) {
         Err(rustix::io::Errno::TIMEDOUT) => {
             let reason = "no such interface after 10 s; name the module of its driver in DOCKER_LAUNCH_MODULES";
-            return Err(Error::said(Step::Network, device, reason));
+            return Err(launch.said(Step::Network, device, reason));
         }
         found => found.map_err(failed)?,
     };
@@ -78,7 +81,7 @@ fn addresses(settings: &Settings<'_>) -> Result<()> {
 }
 
 /// /etc/resolv.conf anew, where a setting names servers. Docker's own bind mount of it is written in place.
-fn name_servers(settings: &Settings<'_>) -> Result<()> {
+fn name_servers(launch: &Launch<'_>) -> Outcome<()> {
     const FILE: &CStr = c"/etc/resolv.conf";
     let mut text = Text::<256>::new();
     let mut add = |server: &[u8]| {
@@ -86,8 +89,8 @@ fn name_servers(settings: &Settings<'_>) -> Result<()> {
             .and_then(|()| text.push(server))
             .and_then(|()| text.push(b"\n"))
     };
-    let from_ip = settings.ip.map(|ip| ip.dns).unwrap_or_default();
-    let added = match settings.dns.to_bytes() {
+    let from_ip = launch.settings.ip.map(|ip| ip.dns).unwrap_or_default();
+    let added = match launch.settings.dns.to_bytes() {
         b"" => from_ip
             .iter()
             .flatten()
@@ -95,9 +98,9 @@ fn name_servers(settings: &Settings<'_>) -> Result<()> {
         servers => list(servers).try_for_each(add),
     };
     if added.is_err() {
-        return Err(Error::said(
+        return Err(launch.said(
             Step::Network,
-            settings.dns.to_bytes(),
+            launch.settings.dns.to_bytes(),
             "the name servers do not fit into 256 bytes",
         ));
     }
@@ -106,14 +109,14 @@ fn name_servers(settings: &Settings<'_>) -> Result<()> {
     }
     let etc = Root::open(c"/")
         .and_then(|root| root.directory(c"/etc"))
-        .at(Step::Network, c"/etc")?;
+        .at(launch, Step::Network, c"/etc")?;
     fs::replace(
         etc.as_fd(),
         c"resolv.conf",
         &[text.as_bytes()],
         Mode::from_raw_mode(0o644),
     )
-    .at(Step::Network, FILE)
+    .at(launch, Step::Network, FILE)
 }
 
 fn dotted([a, b, c, d]: [u8; 4]) -> Dotted {

@@ -4,7 +4,7 @@
 //! of another namespace a container's (a Kubernetes pod has no marker). Anything else is refused, and nothing is touched.
 
 use crate::{
-    error::{Context, Error, Result, Step},
+    error::{Error, Result, Step},
     fs,
     settings::{Role, Settings},
 };
@@ -61,12 +61,13 @@ pub(crate) fn in_first_namespace() -> bool {
 
 fn mount_proc() -> Result<()> {
     const PROC: &CStr = c"/proc";
+    let failed = |errno| Error::new(Step::Mount, PROC.to_bytes(), errno);
     if fs::exists(CWD, c"/proc/self") {
         return Ok(());
     }
     match mkdir(PROC, Mode::from_raw_mode(0o555)) {
         Err(rustix::io::Errno::EXIST) => {}
-        made => made.at(Step::Mount, PROC)?,
+        made => made.map_err(failed)?,
     }
     mount(
         c"proc",
@@ -75,5 +76,5 @@ fn mount_proc() -> Result<()> {
         MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
         None,
     )
-    .at(Step::Mount, PROC)
+    .map_err(failed)
 }

@@ -6,12 +6,11 @@
 
 use crate::{
     command::Command,
-    error::{Context, Error, Result, Step},
+    error::Step,
     fs,
+    launch::{Context, Launch, Outcome},
     mountinfo::Mount,
-    run,
-    settings::Settings,
-    sys,
+    run, sys,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -30,59 +29,63 @@ const ASIDE: &CStr = c"/.dockerlaunch.root";
 const PROBE: u32 = 10;
 
 /// Makes pivot_root work where it does not, then shares `/` recursively: a shared parent would refuse the move.
-pub(crate) fn prepare(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<()> {
-    if may_be_bottom()? && !pivots()? {
-        settings
-            .log()
+pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
+    if may_be_bottom(launch)? && !pivots(launch)? {
+        launch
+            .log
             .debug(&[b"/ is the bottom of the mount tree (an initramfs): moving it onto itself"]);
-        rebind()?;
-        if !pivots()? {
-            settings.log().warning(&[b"pivot_root fails on this root: DOCKER_RAMDISK=true is set, and containers run less isolated"]);
-            command.add_variable(c"DOCKER_RAMDISK=true")?;
+        rebind(launch)?;
+        if !pivots(launch)? {
+            launch.log.warning(&[b"pivot_root fails on this root: DOCKER_RAMDISK=true is set, and containers run less isolated"]);
+            command.add_variable(c"DOCKER_RAMDISK=true").at(
+                launch,
+                Step::Root,
+                c"DOCKER_RAMDISK",
+            )?;
         }
     }
     mount_change(
         c"/",
         MountPropagationFlags::SHARED | MountPropagationFlags::REC,
     )
-    .at(Step::Root, c"/")?;
-    settings.log().debug(&[b"/ is shared"]);
+    .at(launch, Step::Root, c"/")?;
+    launch.log.debug(&[b"/ is shared"]);
     Ok(())
 }
 
 /// Unless mountinfo shows a mount at `/` that stands on another.
-fn may_be_bottom() -> Result<bool> {
+fn may_be_bottom(launch: &Launch<'_>) -> Outcome<bool> {
     let mut bottom = true;
     fs::lines(c"/proc/self/mountinfo", &mut |line| {
         if let Some(mount) = Mount::parse(line).filter(|mount| mount.point == b"/") {
             bottom = mount.is_bottom();
         }
     })
-    .at(Step::Root, c"/proc/self/mountinfo")?;
+    .at(launch, Step::Root, c"/proc/self/mountinfo")?;
     Ok(bottom)
 }
 
-fn rebind() -> Result<()> {
+fn rebind(launch: &Launch<'_>) -> Outcome<()> {
     match mkdir(ASIDE, Mode::from_raw_mode(0o700)) {
         Err(Errno::EXIST) => {}
-        made => made.at(Step::Root, ASIDE)?,
+        made => made.at(launch, Step::Root, ASIDE)?,
     }
-    mount_bind_recursive(c"/", ASIDE).at(Step::Root, ASIDE)?;
-    chdir(ASIDE).at(Step::Root, ASIDE)?;
-    mount_move(c".", c"/").at(Step::Root, c"/")?;
-    chroot(c".").at(Step::Root, c".")?;
-    chdir(c"/").at(Step::Root, c"/")?;
+    mount_bind_recursive(c"/", ASIDE).at(launch, Step::Root, ASIDE)?;
+    chdir(ASIDE).at(launch, Step::Root, ASIDE)?;
+    mount_move(c".", c"/").at(launch, Step::Root, c"/")?;
+    chroot(c".").at(launch, Step::Root, c".")?;
+    chdir(c"/").at(launch, Step::Root, c"/")?;
     // Nothing depends on it: the directory is empty and nobody looks there.
     let _ = rmdir(ASIDE);
     Ok(())
 }
 
 /// Tries what runc will do, in a child with mounts of its own.
-fn pivots() -> Result<bool> {
+fn pivots(launch: &Launch<'_>) -> Outcome<bool> {
     let outcome = run::in_child(PROBE, || u8::from(try_pivot().is_err()));
     outcome
         .map(|status| status == 0)
-        .map_err(|errno| Error::new(Step::Root, b"a child that tries pivot_root", errno))
+        .map_err(|errno| launch.refused(Step::Root, b"a child that tries pivot_root", errno))
 }
 
 fn try_pivot() -> rustix::io::Result<()> {

@@ -1,0 +1,72 @@
+//! What all steps of one launch share: the role, the settings, the log, and the error that ends it.
+//!
+//! A required step that fails notes its error here and returns only a token: an error holds its subject itself, and to
+//! carry it through every `?` would make the program a quarter larger.
+
+use crate::{
+    error::{Error, Step},
+    log::Log,
+    settings::{Role, Settings},
+};
+use core::{cell::Cell, ffi::CStr};
+use rustix::io::{self, Errno};
+
+/// The launch cannot go on: [`Launch::error`] says why.
+#[derive(Debug)]
+pub(crate) struct Failed;
+
+/// What a step returns.
+pub(crate) type Outcome<T> = Result<T, Failed>;
+
+/// One launch.
+pub(crate) struct Launch<'l> {
+    pub(crate) role: Role,
+    pub(crate) settings: &'l Settings<'l>,
+    pub(crate) log: Log,
+    error: Cell<Error>,
+}
+
+impl<'l> Launch<'l> {
+    pub(crate) fn new(role: Role, settings: &'l Settings<'l>) -> Self {
+        let error = Cell::new(Error::said(Step::Exec, b"", ""));
+        Self {
+            role,
+            settings,
+            log: settings.log(),
+            error,
+        }
+    }
+
+    /// The kernel refused.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refused(&self, step: Step, subject: &[u8], errno: Errno) -> Failed {
+        self.error.set(Error::new(step, subject, errno));
+        Failed
+    }
+
+    /// We refuse, in words that say what to do.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn said(&self, step: Step, subject: &[u8], reason: &'static str) -> Failed {
+        self.error.set(Error::said(step, subject, reason));
+        Failed
+    }
+
+    /// What the step that failed has noted.
+    pub(crate) fn error(&self) -> Error {
+        self.error.get()
+    }
+}
+
+/// Gives a system call's error its step and its subject.
+pub(crate) trait Context<T> {
+    fn at(self, launch: &Launch<'_>, step: Step, subject: &CStr) -> Outcome<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    #[inline]
+    fn at(self, launch: &Launch<'_>, step: Step, subject: &CStr) -> Outcome<T> {
+        self.map_err(|errno| launch.refused(step, subject.to_bytes(), errno))
+    }
+}
