@@ -18,23 +18,23 @@ use crate::{
 };
 
 /// Emulated on two busy processors an engine has taken 30 s.
-const READY: Duration = Duration::from_secs(180);
-const ANSWER: Duration = Duration::from_secs(60);
+pub(crate) const READY: Duration = Duration::from_secs(180);
+pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
 /// Nobody looks at a guest for longer.
 const STAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The guest's side of the API.
-const PORT: u16 = 2375;
+pub(crate) const PORT: u16 = 2375;
 
 /// The user network's fixed addresses: the guest's, the gateway's, and the name server's.
-const ADDRESS: &str = "DOCKER_LAUNCH_IP=10.0.2.15::10.0.2.2:255.255.255.0:docker:eth0:off:10.0.2.3";
+pub(crate) const ADDRESS: &str = "DOCKER_LAUNCH_IP=10.0.2.15::10.0.2.2:255.255.255.0:docker:eth0:off:10.0.2.3";
 
 /// The network card's drivers are not among what Docker itself needs. Kernel 6.1 has both as modules.
-const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net";
+pub(crate) const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net";
 
 /// Without --tls=false dockerd waits 16 s to make its reader think about an open port.
-const DAEMON: &[&str] = &["-H", "unix:///run/docker.sock", "-H", "tcp://0.0.0.0:2375", "--tls=false"];
+pub(crate) const DAEMON: &[&str] = &["-H", "unix:///run/docker.sock", "-H", "tcp://0.0.0.0:2375", "--tls=false"];
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RootKind {
@@ -130,7 +130,7 @@ fn kernel_words(arguments: &Arguments) -> Vec<String> {
 }
 
 /// dockerd's own word that it takes connections on the forwarded port.
-fn listens(line: &str) -> bool {
+pub(crate) fn listens(line: &str) -> bool {
     line.contains("API listen on ") && line.contains(&format!(":{PORT}"))
 }
 

@@ -10,8 +10,11 @@ mod machine;
 mod packages;
 mod paths;
 mod progress;
+mod report;
 mod run;
+mod scenarios;
 mod suites;
+mod test;
 mod toolchain;
 mod unpack;
 
@@ -32,6 +35,7 @@ struct Cli {
 enum Command {
     Boot(boot::Arguments),
     Image(images::Arguments),
+    Test(test::Arguments),
 }
 
 /// What every command knows.
@@ -48,11 +52,12 @@ pub(crate) struct Common {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
-        Command::Boot(arguments) => boot::run(arguments, &cli.common),
-        Command::Image(arguments) => images::run(arguments, &cli.common),
+        Command::Boot(arguments) => boot::run(arguments, &cli.common).map(|()| ExitCode::SUCCESS),
+        Command::Image(arguments) => images::run(arguments, &cli.common).map(|()| ExitCode::SUCCESS),
+        Command::Test(arguments) => test::run(arguments, &cli.common),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
