@@ -262,23 +262,21 @@ const ROUNDS: u32 = 100;
 /// A container's part of v2: its processes move to /init, so that the controllers can be handed to cgroups below.
 fn nest(launch: &Launch<'_>) -> Outcome<()> {
     const INIT: &CStr = c"/sys/fs/cgroup/init";
-    let say = |why: &[u8]| {
-        launch.log.warning(&[
-            b"cgroup v2 is ",
-            why,
-            b"; its processes stay where they are, and inner containers may get no limits",
-        ])
+    let give_up = |why: &[u8]| {
+        let lost = b"; its processes stay where they are, and inner containers may get no limits";
+        launch.log.warning(&[b"cgroup v2 is ", why, lost]);
+        Ok(())
     };
     let mut buffer = [0; 64];
     match fs::read_small(c"/sys/fs/cgroup/cgroup.type", &mut buffer) {
         Ok(b"domain\n") => {}
-        Ok(_) => return Ok(say(b"threaded here")),
+        Ok(_) => return give_up(b"threaded here"),
         // Only a hierarchy's own root lacks the file.
-        Err(_) => return Ok(say(b"shared with the host (run with --cgroupns=private)")),
+        Err(_) => return give_up(b"shared with the host (run with --cgroupns=private)"),
     }
     match fs::make_directory(CWD, INIT, Mode::from_raw_mode(0o755)) {
         Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => {
-            return Ok(say(b"read-only here (run with --privileged)"));
+            return give_up(b"read-only here (run with --privileged)");
         }
         made => made.at(launch, Step::Cgroup, INIT)?,
     }
@@ -296,9 +294,7 @@ fn nest(launch: &Launch<'_>) -> Outcome<()> {
             }
         }
     }
-    Ok(say(
-        b"entered by new processes faster than they can be moved",
-    ))
+    give_up(b"entered by new processes faster than they can be moved")
 }
 
 fn evacuate(launch: &Launch<'_>) -> Outcome<()> {

@@ -46,6 +46,8 @@ mod role;
 
 mod command;
 
+mod places;
+
 mod cgroups;
 mod daemon;
 mod layout;

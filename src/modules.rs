@@ -100,7 +100,7 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let fixed = [c"modprobe", c"-a", c"-q", c"--"];
     let all = fixed.into_iter().chain(missing.iter().map(Text::as_c_str));
     // There is room for all of them by the lengths above.
-    let _ = all.map(|word| words.push(word)).all(|pushed| pushed);
+    all.for_each(|word| _ = words.push(word));
     let outcome =
         run::program::<_, ROOM>(modprobe.as_c_str(), &words, command.environment(), LIMIT);
     launch.log.debug(&[b"ran modprobe"]);
