@@ -104,7 +104,7 @@ impl<'a> Command<'a> {
         };
         let stray = words.clone().count().saturating_sub(meant);
         for word in words.clone().take(stray) {
-            settings.log().line(&[
+            settings.as_log().line(&[
                 b"ignored: the kernel passed on '",
                 word.to_bytes(),
                 b"'; the daemon's words stand behind -- on its command line",

@@ -95,6 +95,7 @@ pub(crate) fn write_new(
 }
 
 /// Writes a file anew: whole under its name, or in place where it is a mount point of Docker's (rename says EBUSY).
+#[cfg(feature = "network")]
 pub(crate) fn replace(
     parent: BorrowedFd<'_>,
     name: &CStr,

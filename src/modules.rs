@@ -2,12 +2,12 @@
 //! modprobe. What the kernel loads by itself when it is used (nf_tables, most of xt_*) is left to it.
 
 use crate::{
-    command::{Command, ROOM},
+    command::Command,
     error::Step,
     fs,
     launch::{Launch, Outcome},
     run,
-    sys::Words,
+    sys::{self, Words},
     text::{Text, list},
 };
 use core::ffi::CStr;
@@ -101,8 +101,10 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let all = fixed.into_iter().chain(missing.iter().map(Text::as_c_str));
     // There is room for all of them by the lengths above.
     all.for_each(|word| _ = words.push(word));
-    let outcome =
-        run::program::<_, ROOM>(modprobe.as_c_str(), &words, command.environment(), LIMIT);
+    let outcome = run::in_child(LIMIT, || {
+        sys::execve(modprobe.as_c_str(), &words, command.environment());
+        127
+    });
     launch.log.debug(&[b"ran modprobe"]);
     match outcome {
         Ok(0) => Ok(()),

@@ -107,7 +107,7 @@ impl<'a> Settings<'a> {
             };
             match TABLE.iter().find(|row| row.name.as_bytes() == name) {
                 Some(row) => self.set(row, variable)?,
-                None => self.log().warning(&[
+                None => self.as_log().warning(&[
                     variable.to_bytes(),
                     b" is no setting of dockerlaunch; it is ignored",
                 ]),
@@ -152,10 +152,10 @@ impl<'a> Settings<'a> {
 
     /// Writes the message of a launch that failed, as one line on the log.
     pub fn report(&self, error: &Error) {
-        error.tell(|parts| self.log().line(parts));
+        error.tell(|parts| self.as_log().line(parts));
     }
 
-    pub(crate) fn log(&self) -> Log {
+    pub(crate) fn as_log(&self) -> Log {
         Log {
             descriptor: self.log,
             debug: self.debug,
