@@ -14,7 +14,7 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fs::{CWD, Mode, rmdir, symlink},
+    fs::{CWD, Mode, rmdir, statfs, symlink},
     io::{self, Errno},
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
@@ -33,6 +33,10 @@ const JOINED: &[(&[&[u8]], &[u8])] = &[
     (&[b"cpu", b"cpuacct"], b"cpu,cpuacct"),
     (&[b"net_cls", b"net_prio"], b"net_cls,net_prio"),
 ];
+
+/// Magic numbers of statfs(2): CGROUP2_SUPER_MAGIC and SYSFS_MAGIC.
+const CGROUP2: i64 = 0x6367_7270;
+const SYSFS: i64 = 0x6265_6572;
 
 /// The kernel's controllers are a dozen.
 const MOST: usize = 32;
@@ -68,23 +72,23 @@ fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
     }
 }
 
-/// The layout that is mounted, if one is.
+/// The layout that is mounted, if one is. The file system at its root tells, but for v1 and hybrid.
 fn mounted(launch: &Launch<'_>) -> Outcome<Option<Cgroup>> {
-    let (mut v1, mut v2, mut unified) = (false, false, false);
+    match statfs(ROOT).map(|root| root.f_type) {
+        Ok(CGROUP2) => return Ok(Some(Cgroup::V2)),
+        Ok(SYSFS) | Err(Errno::NOENT) => return Ok(None),
+        other => other.at(launch, Step::Cgroup, ROOT)?,
+    };
+    let (mut v1, mut unified) = (false, false);
     fs::lines(c"/proc/self/mountinfo", &mut |line| {
         if let Some(mount) = Mount::parse(line).filter(|mount| mount.is_within(ROOT.to_bytes())) {
             v1 |= mount.kind == b"cgroup";
-            v2 |= mount.kind == b"cgroup2" && mount.point == ROOT.to_bytes();
             unified |= mount.kind == b"cgroup2";
         }
     })
     .at(launch, Step::Cgroup, c"/proc/self/mountinfo")?;
-    Ok(match (v1, v2, unified) {
-        (_, true, _) => Some(Cgroup::V2),
-        (true, _, true) => Some(Cgroup::Hybrid),
-        (true, _, false) => Some(Cgroup::V1),
-        (false, false, _) => None,
-    })
+    let layout = if unified { Cgroup::Hybrid } else { Cgroup::V1 };
+    Ok(v1.then_some(layout))
 }
 
 /// v2, or v1 if a controller that Docker's limits need is only there.

@@ -10,12 +10,16 @@ use crate::{
     text::{Text, base_name, fields, split_once, words_for_init},
 };
 use core::ffi::CStr;
+use heapless::Vec;
 use rustix::io::{self, Errno};
 
 /// Words and variables that a launch takes: the kernel's own limit for init is 32, a shell's far above.
 pub(crate) const MOST: usize = 1023;
 /// Room for the daemon's name, what a launch adds, and the null pointer at the end.
 pub(crate) const ROOM: usize = MOST + 9;
+
+/// The most words that the kernel hands to init (MAX_INIT_ARGS).
+const KERNEL_WORDS: usize = 32;
 
 /// The daemon without any words; build.rs can set another.
 const DEFAULT: &CStr = match CStr::from_bytes_with_nul(
@@ -103,12 +107,15 @@ impl<'a> Command<'a> {
             _ => usize::MAX,
         };
         let stray = words.clone().count().saturating_sub(meant);
-        for word in words.clone().take(stray) {
-            settings.as_log().line(&[
-                b"ignored: the kernel passed on '",
-                word.to_bytes(),
-                b"'; the daemon's words stand behind -- on its command line",
-            ]);
+        let mut ignored: Vec<&[u8], { 2 * KERNEL_WORDS + 2 }> = Vec::new();
+        let _ = ignored.push(b"ignored:");
+        for word in words.clone().take(stray.min(KERNEL_WORDS)) {
+            let _ = ignored.extend_from_slice(&[b" ", word.to_bytes()]);
+        }
+        if stray > 0 {
+            let _ =
+                ignored.push(b" (the daemon's words stand behind -- on the kernel command line)");
+            settings.as_log().line(&ignored);
         }
         let mut words = words.skip(stray).peekable();
         if words.peek() == Some(&c"--check") {
