@@ -11,9 +11,9 @@
 //!
 //! # What it promises
 //! Nothing is allocated and nothing panics. The library reads no global state, writes only to the descriptor
-//! [`Settings::log`], and never exits; it changes the process that calls it (its root, its mounts, its limits), so call it
-//! from a single-threaded one. A step that Docker cannot do without returns an [`Error`]; anything else is a warning on the
-//! log. Linux 5.10 or newer, x86_64.
+//! [`Settings::log`], and never exits; it changes the process that calls it (its root, its mounts, its limits, with
+//! `-H fd://` its descriptor 3), so call it from a single-threaded one. A step that Docker cannot do without returns an
+//! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
 //! `network` (lo, address, names), `modprobe` (kernel modules), `iptables` (the modules of its rules): all on by default.
@@ -45,6 +45,8 @@ mod launch;
 mod role;
 
 mod command;
+
+mod places;
 
 mod cgroups;
 mod daemon;
