@@ -14,7 +14,6 @@ use crate::{
     machine::{Drive, Guest, Machine, Root, acceleration},
     progress::Step,
     suites::Suite,
-    toolchain::{self, Features},
 };
 
 /// Emulated on two busy processors an engine has taken 30 s.
@@ -28,13 +27,20 @@ const STAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub(crate) const PORT: u16 = 2375;
 
 /// The user network's fixed addresses: the guest's, the gateway's, and the name server's.
-pub(crate) const ADDRESS: &str = "DOCKER_LAUNCH_IP=10.0.2.15::10.0.2.2:255.255.255.0:docker:eth0:off:10.0.2.3";
+pub(crate) const ADDRESS: &str =
+    "DOCKER_LAUNCH_IP=10.0.2.15::10.0.2.2:255.255.255.0:docker:eth0:off:10.0.2.3";
 
 /// The network card's drivers are not among what Docker itself needs. Kernel 6.1 has both as modules.
 pub(crate) const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net";
 
 /// Without --tls=false dockerd waits 16 s to make its reader think about an open port.
-pub(crate) const DAEMON: &[&str] = &["-H", "unix:///run/docker.sock", "-H", "tcp://0.0.0.0:2375", "--tls=false"];
+pub(crate) const DAEMON: &[&str] = &[
+    "-H",
+    "unix:///run/docker.sock",
+    "-H",
+    "tcp://0.0.0.0:2375",
+    "--tls=false",
+];
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RootKind {
@@ -81,36 +87,63 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     host::ready(&[Need::Image, Need::Guest])?;
-    let program = toolchain::program(&Features::Default, &common.mirror)?;
+    let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
-    let format = if arguments.root == RootKind::Disk { Format::Disk } else { Format::Initramfs };
+    let format = if arguments.root == RootKind::Disk {
+        Format::Disk
+    } else {
+        Format::Initramfs
+    };
     let name = arguments.suite.name().to_owned();
-    let image = Image { name, packages: &packages, program: &program, groups: Group::ALL, extra: Vec::new(), format };
+    let image = Image {
+        name,
+        packages: &packages,
+        program: &program,
+        groups: Group::ALL,
+        extra: Vec::new(),
+        format,
+    };
     let image = image.built()?;
     let kernel = image::kernel(&packages)?;
     let (acceleration, reason) = acceleration::find(&kernel)?;
     eprintln!("acceleration: {acceleration:?} ({reason})");
 
     let root = match arguments.root {
-        RootKind::Disk => Root::Disk(Drive { path: image, keep: false }),
+        RootKind::Disk => Root::Disk(Drive {
+            path: image,
+            keep: false,
+        }),
         RootKind::Initramfs => Root::Initramfs(image),
     };
     let mut machine = Machine::new("boot", kernel, root, acceleration);
     machine.append = kernel_words(arguments);
-    machine.arguments = DAEMON.iter().map(|word| word.to_string()).chain(arguments.daemon.clone()).collect();
+    machine.arguments = DAEMON
+        .iter()
+        .map(|word| word.to_string())
+        .chain(arguments.daemon.clone())
+        .collect();
     machine.memory = arguments.memory.unwrap_or(machine.memory);
     machine.forwards = vec![PORT];
     machine.show_console = arguments.console;
     machine.verbose = common.verbose;
 
     let step = Step::spinner("guest: booting");
-    let (guest, ready, note) = machine.boot(|guest| guest.wait_for_line("dockerd to listen", READY, listens))?;
+    let (guest, ready, note) =
+        machine.boot(|guest| guest.wait_for_line("dockerd to listen", READY, listens))?;
     let start = guest.kernel_start().context("the kernel said nothing")?;
     let port = guest.port(PORT)?;
     step.done("guest: the engine listens");
-    println!("docker is ready, {} ms after kernel start", ready.at.duration_since(start).as_millis());
+    println!(
+        "docker is ready, {} ms after kernel start",
+        ready.at.duration_since(start).as_millis()
+    );
     let guest = Arc::new(guest);
-    let used = use_engine(&guest, port, &packages.root.join("usr/bin/busybox"), arguments.once);
+    let used = use_engine(
+        &guest,
+        port,
+        &packages.root.join("usr/bin/busybox"),
+        arguments.once,
+    );
     used.map_err(|error| guest.explain(error))?;
     guest.quit()?;
     if let Some(note) = note {
@@ -138,10 +171,18 @@ pub(crate) fn listens(line: &str) -> bool {
 fn use_engine(guest: &Arc<Guest>, port: u16, busybox: &std::path::Path, once: bool) -> Result<()> {
     let mut engine = Engine::connect(port)?;
     engine.wait_ready(ANSWER, || guest.alive())?;
-    println!("engine {}, cgroup v{}", engine.version()?, engine.cgroup_version()?);
+    println!(
+        "engine {}, cgroup v{}",
+        engine.version()?,
+        engine.cgroup_version()?
+    );
     engine.load_busybox(busybox)?;
     let step = Step::spinner("container: running");
-    let said = engine.run(&["sh", "-c", "echo hello from a container; hostname; cat /proc/version"])?;
+    let said = engine.run(&[
+        "sh",
+        "-c",
+        "echo hello from a container; hostname; cat /proc/version",
+    ])?;
     step.done("container: it ran");
     print!("{said}");
     println!("export DOCKER_HOST=tcp://127.0.0.1:{port}");
@@ -156,7 +197,9 @@ fn use_engine(guest: &Arc<Guest>, port: u16, busybox: &std::path::Path, once: bo
 
 /// Until Ctrl-C or SIGTERM, or until the guest ends by itself, which is an error.
 fn stay(guest: &Arc<Guest>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let watched = Arc::clone(guest);
     runtime.block_on(async move {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -177,7 +220,11 @@ mod tests {
 
     #[test]
     fn dockerds_own_word_is_known() {
-        assert!(listens(r#"time="2026-01-01T00:00:00Z" level=info msg="API listen on [::]:2375""#));
-        assert!(!listens(r#"level=info msg="API listen on /run/docker.sock""#));
+        assert!(listens(
+            r#"time="2026-01-01T00:00:00Z" level=info msg="API listen on [::]:2375""#
+        ));
+        assert!(!listens(
+            r#"level=info msg="API listen on /run/docker.sock""#
+        ));
     }
 }

@@ -5,7 +5,7 @@ use std::{env, path::Path, process::Command};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::{packages::KEYRING, run};
+use crate::{apt::KEYRING, run};
 
 /// What a task needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,23 +41,37 @@ pub fn ready(needs: &[Need]) -> Result<()> {
     );
     let names = packages.join(" ");
     if !rustix::process::geteuid().is_root() {
-        bail!("some programs are missing, install them with\n  sudo apt-get install --no-install-recommends {names}");
+        bail!(
+            "some programs are missing, install them with\n  sudo apt-get install --no-install-recommends {names}"
+        );
     }
     eprintln!("installing {names} on this machine, as you are root");
     let apt = || {
         let mut command = Command::new("apt-get");
-        command.args(["-q", "-y"]).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .args(["-q", "-y"])
+            .env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
     run::output(apt().arg("update"))?;
-    run::output(apt().args(["install", "--no-install-recommends"]).args(&packages))?;
+    run::output(
+        apt()
+            .args(["install", "--no-install-recommends"])
+            .args(&packages),
+    )?;
     let still = missing(needs);
-    ensure!(still.is_empty(), "installed, and still something of {} is missing", still.join(", "));
+    ensure!(
+        still.is_empty(),
+        "installed, and still something of {} is missing",
+        still.join(", ")
+    );
     Ok(())
 }
 
 fn missing(needs: &[Need]) -> Vec<&'static str> {
-    let rows = TABLE.iter().filter(|(need, thing, _)| needs.contains(need) && !found(thing));
+    let rows = TABLE
+        .iter()
+        .filter(|(need, thing, _)| needs.contains(need) && !found(thing));
     rows.map(|(_, _, package)| *package).collect()
 }
 
@@ -78,5 +92,8 @@ pub fn depmod(base: &Path) -> Command {
 
 /// PATH with the folders of root's programs.
 pub fn search_path() -> String {
-    format!("{}:/usr/local/sbin:/usr/sbin:/sbin", env::var("PATH").unwrap_or_default())
+    format!(
+        "{}:/usr/local/sbin:/usr/sbin:/sbin",
+        env::var("PATH").unwrap_or_default()
+    )
 }

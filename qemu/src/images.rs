@@ -10,7 +10,6 @@ use crate::{
     host::{self, Need},
     image::{self, Format, Image, table::Group},
     suites::Suite,
-    toolchain::{self, Features},
 };
 
 /// Write an image of dockerlaunch and Docker to a file
@@ -28,7 +27,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     host::ready(&[Need::Image])?;
-    let program = toolchain::program(&Features::Default, &common.mirror)?;
+    let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
     let image = Image {
         name: arguments.suite.name().to_owned(),

@@ -1,5 +1,6 @@
 //! `cargo qemu`: boots dockerlaunch as the PID 1 of a real kernel, tests it there, and makes the images for it.
 
+mod apt;
 mod boot;
 mod checks;
 mod engine;
@@ -18,9 +19,12 @@ mod test;
 mod toolchain;
 mod unpack;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+
+use toolchain::Features;
 
 #[derive(Parser)]
 #[command(name = "cargo qemu", about, version, max_term_width = 100)]
@@ -44,16 +48,37 @@ pub(crate) struct Common {
     /// Where Debian's packages are fetched from
     #[arg(long, global = true, env = "DOCKERLAUNCH_MIRROR", default_value = packages::MIRROR)]
     mirror: String,
+    /// The program's Cargo features, instead of the default ones: a,b or an empty list
+    #[arg(long, global = true, value_delimiter = ',')]
+    features: Option<Vec<String>>,
     /// Show the command that starts QEMU
     #[arg(long, short, global = true)]
     verbose: bool,
+}
+
+impl Common {
+    /// dockerlaunch as it ships, with the features that were asked for.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        let features = match &self.features {
+            None => Features::Default,
+            Some(list) => Features::Only(
+                list.iter()
+                    .filter(|name| !name.is_empty())
+                    .cloned()
+                    .collect(),
+            ),
+        };
+        toolchain::program(&features, &self.mirror)
+    }
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Boot(arguments) => boot::run(arguments, &cli.common).map(|()| ExitCode::SUCCESS),
-        Command::Image(arguments) => images::run(arguments, &cli.common).map(|()| ExitCode::SUCCESS),
+        Command::Image(arguments) => {
+            images::run(arguments, &cli.common).map(|()| ExitCode::SUCCESS)
+        }
         Command::Test(arguments) => test::run(arguments, &cli.common),
     };
     match result {

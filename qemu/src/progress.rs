@@ -21,12 +21,20 @@ impl Step {
 
     /// A step of bytes.
     pub fn bytes(what: &str, total: u64) -> Self {
-        Self::new(what, ProgressBar::new(total), "{msg} {wide_bar} {bytes} of {total_bytes}")
+        Self::new(
+            what,
+            ProgressBar::new(total),
+            "{msg} {wide_bar} {bytes} of {total_bytes}",
+        )
     }
 
     /// A step of which only the time is known.
     pub fn spinner(what: &str) -> Self {
-        Self::new(what, ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}")
+        Self::new(
+            what,
+            ProgressBar::new_spinner(),
+            "{spinner} {msg} {elapsed}",
+        )
     }
 
     fn new(what: &str, bar: ProgressBar, template: &str) -> Self {
@@ -38,19 +46,15 @@ impl Step {
         bar.set_style(ProgressStyle::with_template(template).expect("a constant that tests draw"));
         bar.set_message(what.to_owned());
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self { bar: Some(bar), started }
+        Self {
+            bar: Some(bar),
+            started,
+        }
     }
 
     pub fn set(&self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
-        }
-    }
-
-    /// What the step works on right now.
-    pub fn say(&self, what: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(what.to_owned());
         }
     }
 
@@ -77,7 +81,11 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in ["{msg} {wide_bar} {percent}%", "{msg} {wide_bar} {bytes} of {total_bytes}", "{spinner} {msg} {elapsed}"] {
+        for template in [
+            "{msg} {wide_bar} {percent}%",
+            "{msg} {wide_bar} {bytes} of {total_bytes}",
+            "{spinner} {msg} {elapsed}",
+        ] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

@@ -4,8 +4,16 @@ use std::process::ExitCode;
 
 /// What may stay away even where nothing else may: the beginning of its name, why, and since when.
 const MAY_BE_IGNORED: &[(&str, &str, &str)] = &[
-    ("sid-", "sid moves: on some days its packages do not fit together", "2026-11-23"),
-    ("initramfs-sid/", "sid moves: on some days its packages do not fit together", "2026-11-23"),
+    (
+        "sid-",
+        "sid moves: on some days its packages do not fit together",
+        "2026-11-23",
+    ),
+    (
+        "initramfs-sid/",
+        "sid moves: on some days its packages do not fit together",
+        "2026-11-23",
+    ),
 ];
 
 /// A result of tests, of one kind or of all.
@@ -44,12 +52,18 @@ impl Tally {
             println!("ignored: {name}: {reason} ({verdict})");
         }
         println!("{} passed, {} failed", self.passed, self.failed);
-        if self.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if self.failed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn leave(name: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {
-    MAY_BE_IGNORED.iter().find(|(beginning, ..)| name.starts_with(beginning))
+    MAY_BE_IGNORED
+        .iter()
+        .find(|(beginning, ..)| name.starts_with(beginning))
 }
 
 #[cfg(test)]
@@ -64,7 +78,11 @@ mod tests {
 
     #[test]
     fn what_was_ignored_fails_only_where_nothing_may_be() {
-        let tally = |name: &str| Tally { passed: 1, ignored: vec![(name.into(), "no packages".into())], ..Tally::default() };
+        let tally = |name: &str| Tally {
+            passed: 1,
+            ignored: vec![(name.into(), "no packages".into())],
+            ..Tally::default()
+        };
         assert_eq!(tally("trixie-disk/exec").close(false), ExitCode::SUCCESS);
         assert_eq!(tally("trixie-disk/exec").close(true), ExitCode::FAILURE);
         assert_eq!(tally("sid-disk/exec").close(true), ExitCode::SUCCESS);

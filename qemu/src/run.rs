@@ -10,23 +10,20 @@ const SHOWN: usize = 30;
 /// Runs the command to its end and returns its standard output.
 pub fn output(command: &mut Command) -> Result<String> {
     let name = name(command);
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("start `{name}`"))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("start `{name}`"))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let complaints = String::from_utf8_lossy(&output.stderr);
-        bail!("`{name}`: {}\n{}", output.status, last_lines(&format!("{said}{complaints}")));
+        bail!(
+            "`{name}`: {}\n{}",
+            output.status,
+            last_lines(&format!("{said}{complaints}"))
+        );
     }
     Ok(said)
-}
-
-/// Runs the command to its end, its words shown as they come.
-pub fn shown(command: &mut Command) -> Result<()> {
-    let name = name(command);
-    let status = command.stdin(Stdio::null()).status().with_context(|| format!("start `{name}`"))?;
-    if !status.success() {
-        bail!("`{name}`: {status}");
-    }
-    Ok(())
 }
 
 pub fn last_lines(text: &str) -> String {
@@ -35,6 +32,11 @@ pub fn last_lines(text: &str) -> String {
 }
 
 fn name(command: &Command) -> String {
-    let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -91,8 +91,20 @@ impl Scenario {
     /// The checks by name, in their order.
     pub(crate) fn checks(&self) -> Vec<String> {
         match self.size {
-            Size::Small(small) => small.expect.iter().copied().flatten().map(Expect::name).collect(),
-            Size::Large(large) => large.checks.iter().copied().flatten().map(|row| row.name.to_owned()).collect(),
+            Size::Small(small) => small
+                .expect
+                .iter()
+                .copied()
+                .flatten()
+                .map(Expect::name)
+                .collect(),
+            Size::Large(large) => large
+                .checks
+                .iter()
+                .copied()
+                .flatten()
+                .map(|row| row.name.to_owned())
+                .collect(),
         }
     }
 
@@ -116,9 +128,17 @@ mod tests {
     fn every_check_has_a_name_of_its_own() {
         let mut names = BTreeSet::new();
         for scenario in all() {
-            assert!(!scenario.checks().is_empty(), "{} checks nothing", scenario.name);
+            assert!(
+                !scenario.checks().is_empty(),
+                "{} checks nothing",
+                scenario.name
+            );
             for check in scenario.checks() {
-                assert!(names.insert(format!("{}/{check}", scenario.name)), "{}/{check} stands twice", scenario.name);
+                assert!(
+                    names.insert(format!("{}/{check}", scenario.name)),
+                    "{}/{check} stands twice",
+                    scenario.name
+                );
             }
         }
     }
@@ -132,7 +152,10 @@ mod tests {
             );
         }
         for root in [Root::Disk, Root::Initramfs] {
-            assert!(all().any(|one| !one.is_small() && one.root == root && one.when == When::Default), "no engine on {root:?}");
+            assert!(
+                all().any(|one| !one.is_small() && one.root == root && one.when == When::Default),
+                "no engine on {root:?}"
+            );
         }
     }
 }

@@ -14,8 +14,17 @@ pub enum Suite {
 }
 
 /// What every suite's guest is made of. The kernel is the one its meta package depends on.
-const PACKAGES: &[&str] =
-    &["linux-image-cloud-amd64", "docker.io", "iptables", "apparmor", "busybox-static", "git", "openssh-client", "ca-certificates", "base-files"];
+const PACKAGES: &[&str] = &[
+    "linux-image-cloud-amd64",
+    "docker.io",
+    "iptables",
+    "apparmor",
+    "busybox-static",
+    "git",
+    "openssh-client",
+    "ca-certificates",
+    "base-files",
+];
 
 /// Since trixie the client is a package of its own.
 const CLIENT: &str = "docker-cli";
@@ -39,6 +48,7 @@ const PRESENT: &[&str] = &[
 ];
 
 impl Suite {
+    #[cfg(test)]
     pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
 
     /// Debian's name for it.
@@ -52,13 +62,23 @@ impl Suite {
 
     pub fn unpacked(self, mirror: &str) -> Result<Unpacked> {
         let client = (self != Self::Bookworm).then_some(CLIENT);
-        let packages = PACKAGES.iter().copied().chain(client).map(str::to_owned).collect();
+        let packages = PACKAGES
+            .iter()
+            .copied()
+            .chain(client)
+            .map(str::to_owned)
+            .collect();
         let suites = match self {
             Self::Bookworm => &["bookworm"],
             Self::Trixie => &["trixie"],
             Self::Sid => &["sid"],
         };
-        let set = Set { name: self.name().to_owned(), suites, packages, present: PRESENT };
+        let set = Set {
+            name: self.name().to_owned(),
+            suites,
+            packages,
+            present: PRESENT,
+        };
         packages::unpacked(&set, mirror)
     }
 }

@@ -59,24 +59,48 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
         );
     }
     tally.add(guests::run(chosen, arguments.jobs, program, common)?);
-    let strict = STRICT.iter().any(|name| env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false")));
+    let strict = STRICT.iter().any(|name| {
+        env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+    });
     Ok(tally.close(strict))
 }
 
 fn chosen(filter: Option<&str>, long: bool) -> Vec<Chosen> {
     let wanted = |scenario: &&Scenario| long || scenario.when == When::Default;
     let choose = |scenario: &'static Scenario| {
-        let fits = |check: &String| filter.is_none_or(|filter| format!("{}/{check}", scenario.name).contains(filter));
-        Chosen { scenario, checks: scenario.checks().into_iter().filter(fits).collect() }
+        let fits = |check: &String| {
+            filter.is_none_or(|filter| format!("{}/{check}", scenario.name).contains(filter))
+        };
+        Chosen {
+            scenario,
+            checks: scenario.checks().into_iter().filter(fits).collect(),
+        }
     };
-    scenarios::all().filter(wanted).map(choose).filter(|chosen| !chosen.checks.is_empty()).collect()
+    scenarios::all()
+        .filter(wanted)
+        .map(choose)
+        .filter(|chosen| !chosen.checks.is_empty())
+        .collect()
 }
 
 fn list(chosen: &[Chosen]) {
     for Chosen { scenario, checks } in chosen {
-        let size = if scenario.is_small() { "probe" } else { "engine" };
-        let long = if scenario.when == When::Long { ", --long" } else { "" };
-        println!("{:<24}{} ({size}, {} checks{long})", scenario.name, scenario.why, checks.len());
+        let size = if scenario.is_small() {
+            "probe"
+        } else {
+            "engine"
+        };
+        let long = if scenario.when == When::Long {
+            ", --long"
+        } else {
+            ""
+        };
+        println!(
+            "{:<24}{} ({size}, {} checks{long})",
+            scenario.name,
+            scenario.why,
+            checks.len()
+        );
     }
 }
 
@@ -87,13 +111,25 @@ mod tests {
     #[test]
     fn a_filter_chooses_checks_and_leaves_out_scenarios_without() {
         let chosen = chosen(Some("disk/mount:/proc"), true);
-        assert!(chosen.iter().any(|one| one.scenario.name == "disk" && one.checks == ["mount:/proc"]));
+        assert!(
+            chosen
+                .iter()
+                .any(|one| one.scenario.name == "disk" && one.checks == ["mount:/proc"])
+        );
         assert!(super::chosen(Some("no such check"), true).is_empty());
     }
 
     #[test]
     fn long_scenarios_run_only_when_asked_for() {
-        assert!(chosen(None, false).iter().all(|one| one.scenario.when == When::Default));
-        assert!(chosen(None, true).iter().any(|one| one.scenario.when == When::Long));
+        assert!(
+            chosen(None, false)
+                .iter()
+                .all(|one| one.scenario.when == When::Default)
+        );
+        assert!(
+            chosen(None, true)
+                .iter()
+                .any(|one| one.scenario.when == When::Long)
+        );
     }
 }

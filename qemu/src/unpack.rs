@@ -23,25 +23,42 @@ pub const LAYOUT: u32 = 1;
 const MERGED: &[&str] = &["bin", "sbin", "lib", "lib64"];
 
 /// For people, not for programs.
-const LEFT_OUT: &[&str] = &["doc", "man", "info", "locale", "lintian", "bash-completion", "zsh", "fish"];
+const LEFT_OUT: &[&str] = &[
+    "doc",
+    "man",
+    "info",
+    "locale",
+    "lintian",
+    "bash-completion",
+    "zsh",
+    "fish",
+];
 
 /// Unpacks the package over what is in `root` already.
 pub fn package(package: &Path, root: &Path) -> Result<()> {
     let about = || format!("unpack {}", package.display());
     let mut command = Command::new("dpkg-deb");
-    command.arg("--fsys-tarfile").arg(package).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .arg("--fsys-tarfile")
+        .arg(package)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut child = command.spawn().context("start dpkg-deb")?;
     let mut archive = Archive::new(child.stdout.take().expect("it is piped"));
     for entry in archive.entries()? {
         put(&mut entry.with_context(about)?, root).with_context(about)?;
     }
     let status = child.wait()?;
-    ensure!(status.success(), "dpkg-deb --fsys-tarfile {}: {status}", package.display());
+    ensure!(
+        status.success(),
+        "dpkg-deb --fsys-tarfile {}: {status}",
+        package.display()
+    );
     Ok(())
 }
 
 /// Makes the index of every kernel's modules (depmod), once all packages of a kernel are there.
-pub fn readable(root: &Path) -> Result<()> {
+pub fn index_modules(root: &Path) -> Result<()> {
     let modules = root.join("usr/lib/modules");
     if !modules.is_dir() {
         return Ok(());
@@ -53,7 +70,9 @@ pub fn readable(root: &Path) -> Result<()> {
 }
 
 fn put(entry: &mut Entry<'_, impl Read>, root: &Path) -> Result<()> {
-    let Some(path) = merged(&entry.path()?)? else { return Ok(()) };
+    let Some(path) = merged(&entry.path()?)? else {
+        return Ok(());
+    };
     let at = root.join(&path);
     if let Some(parent) = at.parent() {
         fs::create_dir_all(parent)?;
@@ -76,7 +95,10 @@ fn put(entry: &mut Entry<'_, impl Read>, root: &Path) -> Result<()> {
 }
 
 fn link(entry: &Entry<'_, impl Read>) -> Result<PathBuf> {
-    Ok(entry.link_name()?.context("a link without a target")?.into_owned())
+    Ok(entry
+        .link_name()?
+        .context("a link without a target")?
+        .into_owned())
 }
 
 /// Where a path of a package lies with a merged /usr; none if it is left out.
@@ -84,7 +106,10 @@ fn merged(path: &Path) -> Result<Option<PathBuf>> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {
-            Component::Normal(name) => names.push(name.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?),
+            Component::Normal(name) => names.push(
+                name.to_str()
+                    .with_context(|| format!("{} is not UTF-8", path.display()))?,
+            ),
             Component::CurDir => {}
             _ => bail!("a package's path leaves its root: {}", path.display()),
         }
@@ -93,7 +118,10 @@ fn merged(path: &Path) -> Result<Option<PathBuf>> {
     if names.first().is_some_and(|first| MERGED.contains(first)) {
         names.insert(0, "usr");
     }
-    let left_out = names.is_empty() || links || (names.starts_with(&["usr", "share"]) && names.get(2).is_some_and(|name| LEFT_OUT.contains(name)));
+    let left_out = names.is_empty()
+        || links
+        || (names.starts_with(&["usr", "share"])
+            && names.get(2).is_some_and(|name| LEFT_OUT.contains(name)));
     Ok((!left_out).then(|| names.iter().collect()))
 }
 
@@ -103,14 +131,28 @@ mod tests {
 
     #[test]
     fn everything_lies_below_usr() {
-        let merged = |path: &str| merged(Path::new(path)).map(|path| path.map(|path| path.display().to_string()));
-        assert_eq!(merged("./lib/modules/6.1/a.ko").unwrap().as_deref(), Some("usr/lib/modules/6.1/a.ko"));
-        assert_eq!(merged("./usr/lib/modules").unwrap().as_deref(), Some("usr/lib/modules"));
-        assert_eq!(merged("./boot/vmlinuz").unwrap().as_deref(), Some("boot/vmlinuz"));
+        let merged = |path: &str| {
+            merged(Path::new(path)).map(|path| path.map(|path| path.display().to_string()))
+        };
+        assert_eq!(
+            merged("./lib/modules/6.1/a.ko").unwrap().as_deref(),
+            Some("usr/lib/modules/6.1/a.ko")
+        );
+        assert_eq!(
+            merged("./usr/lib/modules").unwrap().as_deref(),
+            Some("usr/lib/modules")
+        );
+        assert_eq!(
+            merged("./boot/vmlinuz").unwrap().as_deref(),
+            Some("boot/vmlinuz")
+        );
         assert_eq!(merged("./").unwrap(), None);
         assert_eq!(merged("./bin").unwrap(), None);
         assert_eq!(merged("./usr/share/doc/git/README").unwrap(), None);
-        assert_eq!(merged("./usr/share/git-core").unwrap().as_deref(), Some("usr/share/git-core"));
+        assert_eq!(
+            merged("./usr/share/git-core").unwrap().as_deref(),
+            Some("usr/share/git-core")
+        );
         assert!(merged("./../etc/passwd").is_err());
         assert!(merged("/etc/passwd").is_err());
     }

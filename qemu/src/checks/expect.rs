@@ -100,33 +100,89 @@ impl Expect {
         match *self {
             Self::Mount(target, kind, options, own) => mount(seen, target, kind, options, own),
             Self::MountedAll(_, targets) => mounted_all(seen, targets),
-            Self::NotMounted(target) => absent(seen.mount(target).is_ok(), "a mount", target, seen.report()?.mounts.is_empty()),
-            Self::Propagation(target, expected) => same("the propagation", seen.mount(target)?.propagation.as_str(), expected),
-            Self::Link(path, target) => same(path, seen.file(path, "link")?.content.as_str(), target),
-            Self::Directory(path, mode) => same("the mode", seen.file(path, "directory")?.mode.as_str(), mode),
+            Self::NotMounted(target) => absent(
+                seen.mount(target).is_ok(),
+                "a mount",
+                target,
+                seen.report()?.mounts.is_empty(),
+            ),
+            Self::Propagation(target, expected) => same(
+                "the propagation",
+                seen.mount(target)?.propagation.as_str(),
+                expected,
+            ),
+            Self::Link(path, target) => {
+                same(path, seen.file(path, "link")?.content.as_str(), target)
+            }
+            Self::Directory(path, mode) => same(
+                "the mode",
+                seen.file(path, "directory")?.mode.as_str(),
+                mode,
+            ),
             Self::File(path, mode, content) => file(seen, path, mode, content),
             Self::Socket(path, mode, group) => socket(seen, path, mode, group),
-            Self::Device(path, number) => same(path, seen.file(path, "character")?.content.as_str(), number),
-            Self::Absent(path) => {
-                absent(seen.report()?.files.contains_key(path), "something", path, seen.report()?.files.is_empty())
+            Self::Device(path, number) => {
+                same(path, seen.file(path, "character")?.content.as_str(), number)
             }
-            Self::Arguments(words) => same("the command line", words_of(&seen.report()?.process.arguments), words.to_vec()),
+            Self::Absent(path) => absent(
+                seen.report()?.files.contains_key(path),
+                "something",
+                path,
+                seen.report()?.files.is_empty(),
+            ),
+            Self::Arguments(words) => same(
+                "the command line",
+                words_of(&seen.report()?.process.arguments),
+                words.to_vec(),
+            ),
             Self::Environment(expected) => environment(seen, expected),
             Self::Process(field, expected) => same(field, process(seen, field)?, expected.into()),
-            Self::Limit(name, soft, hard) => same(name, seen.report()?.limits.get(name).copied(), Some((soft, hard))),
+            Self::Limit(name, soft, hard) => same(
+                name,
+                seen.report()?.limits.get(name).copied(),
+                Some((soft, hard)),
+            ),
             Self::Descriptors(expected) => descriptors(seen, expected),
             Self::Listens(number, path) => listens(seen, number, path),
-            Self::PivotRoot(expected) => same("the attempt", seen.report()?.pivot_root.as_str(), expected),
-            Self::Controllers(expected) => contains("the controllers", &seen.report()?.cgroup.controllers, expected),
-            Self::Hostname(expected) => same("the name", seen.report()?.network.hostname.as_str(), expected),
-            Self::LinkUp(link) => same(link, seen.report()?.network.links.get(link).map(String::as_str), Some("up")),
-            Self::Address(address) => contains("the addresses", &seen.report()?.network.addresses, &[address]),
+            Self::PivotRoot(expected) => {
+                same("the attempt", seen.report()?.pivot_root.as_str(), expected)
+            }
+            Self::Controllers(expected) => contains(
+                "the controllers",
+                &seen.report()?.cgroup.controllers,
+                expected,
+            ),
+            Self::Hostname(expected) => same(
+                "the name",
+                seen.report()?.network.hostname.as_str(),
+                expected,
+            ),
+            Self::LinkUp(link) => same(
+                link,
+                seen.report()?.network.links.get(link).map(String::as_str),
+                Some("up"),
+            ),
+            Self::Address(address) => contains(
+                "the addresses",
+                &seen.report()?.network.addresses,
+                &[address],
+            ),
             Self::Route(route) => contains("the routes", &seen.report()?.network.routes, &[route]),
-            Self::Kernel(path, expected) => same(path, seen.report()?.kernel.get(path).map(String::as_str), Some(expected)),
+            Self::Kernel(path, expected) => same(
+                path,
+                seen.report()?.kernel.get(path).map(String::as_str),
+                Some(expected),
+            ),
             Self::Module(name) => contains("the loaded modules", &seen.report()?.modules, &[name]),
             Self::Says(_, words) => says(seen, words),
             Self::SaysOnly(lines) => says_only(seen, lines),
-            Self::Panic(status) => says(seen, &["Kernel panic - not syncing: Attempted to kill init!", status]),
+            Self::Panic(status) => says(
+                seen,
+                &[
+                    "Kernel panic - not syncing: Attempted to kill init!",
+                    status,
+                ],
+            ),
         }
     }
 }
@@ -140,7 +196,12 @@ fn mount(seen: &Seen, target: &str, kind: &str, options: &str, own: &str) -> Res
 }
 
 fn mounted_all(seen: &Seen, targets: &[&str]) -> Result<()> {
-    let mut found: Vec<&str> = seen.report()?.mounts.iter().map(|mount| mount.target.as_str()).collect();
+    let mut found: Vec<&str> = seen
+        .report()?
+        .mounts
+        .iter()
+        .map(|mount| mount.target.as_str())
+        .collect();
     let mut expected = targets.to_vec();
     found.sort_unstable();
     expected.sort_unstable();
@@ -159,7 +220,11 @@ fn file(seen: &Seen, path: &str, mode: &str, content: Content) -> Result<()> {
 
 fn socket(seen: &Seen, path: &str, mode: &str, group: u32) -> Result<()> {
     let file = seen.file(path, "socket")?;
-    same("its mode and group", (file.mode.as_str(), file.group), (mode, group))
+    same(
+        "its mode and group",
+        (file.mode.as_str(), file.group),
+        (mode, group),
+    )
 }
 
 /// `blind`: the list this was looked up in is empty, so that absence would say nothing.
@@ -172,7 +237,13 @@ fn absent(found: bool, what: &str, place: &str, blind: bool) -> Result<()> {
 }
 
 fn environment(seen: &Seen, expected: &[&str]) -> Result<()> {
-    let found: Vec<String> = seen.report()?.process.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let found: Vec<String> = seen
+        .report()?
+        .process
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     same("the environment", words_of(&found), expected.to_vec())
 }
 
@@ -192,9 +263,13 @@ fn process(seen: &Seen, field: &str) -> Result<String> {
 
 fn descriptors(seen: &Seen, expected: &[(u32, &str)]) -> Result<()> {
     let open = &seen.report()?.descriptors;
-    let found: Vec<(u32, &str)> = open.iter().map(|(number, open)| (*number, open.target.as_str())).collect();
-    let fits =
-        |((number, target), (wanted, prefix)): (&(u32, &str), &(u32, &str))| number == wanted && target.starts_with(prefix);
+    let found: Vec<(u32, &str)> = open
+        .iter()
+        .map(|(number, open)| (*number, open.target.as_str()))
+        .collect();
+    let fits = |((number, target), (wanted, prefix)): (&(u32, &str), &(u32, &str))| {
+        number == wanted && target.starts_with(prefix)
+    };
     if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
         bail!("open are {found:?}, expected {expected:?}");
     }
@@ -205,11 +280,19 @@ fn listens(seen: &Seen, number: u32, path: &str) -> Result<()> {
     let descriptor = seen.report()?.descriptors.get(&number);
     let listens_on = descriptor.and_then(|descriptor| descriptor.listens_on.as_deref());
     same(&format!("descriptor {number}"), listens_on, Some(path))?;
-    same("close-on-exec", descriptor.is_some_and(|descriptor| descriptor.close_on_exec), false)
+    same(
+        "close-on-exec",
+        descriptor.is_some_and(|descriptor| descriptor.close_on_exec),
+        false,
+    )
 }
 
 fn says(seen: &Seen, words: &[&str]) -> Result<()> {
-    if seen.console.iter().any(|line| words.iter().all(|word| line.contains(word))) {
+    if seen
+        .console
+        .iter()
+        .any(|line| words.iter().all(|word| line.contains(word)))
+    {
         return Ok(());
     }
     bail!("no line of the console has {words:?}; {}", seen.said())
@@ -219,13 +302,20 @@ fn says_only(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
     let found = seen.lines(SPEAKER);
     let fits = |(line, words): (&&str, &&[&str])| words.iter().all(|word| line.contains(word));
     if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
-        bail!("expected are {} lines with {expected:?}; {}", expected.len(), seen.said());
+        bail!(
+            "expected are {} lines with {expected:?}; {}",
+            expected.len(),
+            seen.said()
+        );
     }
     Ok(())
 }
 
 fn contains(what: &str, found: &[String], expected: &[&str]) -> Result<()> {
-    match expected.iter().find(|part| !found.iter().any(|entry| entry == *part)) {
+    match expected
+        .iter()
+        .find(|part| !found.iter().any(|entry| entry == *part))
+    {
         Some(missing) => bail!("{what} lack `{missing}`: {}", found.join(" ")),
         None => Ok(()),
     }

@@ -63,14 +63,30 @@ fn disk(tree: &Tree, path: &Path, stage: &Path) -> Result<()> {
         }
         bytes += entry.content.size()?;
     }
-    File::create(path)?.set_len((bytes + bytes / OVERHEAD_PART + OVERHEAD + FREE).next_multiple_of(1 << 20))?;
+    File::create(path)?
+        .set_len((bytes + bytes / OVERHEAD_PART + OVERHEAD + FREE).next_multiple_of(1 << 20))?;
     // mkfs takes owners from the stage: where we are not root, a user namespace makes us look so.
     let root = rustix::process::geteuid().is_root();
-    let mut command = if root { Command::new("mkfs.ext4") } else { Command::new("unshare") };
+    let mut command = if root {
+        Command::new("mkfs.ext4")
+    } else {
+        Command::new("unshare")
+    };
     if !root {
         command.args(["--map-root-user", "mkfs.ext4"]);
     }
-    command.args(["-q", "-F", "-L", "dockerlaunch", "-E", "root_owner=0:0", "-d"]).arg(stage).arg(path);
+    command
+        .args([
+            "-q",
+            "-F",
+            "-L",
+            "dockerlaunch",
+            "-E",
+            "root_owner=0:0",
+            "-d",
+        ])
+        .arg(stage)
+        .arg(path);
     command.env("PATH", host::search_path());
     run::output(&mut command)?;
     Ok(())
@@ -83,13 +99,22 @@ fn initramfs(tree: &Tree, mut writer: impl Write) -> Result<()> {
             Content::Link(_) => ModeFileType::Symlink,
             Content::File(_) | Content::Bytes(_) => ModeFileType::Regular,
         };
-        let links = if matches!(entry.content, Content::Directory) { 2 } else { 1 };
-        let header = newc::Builder::new(at).ino(u32::try_from(number)? + 1).mode(entry.mode).nlink(links).set_mode_file_type(kind);
+        let links = if matches!(entry.content, Content::Directory) {
+            2
+        } else {
+            1
+        };
+        let header = newc::Builder::new(at)
+            .ino(u32::try_from(number)? + 1)
+            .mode(entry.mode)
+            .nlink(links)
+            .set_mode_file_type(kind);
         let size = match &entry.content {
             Content::Link(to) => to.len() as u64,
             content => content.size()?,
         };
-        let size = u32::try_from(size).with_context(|| format!("{at} is too large for an initramfs"))?;
+        let size =
+            u32::try_from(size).with_context(|| format!("{at} is too large for an initramfs"))?;
         let mut file = header.write(writer, size);
         std::io::copy(&mut reader(entry)?, &mut file).with_context(|| format!("write {at}"))?;
         writer = file.finish()?;
@@ -115,7 +140,9 @@ fn archive(tree: &Tree, writer: impl Write) -> Result<()> {
             Content::Directory => header.set_entry_type(EntryType::Directory),
             Content::File(_) | Content::Bytes(_) => header.set_entry_type(EntryType::Regular),
         }
-        builder.append_data(&mut header, at, reader(entry)?).with_context(|| format!("write {at}"))?;
+        builder
+            .append_data(&mut header, at, reader(entry)?)
+            .with_context(|| format!("write {at}"))?;
     }
     builder.finish()?;
     Ok(())
@@ -125,7 +152,9 @@ fn archive(tree: &Tree, writer: impl Write) -> Result<()> {
 fn reader(entry: &Entry) -> Result<Box<dyn Read + '_>> {
     Ok(match &entry.content {
         Content::File(path) if path.is_dir() => bail!("{} is a directory", path.display()),
-        Content::File(path) => Box::new(BufReader::new(File::open(path).with_context(|| format!("open {}", path.display()))?)),
+        Content::File(path) => Box::new(BufReader::new(
+            File::open(path).with_context(|| format!("open {}", path.display()))?,
+        )),
         Content::Bytes(bytes) => Box::new(bytes.as_slice()),
         Content::Link(to) => Box::new(to.as_bytes()),
         Content::Directory => Box::new(std::io::empty()),
@@ -152,10 +181,23 @@ mod tests {
         for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
             let entry = entry.unwrap();
             let header = entry.header();
-            seen.push((entry.path().unwrap().display().to_string(), header.mode().unwrap(), header.uid().unwrap(), entry.size()));
+            seen.push((
+                entry.path().unwrap().display().to_string(),
+                header.mode().unwrap(),
+                header.uid().unwrap(),
+                entry.size(),
+            ));
         }
-        let expected = [("bin", 0o777, 0), ("usr", 0o755, 0), ("usr/bin", 0o755, 0), ("usr/bin/x", 0o755, 3)];
-        assert_eq!(seen, expected.map(|(path, mode, size)| (path.to_owned(), mode, 0, size)));
+        let expected = [
+            ("bin", 0o777, 0),
+            ("usr", 0o755, 0),
+            ("usr/bin", 0o755, 0),
+            ("usr/bin/x", 0o755, 3),
+        ];
+        assert_eq!(
+            seen,
+            expected.map(|(path, mode, size)| (path.to_owned(), mode, 0, size))
+        );
     }
 
     #[test]
@@ -169,10 +211,22 @@ mod tests {
             if reader.entry().is_trailer() {
                 break;
             }
-            seen.push((reader.entry().name().to_owned(), reader.entry().mode(), reader.entry().file_size()));
+            seen.push((
+                reader.entry().name().to_owned(),
+                reader.entry().mode(),
+                reader.entry().file_size(),
+            ));
             rest = reader.finish().unwrap();
         }
-        let expected = [("bin", 0o120_777, 7), ("usr", 0o040_755, 0), ("usr/bin", 0o040_755, 0), ("usr/bin/x", 0o100_755, 3)];
-        assert_eq!(seen, expected.map(|(path, mode, size)| (path.to_owned(), mode, size)));
+        let expected = [
+            ("bin", 0o120_777, 7),
+            ("usr", 0o040_755, 0),
+            ("usr/bin", 0o040_755, 0),
+            ("usr/bin/x", 0o100_755, 3),
+        ];
+        assert_eq!(
+            seen,
+            expected.map(|(path, mode, size)| (path.to_owned(), mode, size))
+        );
     }
 }

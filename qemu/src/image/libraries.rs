@@ -25,15 +25,24 @@ struct Wants {
 }
 
 pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
-    let mut files: Vec<PathBuf> = tree.iter().filter_map(|(_, entry)| file(&entry.content)).collect();
+    let mut files: Vec<PathBuf> = tree
+        .iter()
+        .filter_map(|(_, entry)| file(&entry.content))
+        .collect();
     while let Some(file) = files.pop() {
         let wants = wants(&file)?;
-        for place in wants.interpreter.iter().map(|path| interpreter(path)).chain(libraries(packages, &wants, &file)?) {
+        for place in wants
+            .interpreter
+            .iter()
+            .map(|path| interpreter(path))
+            .chain(libraries(packages, &wants, &file)?)
+        {
             if tree.contains(&place) {
                 continue;
             }
             let source = packages.join(&place);
-            let source = resolved(&source, packages).with_context(|| format!("{} needs {place}", file.display()))?;
+            let source = resolved(&source, packages)
+                .with_context(|| format!("{} needs {place}", file.display()))?;
             files.push(source.clone());
             tree.put(&place, Entry::file(Group::Libraries, source)?);
         }
@@ -55,13 +64,20 @@ fn wants(path: &Path) -> Result<Wants> {
     }
     let elf = Elf::parse(&bytes).with_context(|| format!("read {}", path.display()))?;
     let own = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
-    Ok(Wants { interpreter: elf.interpreter.map(str::to_owned), libraries: own(elf.libraries) })
+    Ok(Wants {
+        interpreter: elf.interpreter.map(str::to_owned),
+        libraries: own(elf.libraries),
+    })
 }
 
 /// `/lib64/ld-linux-x86-64.so.2` lies in usr/lib64, and /lib64 is a link.
 fn interpreter(path: &str) -> String {
     let path = path.trim_start_matches('/');
-    if path.starts_with("usr/") { path.to_owned() } else { format!("usr/{path}") }
+    if path.starts_with("usr/") {
+        path.to_owned()
+    } else {
+        format!("usr/{path}")
+    }
 }
 
 fn libraries(packages: &Path, wants: &Wants, file: &Path) -> Result<Vec<String>> {
@@ -71,9 +87,15 @@ fn libraries(packages: &Path, wants: &Wants, file: &Path) -> Result<Vec<String>>
             continue; // The interpreter under its other name: it is loaded already.
         }
         let candidates = FOLDERS.iter().map(|folder| format!("{folder}/{library}"));
-        match candidates.into_iter().find(|place| packages.join(place).symlink_metadata().is_ok()) {
+        match candidates
+            .into_iter()
+            .find(|place| packages.join(place).symlink_metadata().is_ok())
+        {
             Some(place) => places.push(place),
-            None => bail!("{} needs {library}, which no package brings: add one to the suite's", file.display()),
+            None => bail!(
+                "{} needs {library}, which no package brings: add one to the suite's",
+                file.display()
+            ),
         }
     }
     Ok(places)
@@ -86,7 +108,9 @@ fn resolved(path: &Path, packages: &Path) -> Result<PathBuf> {
             let inside = interpreter(&target.display().to_string());
             resolved(&packages.join(inside), packages)
         }
-        _ => path.canonicalize().with_context(|| format!("find {}", path.display())),
+        _ => path
+            .canonicalize()
+            .with_context(|| format!("find {}", path.display())),
     }
 }
 
@@ -96,7 +120,10 @@ mod tests {
 
     #[test]
     fn interpreters_lie_below_usr() {
-        assert_eq!(interpreter("/lib64/ld-linux-x86-64.so.2"), "usr/lib64/ld-linux-x86-64.so.2");
+        assert_eq!(
+            interpreter("/lib64/ld-linux-x86-64.so.2"),
+            "usr/lib64/ld-linux-x86-64.so.2"
+        );
         assert_eq!(interpreter("/usr/lib64/ld.so"), "usr/lib64/ld.so");
     }
 

@@ -43,6 +43,16 @@ pub struct Image<'a> {
     pub format: Format,
 }
 
+/// How images are made is an input like the others.
+const MAKING: &[&str] = &[
+    include_str!("formats.rs"),
+    include_str!("libraries.rs"),
+    include_str!("mod.rs"),
+    include_str!("modules.rs"),
+    include_str!("table.rs"),
+    include_str!("tree.rs"),
+];
+
 /// Bytes by group.
 pub type Sizes = BTreeMap<Group, u64>;
 
@@ -71,8 +81,14 @@ impl Image<'_> {
     pub fn write(&self, path: &Path) -> Result<Sizes> {
         let step = Step::spinner(&format!("image {}: building", self.name));
         let tree = self.tree()?;
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let aside = tempfile::Builder::new().prefix(".image-").tempdir_in(directory).with_context(|| format!("write to {}", directory.display()))?;
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let aside = tempfile::Builder::new()
+            .prefix(".image-")
+            .tempdir_in(directory)
+            .with_context(|| format!("write to {}", directory.display()))?;
         let file = aside.path().join("image");
         formats::write(&tree, self.format, &file, aside.path())?;
         fs::rename(&file, path).with_context(|| format!("rename to {}", path.display()))?;
@@ -100,8 +116,7 @@ impl Image<'_> {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         };
-        // The harness's own making of images is an input too.
-        add(&fs::read(std::env::current_exe()?)?);
+        MAKING.iter().for_each(|source| add(source.as_bytes()));
         add(self.packages.id.as_bytes());
         add(&fs::read(self.program).with_context(|| format!("read {}", self.program.display()))?);
         add(format!("{:?}", self.groups).as_bytes());
@@ -109,7 +124,9 @@ impl Image<'_> {
             add(path.as_bytes());
             add(format!("{:o}", entry.mode).as_bytes());
             match &entry.content {
-                Content::File(path) => add(&fs::read(path).with_context(|| format!("read {}", path.display()))?),
+                Content::File(path) => {
+                    add(&fs::read(path).with_context(|| format!("read {}", path.display()))?)
+                }
                 Content::Bytes(bytes) => add(bytes),
                 Content::Link(to) => add(to.as_bytes()),
                 Content::Directory => add(b""),
@@ -132,19 +149,42 @@ impl Format {
 /// The kernel of a suite's packages.
 pub fn kernel(packages: &Unpacked) -> Result<PathBuf> {
     let version = modules::version(&packages.root)?;
-    let places = [format!("boot/vmlinuz-{version}"), format!("usr/lib/modules/{version}/vmlinuz")];
-    let found = places.iter().map(|place| packages.root.join(place)).find(|path| path.is_file());
-    found.with_context(|| format!("no kernel {version} in {}: {}", packages.root.display(), places.join(", ")))
+    let places = [
+        format!("boot/vmlinuz-{version}"),
+        format!("usr/lib/modules/{version}/vmlinuz"),
+    ];
+    let found = places
+        .iter()
+        .map(|place| packages.root.join(place))
+        .find(|path| path.is_file());
+    found.with_context(|| {
+        format!(
+            "no kernel {version} in {}: {}",
+            packages.root.display(),
+            places.join(", ")
+        )
+    })
 }
 
 /// The sizes as the table that `cargo qemu image` prints.
 pub fn report(sizes: &Sizes, path: &Path) -> Result<String> {
     use std::os::unix::fs::MetadataExt;
-    let mut lines: Vec<String> = sizes.iter().map(|(group, bytes)| format!("{:<14}{bytes:>13}", group.name())).collect();
-    lines.push(format!("{:<14}{:>13}", "all files", sizes.values().sum::<u64>()));
+    let mut lines: Vec<String> = sizes
+        .iter()
+        .map(|(group, bytes)| format!("{:<14}{bytes:>13}", group.name()))
+        .collect();
+    lines.push(format!(
+        "{:<14}{:>13}",
+        "all files",
+        sizes.values().sum::<u64>()
+    ));
     let file = fs::metadata(path)?;
     let disk = file.blocks() * 512;
-    let sparse = if disk < file.len() { format!(", {disk} on the disk") } else { String::new() };
+    let sparse = if disk < file.len() {
+        format!(", {disk} on the disk")
+    } else {
+        String::new()
+    };
     lines.push(format!("{:<14}{:>13}{sparse}", "image", file.len()));
     Ok(lines.join("\n"))
 }

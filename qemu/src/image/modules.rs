@@ -47,9 +47,17 @@ struct Index {
 /// The only kernel's version.
 pub fn version(packages: &Path) -> Result<String> {
     let folder = packages.join(FOLDER);
-    let mut versions = fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
-    let version = versions.next().context("no package brings a kernel's modules")??.file_name();
-    ensure!(versions.next().is_none(), "{} holds several kernels", folder.display());
+    let mut versions =
+        fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
+    let version = versions
+        .next()
+        .context("no package brings a kernel's modules")??
+        .file_name();
+    ensure!(
+        versions.next().is_none(),
+        "{} holds several kernels",
+        folder.display()
+    );
     Ok(version.to_string_lossy().into_owned())
 }
 
@@ -62,16 +70,23 @@ pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
     let stage = tempfile::tempdir()?;
     let folder = format!("{FOLDER}/{version}");
     let staged = stage.path().join(&folder);
-    let index = fs::read_dir(&source)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let index =
+        fs::read_dir(&source)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let made = |name: &str| name.starts_with("modules.builtin") || name == "modules.order";
-    let kept = index.filter(|name: &Result<String>| name.as_ref().map_or(true, |name| made(name) && !name.ends_with(".bin")));
+    let kept = index.filter(|name: &Result<String>| {
+        name.as_ref()
+            .map_or(true, |name| made(name) && !name.ends_with(".bin"))
+    });
     for file in chosen.into_iter().map(Ok).chain(kept) {
         let file = file?;
         let to = staged.join(&file);
         fs::create_dir_all(to.parent().expect("it is below the stage"))?;
         fs::copy(source.join(&file), &to).with_context(|| format!("copy {file}"))?;
         if file.contains('/') {
-            tree.put(&format!("{folder}/{file}"), Entry::file(Group::Modules, source.join(&file))?);
+            tree.put(
+                &format!("{folder}/{file}"),
+                Entry::file(Group::Modules, source.join(&file))?,
+            );
         }
     }
     run::output(host::depmod(&stage.path().join("usr")).arg(&version))?;
@@ -79,7 +94,10 @@ pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
         let entry = entry?;
         if entry.file_type()?.is_file() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            tree.put(&format!("{folder}/{name}"), Entry::bytes(Group::Modules, 0o644, fs::read(entry.path())?));
+            tree.put(
+                &format!("{folder}/{name}"),
+                Entry::bytes(Group::Modules, 0o644, fs::read(entry.path())?),
+            );
         }
     }
     Ok(())
@@ -87,22 +105,40 @@ pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
 
 impl Index {
     fn read(folder: &Path) -> Result<Self> {
-        let read = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| format!("read {name} in {}", folder.display()));
-        Ok(Self::parse(&read("modules.dep")?, &read("modules.builtin")?, &read("modules.softdep")?))
+        let read = |name: &str| {
+            fs::read_to_string(folder.join(name))
+                .with_context(|| format!("read {name} in {}", folder.display()))
+        };
+        Ok(Self::parse(
+            &read("modules.dep")?,
+            &read("modules.builtin")?,
+            &read("modules.softdep")?,
+        ))
     }
 
     fn parse(dep: &str, builtin: &str, softdep: &str) -> Self {
-        let mut index = Self { files: BTreeMap::new(), needs: BTreeMap::new(), builtin: BTreeSet::new(), asks: BTreeMap::new() };
+        let mut index = Self {
+            files: BTreeMap::new(),
+            needs: BTreeMap::new(),
+            builtin: BTreeSet::new(),
+            asks: BTreeMap::new(),
+        };
         for (file, needs) in dep.lines().filter_map(|line| line.split_once(':')) {
             index.files.insert(name(file), file.to_owned());
-            index.needs.insert(name(file), needs.split_whitespace().map(name).collect());
+            index
+                .needs
+                .insert(name(file), needs.split_whitespace().map(name).collect());
         }
         index.builtin = builtin.lines().map(name).collect();
         for line in softdep.lines() {
             // softdep btrfs pre: crc32c post: xxhash64
             let mut words = line.split_whitespace().filter(|word| !word.ends_with(':'));
             if let (Some("softdep"), Some(module)) = (words.next(), words.next()) {
-                index.asks.entry(name(module)).or_default().extend(words.map(name));
+                index
+                    .asks
+                    .entry(name(module))
+                    .or_default()
+                    .extend(words.map(name));
             }
         }
         index
@@ -113,18 +149,31 @@ impl Index {
         let mut open: Vec<&String> = Vec::new();
         for wanted in names {
             match wanted.strip_suffix('*') {
-                Some(prefix) => open.extend(self.files.keys().filter(|name| name.starts_with(prefix))),
+                Some(prefix) => {
+                    open.extend(self.files.keys().filter(|name| name.starts_with(prefix)))
+                }
                 None => match self.files.get_key_value(*wanted) {
                     Some((name, _)) => open.push(name),
-                    None => ensure!(self.builtin.contains(*wanted), "the kernel has no module `{wanted}`, which Docker needs"),
+                    None => ensure!(
+                        self.builtin.contains(*wanted),
+                        "the kernel has no module `{wanted}`, which Docker needs"
+                    ),
                 },
             }
         }
         let mut chosen = BTreeMap::new();
         while let Some(name) = open.pop() {
-            let Some(file) = self.files.get(name) else { continue }; // Built in, or asked for in vain.
+            let Some(file) = self.files.get(name) else {
+                continue;
+            }; // Built in, or asked for in vain.
             if chosen.insert(name, file.clone()).is_none() {
-                open.extend(self.needs.get(name).into_iter().chain(self.asks.get(name)).flatten());
+                open.extend(
+                    self.needs
+                        .get(name)
+                        .into_iter()
+                        .chain(self.asks.get(name))
+                        .flatten(),
+                );
             }
         }
         Ok(chosen.into_values().collect())
@@ -148,9 +197,26 @@ mod tests {
             "kernel/fs/ext4/ext4.ko\n",
             "# comment\nsoftdep b_b pre: c built_in\n",
         );
-        let chosen = |names: &[&str]| index.chosen(names).map(|files| files.into_iter().collect::<Vec<_>>());
-        assert_eq!(chosen(&["a", "ext4", "xt_*"]).unwrap(), ["kernel/a.ko.xz", "kernel/b-b.ko.xz", "kernel/c.ko.xz", "kernel/xt_1.ko.xz"]);
+        let chosen = |names: &[&str]| {
+            index
+                .chosen(names)
+                .map(|files| files.into_iter().collect::<Vec<_>>())
+        };
+        assert_eq!(
+            chosen(&["a", "ext4", "xt_*"]).unwrap(),
+            [
+                "kernel/a.ko.xz",
+                "kernel/b-b.ko.xz",
+                "kernel/c.ko.xz",
+                "kernel/xt_1.ko.xz"
+            ]
+        );
         assert_eq!(chosen(&["nothing*"]).unwrap(), [""; 0]);
-        assert!(chosen(&["nothing"]).unwrap_err().to_string().contains("no module `nothing`"));
+        assert!(
+            chosen(&["nothing"])
+                .unwrap_err()
+                .to_string()
+                .contains("no module `nothing`")
+        );
     }
 }

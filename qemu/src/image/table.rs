@@ -84,21 +84,36 @@ enum From {
     /// The program that was built here.
     Program,
     /// The packages' files of a folder, joined to one.
-    Joined { folder: &'static str, suffix: &'static str },
+    Joined {
+        folder: &'static str,
+        suffix: &'static str,
+    },
     Link(&'static str),
     Directory(u32),
 }
 
 const fn file(group: Group, at: &'static str) -> Row {
-    Row { group, at, from: From::Package }
+    Row {
+        group,
+        at,
+        from: From::Package,
+    }
 }
 
 const fn link(group: Group, at: &'static str, to: &'static str) -> Row {
-    Row { group, at, from: From::Link(to) }
+    Row {
+        group,
+        at,
+        from: From::Link(to),
+    }
 }
 
 const fn directory(at: &'static str, mode: u32) -> Row {
-    Row { group: Group::System, at, from: From::Directory(mode) }
+    Row {
+        group: Group::System,
+        at,
+        from: From::Directory(mode),
+    }
 }
 
 const BUSYBOX: &str = "../bin/busybox";
@@ -204,8 +219,15 @@ pub fn fill(tree: &mut Tree, packages: &Path, program: &Path, groups: &[Group]) 
             }
             From::Package => {
                 for path in named(packages, row.at)? {
-                    let brought = if path.starts_with("usr/etc/") { &path["usr/".len()..] } else { &path };
-                    let source = packages.join(brought).canonicalize().with_context(|| format!("no package brings {brought}"))?;
+                    let brought = if path.starts_with("usr/etc/") {
+                        &path["usr/".len()..]
+                    } else {
+                        &path
+                    };
+                    let source = packages
+                        .join(brought)
+                        .canonicalize()
+                        .with_context(|| format!("no package brings {brought}"))?;
                     tree.put(&path, Entry::file(row.group, source)?);
                 }
             }
@@ -216,20 +238,29 @@ pub fn fill(tree: &mut Tree, packages: &Path, program: &Path, groups: &[Group]) 
 
 /// The path itself, or all that its `*` stands for.
 fn named(packages: &Path, at: &str) -> Result<Vec<String>> {
-    let Some((before, suffix)) = at.split_once('*') else { return Ok(vec![at.to_owned()]) };
-    let (folder, prefix) = before.rsplit_once('/').context("a pattern without a folder")?;
+    let Some((before, suffix)) = at.split_once('*') else {
+        return Ok(vec![at.to_owned()]);
+    };
+    let (folder, prefix) = before
+        .rsplit_once('/')
+        .context("a pattern without a folder")?;
     matching(packages, folder, prefix, suffix)
 }
 
 fn matching(packages: &Path, folder: &str, prefix: &str, suffix: &str) -> Result<Vec<String>> {
     let mut paths = Vec::new();
-    for entry in fs::read_dir(packages.join(folder)).with_context(|| format!("no package brings {folder}"))? {
+    for entry in fs::read_dir(packages.join(folder))
+        .with_context(|| format!("no package brings {folder}"))?
+    {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name.starts_with(prefix) && name.ends_with(suffix) {
             paths.push(format!("{folder}/{name}"));
         }
     }
-    ensure!(!paths.is_empty(), "no package brings {folder}/{prefix}*{suffix}");
+    ensure!(
+        !paths.is_empty(),
+        "no package brings {folder}/{prefix}*{suffix}"
+    );
     paths.sort();
     Ok(paths)
 }
@@ -270,7 +301,8 @@ mod tests {
             }
             // Copied to /etc, a link of /usr/etc leads from there.
             let place = place.join("/").replace("usr/usr/", "usr/");
-            let there = |other: &Row| other.at == place || other.at.starts_with(&format!("{place}/"));
+            let there =
+                |other: &Row| other.at == place || other.at.starts_with(&format!("{place}/"));
             assert!(TABLE.iter().any(there), "{} leads to {place}", row.at);
         }
     }

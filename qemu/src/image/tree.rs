@@ -29,29 +29,53 @@ pub struct Tree(BTreeMap<String, Entry>);
 
 impl Entry {
     pub fn directory(group: Group, mode: u32) -> Self {
-        Self { group, mode, content: Content::Directory }
+        Self {
+            group,
+            mode,
+            content: Content::Directory,
+        }
     }
 
     pub fn link(group: Group, to: &str) -> Self {
-        Self { group, mode: 0o777, content: Content::Link(to.to_owned()) }
+        Self {
+            group,
+            mode: 0o777,
+            content: Content::Link(to.to_owned()),
+        }
     }
 
     pub fn bytes(group: Group, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { group, mode, content: Content::Bytes(bytes.into()) }
+        Self {
+            group,
+            mode,
+            content: Content::Bytes(bytes.into()),
+        }
     }
 
     /// A file with its own executable bits.
     pub fn file(group: Group, path: PathBuf) -> Result<Self> {
-        let permissions = fs::metadata(&path).with_context(|| format!("read {}", path.display()))?.permissions();
-        let mode = if permissions.mode() & 0o111 == 0 { 0o644 } else { 0o755 };
-        Ok(Self { group, mode, content: Content::File(path) })
+        let permissions = fs::metadata(&path)
+            .with_context(|| format!("read {}", path.display()))?
+            .permissions();
+        let mode = if permissions.mode() & 0o111 == 0 {
+            0o644
+        } else {
+            0o755
+        };
+        Ok(Self {
+            group,
+            mode,
+            content: Content::File(path),
+        })
     }
 }
 
 impl Content {
     pub fn size(&self) -> Result<u64> {
         Ok(match self {
-            Self::File(path) => fs::metadata(path).with_context(|| format!("read {}", path.display()))?.len(),
+            Self::File(path) => fs::metadata(path)
+                .with_context(|| format!("read {}", path.display()))?
+                .len(),
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Link(_) | Self::Directory => 0,
         })
@@ -64,7 +88,8 @@ impl Tree {
         let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
         for folder in folders {
             if !self.0.contains_key(folder) {
-                self.0.insert(folder.to_owned(), Entry::directory(entry.group, 0o755));
+                self.0
+                    .insert(folder.to_owned(), Entry::directory(entry.group, 0o755));
             }
         }
         self.0.insert(path.to_owned(), entry);

@@ -46,24 +46,40 @@ pub fn find(kernel: &Path) -> Result<(Acceleration, String)> {
     }
     let (acceleration, reason) = match trial(kernel) {
         Ok(()) => (Acceleration::Kvm, "a guest booted with it".to_owned()),
-        Err(error) => (Acceleration::Emulation, format!("/dev/kvm is there, but a trial guest did not boot with it: {error:#}")),
+        Err(error) => (
+            Acceleration::Emulation,
+            format!("/dev/kvm is there, but a trial guest did not boot with it: {error:#}"),
+        ),
     };
-    let verdict = Verdict { acceleration, reason, boot };
+    let verdict = Verdict {
+        acceleration,
+        reason,
+        boot,
+    };
     fs::write(&file, serde_json::to_vec(&verdict)?)?;
     Ok((verdict.acceleration, verdict.reason))
 }
 
 fn remembered(file: &Path, boot: &str) -> Option<Verdict> {
-    let age = SystemTime::now().duration_since(fs::metadata(file).ok()?.modified().ok()?).ok()?;
+    let age = SystemTime::now()
+        .duration_since(fs::metadata(file).ok()?.modified().ok()?)
+        .ok()?;
     let verdict: Verdict = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
     (age < HOLDS && verdict.boot == boot).then_some(verdict)
 }
 
 fn trial(kernel: &Path) -> Result<()> {
-    let mut machine = Machine::new("kvm-trial", kernel.to_owned(), Root::None, Acceleration::Kvm);
+    let mut machine = Machine::new(
+        "kvm-trial",
+        kernel.to_owned(),
+        Root::None,
+        Acceleration::Kvm,
+    );
     machine.network = false;
     machine.memory = 512;
     let guest = machine.start()?;
-    guest.wait_for_line("the kernel's panic about its missing root", LIMIT, |line| line.contains("VFS: Unable to mount root"))?;
+    guest.wait_for_line("the kernel's panic about its missing root", LIMIT, |line| {
+        line.contains("VFS: Unable to mount root")
+    })?;
     Ok(())
 }

@@ -13,7 +13,17 @@ pub(super) const REPORT: i32 = 4;
 pub(super) const QMP: i32 = 5;
 
 /// What every machine is: a PC without anything that was not asked for, which ends instead of rebooting.
-const COMMON: &[&str] = &["-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-smp", "2"];
+const COMMON: &[&str] = &[
+    "-machine",
+    "q35",
+    "-nodefaults",
+    "-no-user-config",
+    "-display",
+    "none",
+    "-no-reboot",
+    "-smp",
+    "2",
+];
 
 /// KVM hands the processor through. Emulated, cmpxchg16b and five-level paging are left out and one thread runs all
 /// processors: with them QEMU 7.2 ends kernel 6.12 in a double fault or an int3 oops.
@@ -58,8 +68,14 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
     for (index, drive) in drives.into_iter().enumerate() {
         let snapshot = if drive.keep { "off" } else { "on" };
         let file = drive.path.display().to_string().replace(',', ",,");
-        add("-drive", format!("file={file},if=none,id=disk{index},format=raw,snapshot={snapshot}"));
-        add("-device", format!("nvme-ns,drive=disk{index},bus=nvme,nsid={}", index + 1));
+        add(
+            "-drive",
+            format!("file={file},if=none,id=disk{index},format=raw,snapshot={snapshot}"),
+        );
+        add(
+            "-device",
+            format!("nvme-ns,drive=disk{index},bus=nvme,nsid={}", index + 1),
+        );
     }
     Ok(words)
 }
@@ -82,9 +98,18 @@ fn drives(machine: &Machine) -> Vec<&Drive> {
 }
 
 pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
-    let mut words = vec!["console=ttyS0".to_owned(), "panic=-1".into(), "printk.time=1".into(), "printk.devkmsg=on".into()];
+    let mut words = vec![
+        "console=ttyS0".to_owned(),
+        "panic=-1".into(),
+        "printk.time=1".into(),
+        "printk.devkmsg=on".into(),
+    ];
     match &machine.root {
-        Root::Disk(_) => words.extend(["root=/dev/nvme0n1".into(), "rw".into(), format!("init={}", machine.init)]),
+        Root::Disk(_) => words.extend([
+            "root=/dev/nvme0n1".into(),
+            "rw".into(),
+            format!("init={}", machine.init),
+        ]),
         Root::Initramfs(_) => words.push(format!("rdinit={}", machine.init)),
         Root::None => {}
     }
@@ -104,7 +129,12 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
         machine.arguments.len()
     );
     let line = words.join(" ");
-    ensure!(line.len() < KERNEL_LINE, "the kernel's line holds {} bytes, this one has {}", KERNEL_LINE - 1, line.len());
+    ensure!(
+        line.len() < KERNEL_LINE,
+        "the kernel's line holds {} bytes, this one has {}",
+        KERNEL_LINE - 1,
+        line.len()
+    );
     Ok(line)
 }
 
@@ -114,7 +144,11 @@ fn quoted(word: &str) -> Result<String> {
         bail!("the kernel's line cannot carry the quote in `{word}`");
     }
     let plain = !word.is_empty() && !word.contains(char::is_whitespace);
-    Ok(if plain { word.to_owned() } else { format!("\"{word}\"") })
+    Ok(if plain {
+        word.to_owned()
+    } else {
+        format!("\"{word}\"")
+    })
 }
 
 #[cfg(test)]
@@ -122,9 +156,15 @@ mod tests {
     use super::*;
 
     fn machine() -> Machine {
-        let root = Root::Disk(Drive { path: "/a,b".into(), keep: false });
+        let root = Root::Disk(Drive {
+            path: "/a,b".into(),
+            keep: false,
+        });
         let mut machine = Machine::new("test", "/vmlinuz".into(), root, Acceleration::Emulation);
-        machine.drives.push(Drive { path: "/c".into(), keep: true });
+        machine.drives.push(Drive {
+            path: "/c".into(),
+            keep: true,
+        });
         machine.forwards = vec![2375, 8080];
         machine
     }
@@ -132,10 +172,22 @@ mod tests {
     #[test]
     fn the_root_is_the_first_disk_and_a_comma_is_doubled() {
         let words = qemu(&machine()).unwrap().join(" ");
-        assert!(words.contains("file=/a,,b,if=none,id=disk0,format=raw,snapshot=on"), "{words}");
-        assert!(words.contains("file=/c,if=none,id=disk1,format=raw,snapshot=off"), "{words}");
-        assert!(words.contains("nvme-ns,drive=disk1,bus=nvme,nsid=2"), "{words}");
-        assert!(words.contains("hostfwd=tcp:127.0.0.1:0-:2375,hostfwd=tcp:127.0.0.1:0-:8080"), "{words}");
+        assert!(
+            words.contains("file=/a,,b,if=none,id=disk0,format=raw,snapshot=on"),
+            "{words}"
+        );
+        assert!(
+            words.contains("file=/c,if=none,id=disk1,format=raw,snapshot=off"),
+            "{words}"
+        );
+        assert!(
+            words.contains("nvme-ns,drive=disk1,bus=nvme,nsid=2"),
+            "{words}"
+        );
+        assert!(
+            words.contains("hostfwd=tcp:127.0.0.1:0-:2375,hostfwd=tcp:127.0.0.1:0-:8080"),
+            "{words}"
+        );
     }
 
     #[test]
@@ -143,17 +195,34 @@ mod tests {
         let mut machine = machine();
         machine.append = vec!["DOCKER_LAUNCH_DEBUG=true".into()];
         machine.arguments = vec!["-H".into(), "a b".into(), String::new()];
-        assert!(kernel_line(&machine).unwrap().ends_with(" rw init=/usr/bin/dockerlaunch DOCKER_LAUNCH_DEBUG=true -- -H \"a b\" \"\""));
+        assert!(kernel_line(&machine).unwrap().ends_with(
+            " rw init=/usr/bin/dockerlaunch DOCKER_LAUNCH_DEBUG=true -- -H \"a b\" \"\""
+        ));
     }
 
     #[test]
     fn the_kernels_limits_are_errors() {
         let mut machine = machine();
         machine.arguments = vec!["x".into(); 32];
-        assert!(kernel_line(&machine).unwrap_err().to_string().contains("at most 31"));
+        assert!(
+            kernel_line(&machine)
+                .unwrap_err()
+                .to_string()
+                .contains("at most 31")
+        );
         machine.arguments = vec!["x".repeat(2048)];
-        assert!(kernel_line(&machine).unwrap_err().to_string().contains("2047"));
+        assert!(
+            kernel_line(&machine)
+                .unwrap_err()
+                .to_string()
+                .contains("2047")
+        );
         machine.arguments = vec!["\"".into()];
-        assert!(kernel_line(&machine).unwrap_err().to_string().contains("quote"));
+        assert!(
+            kernel_line(&machine)
+                .unwrap_err()
+                .to_string()
+                .contains("quote")
+        );
     }
 }

@@ -34,13 +34,19 @@ impl Console {
 
     /// When the kernel first spoke: its banner.
     pub(super) fn kernel_start(&self) -> Option<Instant> {
-        self.lines.iter().find(|line| line.text.contains("Linux version ")).map(|line| line.at)
+        self.lines
+            .iter()
+            .find(|line| line.text.contains("Linux version "))
+            .map(|line| line.at)
     }
 
     /// The last `count` lines, and what stands behind them unfinished.
     pub(super) fn end(&self, count: usize) -> String {
         let first = self.lines.len().saturating_sub(count);
-        let mut end: Vec<String> = self.lines[first..].iter().map(|line| line.text.clone()).collect();
+        let mut end: Vec<String> = self.lines[first..]
+            .iter()
+            .map(|line| line.text.clone())
+            .collect();
         if !self.pending.is_empty() {
             end.push(plain(&self.pending));
         }

@@ -20,8 +20,16 @@ const OOPS: &[&str] = &[
 const PROGRAM: &str = "traps: ";
 
 /// The fault that the lines show, if they show one. `alive`: the guest still runs and was only slow.
-pub(super) fn find<'a>(mut lines: impl Iterator<Item = &'a str> + Clone, init: &str, alive: bool) -> Option<String> {
-    let oops = |line: &&str| line.starts_with('[') && !line.contains(PROGRAM) && OOPS.iter().any(|word| line.contains(word));
+pub(super) fn find<'a>(
+    mut lines: impl Iterator<Item = &'a str> + Clone,
+    init: &str,
+    alive: bool,
+) -> Option<String> {
+    let oops = |line: &&str| {
+        line.starts_with('[')
+            && !line.contains(PROGRAM)
+            && OOPS.iter().any(|word| line.contains(word))
+    };
     if let Some(line) = lines.clone().find(oops) {
         return Some(format!("the kernel met a fault of the emulator ({line})"));
     }
@@ -43,12 +51,38 @@ mod tests {
     #[test]
     fn only_the_kernels_own_faults_count() {
         let find = |lines: &[&str], alive| find(lines.iter().copied(), INIT, alive);
-        assert_eq!(find(&[RUN, "[    2.0] Kernel panic - not syncing: Attempted to kill init!"], false), None);
-        assert_eq!(find(&[RUN, "[    2.0] traps: runc[91] general protection fault ip:1"], true), None);
+        assert_eq!(
+            find(
+                &[
+                    RUN,
+                    "[    2.0] Kernel panic - not syncing: Attempted to kill init!"
+                ],
+                false
+            ),
+            None
+        );
+        assert_eq!(
+            find(
+                &[
+                    RUN,
+                    "[    2.0] traps: runc[91] general protection fault ip:1"
+                ],
+                true
+            ),
+            None
+        );
         assert_eq!(find(&[RUN, "a program prints Oops"], true), None);
-        assert!(find(&[RUN, "[    2.0] Oops: int3: 0000 [#1] PREEMPT SMP"], false).unwrap().contains("int3"));
+        assert!(
+            find(&[RUN, "[    2.0] Oops: int3: 0000 [#1] PREEMPT SMP"], false)
+                .unwrap()
+                .contains("int3")
+        );
         assert!(find(&["[    0.1] PANIC: double fault, error_code: 0x0"], false).is_some());
-        assert!(find(&["[    0.0] Linux version 6.12"], true).unwrap().contains("in time"));
+        assert!(
+            find(&["[    0.0] Linux version 6.12"], true)
+                .unwrap()
+                .contains("in time")
+        );
         assert!(find(&[], false).unwrap().contains("ended before"));
     }
 }

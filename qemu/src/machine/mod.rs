@@ -9,14 +9,14 @@ mod arguments;
 mod console;
 mod fault;
 mod guest;
+mod process;
 mod qmp;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-pub use console::Line;
-pub use guest::{Exit, Guest};
+pub use guest::Guest;
 
 use acceleration::Acceleration;
 
@@ -68,7 +68,11 @@ pub struct Drive {
 impl Machine {
     /// The settings most guests share: dockerlaunch as PID 1, 1 GiB (an initramfs of a whole engine needs 4), a network.
     pub fn new(name: &str, kernel: PathBuf, root: Root, acceleration: Acceleration) -> Self {
-        let memory = if matches!(root, Root::Initramfs(_)) { 4096 } else { 1024 };
+        let memory = if matches!(root, Root::Initramfs(_)) {
+            4096
+        } else {
+            1024
+        };
         Self {
             name: name.to_owned(),
             kernel,
@@ -93,7 +97,10 @@ impl Machine {
 
     /// Starts it and waits until `ready` is satisfied. Should it die of an emulator's fault before that, it is started
     /// once more: the second of the returned values is then the note for the report.
-    pub fn boot<T>(&self, ready: impl Fn(&Guest) -> Result<T>) -> Result<(Guest, T, Option<String>)> {
+    pub fn boot<T>(
+        &self,
+        ready: impl Fn(&Guest) -> Result<T>,
+    ) -> Result<(Guest, T, Option<String>)> {
         let first = self.start()?;
         let error = match ready(&first) {
             Ok(value) => return Ok((first, value, None)),

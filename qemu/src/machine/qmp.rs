@@ -23,12 +23,17 @@ pub(super) struct Qmp {
 
 impl Qmp {
     /// Greets QEMU. `on_event` is called from a thread of its own, until QEMU is gone.
-    pub(super) fn connect(stream: UnixStream, on_event: impl Fn(&Value) + Send + 'static) -> Result<Self> {
+    pub(super) fn connect(
+        stream: UnixStream,
+        on_event: impl Fn(&Value) + Send + 'static,
+    ) -> Result<Self> {
         let (sender, answers) = channel();
         let reader = BufReader::new(stream.try_clone()?);
         thread::spawn(move || {
             for line in reader.lines().map_while(Result::ok) {
-                let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+                let Ok(message) = serde_json::from_str::<Value>(&line) else {
+                    continue;
+                };
                 if message.get("event").is_some() {
                     on_event(&message);
                 } else if sender.send(message).is_err() {
@@ -44,8 +49,11 @@ impl Qmp {
 
     pub(super) fn ask(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let message = json!({ "execute": command, "arguments": arguments });
-        writeln!(self.stream, "{message}").with_context(|| format!("QEMU is gone: send `{command}`"))?;
-        let answer = self.answer().with_context(|| format!("QEMU's answer to `{command}`"))?;
+        writeln!(self.stream, "{message}")
+            .with_context(|| format!("QEMU is gone: send `{command}`"))?;
+        let answer = self
+            .answer()
+            .with_context(|| format!("QEMU's answer to `{command}`"))?;
         if let Some(error) = answer.get("error") {
             bail!("QEMU refuses `{command}`: {error}");
         }
@@ -53,9 +61,12 @@ impl Qmp {
     }
 
     fn answer(&self) -> Result<Value> {
-        self.answers
-            .recv_timeout(LIMIT)
-            .with_context(|| format!("nothing came within {} s, or QEMU has ended", LIMIT.as_secs()))
+        self.answers.recv_timeout(LIMIT).with_context(|| {
+            format!(
+                "nothing came within {} s, or QEMU has ended",
+                LIMIT.as_secs()
+            )
+        })
     }
 }
 
@@ -67,7 +78,9 @@ pub(super) fn forwards(table: &str) -> Vec<(u16, u16)> {
         .filter_map(|line| {
             let columns: Vec<&str> = line.split_whitespace().collect();
             match columns[..] {
-                ["TCP[HOST_FORWARD]", _, _, host, _, guest, ..] => Some((guest.parse().ok()?, host.parse().ok()?)),
+                ["TCP[HOST_FORWARD]", _, _, host, _, guest, ..] => {
+                    Some((guest.parse().ok()?, host.parse().ok()?))
+                }
                 _ => None,
             }
         })

@@ -18,11 +18,23 @@ const fn large(
     append: &'static [&'static str],
     large: Large,
 ) -> Scenario {
-    Scenario { name, why, suite, root, append, words: &[], size: Size::Large(large), when: When::Default }
+    Scenario {
+        name,
+        why,
+        suite,
+        root,
+        append,
+        words: &[],
+        size: Size::Large(large),
+        when: When::Default,
+    }
 }
 
 const fn long(scenario: Scenario) -> Scenario {
-    Scenario { when: When::Long, ..scenario }
+    Scenario {
+        when: When::Long,
+        ..scenario
+    }
 }
 
 const AUTO: &[&str] = &[];
@@ -30,12 +42,28 @@ const V1: &[&str] = &["DOCKER_LAUNCH_CGROUP=v1"];
 const HYBRID: &[&str] = &["DOCKER_LAUNCH_CGROUP=hybrid"];
 
 /// The limits of a container hold.
-const TWO: Large = Large { cgroup: "2", checks: FULL };
-const ONE: Large = Large { cgroup: "1", checks: FULL };
-const ONE_REDUCED: Large = Large { cgroup: "1", checks: REDUCED };
+const TWO: Large = Large {
+    cgroup: "2",
+    checks: FULL,
+};
+const ONE: Large = Large {
+    cgroup: "1",
+    checks: FULL,
+};
+const ONE_REDUCED: Large = Large {
+    cgroup: "1",
+    checks: REDUCED,
+};
 
 pub(super) const TABLE: &[Scenario] = &[
-    large("trixie-disk", "Debian stable as most will run it", Suite::Trixie, Root::Disk, AUTO, TWO),
+    large(
+        "trixie-disk",
+        "Debian stable as most will run it",
+        Suite::Trixie,
+        Root::Disk,
+        AUTO,
+        TWO,
+    ),
     large(
         "trixie-initramfs",
         "runc needs pivot_root, which an initramfs refuses without the rebind",
@@ -60,10 +88,38 @@ pub(super) const TABLE: &[Scenario] = &[
         V1,
         ONE_REDUCED,
     ),
-    large("sid-disk", "the newest kernel and engine", Suite::Sid, Root::Disk, AUTO, TWO),
-    long(large("bookworm-disk", "the oldest engine on version 2", Suite::Bookworm, Root::Disk, AUTO, TWO)),
-    long(large("bookworm-disk-hybrid", "version 1 with a unified hierarchy beside it", Suite::Bookworm, Root::Disk, HYBRID, ONE)),
-    long(large("bookworm-initramfs", "the rebind under the oldest runc", Suite::Bookworm, Root::Initramfs, AUTO, TWO)),
+    large(
+        "sid-disk",
+        "the newest kernel and engine",
+        Suite::Sid,
+        Root::Disk,
+        AUTO,
+        TWO,
+    ),
+    long(large(
+        "bookworm-disk",
+        "the oldest engine on version 2",
+        Suite::Bookworm,
+        Root::Disk,
+        AUTO,
+        TWO,
+    )),
+    long(large(
+        "bookworm-disk-hybrid",
+        "version 1 with a unified hierarchy beside it",
+        Suite::Bookworm,
+        Root::Disk,
+        HYBRID,
+        ONE,
+    )),
+    long(large(
+        "bookworm-initramfs",
+        "the rebind under the oldest runc",
+        Suite::Bookworm,
+        Root::Initramfs,
+        AUTO,
+        TWO,
+    )),
     long(large(
         "bookworm-initramfs-v1",
         "the rebind moves the mounts of every hierarchy with it",
@@ -80,6 +136,20 @@ pub(super) const TABLE: &[Scenario] = &[
         HYBRID,
         ONE_REDUCED,
     )),
-    long(large("sid-initramfs", "kernel 7 puts an empty root under the initramfs", Suite::Sid, Root::Initramfs, AUTO, TWO)),
-    long(large("sid-disk-v1", "version 1 as the newest kernel offers it", Suite::Sid, Root::Disk, V1, ONE_REDUCED)),
+    long(large(
+        "sid-initramfs",
+        "kernel 7 puts an empty root under the initramfs",
+        Suite::Sid,
+        Root::Initramfs,
+        AUTO,
+        TWO,
+    )),
+    long(large(
+        "sid-disk-v1",
+        "version 1 as the newest kernel offers it",
+        Suite::Sid,
+        Root::Disk,
+        V1,
+        ONE_REDUCED,
+    )),
 ];

@@ -44,7 +44,11 @@ pub(super) struct Kit {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The checks it reached, and why it did not reach the others.
-    Ran { checks: Checks, stopped: Option<String>, note: Option<String> },
+    Ran {
+        checks: Checks,
+        stopped: Option<String>,
+        note: Option<String>,
+    },
     /// Nothing could be booted: no packages, no image.
     CannotRun(String),
 }
@@ -61,14 +65,28 @@ struct Job {
     slot: Slot,
 }
 
-pub(super) fn run(chosen: Vec<Chosen>, at_once: NonZero<usize>, program: PathBuf, common: &Common) -> Result<Tally> {
+pub(super) fn run(
+    chosen: Vec<Chosen>,
+    at_once: NonZero<usize>,
+    program: PathBuf,
+    common: &Common,
+) -> Result<Tally> {
     if chosen.is_empty() {
         return Ok(Tally::default());
     }
-    let bench = Bench { program, probe: toolchain::probe()?, verbose: common.verbose };
-    let slots: Vec<(Chosen, Slot)> = chosen.into_iter().map(|chosen| (chosen, Slot::default())).collect();
+    let bench = Bench {
+        program,
+        probe: toolchain::probe()?,
+        verbose: common.verbose,
+    };
+    let slots: Vec<(Chosen, Slot)> = chosen
+        .into_iter()
+        .map(|chosen| (chosen, Slot::default()))
+        .collect();
     let jobs = prepare(&slots, &bench, &common.mirror);
-    let (small, large) = jobs.into_iter().partition::<VecDeque<Job>, _>(|job| matches!(job.size, Size::Small(_)));
+    let (small, large) = jobs
+        .into_iter()
+        .partition::<VecDeque<Job>, _>(|job| matches!(job.size, Size::Small(_)));
     let runner = thread::spawn(move || {
         work(small, at_once.get());
         work(large, 1);
@@ -76,10 +94,20 @@ pub(super) fn run(chosen: Vec<Chosen>, at_once: NonZero<usize>, program: PathBuf
 
     let ignored = Arc::new(Mutex::new(Vec::new()));
     let trials = slots.iter().flat_map(|(chosen, slot)| {
-        chosen.checks.iter().map(|check| trial(chosen.scenario, check.clone(), Arc::clone(slot), Arc::clone(&ignored)))
+        chosen.checks.iter().map(|check| {
+            trial(
+                chosen.scenario,
+                check.clone(),
+                Arc::clone(slot),
+                Arc::clone(&ignored),
+            )
+        })
     });
     // One thread shows them in order; the work is done elsewhere.
-    let arguments = Arguments { test_threads: Some(1), ..Arguments::default() };
+    let arguments = Arguments {
+        test_threads: Some(1),
+        ..Arguments::default()
+    };
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     runner.join().expect("a panic would have ended the program");
 
@@ -88,7 +116,12 @@ pub(super) fn run(chosen: Vec<Chosen>, at_once: NonZero<usize>, program: PathBuf
         _ => None,
     });
     let ignored = std::mem::take(&mut *ignored.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Tally { passed: conclusion.num_passed, failed: conclusion.num_failed, ignored, notes: notes.collect() })
+    Ok(Tally {
+        passed: conclusion.num_passed,
+        failed: conclusion.num_failed,
+        ignored,
+        notes: notes.collect(),
+    })
 }
 
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
@@ -97,18 +130,27 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench, mirror: &str) -> Vec<Job> {
     let mut kits: BTreeMap<&str, Result<Kit, String>> = BTreeMap::new();
     let mut jobs = Vec::new();
     for (Chosen { scenario, .. }, slot) in slots {
-        let kit = kits.entry(scenario.suite.name()).or_insert_with(|| kit(scenario.suite, mirror));
+        let kit = kits
+            .entry(scenario.suite.name())
+            .or_insert_with(|| kit(scenario.suite, mirror));
         let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
             let machine = match &scenario.size {
                 Size::Small(size) => small::machine(scenario, size, bench, kit),
                 Size::Large(_) => large::machine(scenario, bench, kit),
             };
             let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
-            Ok(Job { size: scenario.size, machine, busybox: kit.packages.root.join("usr/bin/busybox"), slot: Arc::clone(slot) })
+            Ok(Job {
+                size: scenario.size,
+                machine,
+                busybox: kit.packages.root.join("usr/bin/busybox"),
+                slot: Arc::clone(slot),
+            })
         });
         match made {
             Ok(job) => jobs.push(job),
-            Err(reason) => slot.set(Outcome::CannotRun(reason)).expect("nothing else has set it yet"),
+            Err(reason) => slot
+                .set(Outcome::CannotRun(reason))
+                .expect("nothing else has set it yet"),
         }
     }
     jobs
@@ -120,7 +162,11 @@ fn kit(suite: Suite, mirror: &str) -> Result<Kit, String> {
         let packages = suite.unpacked(mirror)?;
         let kernel = image::kernel(&packages)?;
         let (acceleration, _) = acceleration::find(&kernel)?;
-        Ok(Kit { packages, kernel, acceleration })
+        Ok(Kit {
+            packages,
+            kernel,
+            acceleration,
+        })
     };
     find().map_err(|error: anyhow::Error| format!("{error:#}"))
 }
@@ -128,7 +174,12 @@ fn kit(suite: Suite, mirror: &str) -> Result<Kit, String> {
 /// Empties the queue with so many threads.
 fn work(queue: VecDeque<Job>, threads: usize) {
     let queue = Mutex::new(queue);
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let next = || {
+        queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -145,18 +196,30 @@ fn work(queue: VecDeque<Job>, threads: usize) {
 }
 
 /// One line of the report: it waits for the guest.
-fn trial(scenario: &'static Scenario, check: String, slot: Slot, ignored: Arc<Mutex<Vec<(String, String)>>>) -> Trial {
+fn trial(
+    scenario: &'static Scenario,
+    check: String,
+    slot: Slot,
+    ignored: Arc<Mutex<Vec<(String, String)>>>,
+) -> Trial {
     let name = format!("{}/{check}", scenario.name);
     Trial::ignorable_test(name.clone(), move || match slot.wait() {
         Outcome::CannotRun(reason) => {
-            ignored.lock().unwrap_or_else(PoisonError::into_inner).push((name, reason.clone()));
+            ignored
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((name, reason.clone()));
             Ok(Completion::ignored_with("see below"))
         }
-        Outcome::Ran { checks, stopped, .. } => match (checks.get(&check), stopped) {
+        Outcome::Ran {
+            checks, stopped, ..
+        } => match (checks.get(&check), stopped) {
             (Some(Ok(())), _) => Ok(Completion::Completed),
             (Some(Err(reason)), _) => Err(Failed::from(reason)),
             (None, Some(reason)) => Err(Failed::from(format!("not reached: {reason}"))),
-            (None, None) => Err(Failed::from("the guest ran, but not this check: the table and its walk differ")),
+            (None, None) => Err(Failed::from(
+                "the guest ran, but not this check: the table and its walk differ",
+            )),
         },
     })
 }

@@ -13,7 +13,17 @@ use anyhow::{Context, Result};
 use crate::{paths, report::Tally};
 
 /// The program and its library; the harness and the probe, apart because features would unify.
-const RUNS: &[&[&str]] = &[&["test", "--no-fail-fast"], &["test", "--no-fail-fast", "--package", "qemu", "--package", "probe"]];
+const RUNS: &[&[&str]] = &[
+    &["test", "--no-fail-fast"],
+    &[
+        "test",
+        "--no-fail-fast",
+        "--package",
+        "qemu",
+        "--package",
+        "probe",
+    ],
+];
 
 /// Tells tests/ which program to run instead of the one that cargo built beside it.
 const PROGRAM: &str = "DOCKERLAUNCH_BIN";
@@ -28,7 +38,11 @@ pub(super) fn run(filter: Option<&str>, program: &Path) -> Result<Tally> {
 
 fn cargo(words: &[&str], filter: Option<&str>, program: &Path) -> Result<Tally> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::workspace()).args(words).env(PROGRAM, program).stdout(Stdio::piped());
+    command
+        .current_dir(paths::workspace())
+        .args(words)
+        .env(PROGRAM, program)
+        .stdout(Stdio::piped());
     if let Some(filter) = filter {
         command.args(["--", filter]);
     }
@@ -43,7 +57,10 @@ fn cargo(words: &[&str], filter: Option<&str>, program: &Path) -> Result<Tally> 
     let status = child.wait().context("wait for cargo")?;
     if !status.success() && tally.failed == 0 {
         // A test program that did not compile, or died before its closing line.
-        println!("cargo {}: {status}, although no test failed: counted as one", words.join(" "));
+        println!(
+            "cargo {}: {status}, although no test failed: counted as one",
+            words.join(" ")
+        );
         tally.failed = 1;
     }
     Ok(tally)
@@ -54,13 +71,23 @@ fn count(line: &str, tally: &mut Tally) {
     if let Some(result) = line.strip_prefix("test result: ") {
         let number = |what: &str| {
             let parts = result.split([';', '.']).map(str::trim);
-            parts.filter_map(|part| part.strip_suffix(what)?.trim().parse::<u64>().ok()).next().unwrap_or_default()
+            parts
+                .filter_map(|part| part.strip_suffix(what)?.trim().parse::<u64>().ok())
+                .next()
+                .unwrap_or_default()
         };
         tally.passed += number("passed");
         tally.failed += number("failed");
-    } else if let Some((name, reason)) = line.strip_prefix("test ").and_then(|test| test.split_once(" ... ignored")) {
+    } else if let Some((name, reason)) = line
+        .strip_prefix("test ")
+        .and_then(|test| test.split_once(" ... ignored"))
+    {
         let reason = reason.trim_start_matches([',', ' ']);
-        let reason = if reason.is_empty() { "it did not say why" } else { reason };
+        let reason = if reason.is_empty() {
+            "it did not say why"
+        } else {
+            reason
+        };
         tally.ignored.push((name.trim().into(), reason.into()));
     }
 }
@@ -83,7 +110,11 @@ mod tests {
             count(line, &mut tally);
         }
         assert_eq!((tally.passed, tally.failed), (13, 2));
-        let names: Vec<&str> = tally.ignored.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = tally
+            .ignored
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         assert_eq!(names, ["slow", "mounts::as_root"]);
         assert_eq!(tally.ignored[0].1, "takes an hour");
     }

@@ -26,7 +26,11 @@ pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
         Ok((_, (), note)) => (None, note),
         Err(error) => (Some(format!("{error:#}")), None),
     };
-    Outcome::Ran { checks: reached.into_inner(), stopped, note }
+    Outcome::Ran {
+        checks: reached.into_inner(),
+        stopped,
+        note,
+    }
 }
 
 pub(super) fn machine(scenario: &Scenario, bench: &Bench, kit: &Kit) -> Result<Machine> {
@@ -37,13 +41,32 @@ pub(super) fn machine(scenario: &Scenario, bench: &Bench, kit: &Kit) -> Result<M
         program: &bench.program,
         groups: Group::ALL,
         extra: Vec::new(),
-        format: if disk { Format::Disk } else { Format::Initramfs },
+        format: if disk {
+            Format::Disk
+        } else {
+            Format::Initramfs
+        },
     };
     let image = image.built()?;
-    let root = if disk { Root::Disk(Drive { path: image, keep: false }) } else { Root::Initramfs(image) };
+    let root = if disk {
+        Root::Disk(Drive {
+            path: image,
+            keep: false,
+        })
+    } else {
+        Root::Initramfs(image)
+    };
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
-    machine.append = [boot::ADDRESS, boot::DRIVER].iter().chain(scenario.append).map(ToString::to_string).collect();
-    machine.arguments = boot::DAEMON.iter().chain(scenario.words).map(ToString::to_string).collect();
+    machine.append = [boot::ADDRESS, boot::DRIVER]
+        .iter()
+        .chain(scenario.append)
+        .map(ToString::to_string)
+        .collect();
+    machine.arguments = boot::DAEMON
+        .iter()
+        .chain(scenario.words)
+        .map(ToString::to_string)
+        .collect();
     machine.forwards = vec![boot::PORT, PUBLISHED];
     machine.verbose = bench.verbose;
     Ok(machine)
@@ -56,10 +79,17 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
     engine.wait_ready(boot::ANSWER, || guest.alive())?;
     engine.load_busybox(busybox)?;
     let console: Vec<String> = guest.console().into_iter().map(|line| line.text).collect();
-    let place = Place { engine: &engine, published: guest.port(PUBLISHED)?, cgroup: large.cgroup, console: &console };
+    let place = Place {
+        engine: &engine,
+        published: guest.port(PUBLISHED)?,
+        cgroup: large.cgroup,
+        console: &console,
+    };
     for row in large.checks.iter().copied().flatten() {
         let verdict = (row.run)(&place);
-        guest.alive().with_context(|| format!("the guest died during `{}`", row.name))?;
+        guest
+            .alive()
+            .with_context(|| format!("the guest died during `{}`", row.name))?;
         let failed = |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
         checks.insert(row.name.to_owned(), verdict.map_err(failed));
     }

@@ -28,20 +28,43 @@ pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
     match machine.boot(|guest| watch(guest, small.ends)) {
         Ok((guest, seen, note)) => {
             let verdict = |expect: &Expect| {
-                let failed = |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
+                let failed =
+                    |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
                 (expect.name(), expect.check(&seen).map_err(failed))
             };
-            let checks = small.expect.iter().copied().flatten().map(verdict).collect();
-            Outcome::Ran { checks, stopped: None, note }
+            let checks = small
+                .expect
+                .iter()
+                .copied()
+                .flatten()
+                .map(verdict)
+                .collect();
+            Outcome::Ran {
+                checks,
+                stopped: None,
+                note,
+            }
         }
-        Err(error) => Outcome::Ran { checks: Checks::new(), stopped: Some(format!("{error:#}")), note: None },
+        Err(error) => Outcome::Ran {
+            checks: Checks::new(),
+            stopped: Some(format!("{error:#}")),
+            note: None,
+        },
     }
 }
 
-pub(super) fn machine(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<Machine> {
+pub(super) fn machine(
+    scenario: &Scenario,
+    small: &Small,
+    bench: &Bench,
+    kit: &Kit,
+) -> Result<Machine> {
     let image = image(scenario, small, bench, kit)?;
     let root = match scenario.root {
-        scenarios::Root::Disk => Root::Disk(Drive { path: image, keep: false }),
+        scenarios::Root::Disk => Root::Disk(Drive {
+            path: image,
+            keep: false,
+        }),
         scenarios::Root::Initramfs => Root::Initramfs(image),
     };
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
@@ -54,7 +77,11 @@ pub(super) fn machine(scenario: &Scenario, small: &Small, bench: &Bench, kit: &K
 }
 
 fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<PathBuf> {
-    let probe = |mode| Entry { group: Group::Extra, mode, content: Content::File(bench.probe.clone()) };
+    let probe = |mode| Entry {
+        group: Group::Extra,
+        mode,
+        content: Content::File(bench.probe.clone()),
+    };
     let mut extra = vec![(DAEMON.to_owned(), probe(0o755))];
     for change in small.image {
         let (path, entry) = match *change {
@@ -70,7 +97,14 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
         scenarios::Root::Initramfs => Format::Initramfs,
     };
     let groups = small.groups;
-    let image = Image { name: name(scenario, small), packages: &kit.packages, program: &bench.program, groups, extra, format };
+    let image = Image {
+        name: name(scenario, small),
+        packages: &kit.packages,
+        program: &bench.program,
+        groups,
+        extra,
+        format,
+    };
     image.built()
 }
 
@@ -87,13 +121,17 @@ fn name(scenario: &Scenario, small: &Small) -> String {
 /// Waits for the guest's end. That it ended in the wrong way is for the emulator's faults to be looked for, too.
 fn watch(guest: &Guest, ends: Ends) -> Result<Seen> {
     guest.wait_exit(ENDS_WITHIN)?;
-    let received = guest.wait_for_report("the probe's report", Duration::ZERO, |bytes| Some(probe::unframe(bytes)))?;
+    let received = guest.wait_for_report("the probe's report", Duration::ZERO, |bytes| {
+        Some(probe::unframe(bytes))
+    })?;
     let report = match (ends, received) {
         (Ends::Reported, Ok(report)) => Some(report),
         (Ends::Reported, Err(error)) => return Err(anyhow!(error)),
         (Ends::Refused, Err(probe::Unframed::Nothing)) => None,
         (Ends::Refused, _) => {
-            return Err(anyhow!("the daemon was started, although the boot had to fail"));
+            return Err(anyhow!(
+                "the daemon was started, although the boot had to fail"
+            ));
         }
     };
     let console = guest.console().into_iter().map(|line| line.text).collect();

@@ -14,14 +14,44 @@ const MOUNTS: &[Expect] = &[
     Mount("/proc", "proc", "rw,nosuid,nodev,noexec,relatime", ""),
     Mount("/sys", "sysfs", "rw,nosuid,nodev,noexec,relatime", ""),
     Mount("/dev", "devtmpfs", "rw,nosuid", "mode=755"),
-    Mount("/dev/pts", "devpts", "rw,nosuid,noexec,relatime", "gid=5,mode=620,ptmxmode=666"),
+    Mount(
+        "/dev/pts",
+        "devpts",
+        "rw,nosuid,noexec,relatime",
+        "gid=5,mode=620,ptmxmode=666",
+    ),
     Mount("/dev/shm", "tmpfs", "rw,nosuid,nodev", ""),
-    Mount("/dev/mqueue", "mqueue", "rw,nosuid,nodev,noexec,relatime", ""),
+    Mount(
+        "/dev/mqueue",
+        "mqueue",
+        "rw,nosuid,nodev,noexec,relatime",
+        "",
+    ),
     Mount("/run", "tmpfs", "rw,nosuid,nodev", "mode=755"),
-    Mount("/sys/kernel/security", "securityfs", "rw,nosuid,nodev,noexec,relatime", ""),
-    Mount("/sys/fs/bpf", "bpf", "rw,nosuid,nodev,noexec,relatime", "mode=700"),
-    Mount("/dev/hugepages", "hugetlbfs", "rw,nosuid,nodev,relatime", ""),
-    Mount("/sys/fs/cgroup", "cgroup2", "rw,nosuid,nodev,noexec,relatime", "nsdelegate,memory_recursiveprot"),
+    Mount(
+        "/sys/kernel/security",
+        "securityfs",
+        "rw,nosuid,nodev,noexec,relatime",
+        "",
+    ),
+    Mount(
+        "/sys/fs/bpf",
+        "bpf",
+        "rw,nosuid,nodev,noexec,relatime",
+        "mode=700",
+    ),
+    Mount(
+        "/dev/hugepages",
+        "hugetlbfs",
+        "rw,nosuid,nodev,relatime",
+        "",
+    ),
+    Mount(
+        "/sys/fs/cgroup",
+        "cgroup2",
+        "rw,nosuid,nodev,noexec,relatime",
+        "nsdelegate,memory_recursiveprot",
+    ),
     Directory("/dev/shm", "1777"),
 ];
 
@@ -79,7 +109,11 @@ const LAYOUT: &[Expect] = &[
 /// How the daemon is started.
 const DAEMON: &[Expect] = &[
     Arguments(&["dockerd"]),
-    Environment(&["HOME=/", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=linux"]),
+    Environment(&[
+        "HOME=/",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TERM=linux",
+    ]),
     Process("pid", "1"),
     Process("directory", "/"),
     Process("umask", "0022"),
@@ -91,11 +125,19 @@ const DAEMON: &[Expect] = &[
     Limit("NOFILE", Some(1024), Some(524_288)),
     Limit("NPROC", None, None),
     Limit("CORE", None, None),
-    Descriptors(&[(0, "/dev/console"), (1, "/dev/console"), (2, "/dev/console")]),
+    Descriptors(&[
+        (0, "/dev/console"),
+        (1, "/dev/console"),
+        (2, "/dev/console"),
+    ]),
 ];
 
-const SHARED: &[Expect] =
-    &[PivotRoot("works"), Propagation("/", "shared"), Propagation("/dev", "shared"), Propagation("/sys/fs/cgroup", "shared")];
+const SHARED: &[Expect] = &[
+    PivotRoot("works"),
+    Propagation("/", "shared"),
+    Propagation("/dev", "shared"),
+    Propagation("/sys/fs/cgroup", "shared"),
+];
 
 const NETWORK: &[Expect] = &[
     LinkUp("lo"),
@@ -111,11 +153,33 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "disk",
         "everything that a daemon finds after a boot without any setting",
-        &[MOUNTS, MOUNTED_ON_DISK, DEVICES, LAYOUT, DAEMON, SHARED, NETWORK, QUIET],
+        &[
+            MOUNTS,
+            MOUNTED_ON_DISK,
+            DEVICES,
+            LAYOUT,
+            DAEMON,
+            SHARED,
+            NETWORK,
+            QUIET,
+        ],
     ),
-    small("initramfs", "the same on a root that pivot_root refuses until it is moved over itself", INITRAMFS)
-        .on(Suite::Trixie, Root::Initramfs),
-    small("initramfs-bookworm", "the same on the oldest kernel", INITRAMFS).on(Suite::Bookworm, Root::Initramfs),
-    small("initramfs-sid", "the same on the newest kernel, which may put an empty root under it", INITRAMFS)
-        .on(Suite::Sid, Root::Initramfs),
+    small(
+        "initramfs",
+        "the same on a root that pivot_root refuses until it is moved over itself",
+        INITRAMFS,
+    )
+    .on(Suite::Trixie, Root::Initramfs),
+    small(
+        "initramfs-bookworm",
+        "the same on the oldest kernel",
+        INITRAMFS,
+    )
+    .on(Suite::Bookworm, Root::Initramfs),
+    small(
+        "initramfs-sid",
+        "the same on the newest kernel, which may put an empty root under it",
+        INITRAMFS,
+    )
+    .on(Suite::Sid, Root::Initramfs),
 ];
