@@ -169,6 +169,7 @@ mod tests {
     use super::*;
     use crate::settings::{Role, Settings};
     use std::{
+        env,
         ffi::CString,
         format, fs as std_fs,
         os::unix::fs::{MetadataExt, symlink},
@@ -177,11 +178,7 @@ mod tests {
     };
 
     fn scratch(name: &str) -> (PathBuf, Root) {
-        let path = PathBuf::from(format!(
-            "{}/target/unit-{name}-{}",
-            env!("CARGO_MANIFEST_DIR"),
-            std::process::id()
-        ));
+        let path = env::temp_dir().join(format!("layout-{name}-{}", std::process::id()));
         let _ = std_fs::remove_dir_all(&path);
         std_fs::create_dir_all(&path).unwrap();
         umask(Mode::empty());

@@ -61,9 +61,11 @@ mod root;
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
-pub use mounts::open_console;
-pub use role::find_role;
 pub use settings::{Cgroup, Role, Settings};
+
+// For main.rs alone: an init that uses the library has a console and knows what it is.
+#[doc(hidden)]
+pub use {mounts::open_console, role::find_role};
 
 use launch::{Failed, Launch, Outcome};
 

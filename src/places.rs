@@ -105,7 +105,7 @@ fn flag<'c>(command: &'c Command<'_>, names: &'c [&'c str]) -> impl Iterator<Ite
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec::Vec;
+    use std::{ffi::CString, vec::Vec};
 
     fn command(words: &[&'static CStr]) -> Command<'static> {
         Command::new(c"/bin/sh", words.iter().copied(), []).unwrap()
@@ -135,15 +135,17 @@ mod tests {
 
     #[test]
     fn flags_win_over_daemon_json_and_that_over_defaults() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/target/places.json\0");
-        let file = CStr::from_bytes_with_nul(file.as_bytes()).unwrap();
+        let path = std::env::temp_dir().join(std::format!("places-{}.json", std::process::id()));
         let json = r#"{"pidfile": "/a.pid", "exec-root": "/b", "hosts": ["fd://"]}"#;
-        std::fs::write(file.to_str().unwrap(), json).unwrap();
+        std::fs::write(&path, json).unwrap();
+        let file = CString::new(path.to_str().unwrap()).unwrap();
+        let file = file.as_c_str();
         let words = [c"--config-file", file, c"-p/c.pid"];
         let places = Places::of(&Command::new(c"/bin/sh", words, []).unwrap()).unwrap();
         assert_eq!(places.pid_file.as_bytes(), b"/c.pid");
         assert_eq!(places.exec_root.as_bytes(), b"/b");
         assert!(places.inherits_listener);
+        std::fs::remove_file(path).unwrap();
 
         let places = Places::of(&command(&[c"--config-file=/none"])).unwrap();
         assert_eq!(places.pid_file.as_bytes(), b"/var/run/docker.pid");
