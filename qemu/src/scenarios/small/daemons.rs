@@ -15,7 +15,7 @@ const WORDS: &[Expect] = &[
         "TERM=linux",
         "plain=kept",
     ]),
-    SaysOnly(&[&["ignored: ", "'splash'"], NO_MODULES]),
+    SaysOnly(&[&["ignored: splash"], NO_MODULES]),
 ];
 
 const SOCKET: &[Expect] = &[
