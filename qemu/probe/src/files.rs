@@ -25,7 +25,15 @@ const WALKS: &[(&str, u32)] = &[
 ];
 
 /// Devices of which there are many, by the beginning of their name.
-const MANY: &[&str] = &["/dev/tty", "/dev/vcs", "/dev/loop", "/dev/ram", "/dev/char", "/dev/block", "/dev/cpu"];
+const MANY: &[&str] = &[
+    "/dev/tty",
+    "/dev/vcs",
+    "/dev/loop",
+    "/dev/ram",
+    "/dev/char",
+    "/dev/block",
+    "/dev/cpu",
+];
 
 /// A file up to this size is told with its content.
 const SMALL: u64 = 2048;
@@ -60,7 +68,13 @@ fn entry(path: &Path, metadata: &Metadata) -> File {
     let kind = metadata.file_type();
     let device = || format!("{}:{}", major(metadata.rdev()), minor(metadata.rdev()));
     let (kind, content) = if kind.is_symlink() {
-        ("link", fs::read_link(path).unwrap_or_default().to_string_lossy().into_owned())
+        (
+            "link",
+            fs::read_link(path)
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+        )
     } else if kind.is_dir() {
         ("directory", String::new())
     } else if kind.is_socket() {
@@ -75,7 +89,13 @@ fn entry(path: &Path, metadata: &Metadata) -> File {
         ("file", small(path, metadata))
     };
     let mode = format!("{:o}", metadata.mode() & 0o7777);
-    File { kind: kind.into(), mode, user: metadata.uid(), group: metadata.gid(), content }
+    File {
+        kind: kind.into(),
+        mode,
+        user: metadata.uid(),
+        group: metadata.gid(),
+        content,
+    }
 }
 
 /// The kernel's own files have no length and may block or act when they are read: those of /sys are left alone.

@@ -121,7 +121,10 @@ impl fmt::Display for Unframed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => formatter.write_str("the probe sent nothing"),
-            Self::Short { announced, came } => write!(formatter, "the probe's report ends after {came} of {announced} bytes"),
+            Self::Short { announced, came } => write!(
+                formatter,
+                "the probe's report ends after {came} of {announced} bytes"
+            ),
             Self::Damaged(why) => write!(formatter, "the probe's report is damaged: {why}"),
         }
     }
@@ -143,12 +146,20 @@ pub fn unframe(bytes: &[u8]) -> Result<Report, Unframed> {
     let rest = &bytes[start + MAGIC.len()..];
     let line = find(rest, b"\n").ok_or(Unframed::Nothing)?;
     let damaged = |why: &str| Unframed::Damaged(why.into());
-    let mut numbers = std::str::from_utf8(&rest[..line]).unwrap_or("").split_whitespace().map(str::parse::<u32>);
-    let (Some(Ok(length)), Some(Ok(checksum)), None) = (numbers.next(), numbers.next(), numbers.next()) else {
+    let mut numbers = std::str::from_utf8(&rest[..line])
+        .unwrap_or("")
+        .split_whitespace()
+        .map(str::parse::<u32>);
+    let (Some(Ok(length)), Some(Ok(checksum)), None) =
+        (numbers.next(), numbers.next(), numbers.next())
+    else {
         return Err(damaged("its first line has no length and checksum"));
     };
     let (body, announced) = (&rest[line + 1..], length as usize);
-    let body = body.get(..announced).ok_or(Unframed::Short { announced, came: body.len() })?;
+    let body = body.get(..announced).ok_or(Unframed::Short {
+        announced,
+        came: body.len(),
+    })?;
     if crc32fast::hash(body) != checksum {
         return Err(damaged("the checksum does not match"));
     }
@@ -165,7 +176,10 @@ mod tests {
 
     #[test]
     fn a_report_survives_the_wire() {
-        let report = Report { pivot_root: "works".into(), ..Report::default() };
+        let report = Report {
+            pivot_root: "works".into(),
+            ..Report::default()
+        };
         let mut bytes = b"noise of the firmware\r\n".to_vec();
         bytes.extend(frame(&report).unwrap());
         assert_eq!(unframe(&bytes).unwrap().pivot_root, "works");
@@ -175,11 +189,20 @@ mod tests {
     fn what_is_cut_or_changed_is_told() {
         let bytes = frame(&Report::default()).unwrap();
         assert_eq!(unframe(b"").unwrap_err(), Unframed::Nothing);
-        assert_eq!(unframe(&bytes[..MAGIC.len() + 2]).unwrap_err(), Unframed::Nothing);
-        assert!(matches!(unframe(&bytes[..bytes.len() - 1]), Err(Unframed::Short { .. })));
+        assert_eq!(
+            unframe(&bytes[..MAGIC.len() + 2]).unwrap_err(),
+            Unframed::Nothing
+        );
+        assert!(matches!(
+            unframe(&bytes[..bytes.len() - 1]),
+            Err(Unframed::Short { .. })
+        ));
         let mut flipped = bytes.clone();
         *flipped.last_mut().unwrap() ^= 1;
         assert!(matches!(unframe(&flipped), Err(Unframed::Damaged(_))));
-        assert!(matches!(unframe(b"DOCKERLAUNCH-PROBE x y\n{}"), Err(Unframed::Damaged(_))));
+        assert!(matches!(
+            unframe(b"DOCKERLAUNCH-PROBE x y\n{}"),
+            Err(Unframed::Damaged(_))
+        ));
     }
 }

@@ -28,7 +28,10 @@ const PORT: &str = "/dev/ttyS1";
 
 fn main() {
     let report = collect::report();
-    if let Err(error) = probe::frame(&report).map_err(io::Error::from).and_then(|frame| send(&frame)) {
+    if let Err(error) = probe::frame(&report)
+        .map_err(io::Error::from)
+        .and_then(|frame| send(&frame))
+    {
         eprintln!("probe: {PORT}: {error}");
     }
     if let Some(status) = env::args().find_map(|word| word.strip_prefix(EXIT)?.parse().ok()) {

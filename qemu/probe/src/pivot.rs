@@ -18,8 +18,12 @@ type Step = fn() -> nix::Result<()>;
 
 const STEPS: &[(&str, Step)] = &[
     ("unshare", || unshare(CloneFlags::CLONE_NEWNS)),
-    ("rslave", || mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)),
-    ("tmpfs", || mount(Some("tmpfs"), PLACE, Some("tmpfs"), MsFlags::empty(), NONE)),
+    ("rslave", || {
+        mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)
+    }),
+    ("tmpfs", || {
+        mount(Some("tmpfs"), PLACE, Some("tmpfs"), MsFlags::empty(), NONE)
+    }),
     ("chdir", || chdir(PLACE)),
     ("pivot_root", || pivot_root(".", ".")),
     ("umount", || umount2(".", MntFlags::MNT_DETACH)),
@@ -27,7 +31,11 @@ const STEPS: &[(&str, Step)] = &[
 
 /// `works`, or the step that failed and its errno.
 pub(crate) fn attempt() -> String {
-    let walk = || STEPS.iter().find_map(|(name, step)| Some(format!("{name}: {}", step().err()?)));
+    let walk = || {
+        STEPS
+            .iter()
+            .find_map(|(name, step)| Some(format!("{name}: {}", step().err()?)))
+    };
     match thread::spawn(walk).join() {
         Ok(None) => "works".into(),
         Ok(Some(failed)) => failed,

@@ -299,6 +299,9 @@ fn says(seen: &Seen, words: &[&str]) -> Result<()> {
 }
 
 fn says_only(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
+    if seen.console.is_empty() {
+        bail!("the console says nothing at all");
+    }
     let found = seen.lines(SPEAKER);
     let fits = |(line, words): (&&str, &&[&str])| words.iter().all(|word| line.contains(word));
     if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
