@@ -14,7 +14,7 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fs::{CWD, Mode, rmdir, symlink},
+    fs::{CWD, Mode, rmdir, statfs, symlink},
     io::{self, Errno},
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
@@ -33,6 +33,10 @@ const JOINED: &[(&[&[u8]], &[u8])] = &[
     (&[b"cpu", b"cpuacct"], b"cpu,cpuacct"),
     (&[b"net_cls", b"net_prio"], b"net_cls,net_prio"),
 ];
+
+/// Magic numbers of statfs(2): CGROUP2_SUPER_MAGIC and SYSFS_MAGIC.
+const CGROUP2: i64 = 0x6367_7270;
+const SYSFS: i64 = 0x6265_6572;
 
 /// The kernel's controllers are a dozen.
 const MOST: usize = 32;
@@ -68,23 +72,23 @@ fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
     }
 }
 
-/// The layout that is mounted, if one is.
+/// The layout that is mounted, if one is. The file system at its root tells, but for v1 and hybrid.
 fn mounted(launch: &Launch<'_>) -> Outcome<Option<Cgroup>> {
-    let (mut v1, mut v2, mut unified) = (false, false, false);
+    match statfs(ROOT).map(|root| root.f_type) {
+        Ok(CGROUP2) => return Ok(Some(Cgroup::V2)),
+        Ok(SYSFS) | Err(Errno::NOENT) => return Ok(None),
+        other => other.at(launch, Step::Cgroup, ROOT)?,
+    };
+    let (mut v1, mut unified) = (false, false);
     fs::lines(c"/proc/self/mountinfo", &mut |line| {
         if let Some(mount) = Mount::parse(line).filter(|mount| mount.is_within(ROOT.to_bytes())) {
             v1 |= mount.kind == b"cgroup";
-            v2 |= mount.kind == b"cgroup2" && mount.point == ROOT.to_bytes();
             unified |= mount.kind == b"cgroup2";
         }
     })
     .at(launch, Step::Cgroup, c"/proc/self/mountinfo")?;
-    Ok(match (v1, v2, unified) {
-        (_, true, _) => Some(Cgroup::V2),
-        (true, _, true) => Some(Cgroup::Hybrid),
-        (true, _, false) => Some(Cgroup::V1),
-        (false, false, _) => None,
-    })
+    let layout = if unified { Cgroup::Hybrid } else { Cgroup::V1 };
+    Ok(v1.then_some(layout))
 }
 
 /// v2, or v1 if a controller that Docker's limits need is only there.
@@ -262,23 +266,21 @@ const ROUNDS: u32 = 100;
 /// A container's part of v2: its processes move to /init, so that the controllers can be handed to cgroups below.
 fn nest(launch: &Launch<'_>) -> Outcome<()> {
     const INIT: &CStr = c"/sys/fs/cgroup/init";
-    let say = |why: &[u8]| {
-        launch.log.warning(&[
-            b"cgroup v2 is ",
-            why,
-            b"; its processes stay where they are, and inner containers may get no limits",
-        ])
+    let give_up = |why: &[u8]| {
+        let lost = b"; its processes stay where they are, and inner containers may get no limits";
+        launch.log.warning(&[b"cgroup v2 is ", why, lost]);
+        Ok(())
     };
     let mut buffer = [0; 64];
     match fs::read_small(c"/sys/fs/cgroup/cgroup.type", &mut buffer) {
         Ok(b"domain\n") => {}
-        Ok(_) => return Ok(say(b"threaded here")),
+        Ok(_) => return give_up(b"threaded here"),
         // Only a hierarchy's own root lacks the file.
-        Err(_) => return Ok(say(b"shared with the host (run with --cgroupns=private)")),
+        Err(_) => return give_up(b"shared with the host (run with --cgroupns=private)"),
     }
     match fs::make_directory(CWD, INIT, Mode::from_raw_mode(0o755)) {
         Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => {
-            return Ok(say(b"read-only here (run with --privileged)"));
+            return give_up(b"read-only here (run with --privileged)");
         }
         made => made.at(launch, Step::Cgroup, INIT)?,
     }
@@ -296,9 +298,7 @@ fn nest(launch: &Launch<'_>) -> Outcome<()> {
             }
         }
     }
-    Ok(say(
-        b"entered by new processes faster than they can be moved",
-    ))
+    give_up(b"entered by new processes faster than they can be moved")
 }
 
 fn evacuate(launch: &Launch<'_>) -> Outcome<()> {

@@ -4,23 +4,22 @@
 use crate::{
     error::{Error, Result, Step},
     fs::{self, PATH},
-    json::Scanner,
     role,
     settings::{Role, Settings, is_setting},
     sys::Words,
-    text::{Text, TooLong, base_name, fields, split_once, words_for_init},
+    text::{Text, base_name, fields, split_once, words_for_init},
 };
 use core::ffi::CStr;
-use rustix::{
-    fd::{AsFd, BorrowedFd},
-    fs::{Mode, OFlags, open},
-    io::{self, Errno},
-};
+use heapless::Vec;
+use rustix::io::{self, Errno};
 
 /// Words and variables that a launch takes: the kernel's own limit for init is 32, a shell's far above.
 pub(crate) const MOST: usize = 1023;
 /// Room for the daemon's name, what a launch adds, and the null pointer at the end.
 pub(crate) const ROOM: usize = MOST + 9;
+
+/// The most words that the kernel hands to init (MAX_INIT_ARGS).
+const KERNEL_WORDS: usize = 32;
 
 /// The daemon without any words; build.rs can set another.
 const DEFAULT: &CStr = match CStr::from_bytes_with_nul(
@@ -108,12 +107,15 @@ impl<'a> Command<'a> {
             _ => usize::MAX,
         };
         let stray = words.clone().count().saturating_sub(meant);
-        for word in words.clone().take(stray) {
-            settings.log().line(&[
-                b"ignored: the kernel passed on '",
-                word.to_bytes(),
-                b"'; the daemon's words stand behind -- on its command line",
-            ]);
+        let mut ignored: Vec<&[u8], { 2 * KERNEL_WORDS + 2 }> = Vec::new();
+        let _ = ignored.push(b"ignored:");
+        for word in words.clone().take(stray.min(KERNEL_WORDS)) {
+            let _ = ignored.extend_from_slice(&[b" ", word.to_bytes()]);
+        }
+        if stray > 0 {
+            let _ =
+                ignored.push(b" (the daemon's words stand behind -- on the kernel command line)");
+            settings.as_log().line(&ignored);
         }
         let mut words = words.skip(stray).peekable();
         if words.peek() == Some(&c"--check") {
@@ -183,96 +185,6 @@ impl<'a> Command<'a> {
         }
         Err(failed(outcome))
     }
-
-    /// The values that a daemon flag is given, in any of its spellings: `--flag=x`, `--flag x`, `-f x`, `-fx`.
-    fn flag<'s>(&'s self, names: &'s [&'s str]) -> impl Iterator<Item = &'a [u8]> + 's {
-        let mut words = self.words.iter().skip(1).map(CStr::to_bytes);
-        core::iter::from_fn(move || {
-            loop {
-                let word = words.next()?;
-                for name in names {
-                    let Some(rest) = word.strip_prefix(name.as_bytes()) else {
-                        continue;
-                    };
-                    match rest {
-                        b"" => return words.next(),
-                        [b'=', value @ ..] => return Some(value),
-                        value if !name.starts_with("--") => return Some(value),
-                        _ => {}
-                    }
-                }
-            }
-        })
-    }
-
-    /// Reads the daemon's flags and its daemon.json; a flag wins. A daemon.json that is not there says nothing.
-    ///
-    /// # Errors
-    /// daemon.json cannot be read, or a path in it is longer than any path.
-    pub(crate) fn places(&self) -> io::Result<Places> {
-        let mut places = Places {
-            pid_file: Text::new(),
-            exec_root: Text::new(),
-            inherits_listener: false,
-        };
-        let file = fs::path(&[self
-            .flag(&["--config-file"])
-            .last()
-            .unwrap_or(b"/etc/docker/daemon.json")])?;
-        match open(
-            file.as_c_str(),
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        ) {
-            Ok(json) => places.read(json.as_fd())?,
-            Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno),
-        }
-        let choose = |place: &mut Text<PATH>, names: &[&str], default: &[u8]| -> io::Result<()> {
-            let unsaid = place.as_bytes().is_empty().then_some(default);
-            if let Some(chosen) = self.flag(names).last().or(unsaid) {
-                *place = fs::path(&[chosen])?;
-            }
-            Ok(())
-        };
-        choose(
-            &mut places.pid_file,
-            &["--pidfile", "-p"],
-            b"/var/run/docker.pid",
-        )?;
-        choose(&mut places.exec_root, &["--exec-root"], b"/var/run/docker")?;
-        places.inherits_listener |= self.flag(&["--host", "-H"]).any(is_inherited);
-        Ok(places)
-    }
-}
-
-/// Where the daemon keeps what a launch must care for.
-pub(crate) struct Places {
-    pub(crate) pid_file: Text<PATH>,
-    /// Holds containerd/containerd.pid.
-    pub(crate) exec_root: Text<PATH>,
-    /// `-H fd://`: it serves a socket that it inherits.
-    pub(crate) inherits_listener: bool,
-}
-
-impl Places {
-    fn read(&mut self, json: BorrowedFd<'_>) -> io::Result<()> {
-        let (mut scanner, mut fits) = (Scanner::new(), Ok(()));
-        fs::bytes(json, &mut |byte| {
-            fits = fits.and(scanner.feed(byte, &mut |key, value| match key {
-                b"pidfile" => self.pid_file = Text::of(&[value]).unwrap_or(Text::new()),
-                b"exec-root" => self.exec_root = Text::of(&[value]).unwrap_or(Text::new()),
-                b"hosts" => self.inherits_listener |= is_inherited(value),
-                _ => {}
-            }));
-        })?;
-        fits.map_err(|TooLong| Errno::NAMETOOLONG)
-    }
-}
-
-/// A listening address that stands for descriptors from the one who starts the daemon.
-fn is_inherited(host: &[u8]) -> bool {
-    host.starts_with(b"fd://")
 }
 
 /// There is such a file, but it cannot be executed.
@@ -302,7 +214,6 @@ fn limited<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec::Vec;
 
     fn command(words: &[&'static CStr]) -> Command<'static> {
         Command::new(c"/bin/sh", words.iter().copied(), []).unwrap()
@@ -380,49 +291,5 @@ mod tests {
                 .exit_status(),
             2
         );
-    }
-
-    #[test]
-    fn a_flag_is_read_in_all_its_spellings() {
-        let command = command(&[
-            c"-H",
-            c"fd://",
-            c"--host=a",
-            c"--host",
-            c"b",
-            c"-Hc",
-            c"--hostage=d",
-            c"-H=e",
-            c"-H",
-        ]);
-        let hosts: Vec<_> = command.flag(&["--host", "-H"]).collect();
-        assert_eq!(hosts, [&b"fd://"[..], b"a", b"b", b"c", b"e"]);
-    }
-
-    #[test]
-    fn flags_win_over_daemon_json_and_that_over_defaults() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/target/places.json\0");
-        let file = CStr::from_bytes_with_nul(file.as_bytes()).unwrap();
-        std::fs::write(
-            file.to_str().unwrap(),
-            r#"{"pidfile": "/a.pid", "exec-root": "/b", "hosts": ["fd://"]}"#,
-        )
-        .unwrap();
-        let words = [c"--config-file", file, c"-p/c.pid"];
-        let places = Command::new(c"/bin/sh", words, [])
-            .unwrap()
-            .places()
-            .unwrap();
-        assert_eq!(
-            (places.pid_file.as_bytes(), places.exec_root.as_bytes()),
-            (&b"/c.pid"[..], &b"/b"[..])
-        );
-        assert!(places.inherits_listener);
-        let places = command(&[c"--config-file=/none"]).places().unwrap();
-        assert_eq!(
-            (places.pid_file.as_bytes(), places.exec_root.as_bytes()),
-            (&b"/var/run/docker.pid"[..], &b"/var/run/docker"[..])
-        );
-        assert!(!places.inherits_listener);
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     error::Step,
     fs,
     launch::{Context, Launch, Outcome},
+    places::Places,
     settings::Role,
     sys::{self, Words},
     text::{Decimal, Text, base_name, fields, number, split_once, trim},
@@ -40,7 +41,7 @@ pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infall
             .log
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]);
     }
-    let places = command.places().at(launch, Step::Daemon, c"daemon.json")?;
+    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let name = base_name(command.path().to_bytes());
     remove_stale(launch, places.pid_file.as_c_str(), name)?;
     let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]).at(

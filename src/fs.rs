@@ -84,39 +84,30 @@ fn unless_there(outcome: Result<()>) -> Result<()> {
 pub(crate) fn write_new(
     parent: BorrowedFd<'_>,
     name: &CStr,
-    contents: &[&[u8]],
+    contents: &[u8],
     mode: Mode,
 ) -> Result<()> {
-    let file = aside(parent, mode)?;
-    for part in contents {
-        write_all(file.as_fd(), part)?;
-    }
+    write_all(aside(parent, mode)?.as_fd(), contents)?;
     unless_there(rename_new(parent, name))
 }
 
 /// Writes a file anew: whole under its name, or in place where it is a mount point of Docker's (rename says EBUSY).
+#[cfg(feature = "network")]
 pub(crate) fn replace(
     parent: BorrowedFd<'_>,
     name: &CStr,
-    contents: &[&[u8]],
+    contents: &[u8],
     mode: Mode,
 ) -> Result<()> {
-    let file = aside(parent, mode)?;
-    for part in contents {
-        write_all(file.as_fd(), part)?;
-    }
+    write_all(aside(parent, mode)?.as_fd(), contents)?;
     match renameat(parent, ASIDE, parent, name) {
         Err(Errno::BUSY) => {
             let _ = unlinkat(parent, ASIDE, AtFlags::empty());
-            let file = openat(
-                parent,
-                name,
-                OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                Mode::empty(),
-            )?;
-            contents
-                .iter()
-                .try_for_each(|part| write_all(file.as_fd(), part))
+            let in_place = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            write_all(
+                openat(parent, name, in_place, Mode::empty())?.as_fd(),
+                contents,
+            )
         }
         other => other,
     }

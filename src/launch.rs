@@ -32,7 +32,7 @@ impl<'l> Launch<'l> {
         Self {
             role,
             settings,
-            log: settings.log(),
+            log: settings.as_log(),
             error,
         }
     }

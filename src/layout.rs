@@ -8,9 +8,9 @@ use crate::{
 };
 use core::ffi::CStr;
 use rustix::{
-    fd::AsFd,
+    fd::{AsFd, BorrowedFd},
     fs::{AtFlags, CWD, FileType, Mode, statat},
-    io::Errno,
+    io::{self, Errno},
     mount::mount_bind,
     process::umask,
 };
@@ -22,8 +22,18 @@ enum Thing {
     Link(&'static CStr, &'static CStr),
     /// Name, contents.
     File(&'static CStr, &'static str),
+    /// A directory whose files are copied here where they are missing.
+    Defaults(&'static CStr),
 }
-use Thing::{Directory, File, Link};
+use Thing::{Defaults, Directory, File, Link};
+
+impl Thing {
+    fn name(&self) -> &'static CStr {
+        match *self {
+            Directory(name, _) | Link(name, _) | File(name, _) | Defaults(name) => name,
+        }
+    }
+}
 
 /// What stands in a directory, in this order: a directory comes before what it holds.
 struct Place {
@@ -66,28 +76,26 @@ const TREE: &[Place] = &[
         parent: c"/var/lib",
         things: &[Directory(c"docker", 0o710)],
     },
+    // What no image's default has brought is written.
+    Place {
+        parent: c"/etc",
+        things: &[
+            Defaults(c"/usr/etc"),
+            Link(c"mtab", c"../proc/self/mounts"),
+            File(c"group", "root:x:0:\ndocker:x:999:\n"),
+            File(c"hostname", "docker\n"),
+            File(
+                c"hosts",
+                "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+            ),
+            File(
+                c"nsswitch.conf",
+                "passwd: files\ngroup: files\nhosts: files dns\n",
+            ),
+            File(c"passwd", "root:x:0:0:root:/root:/bin/sh\n"),
+        ],
+    },
 ];
-
-/// What no image's default has brought by then.
-const ETC: Place = Place {
-    parent: c"/etc",
-    things: &[
-        Link(c"mtab", c"../proc/self/mounts"),
-        File(c"group", "root:x:0:\ndocker:x:999:\n"),
-        File(c"hostname", "docker\n"),
-        File(
-            c"hosts",
-            "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
-        ),
-        File(
-            c"nsswitch.conf",
-            "passwd: files\ngroup: files\nhosts: files dns\n",
-        ),
-        File(c"passwd", "root:x:0:0:root:/root:/bin/sh\n"),
-    ],
-};
-
-const DEFAULTS: &CStr = c"/usr/etc";
 
 pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
@@ -105,55 +113,40 @@ pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
 
 /// All but the mount, in any directory.
 fn create_in(launch: &Launch<'_>, root: &Root) -> Outcome<()> {
-    TREE.iter()
-        .try_for_each(|place| make(launch, root, place))?;
-    match root.directory(DEFAULTS) {
-        Ok(defaults) => {
-            let etc = root
-                .directory(ETC.parent)
-                .at(launch, Step::Layout, ETC.parent)?;
-            fs::copy_missing(defaults.as_fd(), etc.as_fd()).at(launch, Step::Layout, DEFAULTS)?;
+    for place in TREE {
+        let parent = root
+            .directory(place.parent)
+            .at(launch, Step::Layout, place.parent)?;
+        for thing in place.things {
+            make(root, parent.as_fd(), thing).or_else(|errno| {
+                let parent = place.parent.to_bytes();
+                let parent = parent.strip_suffix(b"/").unwrap_or(parent);
+                let path = fs::path(&[parent, b"/", thing.name().to_bytes()]);
+                let path = path.at(launch, Step::Layout, thing.name())?;
+                Err(errno).at(launch, Step::Layout, path.as_c_str())
+            })?;
         }
-        Err(Errno::NOENT) => {}
-        Err(errno) => return Err(errno).at(launch, Step::Layout, DEFAULTS),
-    }
-    make(launch, root, &ETC)
-}
-
-fn make(launch: &Launch<'_>, root: &Root, place: &Place) -> Outcome<()> {
-    let parent = root
-        .directory(place.parent)
-        .at(launch, Step::Layout, place.parent)?;
-    let parent = parent.as_fd();
-    for thing in place.things {
-        let (name, made) = match *thing {
-            Directory(name, mode) => (
-                name,
-                fs::make_directory(parent, name, Mode::from_raw_mode(mode)),
-            ),
-            Link(name, target) => (name, fs::make_link(parent, name, target)),
-            File(name, _) if fs::exists(parent, name) => (name, Ok(())),
-            File(name, contents) => (
-                name,
-                fs::write_new(
-                    parent,
-                    name,
-                    &[contents.as_bytes()],
-                    Mode::from_raw_mode(0o644),
-                ),
-            ),
-        };
-        made.or_else(|errno| {
-            let slash = if place.parent == c"/" { &b""[..] } else { b"/" };
-            let path = fs::path(&[place.parent.to_bytes(), slash, name.to_bytes()]).at(
-                launch,
-                Step::Layout,
-                name,
-            )?;
-            Err(errno).at(launch, Step::Layout, path.as_c_str())
-        })?;
     }
     Ok(())
+}
+
+fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
+    match *thing {
+        Directory(name, mode) => fs::make_directory(parent, name, Mode::from_raw_mode(mode)),
+        Link(name, target) => fs::make_link(parent, name, target),
+        File(name, contents) if !fs::exists(parent, name) => fs::write_new(
+            parent,
+            name,
+            contents.as_bytes(),
+            Mode::from_raw_mode(0o644),
+        ),
+        File(..) => Ok(()),
+        Defaults(directory) => match root.directory(directory) {
+            Ok(defaults) => fs::copy_missing(defaults.as_fd(), parent),
+            Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(errno),
+        },
+    }
 }
 
 /// An image whose /var/run is a directory would keep pid files over a power cut: /run is bound over it.
@@ -174,7 +167,9 @@ fn bind_var_run(launch: &Launch<'_>) -> Outcome<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Role, Settings};
     use std::{
+        env,
         ffi::CString,
         format, fs as std_fs,
         os::unix::fs::{MetadataExt, symlink},
@@ -183,16 +178,17 @@ mod tests {
     };
 
     fn scratch(name: &str) -> (PathBuf, Root) {
-        let path = PathBuf::from(format!(
-            "{}/target/unit-{name}-{}",
-            env!("CARGO_MANIFEST_DIR"),
-            std::process::id()
-        ));
+        let path = env::temp_dir().join(format!("layout-{name}-{}", std::process::id()));
         let _ = std_fs::remove_dir_all(&path);
         std_fs::create_dir_all(&path).unwrap();
         umask(Mode::empty());
         let root = Root::open(&CString::new(path.to_str().unwrap()).unwrap()).unwrap();
         (path, root)
+    }
+
+    fn fill(root: &Root) {
+        let settings = Settings::default();
+        create_in(&Launch::new(Role::Machine, &settings), root).unwrap();
     }
 
     fn mode(path: PathBuf) -> u32 {
@@ -202,7 +198,7 @@ mod tests {
     #[test]
     fn an_empty_directory_gets_all_of_it_and_twice_changes_nothing() {
         let (path, root) = scratch("empty");
-        create_in(launch, &root).unwrap();
+        fill(&root);
         assert_eq!(mode(path.join("tmp")), 0o1777);
         assert_eq!(mode(path.join("root/.ssh")), 0o700);
         assert_eq!(mode(path.join("var/lib/docker")), 0o710);
@@ -215,7 +211,7 @@ mod tests {
             "docker\n"
         );
         let before = std_fs::metadata(path.join("etc/passwd")).unwrap();
-        create_in(launch, &root).unwrap();
+        fill(&root);
         let after = std_fs::metadata(path.join("etc/passwd")).unwrap();
         assert_eq!(
             (before.ino(), before.mtime_nsec()),
@@ -248,7 +244,7 @@ mod tests {
         }
         symlink("../outside", path.join("etc/elsewhere")).unwrap();
         symlink("ca.crt", path.join("usr/etc/ssl/certs/link")).unwrap();
-        create_in(launch, &root).unwrap();
+        fill(&root);
         let read = |file: &str| {
             std_fs::read_to_string(path.join(file)).map_err(|error| error.kind().to_string())
         };

@@ -11,9 +11,9 @@
 //!
 //! # What it promises
 //! Nothing is allocated and nothing panics. The library reads no global state, writes only to the descriptor
-//! [`Settings::log`], and never exits; it changes the process that calls it (its root, its mounts, its limits), so call it
-//! from a single-threaded one. A step that Docker cannot do without returns an [`Error`]; anything else is a warning on the
-//! log. Linux 5.10 or newer, x86_64.
+//! [`Settings::log`], and never exits; it changes the process that calls it (its root, its mounts, its limits, with
+//! `-H fd://` its descriptor 3), so call it from a single-threaded one. A step that Docker cannot do without returns an
+//! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
 //! `network` (lo, address, names), `modprobe` (kernel modules), `iptables` (the modules of its rules): all on by default.
@@ -46,6 +46,8 @@ mod role;
 
 mod command;
 
+mod places;
+
 mod cgroups;
 mod daemon;
 mod layout;
@@ -59,9 +61,11 @@ mod root;
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
-pub use mounts::open_console;
-pub use role::find_role;
 pub use settings::{Cgroup, Role, Settings};
+
+// For main.rs alone: an init that uses the library has a console and knows what it is.
+#[doc(hidden)]
+pub use {mounts::open_console, role::find_role};
 
 use launch::{Failed, Launch, Outcome};
 

@@ -4,8 +4,8 @@ use crate::{sys, text::Decimal};
 use heapless::Vec;
 use rustix::io::{IoSlice, writev};
 
-/// The most parts a line has, with the name before and the newline after.
-const PARTS: usize = 32;
+/// The most parts a line has: the longest names each of 64 modules, with a blank before it.
+const PARTS: usize = 140;
 
 /// Where lines go, and which.
 #[derive(Clone, Copy)]

@@ -2,12 +2,12 @@
 //! modprobe. What the kernel loads by itself when it is used (nf_tables, most of xt_*) is left to it.
 
 use crate::{
-    command::{Command, ROOM},
+    command::Command,
     error::Step,
     fs,
     launch::{Launch, Outcome},
     run,
-    sys::Words,
+    sys::{self, Words},
     text::{Text, list},
 };
 use core::ffi::CStr;
@@ -76,9 +76,7 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         .filter(|row| !fs::exists(CWD, row.shows))
         .map(|row| row.name.as_bytes());
     for name in own.chain(list(launch.settings.modules.to_bytes())) {
-        let added = Name::of(&[name])
-            .ok()
-            .and_then(|name| missing.push(name).ok());
+        let added = module(name).and_then(|name| missing.push(name).ok());
         added.ok_or(launch.said(
             Step::Modules,
             name,
@@ -100,9 +98,11 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let fixed = [c"modprobe", c"-a", c"-q", c"--"];
     let all = fixed.into_iter().chain(missing.iter().map(Text::as_c_str));
     // There is room for all of them by the lengths above.
-    let _ = all.map(|word| words.push(word)).all(|pushed| pushed);
-    let outcome =
-        run::program::<_, ROOM>(modprobe.as_c_str(), &words, command.environment(), LIMIT);
+    all.for_each(|word| _ = words.push(word));
+    let outcome = run::in_child(LIMIT, || {
+        sys::execve(modprobe.as_c_str(), &words, command.environment());
+        127
+    });
     launch.log.debug(&[b"ran modprobe"]);
     match outcome {
         Ok(0) => Ok(()),
@@ -118,25 +118,38 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
 
 /// One warning that names those which the kernel still does not show.
 fn tell(launch: &Launch<'_>, why: &'static [u8], missing: &[Name]) -> Outcome<()> {
-    let mut message: Vec<&[u8], { MOST + 1 }> = Vec::new();
-    for name in missing.iter().map(Text::as_bytes) {
-        let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
-        let module = fs::path(&[b"/sys/module/", name]);
-        let shows = row
-            .map(|row| row.shows)
-            .or(module.as_ref().ok().map(Text::as_c_str))
-            .unwrap_or_default();
-        if !fs::exists(CWD, shows) {
-            let _ = message.extend_from_slice(&[b" ", name]);
-        }
-    }
-    let mut line: Vec<&[u8], 31> = Vec::new();
+    let mut line: Vec<&[u8], { 2 * MOST + 2 }> = Vec::new();
     let _ = line.push(why);
-    let _ = line.extend_from_slice(message.get(..message.len().min(28)).unwrap_or_default());
-    let _ = line.push(b" (no matter if they are built in)");
-    if message.is_empty() {
-        return Ok(());
+    for name in missing
+        .iter()
+        .map(Text::as_bytes)
+        .filter(|name| !is_shown(name))
+    {
+        let _ = line.extend_from_slice(&[b" ", name]);
     }
-    launch.log.warning(&line);
+    if line.len() > 1 {
+        let _ = line.push(b" (no matter if they are built in)");
+        launch.log.warning(&line);
+    }
     Ok(())
+}
+
+/// Whether the kernel shows what the module gives; of one that is not in the table, the module itself.
+fn is_shown(name: &[u8]) -> bool {
+    let Ok(module) = fs::path(&[b"/sys/module/", name]) else {
+        return false;
+    };
+    let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
+    fs::exists(CWD, row.map_or(module.as_c_str(), |row| row.shows))
+}
+
+/// As the kernel names it, which has no dashes.
+fn module(name: &[u8]) -> Option<Name> {
+    let mut module = Name::new();
+    for byte in name {
+        module
+            .push(&[if *byte == b'-' { b'_' } else { *byte }])
+            .ok()?;
+    }
+    Some(module)
 }

@@ -16,8 +16,9 @@ use core::ffi::CStr;
 use rustix::{
     fd::AsFd,
     fs::{CWD, Mode, OFlags, mkdir, open},
-    io::{self, Errno, fcntl_getfd},
+    io::{self, Errno, fcntl_dupfd_cloexec, fcntl_getfd},
     mount::{MountFlags, mount},
+    process::getpid,
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -204,7 +205,7 @@ pub fn open_console(settings: &mut Settings<'_>) {
     if missing == 0 {
         return;
     }
-    if !fs::exists(CWD, c"/dev/null") {
+    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
         let _ = TABLE.first().map(mount_row);
     }
     let device = |path: &CStr| open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
@@ -221,7 +222,9 @@ pub fn open_console(settings: &mut Settings<'_>) {
     opened
         .flatten()
         .for_each(|descriptor| _ = sys::keep(descriptor));
-    if silent && let Ok(kmsg) = device(c"/dev/kmsg") {
+    // Out of the way of the descriptors that are handed to the daemon.
+    let high = |kmsg| fcntl_dupfd_cloexec(kmsg, 64);
+    if silent && let Ok(kmsg) = device(c"/dev/kmsg").and_then(high) {
         settings.log = sys::keep(kmsg);
     }
 }

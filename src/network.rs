@@ -113,7 +113,7 @@ fn name_servers(launch: &Launch<'_>) -> Outcome<()> {
     fs::replace(
         etc.as_fd(),
         c"resolv.conf",
-        &[text.as_bytes()],
+        text.as_bytes(),
         Mode::from_raw_mode(0o644),
     )
     .at(launch, Step::Network, FILE)

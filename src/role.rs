@@ -1,7 +1,8 @@
 //! The machine's PID 1, or a container: it decides what may be made and what is only found.
 //!
-//! A marker of a container engine says container. Without one, PID 1 of the first PID namespace is the machine's, PID 1
-//! of another namespace a container's (a Kubernetes pod has no marker). Anything else is refused, and nothing is touched.
+//! PID 1 of the first PID namespace is the machine's, whatever the image says of itself: one made by `docker export` holds
+//! Docker's marker file. PID 1 of another namespace is a container's (a Kubernetes pod has no marker), and so is any
+//! process where a container engine's marker stands (`docker run --init`). Anything else is refused, and nothing is touched.
 
 use crate::{
     error::{Error, Result, Step},
@@ -29,17 +30,16 @@ const NEITHER: &str = "this is neither the machine's PID 1 nor a container; boot
 /// # Errors
 /// [`Step::Role`] when it is neither; [`Step::Mount`] when /proc cannot be mounted.
 pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
-    let marked = || settings.in_container || MARKERS.iter().any(|marker| fs::exists(CWD, marker));
+    let first = getpid().is_init();
     let role = match settings.role {
-        Some(Role::Machine) if !getpid().is_init() => {
-            return Err(Error::said(
-                Step::Role,
-                b"DOCKER_LAUNCH_AS=machine",
-                "only PID 1 can be the machine's; say container",
-            ));
+        Some(Role::Machine) if !first => {
+            let reason = "only PID 1 can be the machine's; say container";
+            return Err(Error::said(Step::Role, b"DOCKER_LAUNCH_AS=machine", reason));
         }
-        None if marked() => Some(Role::Container),
-        None if !getpid().is_init() => return Err(Error::said(Step::Role, b"", NEITHER)),
+        None if !first && !is_marked(settings) => {
+            return Err(Error::said(Step::Role, b"", NEITHER));
+        }
+        None if !first => Some(Role::Container),
         chosen => chosen,
     };
     mount_proc()?;
@@ -50,6 +50,10 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
             Role::Container
         }
     }))
+}
+
+fn is_marked(settings: &Settings<'_>) -> bool {
+    settings.in_container || MARKERS.iter().any(|marker| fs::exists(CWD, marker))
 }
 
 /// Whether this process is in the PID namespace that the kernel started with.

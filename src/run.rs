@@ -1,7 +1,6 @@
-//! Helper processes: a function in a forked child, a program of the image, each waited for and never longer than told.
+//! A function in a forked child, which may exec a program of the image: waited for, and never longer than told.
 
-use crate::sys::{self, Words};
-use core::ffi::CStr;
+use crate::sys;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, Result},
@@ -40,17 +39,4 @@ pub(crate) fn in_child(seconds: u32, work: impl FnOnce() -> u8) -> Result<u8> {
     Ok(status
         .and_then(|status| u8::try_from(status).ok())
         .unwrap_or(u8::MAX))
-}
-
-/// Runs a program to its end; 127 where it cannot be executed.
-pub(crate) fn program<const A: usize, const E: usize>(
-    path: &CStr,
-    words: &Words<'_, A>,
-    environment: &Words<'_, E>,
-    seconds: u32,
-) -> Result<u8> {
-    in_child(seconds, || {
-        sys::execve(path, words, environment);
-        127
-    })
 }

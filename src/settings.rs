@@ -3,13 +3,20 @@
 //!
 //! Everything is checked before anything is touched. A setting that this build cannot follow is an error, never ignored.
 
+mod table;
+
 use crate::{
     error::{Error, Result, Step},
-    ip::{Ip, address, is_hostname},
+    ip::Ip,
     log::Log,
-    text::{list, number, split_once},
+    text::{list, split_once, trim},
 };
 use core::ffi::CStr;
+use table::{
+    Row,
+    Set::{Choice, Value},
+    TABLE,
+};
 
 /// What dockerlaunch is on this system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,220 +82,6 @@ impl Default for Settings<'_> {
     }
 }
 
-/// Takes the value, or says why not.
-type Apply = for<'a> fn(&mut Settings<'a>, &'a CStr) -> core::result::Result<(), Refusal>;
-
-#[derive(Clone, Copy)]
-enum Refusal {
-    /// The row's own words say what is allowed.
-    NotAllowed,
-    Because(&'static str),
-}
-
-struct Row {
-    /// Behind DOCKER_LAUNCH_.
-    name: &'static str,
-    allowed: &'static str,
-    /// Why this build cannot follow it, or nothing.
-    missing: &'static str,
-    apply: Apply,
-}
-
-#[cfg(feature = "network")]
-const NETWORK: &str = "";
-#[cfg(not(feature = "network"))]
-const NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
-#[cfg(feature = "modprobe")]
-const MODPROBE: &str = "";
-#[cfg(not(feature = "modprobe"))]
-const MODPROBE: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
-const SUPERVISE: &str = "supervising is not built yet: dockerlaunch execs the daemon";
-const STATE: &str = "the state disk is not built yet: mount the data root from the image";
-const CHECK: &str = "the check of prerequisites is not built yet";
-
-/// All settings. A row whose parser does nothing stands for a step that is not built yet: its values are checked all the same.
-const TABLE: &[Row] = &[
-    Row {
-        name: "DEBUG",
-        allowed: "allowed: true, false",
-        missing: "",
-        apply: |settings, value| {
-            settings.debug = one_of(value, &[("true", true), ("false", false)])?;
-            Ok(())
-        },
-    },
-    Row {
-        name: "AS",
-        allowed: "allowed: auto, machine, container",
-        missing: "",
-        apply: |settings, value| {
-            settings.role = one_of(
-                value,
-                &[
-                    ("auto", None),
-                    ("machine", Some(Role::Machine)),
-                    ("container", Some(Role::Container)),
-                ],
-            )?;
-            Ok(())
-        },
-    },
-    Row {
-        name: "REAP",
-        allowed: "allowed: auto, true, false",
-        missing: "",
-        apply: |_, value| {
-            one_of(
-                value,
-                &[
-                    ("auto", Ok(())),
-                    ("false", Ok(())),
-                    ("true", Err(Refusal::Because(SUPERVISE))),
-                ],
-            )?
-        },
-    },
-    Row {
-        name: "CGROUP",
-        allowed: "allowed: auto, v2, v1, hybrid",
-        missing: "",
-        apply: |settings, value| {
-            let layouts = [
-                ("auto", Cgroup::Auto),
-                ("v2", Cgroup::V2),
-                ("v1", Cgroup::V1),
-                ("hybrid", Cgroup::Hybrid),
-            ];
-            settings.cgroup = one_of(value, &layouts)?;
-            Ok(())
-        },
-    },
-    Row {
-        name: "MODULES",
-        allowed: "allowed: names of modules, separated by commas",
-        missing: MODPROBE,
-        apply: |settings, value| {
-            settings.modules = value;
-            all(value, |name| {
-                name.iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-            })
-        },
-    },
-    Row {
-        name: "PREREQUISITES",
-        allowed: "allowed: require, warn, skip",
-        missing: CHECK,
-        apply: |_, value| one_of(value, &[("require", ()), ("warn", ()), ("skip", ())]),
-    },
-    Row {
-        name: "STATE",
-        allowed: "allowed: /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID=",
-        missing: STATE,
-        apply: |_, value| {
-            let starts = ["/dev/", "LABEL=", "UUID=", "PARTLABEL=", "PARTUUID="];
-            refuse_unless(
-                starts
-                    .iter()
-                    .any(|start| value.to_bytes().starts_with(start.as_bytes())),
-            )
-        },
-    },
-    Row {
-        name: "STATE_FORMAT",
-        allowed: "allowed: ext4, xfs, btrfs",
-        missing: STATE,
-        apply: |_, value| one_of(value, &[("ext4", ()), ("xfs", ()), ("btrfs", ())]),
-    },
-    Row {
-        name: "IP",
-        allowed: "",
-        missing: NETWORK,
-        apply: |settings, value| {
-            settings.ip = Some(Ip::parse(value.to_bytes()).map_err(Refusal::Because)?);
-            Ok(())
-        },
-    },
-    Row {
-        name: "DNS",
-        allowed: "allowed: at most three addresses, separated by commas",
-        missing: NETWORK,
-        apply: |settings, value| {
-            settings.dns = value;
-            refuse_unless(list(value.to_bytes()).count() <= 3)?;
-            all(value, |server| {
-                address(server).is_some()
-                    || server
-                        .iter()
-                        .all(|byte| byte.is_ascii_hexdigit() || *byte == b':')
-            })
-        },
-    },
-    Row {
-        name: "HOSTNAME",
-        allowed: "allowed: 1 to 64 letters, digits, dots and dashes",
-        missing: NETWORK,
-        apply: |settings, value| {
-            settings.hostname = value;
-            refuse_unless(!value.is_empty() && is_hostname(value.to_bytes()))
-        },
-    },
-    Row {
-        name: "READY",
-        allowed: "allowed: the path of a program, from /",
-        missing: SUPERVISE,
-        apply: |_, value| refuse_unless(value.to_bytes().starts_with(b"/")),
-    },
-    Row {
-        name: "ON_EXIT",
-        allowed: "allowed: restart, poweroff, reboot, halt, exit",
-        missing: SUPERVISE,
-        apply: |_, value| {
-            one_of(
-                value,
-                &[
-                    ("restart", ()),
-                    ("poweroff", ()),
-                    ("reboot", ()),
-                    ("halt", ()),
-                    ("exit", ()),
-                ],
-            )
-        },
-    },
-    Row {
-        name: "ON_FAILURE",
-        allowed: "allowed: panic, poweroff, reboot, shell",
-        missing: "",
-        apply: |_, value| {
-            let later = || {
-                Err(Refusal::Because(
-                    "only panic is built yet: the kernel's panic=N decides what follows",
-                ))
-            };
-            one_of(
-                value,
-                &[
-                    ("panic", Ok(())),
-                    ("poweroff", later()),
-                    ("reboot", later()),
-                    ("shell", later()),
-                ],
-            )?
-        },
-    },
-    Row {
-        name: "SHUTDOWN_TIMEOUT",
-        allowed: "allowed: 1 to 86400 seconds",
-        missing: SUPERVISE,
-        apply: |_, value| {
-            refuse_unless(
-                number(value.to_bytes()).is_some_and(|seconds| (1..=86_400).contains(&seconds)),
-            )
-        },
-    },
-];
-
 /// What the names of all settings begin with.
 const PREFIX: &[u8] = b"DOCKER_LAUNCH_";
 
@@ -314,7 +107,7 @@ impl<'a> Settings<'a> {
             };
             match TABLE.iter().find(|row| row.name.as_bytes() == name) {
                 Some(row) => self.set(row, variable)?,
-                None => self.log().warning(&[
+                None => self.as_log().warning(&[
                     variable.to_bytes(),
                     b" is no setting of dockerlaunch; it is ignored",
                 ]),
@@ -325,20 +118,44 @@ impl<'a> Settings<'a> {
 
     fn set(&mut self, row: &Row, variable: &'a CStr) -> Result<()> {
         let refused = |reason| Err(Error::said(Step::Setting, variable.to_bytes(), reason));
-        match (row.apply)(self, value(variable)) {
-            Err(Refusal::NotAllowed) => refused(row.allowed),
-            Err(Refusal::Because(reason)) => refused(reason),
-            Ok(()) if !row.missing.is_empty() => refused(row.missing),
-            Ok(()) => Ok(()),
+        let value = value(variable);
+        let place = match row.set {
+            Choice(set) => {
+                let choices = row
+                    .allowed
+                    .as_bytes()
+                    .strip_prefix(b"allowed: ")
+                    .unwrap_or_default();
+                match list(choices)
+                    .map(trim)
+                    .position(|choice| choice == value.to_bytes())
+                {
+                    Some(place) => {
+                        set(self, place);
+                        place
+                    }
+                    None => return refused(row.allowed),
+                }
+            }
+            Value(set) => match set(self, value) {
+                Ok(()) => 0,
+                Err("") => return refused(row.allowed),
+                Err(reason) => return refused(reason),
+            },
+        };
+        if place < row.built {
+            Ok(())
+        } else {
+            refused(row.missing)
         }
     }
 
     /// Writes the message of a launch that failed, as one line on the log.
     pub fn report(&self, error: &Error) {
-        error.tell(|parts| self.log().line(parts));
+        error.tell(|parts| self.as_log().line(parts));
     }
 
-    pub(crate) fn log(&self) -> Log {
+    pub(crate) fn as_log(&self) -> Log {
         Log {
             descriptor: self.log,
             debug: self.debug,
@@ -353,28 +170,6 @@ fn value(variable: &CStr) -> &CStr {
         .1
         .and_then(|value| CStr::from_bytes_with_nul(value).ok())
         .unwrap_or_default()
-}
-
-fn one_of<T>(value: &CStr, choices: &[(&str, T)]) -> core::result::Result<T, Refusal>
-where
-    T: Copy,
-{
-    let choice = choices
-        .iter()
-        .find(|(name, _)| name.as_bytes() == value.to_bytes());
-    choice.map(|(_, choice)| *choice).ok_or(Refusal::NotAllowed)
-}
-
-fn all(value: &CStr, good: impl Fn(&[u8]) -> bool) -> core::result::Result<(), Refusal> {
-    refuse_unless(list(value.to_bytes()).all(good))
-}
-
-fn refuse_unless(good: bool) -> core::result::Result<(), Refusal> {
-    if good {
-        Ok(())
-    } else {
-        Err(Refusal::NotAllowed)
-    }
 }
 
 #[cfg(test)]

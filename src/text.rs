@@ -26,34 +26,18 @@ impl<const N: usize> Text<N> {
     /// All parts one after another.
     pub(crate) fn of(parts: &[&[u8]]) -> Result<Self, TooLong> {
         let mut text = Self::new();
-        for part in parts {
-            text.push(part)?;
-        }
+        text.length = append(&mut text.bytes, 0, parts)?;
         Ok(text)
     }
 
     pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
-        let free = self.bytes.get_mut(self.length..N - 1).ok_or(TooLong)?;
-        if more.len() > free.len() || more.contains(&0) {
-            return Err(TooLong);
-        }
-        for (to, from) in free.iter_mut().zip(more) {
-            *to = *from;
-        }
-        self.length += more.len();
-        self.end();
+        self.length = append(&mut self.bytes, self.length, &[more])?;
         Ok(())
     }
 
     pub(crate) fn clear(&mut self) {
         self.length = 0;
-        self.end();
-    }
-
-    fn end(&mut self) {
-        if let Some(byte) = self.bytes.get_mut(self.length) {
-            *byte = 0;
-        }
+        self.bytes.iter_mut().take(1).for_each(|byte| *byte = 0);
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -63,6 +47,24 @@ impl<const N: usize> Text<N> {
     pub(crate) fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
     }
+}
+
+/// Writes the parts and a NUL from `length` on; the new length. One for texts of all sizes.
+fn append(bytes: &mut [u8], mut length: usize, parts: &[&[u8]]) -> Result<usize, TooLong> {
+    for part in parts {
+        let free = bytes
+            .get_mut(length..)
+            .filter(|free| part.len() < free.len())
+            .ok_or(TooLong)?;
+        if part.contains(&0) {
+            return Err(TooLong);
+        }
+        free.iter_mut()
+            .zip(part.iter().chain(&[0]))
+            .for_each(|(to, from)| *to = *from);
+        length += part.len();
+    }
+    Ok(length)
 }
 
 /// A number in decimal, without its leading zeros.

@@ -1,0 +1,208 @@
+//! What the probe tells the harness, and how a report is framed on the wire. Both sides use this one definition, so a
+//! report that the harness can read is the report that the probe wrote.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a daemon can see of the system that was prepared for it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Report {
+    pub process: Process,
+    /// /proc/self/mountinfo, in its order.
+    pub mounts: Vec<Mount>,
+    pub cgroup: Cgroup,
+    /// Soft and hard limit by the name after RLIMIT_; `None` is unlimited.
+    pub limits: BTreeMap<String, (Option<u64>, Option<u64>)>,
+    pub descriptors: BTreeMap<u32, Descriptor>,
+    /// What stands in the file system, by absolute path (see `files::WALKS` for how far it looks).
+    pub files: BTreeMap<String, File>,
+    pub network: Network,
+    /// Files of the kernel that tell a state, one line each: by path.
+    pub kernel: BTreeMap<String, String>,
+    /// Loaded modules.
+    pub modules: Vec<String>,
+    /// How a pivot_root(2) ended, tried as runc does it: `works`, or the step that failed and its errno.
+    pub pivot_root: String,
+    /// Seconds since 1970, and milliseconds since the kernel started (CLOCK_REALTIME, CLOCK_BOOTTIME).
+    pub clock: (i64, i64),
+}
+
+/// The process itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Process {
+    pub arguments: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub pid: u32,
+    pub parent: u32,
+    pub working_directory: String,
+    pub umask: String,
+    /// Signals that are blocked and ignored, as /proc/self/status has them: hexadecimal masks.
+    pub blocked: String,
+    pub ignored: String,
+    pub oom_score_adj: String,
+    /// Processes that run beside this one, kernel threads left out: their names.
+    pub others: Vec<String>,
+}
+
+/// One line of /proc/self/mountinfo, proc_pid_mountinfo(5).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Mount {
+    pub root: String,
+    pub target: String,
+    pub options: Vec<String>,
+    /// `shared`, `slave`, `shared,slave`, `unbindable` or `private`.
+    pub propagation: String,
+    pub file_system: String,
+    pub source: String,
+    /// The options of the file system rather than of this mount.
+    pub super_options: Vec<String>,
+}
+
+/// The control groups as they are mounted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Cgroup {
+    /// /proc/self/cgroup, by line.
+    pub own: Vec<String>,
+    /// cgroup.controllers and cgroup.subtree_control of the version 2 hierarchy, wherever it is mounted.
+    pub controllers: Vec<String>,
+    pub subtree_control: Vec<String>,
+}
+
+/// An open descriptor.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Descriptor {
+    pub target: String,
+    pub close_on_exec: bool,
+    /// The path of a listening UNIX socket.
+    pub listens_on: Option<String>,
+}
+
+/// A directory entry.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct File {
+    /// `file`, `directory`, `link`, `socket`, `character`, `block` or `fifo`.
+    pub kind: String,
+    /// The permission bits, in octal.
+    pub mode: String,
+    pub user: u32,
+    pub group: u32,
+    /// Where a link points, what a small file holds, the number of a device.
+    pub content: String,
+}
+
+/// The network as a daemon finds it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Network {
+    pub hostname: String,
+    /// `up` or `down` by link.
+    pub links: BTreeMap<String, String>,
+    /// `LINK ADDRESS/PREFIX`, IPv4 only: an IPv6 address is the kernel's own doing.
+    pub addresses: Vec<String>,
+    /// `DESTINATION/PREFIX via GATEWAY dev LINK`, of the main table.
+    pub routes: Vec<String>,
+}
+
+/// The first word of a frame; it is followed by the length in bytes and the CRC-32 of the body, both decimal.
+pub const MAGIC: &str = "DOCKERLAUNCH-PROBE";
+
+/// Why bytes from the serial port are not a report.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unframed {
+    /// No magic line.
+    Nothing,
+    /// The line announces more than followed.
+    Short { announced: usize, came: usize },
+    /// The checksum is wrong, or the body is not a report.
+    Damaged(String),
+}
+
+impl fmt::Display for Unframed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => formatter.write_str("the probe sent nothing"),
+            Self::Short { announced, came } => write!(
+                formatter,
+                "the probe's report ends after {came} of {announced} bytes"
+            ),
+            Self::Damaged(why) => write!(formatter, "the probe's report is damaged: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Unframed {}
+
+/// The bytes that go over the wire: the magic line, then the report as JSON.
+pub fn frame(report: &Report) -> serde_json::Result<Vec<u8>> {
+    let body = serde_json::to_vec(report)?;
+    let mut bytes = format!("{MAGIC} {} {}\n", body.len(), crc32fast::hash(&body)).into_bytes();
+    bytes.extend(body);
+    Ok(bytes)
+}
+
+/// The report in what came over the wire; whatever stands before the magic line is not ours.
+pub fn unframe(bytes: &[u8]) -> Result<Report, Unframed> {
+    let start = find(bytes, MAGIC.as_bytes()).ok_or(Unframed::Nothing)?;
+    let rest = &bytes[start + MAGIC.len()..];
+    let line = find(rest, b"\n").ok_or(Unframed::Nothing)?;
+    let damaged = |why: &str| Unframed::Damaged(why.into());
+    let mut numbers = std::str::from_utf8(&rest[..line])
+        .unwrap_or("")
+        .split_whitespace()
+        .map(str::parse::<u32>);
+    let (Some(Ok(length)), Some(Ok(checksum)), None) =
+        (numbers.next(), numbers.next(), numbers.next())
+    else {
+        return Err(damaged("its first line has no length and checksum"));
+    };
+    let (body, announced) = (&rest[line + 1..], length as usize);
+    let body = body.get(..announced).ok_or(Unframed::Short {
+        announced,
+        came: body.len(),
+    })?;
+    if crc32fast::hash(body) != checksum {
+        return Err(damaged("the checksum does not match"));
+    }
+    serde_json::from_slice(body).map_err(|error| Unframed::Damaged(error.to_string()))
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_survives_the_wire() {
+        let report = Report {
+            pivot_root: "works".into(),
+            ..Report::default()
+        };
+        let mut bytes = b"noise of the firmware\r\n".to_vec();
+        bytes.extend(frame(&report).unwrap());
+        assert_eq!(unframe(&bytes).unwrap().pivot_root, "works");
+    }
+
+    #[test]
+    fn what_is_cut_or_changed_is_told() {
+        let bytes = frame(&Report::default()).unwrap();
+        assert_eq!(unframe(b"").unwrap_err(), Unframed::Nothing);
+        assert_eq!(
+            unframe(&bytes[..MAGIC.len() + 2]).unwrap_err(),
+            Unframed::Nothing
+        );
+        assert!(matches!(
+            unframe(&bytes[..bytes.len() - 1]),
+            Err(Unframed::Short { .. })
+        ));
+        let mut flipped = bytes.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        assert!(matches!(unframe(&flipped), Err(Unframed::Damaged(_))));
+        assert!(matches!(
+            unframe(b"DOCKERLAUNCH-PROBE x y\n{}"),
+            Err(Unframed::Damaged(_))
+        ));
+    }
+}

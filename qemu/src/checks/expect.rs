@@ -1,0 +1,326 @@
+//! What a small scenario expects, as data: each variant is one kind of fact of the probe's report or of the console, and
+//! names itself in the list of checks.
+
+use anyhow::{Result, bail};
+
+use super::seen::{SPEAKER, Seen, same};
+
+/// One expectation. Paths are absolute, modes octal, options sorted as the kernel prints them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Expect {
+    /// A mount: target, type, exactly these options, and these among the file system's own.
+    Mount(&'static str, &'static str, &'static str, &'static str),
+    /// Exactly these targets are mounted, in any order; `what` names the set.
+    MountedAll(&'static str, &'static [&'static str]),
+    NotMounted(&'static str),
+    Propagation(&'static str, &'static str),
+    /// A link and where it points.
+    Link(&'static str, &'static str),
+    /// A directory and its mode.
+    Directory(&'static str, &'static str),
+    /// A file, its mode, and its content or a part of it.
+    File(&'static str, &'static str, Content),
+    /// A socket, its mode and its group.
+    Socket(&'static str, &'static str, u32),
+    /// A device and its number.
+    Device(&'static str, &'static str),
+    Absent(&'static str),
+    /// The daemon's words, its own name first.
+    Arguments(&'static [&'static str]),
+    /// The whole environment, sorted.
+    Environment(&'static [&'static str]),
+    /// A field of the process: see `process`.
+    Process(&'static str, &'static str),
+    /// Soft and hard limit; `None` is unlimited.
+    Limit(&'static str, Option<u64>, Option<u64>),
+    /// Exactly these descriptors are open, and where they lead: a prefix each.
+    Descriptors(&'static [(u32, &'static str)]),
+    /// A listening socket.
+    Listens(u32, &'static str),
+    PivotRoot(&'static str),
+    /// The controllers of the version 2 hierarchy contain these.
+    Controllers(&'static [&'static str]),
+    Hostname(&'static str),
+    LinkUp(&'static str),
+    Address(&'static str),
+    Route(&'static str),
+    /// A file below /proc/sys and its value.
+    Kernel(&'static str, &'static str),
+    Module(&'static str),
+    /// A name for it, and what one line of the console contains: all of these words.
+    Says(&'static str, &'static [&'static str]),
+    /// dockerlaunch writes exactly so many lines, in this order: the words that each contains.
+    SaysOnly(&'static [&'static [&'static str]]),
+    /// The wait status that the kernel shows when PID 1 has ended: the exit status in its second byte.
+    Panic(&'static str),
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content {
+    Is(&'static str),
+    Has(&'static str),
+}
+
+impl Expect {
+    /// How it stands in the list: `scenario/NAME`.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Mount(target, ..) => format!("mount:{target}"),
+            Self::MountedAll(what, _) => format!("mounts:{what}"),
+            Self::NotMounted(target) => format!("not-mounted:{target}"),
+            Self::Propagation(target, _) => format!("propagation:{target}"),
+            Self::Link(path, _) => format!("link:{path}"),
+            Self::Directory(path, _) => format!("directory:{path}"),
+            Self::File(path, ..) => format!("file:{path}"),
+            Self::Socket(path, ..) => format!("socket:{path}"),
+            Self::Device(path, _) => format!("device:{path}"),
+            Self::Absent(path) => format!("absent:{path}"),
+            Self::Arguments(_) => "arguments".into(),
+            Self::Environment(_) => "environment".into(),
+            Self::Process(field, _) => format!("process:{field}"),
+            Self::Limit(name, ..) => format!("limit:{name}"),
+            Self::Descriptors(_) => "descriptors".into(),
+            Self::Listens(number, _) => format!("listens:{number}"),
+            Self::PivotRoot(_) => "pivot_root".into(),
+            Self::Controllers(_) => "controllers".into(),
+            Self::Hostname(_) => "hostname".into(),
+            Self::LinkUp(link) => format!("up:{link}"),
+            Self::Address(address) => format!("address:{address}"),
+            Self::Route(route) => format!("route:{route}"),
+            Self::Kernel(path, _) => format!("kernel:{path}"),
+            Self::Module(name) => format!("module:{name}"),
+            Self::Says(name, _) => format!("says:{name}"),
+            Self::SaysOnly(_) => "says-only".into(),
+            Self::Panic(_) => "panic".into(),
+        }
+    }
+
+    pub(crate) fn check(&self, seen: &Seen) -> Result<()> {
+        match *self {
+            Self::Mount(target, kind, options, own) => mount(seen, target, kind, options, own),
+            Self::MountedAll(_, targets) => mounted_all(seen, targets),
+            Self::NotMounted(target) => absent(
+                seen.mount(target).is_ok(),
+                "a mount",
+                target,
+                seen.report()?.mounts.is_empty(),
+            ),
+            Self::Propagation(target, expected) => same(
+                "the propagation",
+                seen.mount(target)?.propagation.as_str(),
+                expected,
+            ),
+            Self::Link(path, target) => {
+                same(path, seen.file(path, "link")?.content.as_str(), target)
+            }
+            Self::Directory(path, mode) => same(
+                "the mode",
+                seen.file(path, "directory")?.mode.as_str(),
+                mode,
+            ),
+            Self::File(path, mode, content) => file(seen, path, mode, content),
+            Self::Socket(path, mode, group) => socket(seen, path, mode, group),
+            Self::Device(path, number) => {
+                same(path, seen.file(path, "character")?.content.as_str(), number)
+            }
+            Self::Absent(path) => absent(
+                seen.report()?.files.contains_key(path),
+                "something",
+                path,
+                seen.report()?.files.is_empty(),
+            ),
+            Self::Arguments(words) => same(
+                "the command line",
+                words_of(&seen.report()?.process.arguments),
+                words.to_vec(),
+            ),
+            Self::Environment(expected) => environment(seen, expected),
+            Self::Process(field, expected) => same(field, process(seen, field)?, expected.into()),
+            Self::Limit(name, soft, hard) => same(
+                name,
+                seen.report()?.limits.get(name).copied(),
+                Some((soft, hard)),
+            ),
+            Self::Descriptors(expected) => descriptors(seen, expected),
+            Self::Listens(number, path) => listens(seen, number, path),
+            Self::PivotRoot(expected) => {
+                same("the attempt", seen.report()?.pivot_root.as_str(), expected)
+            }
+            Self::Controllers(expected) => contains(
+                "the controllers",
+                &seen.report()?.cgroup.controllers,
+                expected,
+            ),
+            Self::Hostname(expected) => same(
+                "the name",
+                seen.report()?.network.hostname.as_str(),
+                expected,
+            ),
+            Self::LinkUp(link) => same(
+                link,
+                seen.report()?.network.links.get(link).map(String::as_str),
+                Some("up"),
+            ),
+            Self::Address(address) => contains(
+                "the addresses",
+                &seen.report()?.network.addresses,
+                &[address],
+            ),
+            Self::Route(route) => contains("the routes", &seen.report()?.network.routes, &[route]),
+            Self::Kernel(path, expected) => same(
+                path,
+                seen.report()?.kernel.get(path).map(String::as_str),
+                Some(expected),
+            ),
+            Self::Module(name) => contains("the loaded modules", &seen.report()?.modules, &[name]),
+            Self::Says(_, words) => says(seen, words),
+            Self::SaysOnly(lines) => says_only(seen, lines),
+            Self::Panic(status) => says(
+                seen,
+                &[
+                    "Kernel panic - not syncing: Attempted to kill init!",
+                    status,
+                ],
+            ),
+        }
+    }
+}
+
+fn mount(seen: &Seen, target: &str, kind: &str, options: &str, own: &str) -> Result<()> {
+    let mount = seen.mount(target)?;
+    same("its type", mount.file_system.as_str(), kind)?;
+    same("its options", mount.options.join(",").as_str(), options)?;
+    let expected: Vec<&str> = own.split(',').filter(|option| !option.is_empty()).collect();
+    contains("its file system's options", &mount.super_options, &expected)
+}
+
+fn mounted_all(seen: &Seen, targets: &[&str]) -> Result<()> {
+    let mut found: Vec<&str> = seen
+        .report()?
+        .mounts
+        .iter()
+        .map(|mount| mount.target.as_str())
+        .collect();
+    let mut expected = targets.to_vec();
+    found.sort_unstable();
+    expected.sort_unstable();
+    same("the list of mounts", found, expected)
+}
+
+fn file(seen: &Seen, path: &str, mode: &str, content: Content) -> Result<()> {
+    let file = seen.file(path, "file")?;
+    same("its mode", file.mode.as_str(), mode)?;
+    match content {
+        Content::Is(expected) => same("its content", file.content.as_str(), expected),
+        Content::Has(part) if file.content.contains(part) => Ok(()),
+        Content::Has(part) => bail!("{path} has no `{part}` but {:?}", file.content),
+    }
+}
+
+fn socket(seen: &Seen, path: &str, mode: &str, group: u32) -> Result<()> {
+    let file = seen.file(path, "socket")?;
+    same(
+        "its mode and group",
+        (file.mode.as_str(), file.group),
+        (mode, group),
+    )
+}
+
+/// `blind`: the list this was looked up in is empty, so that absence would say nothing.
+fn absent(found: bool, what: &str, place: &str, blind: bool) -> Result<()> {
+    match (found, blind) {
+        (_, true) => bail!("the probe reported nothing of this kind at all"),
+        (true, _) => bail!("there is {what} at {place}"),
+        (false, _) => Ok(()),
+    }
+}
+
+fn environment(seen: &Seen, expected: &[&str]) -> Result<()> {
+    let found: Vec<String> = seen
+        .report()?
+        .process
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    same("the environment", words_of(&found), expected.to_vec())
+}
+
+fn process(seen: &Seen, field: &str) -> Result<String> {
+    let process = &seen.report()?.process;
+    Ok(match field {
+        "pid" => process.pid.to_string(),
+        "directory" => process.working_directory.clone(),
+        "umask" => process.umask.clone(),
+        "blocked" => process.blocked.clone(),
+        "ignored" => process.ignored.clone(),
+        "oom_score_adj" => process.oom_score_adj.clone(),
+        "others" => process.others.join(" "),
+        _ => bail!("the table asks for `{field}`, which is no field of a process"),
+    })
+}
+
+fn descriptors(seen: &Seen, expected: &[(u32, &str)]) -> Result<()> {
+    let open = &seen.report()?.descriptors;
+    let found: Vec<(u32, &str)> = open
+        .iter()
+        .map(|(number, open)| (*number, open.target.as_str()))
+        .collect();
+    let fits = |((number, target), (wanted, prefix)): (&(u32, &str), &(u32, &str))| {
+        number == wanted && target.starts_with(prefix)
+    };
+    if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
+        bail!("open are {found:?}, expected {expected:?}");
+    }
+    Ok(())
+}
+
+fn listens(seen: &Seen, number: u32, path: &str) -> Result<()> {
+    let descriptor = seen.report()?.descriptors.get(&number);
+    let listens_on = descriptor.and_then(|descriptor| descriptor.listens_on.as_deref());
+    same(&format!("descriptor {number}"), listens_on, Some(path))?;
+    same(
+        "close-on-exec",
+        descriptor.is_some_and(|descriptor| descriptor.close_on_exec),
+        false,
+    )
+}
+
+fn says(seen: &Seen, words: &[&str]) -> Result<()> {
+    if seen
+        .console
+        .iter()
+        .any(|line| words.iter().all(|word| line.contains(word)))
+    {
+        return Ok(());
+    }
+    bail!("no line of the console has {words:?}; {}", seen.said())
+}
+
+fn says_only(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
+    let found = seen.lines(SPEAKER);
+    let fits = |(line, words): (&&str, &&[&str])| words.iter().all(|word| line.contains(word));
+    if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
+        bail!(
+            "expected are {} lines with {expected:?}; {}",
+            expected.len(),
+            seen.said()
+        );
+    }
+    Ok(())
+}
+
+fn contains(what: &str, found: &[String], expected: &[&str]) -> Result<()> {
+    match expected
+        .iter()
+        .find(|part| !found.iter().any(|entry| entry == *part))
+    {
+        Some(missing) => bail!("{what} lack `{missing}`: {}", found.join(" ")),
+        None => Ok(()),
+    }
+}
+
+fn words_of(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}

@@ -1,0 +1,79 @@
+//! What a small scenario leaves behind, and the questions that expectations ask of it.
+
+use anyhow::{Context, Result, bail};
+use probe::{File, Mount, Report};
+
+/// How a line of dockerlaunch begins on the console.
+pub(crate) const SPEAKER: &str = "dockerlaunch: ";
+
+/// The traces of a guest that has ended.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// `None` where the scenario expects the boot to fail before the daemon.
+    pub(crate) report: Option<Report>,
+    pub(crate) console: Vec<String>,
+}
+
+impl Seen {
+    pub(crate) fn report(&self) -> Result<&Report> {
+        self.report
+            .as_ref()
+            .context("the probe was not reached, so nothing is known of this")
+    }
+
+    /// The mount that is visible at a path: the last one there.
+    pub(crate) fn mount(&self, target: &str) -> Result<&Mount> {
+        let mounts = &self.report()?.mounts;
+        mounts
+            .iter()
+            .rfind(|mount| mount.target == target)
+            .with_context(|| {
+                let targets: Vec<&str> = mounts.iter().map(|mount| mount.target.as_str()).collect();
+                format!(
+                    "nothing is mounted at {target}; there are {}",
+                    targets.join(" ")
+                )
+            })
+    }
+
+    pub(crate) fn file(&self, path: &str, kind: &str) -> Result<&File> {
+        let file = self
+            .report()?
+            .files
+            .get(path)
+            .with_context(|| format!("{path} is missing"))?;
+        if file.kind != kind {
+            bail!("{path} is a {}, not a {kind}", file.kind);
+        }
+        Ok(file)
+    }
+
+    /// The console's lines that contain a text.
+    pub(crate) fn lines(&self, text: &str) -> Vec<&str> {
+        self.console
+            .iter()
+            .map(String::as_str)
+            .filter(|line| line.contains(text))
+            .collect()
+    }
+
+    /// What dockerlaunch said, to be shown where something else was expected.
+    pub(crate) fn said(&self) -> String {
+        match self.lines(SPEAKER).as_slice() {
+            [] => "dockerlaunch said nothing".into(),
+            lines => format!("dockerlaunch said:\n{}", lines.join("\n")),
+        }
+    }
+}
+
+/// An error that shows both sides, unless they are equal.
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    found: T,
+    expected: T,
+) -> Result<()> {
+    if found != expected {
+        bail!("{what} is {found:?}, expected {expected:?}");
+    }
+    Ok(())
+}

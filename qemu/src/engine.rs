@@ -1,0 +1,362 @@
+//! A real Docker client for the engine in the guest: bollard behind calls that wait for their answer, each with a limit
+//! that is named when it passes. One thread asks, nothing runs between two questions, so the client is synchronous.
+
+use std::{
+    fs,
+    future::Future,
+    io::Cursor,
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use bollard::{
+    API_DEFAULT_VERSION, Docker, body_full,
+    container::LogOutput,
+    errors::Error,
+    exec::{CreateExecOptions, StartExecResults},
+    models::{ContainerCreateBody, ContainerInspectResponse, NetworkCreateRequest},
+    query_parameters::{
+        CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions,
+        ListContainersOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+        RestartContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+        WaitContainerOptions,
+    },
+};
+use futures_util::{Stream, TryStreamExt};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+
+/// The image of every container here: Debian's busybox-static and nothing else.
+pub(crate) const IMAGE: &str = "busybox:latest";
+
+/// The programs that containers here use, links to busybox.
+const APPLETS: &[&str] = &[
+    "cat", "dd", "echo", "hostname", "httpd", "ip", "ls", "mkdir", "nc", "ping", "sh", "sleep",
+    "true", "wc",
+];
+
+/// An emulated engine takes seconds where a real one takes a fraction; more than this it never took.
+const ANSWER: Duration = Duration::from_secs(90);
+/// One attempt to reach it. A forwarded port accepts before the guest listens, so an attempt can also hang.
+const ATTEMPT: Duration = Duration::from_secs(2);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
+/// How long a container may take to end after SIGTERM: busybox as PID 1 does not listen to it.
+const STOP_SECONDS: i32 = 1;
+
+pub(crate) struct Engine {
+    docker: Docker,
+    runtime: Runtime,
+}
+
+/// What a command in a container wrote, and how it ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Ran {
+    pub(crate) output: String,
+    pub(crate) status: i64,
+}
+
+impl Engine {
+    /// A client for the forwarded port; nothing is sent yet.
+    pub(crate) fn connect(port: u16) -> Result<Self> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start the Docker client")?;
+        let docker = Docker::connect_with_http(
+            &format!("tcp://127.0.0.1:{port}"),
+            ANSWER.as_secs(),
+            API_DEFAULT_VERSION,
+        )
+        .with_context(|| format!("make a Docker client for 127.0.0.1:{port}"))?;
+        Ok(Self { docker, runtime })
+    }
+
+    /// Waits until the engine answers, and settles the version of the API with it. `alive` is asked between attempts: a
+    /// guest that died is not waited for.
+    pub(crate) fn wait_ready(
+        &mut self,
+        limit: Duration,
+        mut alive: impl FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let docker = self.docker.clone();
+            let answer = self
+                .runtime
+                .block_on(async { timeout(ATTEMPT, docker.negotiate_version()).await });
+            let reason = match answer {
+                Ok(Ok(docker)) => {
+                    self.docker = docker;
+                    return Ok(());
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer".into(),
+            };
+            alive().context("the guest ended before its engine answered")?;
+            if start.elapsed() > limit {
+                bail!(
+                    "the engine did not answer within {} s (last: {reason}); its console says more",
+                    limit.as_secs()
+                );
+            }
+            sleep(BETWEEN_ATTEMPTS);
+        }
+    }
+
+    /// `28.5.2`.
+    pub(crate) fn version(&self) -> Result<String> {
+        let version = self.ask("ask for the version", self.docker.version())?;
+        version
+            .version
+            .context("the engine did not tell its version")
+    }
+
+    /// `1` or `2`: the control groups as the engine sees them.
+    pub(crate) fn cgroup_version(&self) -> Result<String> {
+        let info = self.ask("ask for the engine's state", self.docker.info())?;
+        Ok(info
+            .cgroup_version
+            .context("the engine did not tell its cgroup version")?
+            .to_string())
+    }
+
+    /// Makes the image from busybox and gives it to the engine: `docker import`.
+    pub(crate) fn load_busybox(&self, busybox: &Path) -> Result<()> {
+        let root = busybox_root(busybox)
+            .with_context(|| format!("make an image of {}", busybox.display()))?;
+        let options = CreateImageOptionsBuilder::new()
+            .from_src("-")
+            .repo("busybox")
+            .tag("latest")
+            .build();
+        let import = self
+            .docker
+            .create_image(Some(options), Some(body_full(root.into())), None);
+        self.ask("import the busybox image", import.try_collect::<Vec<_>>())
+            .map(drop)
+    }
+
+    /// Runs a command in a container of its own to its end; what it wrote. An unsuccessful one is an error.
+    pub(crate) fn run(&self, command: &[&str]) -> Result<String> {
+        let ran = self.run_with(command, ContainerCreateBody::default())?;
+        match ran.status {
+            0 => Ok(ran.output),
+            status => bail!(
+                "a container ended with status {status}: {}",
+                ran.output.trim()
+            ),
+        }
+    }
+
+    /// The same with more settings, however it ends.
+    pub(crate) fn run_with(&self, command: &[&str], body: ContainerCreateBody) -> Result<Ran> {
+        let container = self.start(None, command, body)?;
+        let status = self.wait(&container)?;
+        let output = self.logs(&container)?;
+        self.remove(&container)?;
+        Ok(Ran { output, status })
+    }
+
+    /// Creates and starts a container; its id.
+    pub(crate) fn start(
+        &self,
+        name: Option<&str>,
+        command: &[&str],
+        body: ContainerCreateBody,
+    ) -> Result<String> {
+        let body = ContainerCreateBody {
+            image: Some(IMAGE.into()),
+            cmd: Some(command.iter().map(ToString::to_string).collect()),
+            ..body
+        };
+        let options = name.map(|name| CreateContainerOptionsBuilder::new().name(name).build());
+        let id = self
+            .ask(
+                "create a container",
+                self.docker.create_container(options, body),
+            )?
+            .id;
+        self.ask(
+            "start a container",
+            self.docker
+                .start_container(&id, None::<StartContainerOptions>),
+        )?;
+        Ok(id)
+    }
+
+    /// Waits until the container ends; its exit status.
+    pub(crate) fn wait(&self, container: &str) -> Result<i64> {
+        let ends = self
+            .docker
+            .wait_container(container, None::<WaitContainerOptions>)
+            .try_collect::<Vec<_>>();
+        let ended = self.within("wait for a container", ends)?;
+        match ended {
+            // bollard calls a status other than 0 an error.
+            Err(Error::DockerContainerWaitError { code, .. }) => Ok(code),
+            Err(error) => Err(error).context("wait for a container"),
+            Ok(ends) => ends
+                .first()
+                .map(|end| end.status_code)
+                .context("the engine did not tell the container's status"),
+        }
+    }
+
+    /// All that the container has written.
+    pub(crate) fn logs(&self, container: &str) -> Result<String> {
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).build();
+        self.ask(
+            "read a container's logs",
+            text(self.docker.logs(container, Some(options))),
+        )
+    }
+
+    /// Runs a command in a running container: `docker exec`.
+    pub(crate) fn exec(&self, container: &str, command: &[&str]) -> Result<Ran> {
+        let options = CreateExecOptions {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(command.to_vec()),
+            ..CreateExecOptions::default()
+        };
+        let id = self
+            .ask(
+                "create an exec",
+                self.docker.create_exec(container, options),
+            )?
+            .id;
+        let StartExecResults::Attached { output, .. } =
+            self.ask("start an exec", self.docker.start_exec(&id, None))?
+        else {
+            bail!("the engine started an exec without its output");
+        };
+        let output = self.ask("read an exec's output", text(output))?;
+        let status = self
+            .ask("inspect an exec", self.docker.inspect_exec(&id))?
+            .exit_code;
+        Ok(Ran {
+            output,
+            status: status.context("an exec that ended has no status")?,
+        })
+    }
+
+    pub(crate) fn inspect(&self, container: &str) -> Result<ContainerInspectResponse> {
+        self.ask(
+            "inspect a container",
+            self.docker
+                .inspect_container(container, None::<InspectContainerOptions>),
+        )
+    }
+
+    /// The container's first process, as the guest counts it.
+    pub(crate) fn pid(&self, container: &str) -> Result<i64> {
+        let state = self.inspect(container)?.state;
+        state
+            .and_then(|state| state.pid)
+            .filter(|pid| *pid > 0)
+            .context("the container does not run")
+    }
+
+    pub(crate) fn restart(&self, container: &str) -> Result<()> {
+        let options = RestartContainerOptionsBuilder::new()
+            .t(STOP_SECONDS)
+            .build();
+        self.ask(
+            "restart a container",
+            self.docker.restart_container(container, Some(options)),
+        )
+    }
+
+    pub(crate) fn remove(&self, container: &str) -> Result<()> {
+        let options = RemoveContainerOptionsBuilder::new()
+            .force(true)
+            .v(true)
+            .build();
+        self.ask(
+            "remove a container",
+            self.docker.remove_container(container, Some(options)),
+        )
+    }
+
+    /// A bridge network of the user's own, where containers find each other by name.
+    pub(crate) fn create_network(&self, name: &str) -> Result<()> {
+        let request = NetworkCreateRequest {
+            name: name.into(),
+            ..NetworkCreateRequest::default()
+        };
+        self.ask("create a network", self.docker.create_network(request))
+            .map(drop)
+    }
+
+    /// Stops what runs, so that the guest's disk is quiet before it ends.
+    pub(crate) fn stop_all(&self) -> Result<()> {
+        let running = self.ask(
+            "list the containers",
+            self.docker.list_containers(None::<ListContainersOptions>),
+        )?;
+        for id in running.into_iter().filter_map(|container| container.id) {
+            let options = StopContainerOptionsBuilder::new().t(STOP_SECONDS).build();
+            self.ask(
+                "stop a container",
+                self.docker.stop_container(&id, Some(options)),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn ask<T>(
+        &self,
+        step: &'static str,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T> {
+        self.within(step, answer)?
+            .map_err(|error| anyhow!(error).context(step))
+    }
+
+    fn within<T>(&self, step: &str, answer: impl Future<Output = T>) -> Result<T> {
+        // The timer needs the runtime, so it is made inside of it.
+        let answered = self
+            .runtime
+            .block_on(async { timeout(ANSWER, answer).await });
+        answered.map_err(|_| {
+            anyhow!(
+                "{step}: the engine did not answer within {} s",
+                ANSWER.as_secs()
+            )
+        })
+    }
+}
+
+/// A file system of busybox and its links, as a tar archive.
+fn busybox_root(busybox: &Path) -> Result<Vec<u8>> {
+    let program = fs::read(busybox)?;
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o755);
+    header.set_size(program.len() as u64);
+    archive.append_data(&mut header, "bin/busybox", Cursor::new(program))?;
+    for applet in APPLETS {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_mode(0o777);
+        header.set_size(0);
+        archive.append_link(&mut header, format!("bin/{applet}"), "busybox")?;
+    }
+    Ok(archive.into_inner()?)
+}
+
+/// Both streams of a container as one text.
+async fn text(output: impl Stream<Item = Result<LogOutput, Error>>) -> Result<String, Error> {
+    let bytes: Vec<u8> = output
+        .map_ok(LogOutput::into_bytes)
+        .try_fold(Vec::new(), async |mut all, part| {
+            all.extend(part);
+            Ok(all)
+        })
+        .await?;
+    Ok(String::from_utf8_lossy(&bytes).into())
+}

@@ -1,0 +1,99 @@
+//! What this machine must have: a few programs of Debian. As root they are installed, which is said; otherwise the one
+//! command that installs them is printed.
+
+use std::{env, path::Path, process::Command};
+
+use anyhow::{Result, bail, ensure};
+
+use crate::{apt::KEYRING, run};
+
+/// What a task needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// To fetch packages and to build an image.
+    Image,
+    /// To run a guest.
+    Guest,
+}
+
+/// A program (or a file, with a slash) and the package that brings it.
+const TABLE: &[(Need, &str, &str)] = &[
+    (Need::Image, "dpkg-deb", "dpkg"),
+    (Need::Image, KEYRING, "debian-archive-keyring"),
+    (Need::Image, "depmod", "kmod"),
+    (Need::Image, "mkfs.ext4", "e2fsprogs"),
+    (Need::Image, "unshare", "util-linux"),
+    (Need::Guest, "qemu-system-x86_64", "qemu-system-x86"),
+    (Need::Guest, "setpriv", "util-linux"),
+];
+
+/// Makes sure that what the tasks need is there.
+pub fn ready(needs: &[Need]) -> Result<()> {
+    let mut packages = missing(needs);
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    ensure!(
+        found("apt-get"),
+        "this needs Debian, or a system made of it: there is no apt-get, and missing are {}",
+        packages.join(", ")
+    );
+    let names = packages.join(" ");
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "some programs are missing, install them with\n  sudo apt-get install --no-install-recommends {names}"
+        );
+    }
+    eprintln!("installing {names} on this machine, as you are root");
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command
+            .args(["-q", "-y"])
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    run::output(apt().arg("update"))?;
+    run::output(
+        apt()
+            .args(["install", "--no-install-recommends"])
+            .args(&packages),
+    )?;
+    let still = missing(needs);
+    ensure!(
+        still.is_empty(),
+        "installed, and still something of {} is missing",
+        still.join(", ")
+    );
+    Ok(())
+}
+
+fn missing(needs: &[Need]) -> Vec<&'static str> {
+    let rows = TABLE
+        .iter()
+        .filter(|(need, thing, _)| needs.contains(need) && !found(thing));
+    rows.map(|(_, _, package)| *package).collect()
+}
+
+/// A file, or a program in PATH or where root's programs are, which not every user's PATH names.
+fn found(thing: &str) -> bool {
+    if thing.contains('/') {
+        return Path::new(thing).exists();
+    }
+    env::split_paths(&search_path()).any(|folder| folder.join(thing).is_file())
+}
+
+/// depmod of the kernel that lies below `base`/lib/modules; the version follows.
+pub fn depmod(base: &Path) -> Command {
+    let mut command = Command::new("depmod");
+    command.env("PATH", search_path()).arg("-b").arg(base);
+    command
+}
+
+/// PATH with the folders of root's programs.
+pub fn search_path() -> String {
+    format!(
+        "{}:/usr/local/sbin:/usr/sbin:/sbin",
+        env::var("PATH").unwrap_or_default()
+    )
+}

@@ -1,0 +1,190 @@
+//! An image: what goes in (`Image`), and the file that comes out, made again only when something that goes in changed.
+
+mod formats;
+mod libraries;
+mod modules;
+pub mod table;
+pub mod tree;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use sha2::{Digest, Sha256};
+
+use crate::{packages::Unpacked, paths, progress::Step};
+use table::Group;
+use tree::{Content, Entry, Tree};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A raw disk with ext4 on it and no partitions.
+    Disk,
+    /// A cpio archive for the kernel to unpack, zstd-compressed.
+    Initramfs,
+    /// For `docker import` and the like.
+    Tar,
+}
+
+/// What goes into an image.
+pub struct Image<'a> {
+    /// The first part of the file's name.
+    pub name: String,
+    pub packages: &'a Unpacked,
+    /// dockerlaunch.
+    pub program: &'a Path,
+    pub groups: &'a [Group],
+    /// More than the table says: a probe, a daemon.json. They replace what the table has in the same place.
+    pub extra: Vec<(String, Entry)>,
+    pub format: Format,
+}
+
+/// How images are made is an input like the others.
+const MAKING: &[&str] = &[
+    include_str!("formats.rs"),
+    include_str!("libraries.rs"),
+    include_str!("mod.rs"),
+    include_str!("modules.rs"),
+    include_str!("table.rs"),
+    include_str!("tree.rs"),
+];
+
+/// Bytes by group.
+pub type Sizes = BTreeMap<Group, u64>;
+
+impl Image<'_> {
+    /// The image below target/. An earlier one of the same name is removed.
+    pub fn built(&self) -> Result<PathBuf> {
+        let directory = paths::target()?.join("qemu/images");
+        let _lock = paths::lock(&directory)?;
+        let prefix = format!("{}.{}.", self.name, self.format.extension());
+        let name = format!("{prefix}{}", self.key()?);
+        let path = directory.join(&name);
+        if path.exists() {
+            return Ok(path);
+        }
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        self.write(&path)?;
+        Ok(path)
+    }
+
+    /// Writes the image to a file of the user's choice.
+    pub fn write(&self, path: &Path) -> Result<Sizes> {
+        let step = Step::spinner(&format!("image {}: building", self.name));
+        let tree = self.tree()?;
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let aside = tempfile::Builder::new()
+            .prefix(".image-")
+            .tempdir_in(directory)
+            .with_context(|| format!("write to {}", directory.display()))?;
+        let file = aside.path().join("image");
+        formats::write(&tree, self.format, &file, aside.path())?;
+        fs::rename(&file, path).with_context(|| format!("rename to {}", path.display()))?;
+        step.done(&format!("image {}: {}", self.name, path.display()));
+        Ok(tree.sizes())
+    }
+
+    fn tree(&self) -> Result<Tree> {
+        let mut tree = Tree::default();
+        table::fill(&mut tree, &self.packages.root, self.program, self.groups)?;
+        if self.groups.contains(&Group::Modules) {
+            modules::fill(&mut tree, &self.packages.root)?;
+        }
+        for (path, entry) in &self.extra {
+            tree.put(path, entry.clone());
+        }
+        libraries::fill(&mut tree, &self.packages.root)?;
+        Ok(tree)
+    }
+
+    /// A digest of all that goes in.
+    fn key(&self) -> Result<String> {
+        let mut digest = Sha256::new();
+        let mut add = |part: &[u8]| {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        };
+        MAKING.iter().for_each(|source| add(source.as_bytes()));
+        add(self.packages.id.as_bytes());
+        add(&fs::read(self.program).with_context(|| format!("read {}", self.program.display()))?);
+        add(format!("{:?}", self.groups).as_bytes());
+        for (path, entry) in &self.extra {
+            add(path.as_bytes());
+            add(format!("{:o}", entry.mode).as_bytes());
+            match &entry.content {
+                Content::File(path) => {
+                    add(&fs::read(path).with_context(|| format!("read {}", path.display()))?)
+                }
+                Content::Bytes(bytes) => add(bytes),
+                Content::Link(to) => add(to.as_bytes()),
+                Content::Directory => add(b""),
+            }
+        }
+        Ok(format!("{:x}", digest.finalize())[..16].to_owned())
+    }
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Disk => "ext4",
+            Self::Initramfs => "cpio.zst",
+            Self::Tar => "tar",
+        }
+    }
+}
+
+/// The kernel of a suite's packages.
+pub fn kernel(packages: &Unpacked) -> Result<PathBuf> {
+    let version = modules::version(&packages.root)?;
+    let places = [
+        format!("boot/vmlinuz-{version}"),
+        format!("usr/lib/modules/{version}/vmlinuz"),
+    ];
+    let found = places
+        .iter()
+        .map(|place| packages.root.join(place))
+        .find(|path| path.is_file());
+    found.with_context(|| {
+        format!(
+            "no kernel {version} in {}: {}",
+            packages.root.display(),
+            places.join(", ")
+        )
+    })
+}
+
+/// The sizes as the table that `cargo qemu image` prints.
+pub fn report(sizes: &Sizes, path: &Path) -> Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let mut lines: Vec<String> = sizes
+        .iter()
+        .map(|(group, bytes)| format!("{:<14}{bytes:>13}", group.name()))
+        .collect();
+    lines.push(format!(
+        "{:<14}{:>13}",
+        "all files",
+        sizes.values().sum::<u64>()
+    ));
+    let file = fs::metadata(path)?;
+    let disk = file.blocks() * 512;
+    let sparse = if disk < file.len() {
+        format!(", {disk} on the disk")
+    } else {
+        String::new()
+    };
+    lines.push(format!("{:<14}{:>13}{sparse}", "image", file.len()));
+    Ok(lines.join("\n"))
+}

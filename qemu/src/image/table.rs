@@ -1,0 +1,314 @@
+//! The files of an image, by group: one table for all suites. Libraries are not in it, they are found (libraries.rs), and
+//! so are the kernel's modules (modules.rs).
+//!
+//! Everything lies below /usr, defaults for /etc below /usr/etc; dockerlaunch makes the rest at boot.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, ensure};
+
+use super::tree::{Entry, Tree};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// dockerlaunch.
+    Program,
+    Engine,
+    Client,
+    Iptables,
+    /// Debian's kernels have it on, and an engine that finds it on wants its parser.
+    Apparmor,
+    Git,
+    Ssh,
+    Certificates,
+    /// modprobe, ps, xz and a shell.
+    Busybox,
+    /// What all the above are linked with.
+    Libraries,
+    Modules,
+    /// os-release and the empty folders that the kernel and dockerlaunch mount on.
+    System,
+    /// What a scenario adds.
+    Extra,
+}
+
+impl Group {
+    /// All that Docker can use.
+    pub const ALL: &[Self] = &[
+        Self::Program,
+        Self::Engine,
+        Self::Client,
+        Self::Iptables,
+        Self::Apparmor,
+        Self::Git,
+        Self::Ssh,
+        Self::Certificates,
+        Self::Busybox,
+        Self::Libraries,
+        Self::Modules,
+        Self::System,
+    ];
+
+    /// dockerlaunch and nothing that it could start: the scenario brings that.
+    pub const BARE: &[Self] = &[Self::Program, Self::System];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Program => "dockerlaunch",
+            Self::Engine => "engine",
+            Self::Client => "client",
+            Self::Iptables => "iptables",
+            Self::Apparmor => "apparmor",
+            Self::Git => "git",
+            Self::Ssh => "ssh",
+            Self::Certificates => "certificates",
+            Self::Busybox => "busybox",
+            Self::Libraries => "libraries",
+            Self::Modules => "modules",
+            Self::System => "system",
+            Self::Extra => "extra",
+        }
+    }
+}
+
+/// One row: where it stands, and what it is.
+struct Row {
+    group: Group,
+    at: &'static str,
+    from: From,
+}
+
+enum From {
+    /// The packages' file of the same path, or of a pattern in its last name (`*.so`). Below usr/etc: the one of /etc.
+    Package,
+    /// The program that was built here.
+    Program,
+    /// The packages' files of a folder, joined to one.
+    Joined {
+        folder: &'static str,
+        suffix: &'static str,
+    },
+    Link(&'static str),
+    Directory(u32),
+}
+
+const fn file(group: Group, at: &'static str) -> Row {
+    Row {
+        group,
+        at,
+        from: From::Package,
+    }
+}
+
+const fn link(group: Group, at: &'static str, to: &'static str) -> Row {
+    Row {
+        group,
+        at,
+        from: From::Link(to),
+    }
+}
+
+const fn directory(at: &'static str, mode: u32) -> Row {
+    Row {
+        group: Group::System,
+        at,
+        from: From::Directory(mode),
+    }
+}
+
+const BUSYBOX: &str = "../bin/busybox";
+const XTABLES: &str = "xtables-nft-multi";
+const GIT: &str = "../../bin/git";
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    Row { group: Group::Program, at: "usr/bin/dockerlaunch", from: From::Program },
+
+    file(Group::Engine, "usr/sbin/dockerd"),
+    file(Group::Engine, "usr/bin/containerd"),
+    file(Group::Engine, "usr/bin/containerd-shim-runc-v2"),
+    file(Group::Engine, "usr/sbin/runc"),
+    file(Group::Engine, "usr/sbin/docker-proxy"),
+    file(Group::Engine, "usr/bin/docker-init"),
+    file(Group::Client, "usr/bin/docker"),
+
+    file(Group::Iptables, "usr/sbin/xtables-nft-multi"),
+    file(Group::Iptables, "usr/lib/x86_64-linux-gnu/xtables/*.so"),
+    link(Group::Iptables, "usr/sbin/iptables", XTABLES),
+    link(Group::Iptables, "usr/sbin/iptables-save", XTABLES),
+    link(Group::Iptables, "usr/sbin/iptables-restore", XTABLES),
+    link(Group::Iptables, "usr/sbin/ip6tables", XTABLES),
+    link(Group::Iptables, "usr/sbin/ip6tables-save", XTABLES),
+    link(Group::Iptables, "usr/sbin/ip6tables-restore", XTABLES),
+
+    // Without its configuration it warns, and the engine takes the warning for a version.
+    file(Group::Apparmor, "usr/sbin/apparmor_parser"),
+    file(Group::Apparmor, "usr/etc/apparmor/parser.conf"),
+    file(Group::Apparmor, "usr/share/apparmor-features/features"),
+
+    // Debian's git looks below /usr/lib, others below /usr/libexec.
+    file(Group::Git, "usr/bin/git"),
+    file(Group::Git, "usr/lib/git-core/git-remote-http"),
+    link(Group::Git, "usr/lib/git-core/git-remote-https", "git-remote-http"),
+    file(Group::Git, "usr/lib/git-core/git-submodule"),
+    file(Group::Git, "usr/lib/git-core/git-sh-setup"),
+    file(Group::Git, "usr/lib/git-core/git-sh-i18n"),
+    link(Group::Git, "usr/lib/git-core/git", GIT),
+    link(Group::Git, "usr/lib/git-core/git-clone", GIT),
+    link(Group::Git, "usr/lib/git-core/git-checkout", GIT),
+    link(Group::Git, "usr/lib/git-core/git-fetch", GIT),
+    link(Group::Git, "usr/lib/git-core/git-submodule--helper", GIT),
+    link(Group::Git, "usr/libexec/git-core", "../lib/git-core"),
+    Row { group: Group::Git, at: "usr/share/git-core/templates", from: From::Directory(0o755) },
+    file(Group::Ssh, "usr/bin/ssh"),
+
+    Row {
+        group: Group::Certificates,
+        at: "usr/etc/ssl/certs/ca-certificates.crt",
+        from: From::Joined { folder: "usr/share/ca-certificates/mozilla", suffix: ".crt" },
+    },
+
+    // One static program: it loads every suite's modules, compressed or not, at a fifth of kmod's size with its libraries.
+    file(Group::Busybox, "usr/bin/busybox"),
+    link(Group::Busybox, "usr/sbin/modprobe", BUSYBOX),
+    link(Group::Busybox, "usr/sbin/udhcpc", BUSYBOX),
+    link(Group::Busybox, "usr/bin/ps", "busybox"),
+    link(Group::Busybox, "usr/bin/xz", "busybox"),
+    link(Group::Busybox, "usr/bin/sh", "busybox"),
+    // For git's scripts, and for whoever gets the shell of DOCKER_LAUNCH_ON_FAILURE.
+    link(Group::Busybox, "usr/bin/basename", "busybox"),
+    link(Group::Busybox, "usr/bin/cat", "busybox"),
+    link(Group::Busybox, "usr/bin/dmesg", "busybox"),
+    link(Group::Busybox, "usr/bin/grep", "busybox"),
+    link(Group::Busybox, "usr/bin/ls", "busybox"),
+    link(Group::Busybox, "usr/bin/mount", "busybox"),
+    link(Group::Busybox, "usr/bin/sed", "busybox"),
+    link(Group::Busybox, "usr/bin/sync", "busybox"),
+    link(Group::Busybox, "usr/bin/umount", "busybox"),
+    link(Group::Busybox, "usr/bin/uname", "busybox"),
+    link(Group::Busybox, "usr/sbin/ip", BUSYBOX),
+
+    // glibc opens it by itself when a thread is cancelled.
+    file(Group::Libraries, "usr/lib/x86_64-linux-gnu/libgcc_s.so.1"),
+
+    file(Group::System, "usr/lib/os-release"),
+    link(Group::System, "usr/etc/os-release", "../usr/lib/os-release"),
+    directory("dev", 0o755),
+    directory("etc", 0o755),
+    directory("proc", 0o555),
+    directory("root", 0o700),
+    directory("run", 0o755),
+    directory("sys", 0o555),
+    directory("tmp", 0o1777),
+    directory("var", 0o755),
+];
+
+/// Puts the rows of the groups into the tree.
+pub fn fill(tree: &mut Tree, packages: &Path, program: &Path, groups: &[Group]) -> Result<()> {
+    for row in TABLE.iter().filter(|row| groups.contains(&row.group)) {
+        match row.from {
+            From::Program => tree.put(row.at, Entry::file(row.group, program.to_owned())?),
+            From::Link(to) => tree.put(row.at, Entry::link(row.group, to)),
+            From::Directory(mode) => tree.put(row.at, Entry::directory(row.group, mode)),
+            From::Joined { folder, suffix } => {
+                let mut joined = Vec::new();
+                for path in matching(packages, folder, "", suffix)? {
+                    joined.extend(fs::read(packages.join(path))?);
+                }
+                tree.put(row.at, Entry::bytes(row.group, 0o644, joined));
+            }
+            From::Package => {
+                for path in named(packages, row.at)? {
+                    let brought = if path.starts_with("usr/etc/") {
+                        &path["usr/".len()..]
+                    } else {
+                        &path
+                    };
+                    let source = packages
+                        .join(brought)
+                        .canonicalize()
+                        .with_context(|| format!("no package brings {brought}"))?;
+                    tree.put(&path, Entry::file(row.group, source)?);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The path itself, or all that its `*` stands for.
+fn named(packages: &Path, at: &str) -> Result<Vec<String>> {
+    let Some((before, suffix)) = at.split_once('*') else {
+        return Ok(vec![at.to_owned()]);
+    };
+    let (folder, prefix) = before
+        .rsplit_once('/')
+        .context("a pattern without a folder")?;
+    matching(packages, folder, prefix, suffix)
+}
+
+fn matching(packages: &Path, folder: &str, prefix: &str, suffix: &str) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(packages.join(folder))
+        .with_context(|| format!("no package brings {folder}"))?
+    {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(prefix) && name.ends_with(suffix) {
+            paths.push(format!("{folder}/{name}"));
+        }
+    }
+    ensure!(
+        !paths.is_empty(),
+        "no package brings {folder}/{prefix}*{suffix}"
+    );
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_named_once() {
+        let mut places: Vec<&str> = TABLE.iter().map(|row| row.at).collect();
+        places.sort_unstable();
+        let count = places.len();
+        places.dedup();
+        assert_eq!(places.len(), count);
+    }
+
+    #[test]
+    fn everything_but_the_mount_points_lies_below_usr() {
+        for row in TABLE {
+            let empty = matches!(row.from, From::Directory(_)) && !row.at.contains('/');
+            assert!(empty || row.at.starts_with("usr/"), "{}", row.at);
+        }
+    }
+
+    #[test]
+    fn links_lead_to_something_in_the_table() {
+        for row in TABLE {
+            let From::Link(to) = row.from else { continue };
+            let mut place: Vec<&str> = row.at.split('/').collect();
+            place.pop();
+            for name in to.split('/') {
+                if name == ".." {
+                    place.pop();
+                } else {
+                    place.push(name);
+                }
+            }
+            // Copied to /etc, a link of /usr/etc leads from there.
+            let place = place.join("/").replace("usr/usr/", "usr/");
+            let there =
+                |other: &Row| other.at == place || other.at.starts_with(&format!("{place}/"));
+            assert!(TABLE.iter().any(there), "{} leads to {place}", row.at);
+        }
+    }
+
+    #[test]
+    fn every_group_of_the_table_is_in_a_full_image() {
+        assert!(TABLE.iter().all(|row| Group::ALL.contains(&row.group)));
+    }
+}

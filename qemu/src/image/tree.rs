@@ -1,0 +1,129 @@
+//! A file system in the making: what stands where, before any format is chosen.
+
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{Sizes, table::Group};
+
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub group: Group,
+    /// Permission bits. Everything belongs to root.
+    pub mode: u32,
+    pub content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub enum Content {
+    Directory,
+    /// Copied from here, links followed.
+    File(PathBuf),
+    Bytes(Vec<u8>),
+    Link(String),
+}
+
+/// Paths without a leading slash, parents before what they hold.
+#[derive(Default)]
+pub struct Tree(BTreeMap<String, Entry>);
+
+impl Entry {
+    pub fn directory(group: Group, mode: u32) -> Self {
+        Self {
+            group,
+            mode,
+            content: Content::Directory,
+        }
+    }
+
+    pub fn link(group: Group, to: &str) -> Self {
+        Self {
+            group,
+            mode: 0o777,
+            content: Content::Link(to.to_owned()),
+        }
+    }
+
+    pub fn bytes(group: Group, mode: u32, bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            group,
+            mode,
+            content: Content::Bytes(bytes.into()),
+        }
+    }
+
+    /// A file with its own executable bits.
+    pub fn file(group: Group, path: PathBuf) -> Result<Self> {
+        let permissions = fs::metadata(&path)
+            .with_context(|| format!("read {}", path.display()))?
+            .permissions();
+        let mode = if permissions.mode() & 0o111 == 0 {
+            0o644
+        } else {
+            0o755
+        };
+        Ok(Self {
+            group,
+            mode,
+            content: Content::File(path),
+        })
+    }
+}
+
+impl Content {
+    pub fn size(&self) -> Result<u64> {
+        Ok(match self {
+            Self::File(path) => fs::metadata(path)
+                .with_context(|| format!("read {}", path.display()))?
+                .len(),
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Link(_) | Self::Directory => 0,
+        })
+    }
+}
+
+impl Tree {
+    /// Puts the entry there, in place of what stood there, and makes the folders above it.
+    pub fn put(&mut self, path: &str, entry: Entry) {
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        for folder in folders {
+            if !self.0.contains_key(folder) {
+                self.0
+                    .insert(folder.to_owned(), Entry::directory(entry.group, 0o755));
+            }
+        }
+        self.0.insert(path.to_owned(), entry);
+    }
+
+    pub fn contains(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.0.iter().map(|(path, entry)| (path.as_str(), entry))
+    }
+
+    pub fn sizes(&self) -> Sizes {
+        let mut sizes = Sizes::new();
+        for entry in self.0.values() {
+            *sizes.entry(entry.group).or_default() += entry.content.size().unwrap_or_default();
+        }
+        sizes.retain(|_, bytes| *bytes > 0);
+        sizes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_stand_before_what_they_hold() {
+        let mut tree = Tree::default();
+        tree.put("usr/bin/x", Entry::bytes(Group::Busybox, 0o755, "abc"));
+        tree.put("usr", Entry::directory(Group::System, 0o700));
+        let paths: Vec<&str> = tree.iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["usr", "usr/bin", "usr/bin/x"]);
+        assert_eq!(tree.sizes().get(&Group::Busybox), Some(&3));
+    }
+}

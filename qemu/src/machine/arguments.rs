@@ -1,0 +1,228 @@
+//! A `Machine` as the words that start QEMU, and as the kernel's line.
+//!
+//! The kernel's own limits are checked here, because it answers to too many words with a panic and cuts a long line in
+//! silence.
+
+use anyhow::{Result, bail, ensure};
+
+use super::{Drive, Machine, Root, acceleration::Acceleration};
+
+/// The descriptors QEMU inherits, each one end of a socket pair.
+pub(super) const CONSOLE: i32 = 3;
+pub(super) const REPORT: i32 = 4;
+pub(super) const QMP: i32 = 5;
+
+/// What every machine is: a PC without anything that was not asked for, which ends instead of rebooting.
+const COMMON: &[&str] = &[
+    "-machine",
+    "q35",
+    "-nodefaults",
+    "-no-user-config",
+    "-display",
+    "none",
+    "-no-reboot",
+    "-smp",
+    "2",
+];
+
+/// KVM hands the processor through. Emulated, cmpxchg16b and five-level paging are left out and one thread runs all
+/// processors: with them QEMU 7.2 ends kernel 6.12 in a double fault or an int3 oops.
+const KVM: &[&str] = &["-accel", "kvm", "-cpu", "host"];
+const EMULATION: &[&str] = &["-accel", "tcg,thread=single", "-cpu", "max,-cx16,-la57"];
+
+/// include/linux/init.h and arch/x86/include/asm/setup.h: CONFIG_INIT_ENV_ARG_LIMIT and COMMAND_LINE_SIZE.
+const KERNEL_WORDS: usize = 32;
+const KERNEL_LINE: usize = 2048;
+
+pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
+    let mut words: Vec<String> = COMMON.iter().map(|word| word.to_string()).collect();
+    let mut add = |word: &str, value: String| words.extend([word.to_owned(), value]);
+    let accelerator = match machine.acceleration {
+        Acceleration::Kvm => KVM,
+        Acceleration::Emulation => EMULATION,
+    };
+    for pair in accelerator.chunks(2) {
+        add(pair[0], pair[1].to_owned());
+    }
+    add("-m", machine.memory.to_string());
+    add("-kernel", machine.kernel.display().to_string());
+    add("-append", kernel_line(machine)?);
+    if let Root::Initramfs(path) = &machine.root {
+        add("-initrd", path.display().to_string());
+    }
+    for (name, descriptor) in [("console", CONSOLE), ("report", REPORT), ("qmp", QMP)] {
+        add("-chardev", format!("socket,id={name},fd={descriptor}"));
+    }
+    add("-serial", "chardev:console".to_owned());
+    add("-serial", "chardev:report".to_owned());
+    add("-mon", "chardev=qmp,mode=control".to_owned());
+    if machine.network {
+        add("-netdev", network(&machine.forwards));
+        add("-device", "virtio-net-pci,netdev=net,romfile=".to_owned());
+    }
+    let drives = drives(machine);
+    if !drives.is_empty() {
+        // One controller with a namespace for each disk: the names follow the order, whatever is found first.
+        add("-device", "nvme,id=nvme,serial=dockerlaunch".to_owned());
+    }
+    for (index, drive) in drives.into_iter().enumerate() {
+        let snapshot = if drive.keep { "off" } else { "on" };
+        let file = drive.path.display().to_string().replace(',', ",,");
+        add(
+            "-drive",
+            format!("file={file},if=none,id=disk{index},format=raw,snapshot={snapshot}"),
+        );
+        add(
+            "-device",
+            format!("nvme-ns,drive=disk{index},bus=nvme,nsid={}", index + 1),
+        );
+    }
+    Ok(words)
+}
+
+/// The user network; port 0 lets QEMU choose, so that nothing is guessed and nothing collides.
+fn network(forwards: &[u16]) -> String {
+    let mut network = "user,id=net".to_owned();
+    for port in forwards {
+        network += &format!(",hostfwd=tcp:127.0.0.1:0-:{port}");
+    }
+    network
+}
+
+fn drives(machine: &Machine) -> Vec<&Drive> {
+    let root = match &machine.root {
+        Root::Disk(drive) => Some(drive),
+        Root::Initramfs(_) | Root::None => None,
+    };
+    root.into_iter().chain(&machine.drives).collect()
+}
+
+pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
+    let mut words = vec![
+        "console=ttyS0".to_owned(),
+        "panic=-1".into(),
+        "printk.time=1".into(),
+        "printk.devkmsg=on".into(),
+    ];
+    match &machine.root {
+        Root::Disk(_) => words.extend([
+            "root=/dev/nvme0n1".into(),
+            "rw".into(),
+            format!("init={}", machine.init),
+        ]),
+        Root::Initramfs(_) => words.push(format!("rdinit={}", machine.init)),
+        Root::None => {}
+    }
+    for word in &machine.append {
+        words.push(quoted(word)?);
+    }
+    if !machine.arguments.is_empty() {
+        words.push("--".to_owned());
+        for word in &machine.arguments {
+            words.push(quoted(word)?);
+        }
+    }
+    let limit = KERNEL_WORDS - 1; // the first is init itself
+    ensure!(
+        machine.arguments.len() <= limit,
+        "the kernel hands at most {limit} words to init, these are {}: leave some out, or put them into daemon.json",
+        machine.arguments.len()
+    );
+    let line = words.join(" ");
+    ensure!(
+        line.len() < KERNEL_LINE,
+        "the kernel's line holds {} bytes, this one has {}",
+        KERNEL_LINE - 1,
+        line.len()
+    );
+    Ok(line)
+}
+
+/// The kernel knows double quotes around a whole word and nothing else.
+fn quoted(word: &str) -> Result<String> {
+    if word.contains('"') {
+        bail!("the kernel's line cannot carry the quote in `{word}`");
+    }
+    let plain = !word.is_empty() && !word.contains(char::is_whitespace);
+    Ok(if plain {
+        word.to_owned()
+    } else {
+        format!("\"{word}\"")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        let root = Root::Disk(Drive {
+            path: "/a,b".into(),
+            keep: false,
+        });
+        let mut machine = Machine::new("test", "/vmlinuz".into(), root, Acceleration::Emulation);
+        machine.drives.push(Drive {
+            path: "/c".into(),
+            keep: true,
+        });
+        machine.forwards = vec![2375, 8080];
+        machine
+    }
+
+    #[test]
+    fn the_root_is_the_first_disk_and_a_comma_is_doubled() {
+        let words = qemu(&machine()).unwrap().join(" ");
+        assert!(
+            words.contains("file=/a,,b,if=none,id=disk0,format=raw,snapshot=on"),
+            "{words}"
+        );
+        assert!(
+            words.contains("file=/c,if=none,id=disk1,format=raw,snapshot=off"),
+            "{words}"
+        );
+        assert!(
+            words.contains("nvme-ns,drive=disk1,bus=nvme,nsid=2"),
+            "{words}"
+        );
+        assert!(
+            words.contains("hostfwd=tcp:127.0.0.1:0-:2375,hostfwd=tcp:127.0.0.1:0-:8080"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn words_for_init_stand_behind_the_dashes_and_are_quoted() {
+        let mut machine = machine();
+        machine.append = vec!["DOCKER_LAUNCH_DEBUG=true".into()];
+        machine.arguments = vec!["-H".into(), "a b".into(), String::new()];
+        assert!(kernel_line(&machine).unwrap().ends_with(
+            " rw init=/usr/bin/dockerlaunch DOCKER_LAUNCH_DEBUG=true -- -H \"a b\" \"\""
+        ));
+    }
+
+    #[test]
+    fn the_kernels_limits_are_errors() {
+        let mut machine = machine();
+        machine.arguments = vec!["x".into(); 32];
+        assert!(
+            kernel_line(&machine)
+                .unwrap_err()
+                .to_string()
+                .contains("at most 31")
+        );
+        machine.arguments = vec!["x".repeat(2048)];
+        assert!(
+            kernel_line(&machine)
+                .unwrap_err()
+                .to_string()
+                .contains("2047")
+        );
+        machine.arguments = vec!["\"".into()];
+        assert!(
+            kernel_line(&machine)
+                .unwrap_err()
+                .to_string()
+                .contains("quote")
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! A running guest: what it says, and what it can be asked.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Error, Result, anyhow};
+use serde_json::{Value, json};
+
+use super::{
+    Machine, arguments,
+    console::Line,
+    fault,
+    process::{Exit, Process},
+    qmp::{self, Qmp},
+};
+use crate::paths;
+
+/// How many lines of the console an error shows.
+const SHOWN: usize = 40;
+
+/// How long QEMU may take to end once it was asked to.
+const END: Duration = Duration::from_secs(10);
+
+/// Killed when it is dropped, as by a cut of the power.
+pub struct Guest {
+    process: Process,
+    qmp: Mutex<Qmp>,
+    /// The guest's port, and the one of 127.0.0.1 that leads to it.
+    forwards: Vec<(u16, u16)>,
+    console_path: PathBuf,
+}
+
+impl Guest {
+    pub(super) fn start(machine: &Machine) -> Result<Self> {
+        let words = arguments::qemu(machine)?;
+        if machine.verbose {
+            let quoted: Vec<String> = words.iter().map(|word| shell(word)).collect();
+            eprintln!("qemu-system-x86_64 {}", quoted.join(" "));
+        }
+        let directory = paths::target()?.join("qemu");
+        fs::create_dir_all(&directory)?;
+        let console_path = directory.join(format!("{}.console", machine.name));
+        let (process, stream) = Process::start(&words, &console_path, machine.show_console)?;
+        let events = Arc::clone(&process.shared);
+        let asked = Qmp::connect(stream, move |event| events.note(event)).and_then(|mut qmp| {
+            let line = json!({ "command-line": "info usernet" });
+            let table = qmp.ask("human-monitor-command", line)?;
+            Ok((qmp, qmp::forwards(table.as_str().unwrap_or_default())))
+        });
+        let (qmp, forwards) =
+            asked.with_context(|| format!("QEMU did not start: {}", process.complaint()))?;
+        Ok(Self {
+            process,
+            qmp: Mutex::new(qmp),
+            forwards,
+            console_path,
+        })
+    }
+
+    /// The port on 127.0.0.1 that leads to the guest's `port`, which the machine must have among its forwards.
+    pub fn port(&self, port: u16) -> Result<u16> {
+        let found = self.forwards.iter().find(|(guest, _)| *guest == port);
+        found
+            .map(|(_, host)| *host)
+            .ok_or_else(|| anyhow!("QEMU forwards no port to the guest's {port}"))
+    }
+
+    /// All lines of the console so far.
+    pub fn console(&self) -> Vec<Line> {
+        self.process.shared.lock().console.lines.clone()
+    }
+
+    /// Where every byte of the console is kept.
+    pub fn console_path(&self) -> &Path {
+        &self.console_path
+    }
+
+    /// When the kernel's first line came.
+    pub fn kernel_start(&self) -> Option<Instant> {
+        self.process.shared.lock().console.kernel_start()
+    }
+
+    /// Waits for a line that `wanted` accepts, and returns the first; lines that have come already count.
+    pub fn wait_for_line(
+        &self,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Line> {
+        let mut seen = 0;
+        self.process.wait(what, limit, |state| {
+            let new = &state.console.lines[seen..];
+            seen = state.console.lines.len();
+            new.iter().find(|line| wanted(&line.text)).cloned()
+        })
+    }
+
+    /// Waits until `done` makes something of the bytes that came over the second serial port.
+    pub fn wait_for_report<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut done: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Result<T> {
+        self.process.wait(what, limit, |state| done(&state.report))
+    }
+
+    /// An error once the guest has ended.
+    pub fn alive(&self) -> Result<()> {
+        match &self.process.shared.lock().exit {
+            Some(exit) => Err(anyhow!("QEMU has ended ({})", exit.status)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the guest has ended by itself.
+    pub fn wait_exit(&self, limit: Duration) -> Result<Exit> {
+        self.process.wait_exit(limit)
+    }
+
+    /// Asks QEMU something over QMP, for example `system_powerdown`, the power button.
+    pub fn qmp(&self, command: &str, arguments: Value) -> Result<Value> {
+        let mut qmp = self.qmp.lock().unwrap_or_else(PoisonError::into_inner);
+        qmp.ask(command, arguments)
+    }
+
+    /// Ends QEMU at once, as a cut of the power does.
+    pub fn quit(&self) -> Result<Exit> {
+        let asked = self.qmp("quit", json!({}));
+        match (self.wait_exit(END), asked) {
+            (Ok(exit), _) => Ok(exit), // The answer may be lost with QEMU.
+            (Err(error), asked) => Err(asked.err().unwrap_or(error)),
+        }
+    }
+
+    /// The error together with the end of the console.
+    pub fn explain(&self, error: Error) -> Error {
+        let state = self.process.shared.lock();
+        let ended = match &state.exit {
+            Some(Exit { status, reason }) => {
+                let reason = reason.as_deref().unwrap_or("no reason given");
+                format!("\nQEMU has ended ({status}, {reason})")
+            }
+            None => String::new(),
+        };
+        let end = state.console.end(SHOWN);
+        let path = self.console_path.display();
+        anyhow!("{error:#}{ended}\nthe end of the console, all of it in {path}:\n{end}")
+    }
+
+    /// The emulator's fault that the console shows, if it shows one.
+    pub(super) fn emulator_fault(&self, init: &str) -> Option<String> {
+        let state = self.process.shared.lock();
+        let lines = state.console.lines.iter().map(|line| line.text.as_str());
+        fault::find(lines, init, state.exit.is_none())
+    }
+}
+
+/// A word as a shell would take it, for the user who starts QEMU by hand.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(shell("-m"), "-m");
+        assert_eq!(shell("a b"), "'a b'");
+        assert_eq!(shell("it's"), r"'it'\''s'");
+    }
+}

@@ -1,0 +1,101 @@
+//! QEMU's machine protocol, as much of it as is needed: ask, and be told why the guest stopped.
+//!
+//! One JSON object a line. An answer is told from an event by its `return` or `error`; one request is under way at a time.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+/// How long QEMU may take to answer. It answers while the guest computes, so this is for a machine that is very busy.
+const LIMIT: Duration = Duration::from_secs(20);
+
+pub(super) struct Qmp {
+    stream: UnixStream,
+    answers: Receiver<Value>,
+}
+
+impl Qmp {
+    /// Greets QEMU. `on_event` is called from a thread of its own, until QEMU is gone.
+    pub(super) fn connect(
+        stream: UnixStream,
+        on_event: impl Fn(&Value) + Send + 'static,
+    ) -> Result<Self> {
+        let (sender, answers) = channel();
+        let reader = BufReader::new(stream.try_clone()?);
+        thread::spawn(move || {
+            for line in reader.lines().map_while(Result::ok) {
+                let Ok(message) = serde_json::from_str::<Value>(&line) else {
+                    continue;
+                };
+                if message.get("event").is_some() {
+                    on_event(&message);
+                } else if sender.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut qmp = Self { stream, answers };
+        qmp.answer().context("QEMU's greeting")?;
+        qmp.ask("qmp_capabilities", json!({}))?;
+        Ok(qmp)
+    }
+
+    pub(super) fn ask(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        let message = json!({ "execute": command, "arguments": arguments });
+        writeln!(self.stream, "{message}")
+            .with_context(|| format!("QEMU is gone: send `{command}`"))?;
+        let answer = self
+            .answer()
+            .with_context(|| format!("QEMU's answer to `{command}`"))?;
+        if let Some(error) = answer.get("error") {
+            bail!("QEMU refuses `{command}`: {error}");
+        }
+        Ok(answer["return"].clone())
+    }
+
+    fn answer(&self) -> Result<Value> {
+        self.answers.recv_timeout(LIMIT).with_context(|| {
+            format!(
+                "nothing came within {} s, or QEMU has ended",
+                LIMIT.as_secs()
+            )
+        })
+    }
+}
+
+/// The host's port of each forwarded port of the guest, out of HMP's `info usernet`:
+/// `  TCP[HOST_FORWARD]  12  127.0.0.1 41435  10.0.2.15  2375  0  0`.
+pub(super) fn forwards(table: &str) -> Vec<(u16, u16)> {
+    table
+        .lines()
+        .filter_map(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            match columns[..] {
+                ["TCP[HOST_FORWARD]", _, _, host, _, guest, ..] => {
+                    Some((guest.parse().ok()?, host.parse().ok()?))
+                }
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forwarded_ports_are_read_from_the_table() {
+        let table = "Hub 0 (net):\r\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n  \
+                     TCP[HOST_FORWARD]  12       127.0.0.1 41435       10.0.2.15  2375     0     0\r\n  \
+                     TCP[ESTABLISHED]   14       127.0.0.1 41436       10.0.2.15  2375     0     0\r\n";
+        assert_eq!(forwards(table), [(2375, 41435)]);
+    }
+}

@@ -1,0 +1,252 @@
+//! Debian packages without installing them: a set of names becomes a folder with their files, in the user's cache.
+//!
+//! apt checks what it fetches against the mirror's signed index; it is checked again whenever it is unpacked. What cannot
+//! be brought up to date is used as it last was, which is said.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    apt::{Apt, Package},
+    paths,
+    progress::Step,
+    unpack,
+};
+
+/// Debian's own public address; `--mirror` and DOCKERLAUNCH_MIRROR name another.
+pub const MIRROR: &str = "http://deb.debian.org/debian";
+
+/// How long an index of packages is taken for current, and how long what no set needs any more is kept.
+const CURRENT: Duration = Duration::from_secs(24 * 60 * 60);
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Packages that belong together.
+pub struct Set {
+    /// Its folder in the cache.
+    pub name: String,
+    /// Where apt looks. One that ends in `-security` is in Debian's security archive, beside the mirror.
+    pub suites: &'static [&'static str],
+    pub packages: Vec<String>,
+    /// What the packages depend on and are better off without: told to apt as installed.
+    pub present: &'static [&'static str],
+}
+
+/// A set, unpacked.
+pub struct Unpacked {
+    /// Laid out as a merged /usr (unpack.rs).
+    pub root: PathBuf,
+    /// A digest of all its packages.
+    pub id: String,
+}
+
+/// The set's files: of today, or from the cache if the mirror cannot be reached.
+pub fn unpacked(set: &Set, mirror: &str) -> Result<Unpacked> {
+    let folder = paths::cache()?.join(&set.name);
+    let _lock = paths::lock(&folder)?;
+    let apt = Apt::open(&folder, set, mirror)?;
+    let store = Store { folder, apt };
+    match store.current(set) {
+        Ok(unpacked) => Ok(unpacked),
+        Err(error) => {
+            let earlier = store.earlier();
+            let earlier = earlier.with_context(|| {
+                let folder = store.folder.display();
+                format!("{error:#}\nand no earlier set is in {folder}")
+            })?;
+            eprintln!("note: {error:#}");
+            eprintln!("note: {}: using the packages in the cache", set.name);
+            Ok(earlier)
+        }
+    }
+}
+
+/// The set's part of the cache folder.
+struct Store {
+    folder: PathBuf,
+    apt: Apt,
+}
+
+impl Store {
+    fn current(&self, set: &Set) -> Result<Unpacked> {
+        let fresh = self.index_age().is_some_and(|age| age < CURRENT);
+        if !fresh {
+            self.update(set)?;
+        }
+        let mut packages = self.apt.plan(&set.packages)?;
+        if let Err(error) = self.fetch(set, &packages) {
+            if !fresh {
+                return Err(error);
+            }
+            self.update(set)?; // The suite has moved on since, and the mirror keeps one version.
+            packages = self.apt.plan(&set.packages)?;
+            self.fetch(set, &packages)?;
+        }
+        let unpacked = self.unpack(set, &packages)?;
+        fs::write(self.memory(), serde_json::to_string_pretty(&packages)?)?;
+        self.forget(&packages, &unpacked)?;
+        Ok(unpacked)
+    }
+
+    /// The set as it was when it last was complete.
+    fn earlier(&self) -> Result<Unpacked> {
+        let packages: Vec<Package> = serde_json::from_slice(&fs::read(self.memory())?)?;
+        let (id, root) = self.place(&packages);
+        ensure!(root.is_dir(), "{} is missing", root.display());
+        Ok(Unpacked { root, id })
+    }
+
+    /// Since the index was fetched from this mirror.
+    fn index_age(&self) -> Option<Duration> {
+        let changed = |path: &Path| fs::metadata(path).ok()?.modified().ok();
+        let fetched = changed(&self.stamp())?;
+        let ours = changed(&self.apt.sources())? <= fetched;
+        ours.then(|| SystemTime::now().duration_since(fetched).ok())?
+    }
+
+    fn update(&self, set: &Set) -> Result<()> {
+        let step = Step::spinner(&format!("{}: asking the mirror for its packages", set.name));
+        self.apt.update()?;
+        fs::write(self.stamp(), "")?;
+        step.done(&format!("{}: the mirror's index is current", set.name));
+        Ok(())
+    }
+
+    fn fetch(&self, set: &Set, packages: &[Package]) -> Result<()> {
+        let missing: Vec<&Package> = packages
+            .iter()
+            .filter(|package| !self.is_there(package))
+            .collect();
+        let (_, root) = self.place(packages);
+        if missing.is_empty() || root.is_dir() {
+            return Ok(());
+        }
+        let bytes: u64 = missing.iter().map(|package| package.size).sum();
+        let mebibytes = bytes.div_ceil(1 << 20);
+        let what = format!("{}: {} packages, {mebibytes} MiB", set.name, missing.len());
+        let step = Step::counted(&format!("{what}: fetching"), 100);
+        let progress = |percentage| step.set(percentage);
+        self.apt.download(&set.packages, progress)?;
+        step.done(&format!("{what}: fetched"));
+        Ok(())
+    }
+
+    fn unpack(&self, set: &Set, packages: &[Package]) -> Result<Unpacked> {
+        let (id, root) = self.place(packages);
+        if root.is_dir() {
+            return Ok(Unpacked { root, id });
+        }
+        let total = packages.iter().map(|package| package.size).sum();
+        let step = Step::bytes(&format!("{}: unpacking", set.name), total);
+        let aside = tempfile::Builder::new()
+            .prefix(".unpacking-")
+            .tempdir_in(&self.folder)?;
+        let mut done = 0;
+        for package in packages {
+            let path = self.archives().join(&package.file);
+            verify(&path, &package.sha256)?;
+            unpack::package(&path, aside.path())?;
+            done += package.size;
+            step.set(done);
+        }
+        unpack::index_modules(aside.path())?;
+        fs::rename(aside.keep(), &root).with_context(|| format!("rename to {}", root.display()))?;
+        let count = packages.len();
+        step.done(&format!(
+            "{}: {count} packages checked and unpacked",
+            set.name
+        ));
+        Ok(Unpacked { root, id })
+    }
+
+    /// Removes what no set has needed for a while. Another process may still read what it began with.
+    fn forget(&self, packages: &[Package], unpacked: &Unpacked) -> Result<()> {
+        let needed = |name: &str| {
+            packages.iter().any(|package| package.file == name) || unpacked.root.ends_with(name)
+        };
+        for directory in [&self.folder, &self.archives()] {
+            for entry in fs::read_dir(directory)? {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let ours = name.starts_with("root-")
+                    || name.starts_with(".unpacking-")
+                    || name.ends_with(".deb");
+                let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+                if !ours || needed(&name) || age < KEPT {
+                    continue;
+                }
+                if entry.file_type()?.is_dir() {
+                    fs::remove_dir_all(entry.path())?;
+                } else {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The set's digest, and where it is unpacked.
+    fn place(&self, packages: &[Package]) -> (String, PathBuf) {
+        let mut digest = Sha256::new();
+        for package in packages {
+            digest.update(&package.sha256);
+        }
+        digest.update(unpack::LAYOUT.to_le_bytes());
+        let id = format!("{:x}", digest.finalize())[..16].to_owned();
+        let root = self.folder.join(format!("root-{id}"));
+        (id, root)
+    }
+
+    fn is_there(&self, package: &Package) -> bool {
+        let path = self.archives().join(&package.file);
+        fs::metadata(path).is_ok_and(|file| file.len() == package.size)
+    }
+
+    fn archives(&self) -> PathBuf {
+        self.folder.join("archives")
+    }
+
+    /// The packages that were last complete.
+    fn memory(&self) -> PathBuf {
+        self.folder.join("packages.json")
+    }
+
+    /// Its time of change is the index's.
+    fn stamp(&self) -> PathBuf {
+        self.folder.join("updated")
+    }
+}
+
+fn verify(path: &Path, sha256: &str) -> Result<()> {
+    let mut file = fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut digest = Sha256::new();
+    std::io::copy(&mut file, &mut digest)?;
+    if format!("{:x}", digest.finalize()) != sha256 {
+        let _ = fs::remove_file(path); // So that the next run fetches it anew.
+        let path = path.display();
+        bail!("{path} is not what the mirror's signed index describes: removed, try again");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_package_is_refused_and_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.deb");
+        fs::write(&path, "abc").unwrap();
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        verify(&path, digest).unwrap();
+        let refused = verify(&path, "00").unwrap_err().to_string();
+        assert!(refused.contains("signed index"));
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,103 @@
+//! Guests with the probe in place of dockerd.
+
+mod boots;
+mod cgroups;
+mod daemons;
+mod layouts;
+mod networks;
+mod refusals;
+
+use super::{Change, Ends, Root, Scenario, Size, Small, When};
+use crate::{checks::expect::Expect, image::table::Group, suites::Suite};
+
+pub(super) const TABLE: &[&[Scenario]] = &[
+    boots::TABLE,
+    cgroups::TABLE,
+    layouts::TABLE,
+    daemons::TABLE,
+    networks::TABLE,
+    refusals::TABLE,
+];
+
+/// What it says: the plain image has no modules and no modprobe, and the plain kernel has nothing that Docker needs built in.
+const NO_MODULES: &[&str] = &[
+    "warning: there is no modprobe in PATH",
+    "overlay",
+    "bridge",
+    "veth",
+];
+const QUIET: &[Expect] = &[Expect::SaysOnly(&[NO_MODULES])];
+
+type Expectations = &'static [&'static [Expect]];
+
+/// The plain one: trixie's kernel, a disk, and nothing that is not needed.
+const fn small(name: &'static str, why: &'static str, expect: Expectations) -> Scenario {
+    let small = Small {
+        groups: Group::BARE,
+        image: &[],
+        ends: Ends::Reported,
+        expect,
+    };
+    Scenario {
+        name,
+        why,
+        suite: Suite::Trixie,
+        root: Root::Disk,
+        append: &[],
+        words: &[],
+        size: Size::Small(small),
+        when: When::Default,
+    }
+}
+
+/// What the rows of the tables change of the plain one.
+impl Scenario {
+    const fn on(self, suite: Suite, root: Root) -> Self {
+        Self {
+            suite,
+            root,
+            ..self
+        }
+    }
+
+    const fn append(self, append: &'static [&'static str]) -> Self {
+        Self { append, ..self }
+    }
+
+    const fn words(self, words: &'static [&'static str]) -> Self {
+        Self { words, ..self }
+    }
+
+    const fn image(self, image: &'static [Change]) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { image, ..small }),
+            ..self
+        }
+    }
+
+    const fn groups(self, groups: &'static [Group]) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { groups, ..small }),
+            ..self
+        }
+    }
+
+    const fn refused(self) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small {
+                ends: Ends::Refused,
+                ..small
+            }),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Which daemon is started, with which words and which environment.
+
+use super::{Change, NO_MODULES, Scenario, small};
+use crate::checks::expect::Expect::{self, *};
+
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The kernel drops `--`, hands on what it does not know, and makes `NAME=value` and even `--flag=value` environment.
+const WORDS: &[Expect] = &[
+    Arguments(&["dockerd", "--debug", "--label", "a b"]),
+    Environment(&["--early=value", "HOME=/", PATH, "TERM=linux", "plain=kept"]),
+    SaysOnly(&[&["ignored: ", "'splash'"], NO_MODULES]),
+];
+
+const SOCKET: &[Expect] = &[
+    Arguments(&["dockerd", "-H", "fd://"]),
+    Environment(&["HOME=/", "LISTEN_FDS=1", "LISTEN_PID=1", PATH, "TERM=linux"]),
+    Listens(3, "/run/docker.sock"),
+    Descriptors(&[
+        (0, "/dev/console"),
+        (1, "/dev/console"),
+        (2, "/dev/console"),
+        (3, "socket:"),
+    ]),
+    Socket("/run/docker.sock", "660", 777),
+];
+
+const DEBUG: &[Expect] = &[
+    Says("mounts", &["dockerlaunch: [", " ms] ", "/dev"]),
+    Says("shared", &["dockerlaunch: [", " ms] ", "/ is shared"]),
+    Environment(&["HOME=/", PATH, "TERM=linux"]),
+];
+
+const IGNORED: &[Expect] = &[
+    SaysOnly(&[&["warning: ", "DOCKER_LAUNCH_NOPE=1"], NO_MODULES]),
+    Environment(&["HOME=/", PATH, "TERM=linux"]),
+];
+
+/// What a start in a container leaves to the engine that started the container: version 1 hierarchies are the host's.
+const CONTAINER: &[Expect] = &[
+    Mount(
+        "/sys/fs/cgroup",
+        "cgroup2",
+        "rw,nosuid,nodev,noexec,relatime",
+        "",
+    ),
+    NotMounted("/sys/fs/cgroup/pids"),
+    NotMounted("/sys/kernel/security"),
+    Mount("/dev/shm", "tmpfs", "rw,nosuid,nodev", ""),
+    Propagation("/", "shared"),
+];
+
+const MACHINE: &[Expect] = &[
+    Mount(
+        "/sys/fs/cgroup",
+        "cgroup2",
+        "rw,nosuid,nodev,noexec,relatime",
+        "",
+    ),
+    Mount(
+        "/sys/kernel/security",
+        "securityfs",
+        "rw,nosuid,nodev,noexec,relatime",
+        "",
+    ),
+];
+
+const ENDED: &[Expect] = &[
+    Panic("exitcode=0x00000300"),
+    Arguments(&["dockerd", "--probe-exit=3"]),
+];
+
+const DOCKER: &[Change] = &[Change::Probe("usr/bin/docker", 0o755)];
+const GROUP: &[Change] = &[Change::File(
+    "etc/group",
+    0o644,
+    "root:x:0:\ndocker:x:777:\n",
+)];
+
+pub(in crate::scenarios) const TABLE: &[Scenario] = &[
+    small(
+        "words",
+        "the kernel hands on words that were never meant for the daemon",
+        &[WORDS],
+    )
+    .append(&["splash", "plain=kept", "--early=value"])
+    .words(&["--debug", "--label", "a b"]),
+    small(
+        "daemon-by-name",
+        "a name is looked up in PATH",
+        &[&[Arguments(&["other", "-x"])]],
+    )
+    .image(&[Change::Probe("usr/local/bin/other", 0o755)])
+    .words(&["other", "-x"]),
+    small(
+        "daemon-by-path",
+        "a path is taken as it stands",
+        &[&[Arguments(&["/opt/other"])]],
+    )
+    .image(&[Change::Probe("opt/other", 0o755)])
+    .words(&["/opt/other"]),
+    small(
+        "docker-d",
+        "the first spelling of the daemon",
+        &[&[Arguments(&["dockerd", "-D"])]],
+    )
+    .image(DOCKER)
+    .words(&["docker", "-d", "-D"]),
+    small(
+        "docker-daemon",
+        "the second one",
+        &[&[Arguments(&["dockerd", "-D"])]],
+    )
+    .image(DOCKER)
+    .words(&["docker", "daemon", "-D"]),
+    small(
+        "socket",
+        "clients can connect before the engine is up: PID 1 binds, the daemon inherits",
+        &[SOCKET],
+    )
+    .image(GROUP)
+    .words(&["-H", "fd://"]),
+    small(
+        "debug",
+        "a line for every step, with the time since the kernel's start",
+        &[DEBUG],
+    )
+    .append(&["DOCKER_LAUNCH_DEBUG=true"]),
+    small(
+        "unknown-setting",
+        "a misspelt setting is told, not swallowed",
+        &[IGNORED],
+    )
+    .append(&["DOCKER_LAUNCH_NOPE=1"]),
+    small("as-machine", "the role by setting", &[MACHINE]).append(&["DOCKER_LAUNCH_AS=machine"]),
+    small(
+        "as-container",
+        "in a container no cgroup hierarchy is made: it would be the host's",
+        &[CONTAINER],
+    )
+    .append(&["DOCKER_LAUNCH_AS=container"]),
+    small(
+        "daemon-ends",
+        "without supervising the daemon is PID 1, and its end is the kernel's panic",
+        &[ENDED],
+    )
+    .words(&["--probe-exit=3"]),
+];

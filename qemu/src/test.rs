@@ -1,0 +1,135 @@
+//! `cargo qemu test`: the host's tests, then the guests, then one line that says what it all came to.
+
+mod guests;
+mod host_tests;
+mod large;
+mod small;
+
+use std::{env, num::NonZero, process::ExitCode};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{
+    Common,
+    host::{self, Need},
+    scenarios::{self, Scenario, When},
+    toolchain::{self, Features},
+};
+
+/// Variables that CI sets: where one of them is set, what cannot run has failed.
+const STRICT: &[&str] = &["CI", "DOCKERLAUNCH_NO_SKIP"];
+
+/// Run the host's tests against the release program, then the guests
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only tests and checks (`scenario/check`) whose name contains this
+    filter: Option<String>,
+    /// Show the scenarios and what each is for, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// All scenarios; by default those that tell something new
+    #[arg(long)]
+    long: bool,
+    /// How many small guests run at once
+    #[arg(long, default_value = "2")]
+    jobs: NonZero<usize>,
+}
+
+/// A scenario, and those of its checks that the filter lets through.
+pub(crate) struct Chosen {
+    pub(crate) scenario: &'static Scenario,
+    pub(crate) checks: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
+    let chosen = chosen(arguments.filter.as_deref(), arguments.long);
+    if arguments.list {
+        list(&chosen);
+        return Ok(ExitCode::SUCCESS);
+    }
+    host::ready(&[Need::Image, Need::Guest])?;
+    let program = toolchain::program(&Features::Default, &common.mirror)?;
+    let mut tally = host_tests::run(arguments.filter.as_deref(), &program)?;
+    let host = tally.passed + tally.failed + tally.ignored.len() as u64;
+    if host == 0 && chosen.is_empty() {
+        bail!(
+            "no test and no check has `{}` in its name; `cargo qemu test --list --long` shows the scenarios",
+            arguments.filter.as_deref().unwrap_or_default()
+        );
+    }
+    tally.add(guests::run(chosen, arguments.jobs, program, common)?);
+    let strict = STRICT.iter().any(|name| {
+        env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+    });
+    Ok(tally.close(strict))
+}
+
+fn chosen(filter: Option<&str>, long: bool) -> Vec<Chosen> {
+    let wanted = |scenario: &&Scenario| long || scenario.when == When::Default;
+    let choose = |scenario: &'static Scenario| {
+        let fits = |check: &String| {
+            filter.is_none_or(|filter| format!("{}/{check}", scenario.name).contains(filter))
+        };
+        Chosen {
+            scenario,
+            checks: scenario.checks().into_iter().filter(fits).collect(),
+        }
+    };
+    scenarios::all()
+        .filter(wanted)
+        .map(choose)
+        .filter(|chosen| !chosen.checks.is_empty())
+        .collect()
+}
+
+fn list(chosen: &[Chosen]) {
+    for Chosen { scenario, checks } in chosen {
+        let size = if scenario.is_small() {
+            "probe"
+        } else {
+            "engine"
+        };
+        let long = if scenario.when == When::Long {
+            ", --long"
+        } else {
+            ""
+        };
+        println!(
+            "{:<24}{} ({size}, {} checks{long})",
+            scenario.name,
+            scenario.why,
+            checks.len()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_chooses_checks_and_leaves_out_scenarios_without() {
+        let chosen = chosen(Some("disk/mount:/proc"), true);
+        assert!(
+            chosen
+                .iter()
+                .any(|one| one.scenario.name == "disk" && one.checks == ["mount:/proc"])
+        );
+        assert!(super::chosen(Some("no such check"), true).is_empty());
+    }
+
+    #[test]
+    fn long_scenarios_run_only_when_asked_for() {
+        assert!(
+            chosen(None, false)
+                .iter()
+                .all(|one| one.scenario.when == When::Default)
+        );
+        assert!(
+            chosen(None, true)
+                .iter()
+                .any(|one| one.scenario.when == When::Long)
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! Runs the guests, and shows each check as a test: one boot answers many checks. Guests run in threads of their own,
+//! small ones a few at a time and large ones alone; the checks stand in the table's order and wait for their guest.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZero,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread,
+};
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use super::{Chosen, large, small};
+use crate::{
+    Common, image,
+    machine::{
+        Machine,
+        acceleration::{self, Acceleration},
+    },
+    packages::Unpacked,
+    report::Tally,
+    scenarios::{Scenario, Size},
+    suites::Suite,
+    toolchain,
+};
+
+/// What every guest is made with.
+pub(super) struct Bench {
+    pub(super) program: PathBuf,
+    pub(super) probe: PathBuf,
+    pub(super) verbose: bool,
+}
+
+/// A suite's part.
+pub(super) struct Kit {
+    pub(super) packages: Unpacked,
+    pub(super) kernel: PathBuf,
+    pub(super) acceleration: Acceleration,
+}
+
+/// What came of a guest.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The checks it reached, and why it did not reach the others.
+    Ran {
+        checks: Checks,
+        stopped: Option<String>,
+        note: Option<String>,
+    },
+    /// Nothing could be booted: no packages, no image.
+    CannotRun(String),
+}
+
+pub(super) type Checks = BTreeMap<String, Result<(), String>>;
+type Slot = Arc<OnceLock<Outcome>>;
+
+/// A guest that is ready to be started.
+struct Job {
+    size: Size,
+    machine: Machine,
+    /// For the engine's image.
+    busybox: PathBuf,
+    slot: Slot,
+}
+
+pub(super) fn run(
+    chosen: Vec<Chosen>,
+    at_once: NonZero<usize>,
+    program: PathBuf,
+    common: &Common,
+) -> Result<Tally> {
+    if chosen.is_empty() {
+        return Ok(Tally::default());
+    }
+    let bench = Bench {
+        program,
+        probe: toolchain::probe()?,
+        verbose: common.verbose,
+    };
+    let slots: Vec<(Chosen, Slot)> = chosen
+        .into_iter()
+        .map(|chosen| (chosen, Slot::default()))
+        .collect();
+    let jobs = prepare(&slots, &bench, &common.mirror);
+    let (small, large) = jobs
+        .into_iter()
+        .partition::<VecDeque<Job>, _>(|job| matches!(job.size, Size::Small(_)));
+    let runner = thread::spawn(move || {
+        work(small, at_once.get());
+        work(large, 1);
+    });
+
+    let ignored = Arc::new(Mutex::new(Vec::new()));
+    let trials = slots.iter().flat_map(|(chosen, slot)| {
+        chosen.checks.iter().map(|check| {
+            trial(
+                chosen.scenario,
+                check.clone(),
+                Arc::clone(slot),
+                Arc::clone(&ignored),
+            )
+        })
+    });
+    // One thread shows them in order; the work is done elsewhere.
+    let arguments = Arguments {
+        test_threads: Some(1),
+        ..Arguments::default()
+    };
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    runner.join().expect("a panic would have ended the program");
+
+    let notes = slots.iter().filter_map(|(_, slot)| match slot.get() {
+        Some(Outcome::Ran { note, .. }) => note.clone(),
+        _ => None,
+    });
+    let ignored = std::mem::take(&mut *ignored.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Tally {
+        passed: conclusion.num_passed,
+        failed: conclusion.num_failed,
+        ignored,
+        notes: notes.collect(),
+    })
+}
+
+/// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
+/// made has its outcome already.
+fn prepare(slots: &[(Chosen, Slot)], bench: &Bench, mirror: &str) -> Vec<Job> {
+    let mut kits: BTreeMap<&str, Result<Kit, String>> = BTreeMap::new();
+    let mut jobs = Vec::new();
+    for (Chosen { scenario, .. }, slot) in slots {
+        let kit = kits
+            .entry(scenario.suite.name())
+            .or_insert_with(|| kit(scenario.suite, mirror));
+        let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
+            let machine = match &scenario.size {
+                Size::Small(size) => small::machine(scenario, size, bench, kit),
+                Size::Large(_) => large::machine(scenario, bench, kit),
+            };
+            let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
+            Ok(Job {
+                size: scenario.size,
+                machine,
+                busybox: kit.packages.root.join("usr/bin/busybox"),
+                slot: Arc::clone(slot),
+            })
+        });
+        match made {
+            Ok(job) => jobs.push(job),
+            Err(reason) => slot
+                .set(Outcome::CannotRun(reason))
+                .expect("nothing else has set it yet"),
+        }
+    }
+    jobs
+}
+
+/// The suite's packages, and how its kernel runs here.
+fn kit(suite: Suite, mirror: &str) -> Result<Kit, String> {
+    let find = || {
+        let packages = suite.unpacked(mirror)?;
+        let kernel = image::kernel(&packages)?;
+        let (acceleration, _) = acceleration::find(&kernel)?;
+        Ok(Kit {
+            packages,
+            kernel,
+            acceleration,
+        })
+    };
+    find().map_err(|error: anyhow::Error| format!("{error:#}"))
+}
+
+/// Empties the queue with so many threads.
+fn work(queue: VecDeque<Job>, threads: usize) {
+    let queue = Mutex::new(queue);
+    let next = || {
+        queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(job) = next() {
+                    let outcome = match &job.size {
+                        Size::Small(size) => small::run(&job.machine, size),
+                        Size::Large(size) => large::run(&job.machine, size, &job.busybox),
+                    };
+                    job.slot.set(outcome).expect("a job is in the queue once");
+                }
+            });
+        }
+    });
+}
+
+/// One line of the report: it waits for the guest.
+fn trial(
+    scenario: &'static Scenario,
+    check: String,
+    slot: Slot,
+    ignored: Arc<Mutex<Vec<(String, String)>>>,
+) -> Trial {
+    let name = format!("{}/{check}", scenario.name);
+    Trial::ignorable_test(name.clone(), move || match slot.wait() {
+        Outcome::CannotRun(reason) => {
+            ignored
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((name, reason.clone()));
+            Ok(Completion::ignored_with("see below"))
+        }
+        Outcome::Ran {
+            checks, stopped, ..
+        } => match (checks.get(&check), stopped) {
+            (Some(Ok(())), _) => Ok(Completion::Completed),
+            (Some(Err(reason)), _) => Err(Failed::from(reason)),
+            (None, Some(reason)) => Err(Failed::from(format!("not reached: {reason}"))),
+            (None, None) => Err(Failed::from(
+                "the guest ran, but not this check: the table and its walk differ",
+            )),
+        },
+    })
+}

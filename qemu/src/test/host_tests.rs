@@ -1,0 +1,121 @@
+//! The host's tests: `cargo test`, as anyone would run it, against the program that ships. What it came to is read from the
+//! closing line of every test program, libtest's and libtest-mimic's alike.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{paths, report::Tally};
+
+/// The program and its library; the harness and the probe, apart because features would unify.
+const RUNS: &[&[&str]] = &[
+    &["test", "--no-fail-fast"],
+    &[
+        "test",
+        "--no-fail-fast",
+        "--package",
+        "qemu",
+        "--package",
+        "probe",
+    ],
+];
+
+/// Tells tests/ which program to run instead of the one that cargo built beside it.
+const PROGRAM: &str = "DOCKERLAUNCH_BIN";
+
+pub(super) fn run(filter: Option<&str>, program: &Path) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for words in RUNS {
+        tally.add(cargo(words, filter, program)?);
+    }
+    Ok(tally)
+}
+
+fn cargo(words: &[&str], filter: Option<&str>, program: &Path) -> Result<Tally> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(paths::workspace())
+        .args(words)
+        .env(PROGRAM, program)
+        .stdout(Stdio::piped());
+    if let Some(filter) = filter {
+        command.args(["--", filter]);
+    }
+    println!("cargo {}", words.join(" "));
+    let mut child = command.spawn().context("start cargo")?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(child.stdout.take().context("cargo has no output")?).lines() {
+        let line = line.context("read what the tests say")?;
+        println!("{line}");
+        count(&line, &mut tally);
+    }
+    let status = child.wait().context("wait for cargo")?;
+    if !status.success() && tally.failed == 0 {
+        // A test program that did not compile, or died before its closing line.
+        println!(
+            "cargo {}: {status}, although no test failed: counted as one",
+            words.join(" ")
+        );
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+/// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, and `test NAME ... ignored[, REASON]`.
+fn count(line: &str, tally: &mut Tally) {
+    if let Some(result) = line.strip_prefix("test result: ") {
+        let number = |what: &str| {
+            let parts = result.split([';', '.']).map(str::trim);
+            parts
+                .filter_map(|part| part.strip_suffix(what)?.trim().parse::<u64>().ok())
+                .next()
+                .unwrap_or_default()
+        };
+        tally.passed += number("passed");
+        tally.failed += number("failed");
+    } else if let Some((name, reason)) = line
+        .strip_prefix("test ")
+        .and_then(|test| test.split_once(" ... ignored"))
+    {
+        let reason = reason.trim_start_matches([',', ' ']);
+        let reason = if reason.is_empty() {
+            "it did not say why"
+        } else {
+            reason
+        };
+        tally.ignored.push((name.trim().into(), reason.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_harnesses_are_read() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 3 tests",
+            "test parses ... ok",
+            "test slow ... ignored, takes an hour",
+            "test mounts::as_root   ... ignored",
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 4 filtered out; finished in 3.10s",
+        ] {
+            count(line, &mut tally);
+        }
+        assert_eq!((tally.passed, tally.failed), (13, 2));
+        let names: Vec<&str> = tally
+            .ignored
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(names, ["slow", "mounts::as_root"]);
+        assert_eq!(tally.ignored[0].1, "takes an hour");
+    }
+}

@@ -1,0 +1,202 @@
+//! The settings: their names, what is allowed, what this build can follow, and what each sets.
+
+use super::{Cgroup, Role, Settings};
+use crate::{
+    ip::{Ip, address, is_hostname},
+    text::{list, number, split_once},
+};
+use core::ffi::CStr;
+
+pub(super) struct Row {
+    /// Behind DOCKER_LAUNCH_.
+    pub(super) name: &'static str,
+    /// Told with a value that is not; of a choice it is also what the value is looked up in.
+    pub(super) allowed: &'static str,
+    /// How many of the choices this build can follow, from the first; of a free value all or none.
+    pub(super) built: usize,
+    /// Why it cannot follow the others.
+    pub(super) missing: &'static str,
+    pub(super) set: Set,
+}
+
+pub(super) enum Set {
+    /// One of those allowed, by its place.
+    Choice(fn(&mut Settings<'_>, usize)),
+    /// Takes the value, or says what is wrong with it; nothing where `allowed` says it.
+    Value(for<'a> fn(&mut Settings<'a>, &'a CStr) -> core::result::Result<(), &'static str>),
+}
+use Set::{Choice, Value};
+
+const ALL: usize = usize::MAX;
+const NETWORK: usize = if cfg!(feature = "network") { ALL } else { 0 };
+const MODPROBE: usize = if cfg!(feature = "modprobe") { ALL } else { 0 };
+
+const NO_SUPERVISE: &str = "supervising is not built yet: dockerlaunch execs the daemon";
+const NO_STATE: &str = "the state disk is not built yet: mount the data root from the image";
+const NO_CHECK: &str = "the check of prerequisites is not built yet";
+const NO_POLICY: &str = "only panic is built yet: the kernel's panic=N decides what follows";
+const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
+const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
+
+/// All settings. A step that is not built yet has its row already: its values are checked all the same.
+pub(super) const TABLE: &[Row] = &[
+    Row {
+        name: "DEBUG",
+        allowed: "allowed: true, false",
+        built: ALL,
+        missing: "",
+        set: Choice(|settings, place| settings.debug = place == 0),
+    },
+    Row {
+        name: "AS",
+        allowed: "allowed: auto, machine, container",
+        built: ALL,
+        missing: "",
+        set: Choice(|settings, place| {
+            settings.role = match place {
+                0 => None,
+                1 => Some(Role::Machine),
+                _ => Some(Role::Container),
+            }
+        }),
+    },
+    Row {
+        name: "REAP",
+        allowed: "allowed: auto, false, true",
+        built: 2,
+        missing: NO_SUPERVISE,
+        set: Choice(|_, _| {}),
+    },
+    Row {
+        name: "CGROUP",
+        allowed: "allowed: auto, v2, v1, hybrid",
+        built: ALL,
+        missing: "",
+        set: Choice(|settings, place| {
+            settings.cgroup = match place {
+                0 => Cgroup::Auto,
+                1 => Cgroup::V2,
+                2 => Cgroup::V1,
+                _ => Cgroup::Hybrid,
+            }
+        }),
+    },
+    Row {
+        name: "MODULES",
+        allowed: "allowed: names of modules, separated by commas",
+        built: MODPROBE,
+        missing: NO_MODULES,
+        set: Value(|settings, value| {
+            settings.modules = value;
+            unless(list(value.to_bytes()).any(|name| !name.iter().all(is_of_module)))
+        }),
+    },
+    Row {
+        name: "PREREQUISITES",
+        allowed: "allowed: require, warn, skip",
+        built: 0,
+        missing: NO_CHECK,
+        set: Choice(|_, _| {}),
+    },
+    Row {
+        name: "STATE",
+        allowed: "allowed: /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID=",
+        built: 0,
+        missing: NO_STATE,
+        set: Value(|_, value| {
+            let (scheme, name) = split_once(value.to_bytes(), b'=');
+            let schemes = [&b"LABEL"[..], b"UUID", b"PARTLABEL", b"PARTUUID"];
+            let named = name.is_some() && schemes.contains(&scheme);
+            unless(!named && !value.to_bytes().starts_with(b"/dev/"))
+        }),
+    },
+    Row {
+        name: "STATE_FORMAT",
+        allowed: "allowed: ext4, xfs, btrfs",
+        built: 0,
+        missing: NO_STATE,
+        set: Choice(|_, _| {}),
+    },
+    Row {
+        name: "IP",
+        allowed: "",
+        built: NETWORK,
+        missing: NO_NETWORK,
+        set: Value(|settings, value| {
+            settings.ip = Some(Ip::parse(value.to_bytes())?);
+            Ok(())
+        }),
+    },
+    Row {
+        name: "DNS",
+        allowed: "allowed: at most three addresses, separated by commas",
+        built: NETWORK,
+        missing: NO_NETWORK,
+        set: Value(|settings, value| {
+            settings.dns = value;
+            let servers = list(value.to_bytes());
+            unless(
+                servers
+                    .enumerate()
+                    .any(|(place, server)| place >= 3 || !is_server(server)),
+            )
+        }),
+    },
+    Row {
+        name: "HOSTNAME",
+        allowed: "allowed: 1 to 64 letters, digits, dots and dashes",
+        built: NETWORK,
+        missing: NO_NETWORK,
+        set: Value(|settings, value| {
+            settings.hostname = value;
+            unless(value.is_empty() || !is_hostname(value.to_bytes()))
+        }),
+    },
+    Row {
+        name: "READY",
+        allowed: "allowed: the path of a program, from /",
+        built: 0,
+        missing: NO_SUPERVISE,
+        set: Value(|_, value| unless(!value.to_bytes().starts_with(b"/"))),
+    },
+    Row {
+        name: "ON_EXIT",
+        allowed: "allowed: restart, poweroff, reboot, halt, exit",
+        built: 0,
+        missing: NO_SUPERVISE,
+        set: Choice(|_, _| {}),
+    },
+    Row {
+        name: "ON_FAILURE",
+        allowed: "allowed: panic, poweroff, reboot, shell",
+        built: 1,
+        missing: NO_POLICY,
+        set: Choice(|_, _| {}),
+    },
+    Row {
+        name: "SHUTDOWN_TIMEOUT",
+        allowed: "allowed: 1 to 86400 seconds",
+        built: 0,
+        missing: NO_SUPERVISE,
+        set: Value(|_, value| {
+            let seconds = number(value.to_bytes());
+            unless(!seconds.is_some_and(|seconds| (1..=86_400).contains(&seconds)))
+        }),
+    },
+];
+
+fn unless(wrong: bool) -> core::result::Result<(), &'static str> {
+    if wrong { Err("") } else { Ok(()) }
+}
+
+fn is_of_module(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// IPv4, or what can only be IPv6.
+fn is_server(server: &[u8]) -> bool {
+    address(server).is_some()
+        || server
+            .iter()
+            .all(|byte| byte.is_ascii_hexdigit() || *byte == b':')
+}
