@@ -2,8 +2,9 @@
 //! is mounted already stays; a second launch adds nothing; links in /dev.
 
 use crate::{
+    root::Root,
     running::{Mount, Running},
-    util::{Before, Needs, Root, tests},
+    util::{Before, Needs, tests},
 };
 use std::fs;
 

@@ -1,6 +1,10 @@
-//! A program that is being started, what a test sees of it while it runs, and how it ended.
+//! A program that is being started as PID 1 of fresh namespaces, what a test sees of it while it runs, and how it ended. It
+//! is looked at from outside, through /proc/PID: so nothing has to be reported, and no report has to be believed.
 
-use crate::util::{Before, LIMIT, Namespaces, Root, STARTED};
+use crate::{
+    root::{Root, STARTED},
+    util::{Before, LIMIT, Namespaces},
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -59,7 +63,7 @@ impl<'r> Start<'r> {
     }
 
     /// As PID 2.
-    pub(crate) fn as_child(mut self) -> Self {
+    pub(crate) fn not_pid_1(mut self) -> Self {
         self.namespaces.as_child = true;
         self
     }
@@ -232,6 +236,21 @@ pub(crate) struct Ended {
     pub(crate) status: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// What it said, but of modules and of the cgroups of the machine that tests run on.
+    pub(crate) fn said(&self) -> String {
+        let of_the_machine = |line: &&str| {
+            [" modprobe ", " cgroup v2 is "]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        self.stderr
+            .split_inclusive('\n')
+            .filter(|line| !of_the_machine(line))
+            .collect()
+    }
 }
 
 /// A line of mountinfo (proc_pid_mountinfo(5)).

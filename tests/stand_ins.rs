@@ -1,7 +1,10 @@
 //! What the test binary becomes when a test starts it under another name: the two helpers that make namespaces, and the
 //! programs that stand in the image. One binary, so that nothing but this crate has to be built.
 
-use crate::util::{Before, Namespaces, STARTED};
+use crate::{
+    root::STARTED,
+    util::{Before, Namespaces},
+};
 use nix::{
     fcntl::{OFlag, open},
     mount::{MntFlags, MsFlags, mount, umount2},
@@ -13,6 +16,7 @@ use nix::{
     },
     unistd::{chdir, getegid, geteuid, pivot_root},
 };
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::{
     env,
     ffi::OsString,
@@ -38,6 +42,7 @@ pub(crate) fn run() -> Option<ExitCode> {
         "pid-1" => pid_1(),
         "dockerd" | "docker" | "appliance" => daemon(),
         "sleeper" => sleep(),
+        "once" => ExitCode::SUCCESS,
         "modprobe" => modprobe(),
         "caller" => crate::library::caller(),
         _ => return None,
@@ -131,6 +136,10 @@ fn setup() -> Namespaces {
     serde_json::from_str(&env::args().nth(1).unwrap()).unwrap()
 }
 
+#[expect(
+    clippy::zombie_processes,
+    reason = "the kernel ends a sleeper with its PID namespace"
+)]
 fn prepare(before: &Before, root: &Path) {
     let nothing = None::<&Path>;
     let place = |at: &str| root.join(at.trim_start_matches('/'));
@@ -161,6 +170,7 @@ fn prepare(before: &Before, root: &Path) {
             nothing,
         )
         .unwrap(),
+        Before::Directory { at } => fs::create_dir(place(at)).unwrap(),
         Before::Link { at, to } => symlink(to, place(at)).unwrap(),
         Before::File { at, contents } => fs::write(place(at), contents).unwrap(),
         Before::Umask(mask) => {
@@ -176,14 +186,60 @@ fn prepare(before: &Before, root: &Path) {
             use nix::sys::resource::{Resource, setrlimit};
             setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard).unwrap();
         }
-        Before::Run { program, name } => {
-            Command::new(program).arg0(name).spawn().unwrap();
+        Before::Sleeper { program } => {
+            Command::new(program).arg0("sleeper").spawn().unwrap();
         }
+        Before::Launch { variables } => {
+            let mut launch = Command::new("/usr/bin/dockerlaunch");
+            launch
+                .arg("/usr/bin/once")
+                .env("DOCKER_LAUNCH_AS", "container");
+            let status = launch.envs(variables.iter().cloned()).status().unwrap();
+            assert!(status.success());
+        }
+        Before::Bridge { name } => add_bridge(name),
         Before::DropCapability(number) => {
             let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
             rustix::thread::remove_capability_from_bounding_set(capability).unwrap();
         }
     }
+}
+
+/// rtnetlink(7): a bridge without ports is an Ethernet interface that every kernel for Docker can make.
+fn add_bridge(name: &str) {
+    const NEW_LINK: u16 = 16;
+    const REQUEST_CREATE_ACK: u16 = 0x1 | 0x400 | 0x4;
+    const IFLA_IFNAME: u16 = 3;
+    const IFLA_LINKINFO: u16 = 18;
+    const IFLA_INFO_KIND: u16 = 1;
+    let attribute = |kind: u16, value: &[u8]| {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    let name = attribute(IFLA_IFNAME, &[name.as_bytes(), b"\0"].concat());
+    let kind = attribute(IFLA_LINKINFO, &attribute(IFLA_INFO_KIND, b"bridge\0"));
+    let body = [vec![0; 16], name, kind].concat();
+    let length = u32::try_from(16 + body.len()).unwrap().to_ne_bytes();
+    let header = [
+        &length[..],
+        &NEW_LINK.to_ne_bytes(),
+        &REQUEST_CREATE_ACK.to_ne_bytes(),
+        &[0; 8],
+    ];
+    let socket = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let mut answer = [0; 1024];
+    rustix::io::write(&socket, &[header.concat(), body].concat()).unwrap();
+    rustix::io::read(&socket, &mut answer).unwrap();
+    assert_eq!(answer[16..20], [0; 4], "the kernel makes no bridge");
 }
 
 /// The daemon: says that it has started, and waits to be ended.
