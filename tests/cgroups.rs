@@ -9,6 +9,8 @@ use crate::{
 
 tests![Needs::Root;
     a_line_that_is_no_controller_is_told_and_left_out,
+    no_rubbish_is_hidden,
+    a_controller_twice_is_one,
     no_refused_controller_is_cut_off,
 ];
 
@@ -53,6 +55,28 @@ fn a_line_that_is_no_controller_is_told_and_left_out() {
             .collect();
         assert!(there.is_empty() || there == ["systemd"], "{there:?}");
     }
+}
+
+/// By an empty line behind it, or by a byte that cannot be shown.
+fn no_rubbish_is_hidden() {
+    for rubbish in ["memory x\n\n", "mem\0ory 0 1 1\n"] {
+        let root = Root::new();
+        let daemon = with(&root, &format!("{HEAD}{rubbish}"));
+        let line = "warning: /proc/cgroups has a line that is no controller and is left out: mem";
+        assert!(daemon.log().contains(line), "{rubbish:?}: {}", daemon.log());
+    }
+}
+
+/// One that every kernel has; whether v1 offers it is its own matter.
+fn a_controller_twice_is_one() {
+    let root = Root::new();
+    let daemon = with(&root, &format!("{HEAD}freezer 1 1 1\nfreezer 1 1 1\n"));
+    let mounted = daemon
+        .mounts()
+        .into_iter()
+        .filter(|mount| mount.at == "/sys/fs/cgroup/freezer")
+        .count();
+    assert!(mounted <= 1);
 }
 
 fn no_refused_controller_is_cut_off() {

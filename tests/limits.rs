@@ -13,6 +13,7 @@ tests![Needs::Root;
     the_out_of_memory_score_is_set_where_it_may_be,
     only_the_standard_descriptors_stay_open,
     closed_standard_descriptors_are_opened,
+    a_log_that_can_be_written_is_kept,
     a_listener_does_not_replace_the_log,
 ];
 
@@ -183,6 +184,28 @@ fn closed_standard_descriptors_are_opened() {
         root.read("/log")
             .starts_with("dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN=x is no setting")
     );
+}
+
+/// Only the standard input is closed, and there is no console: the standard error is still what is read.
+fn a_log_that_can_be_written_is_kept() {
+    let root = Root::new();
+    let daemon = root
+        .container()
+        .before(Before::File {
+            at: "/dev/kmsg".into(),
+            contents: String::new(),
+        })
+        .before(Before::Close(0))
+        .variable("DOCKER_LAUNCH_UNKNOWN", "x")
+        .running();
+    assert!(
+        daemon
+            .log()
+            .contains("DOCKER_LAUNCH_UNKNOWN=x is no setting"),
+        "{}",
+        daemon.log()
+    );
+    assert_eq!(daemon.descriptors()[0], (0, "/dev/null".into()));
 }
 
 /// Without a console the log is a descriptor of its own, and the daemon's socket must become the third.

@@ -22,6 +22,9 @@ tests![Needs::Network;
     name_servers_are_written,
     a_resolv_conf_that_is_mounted_is_written_in_place,
     without_a_setting_resolv_conf_is_left,
+    everybody_may_read_resolv_conf,
+    a_mounted_resolv_conf_below_a_read_only_root_is_written,
+    a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside,
 ];
 
 /// What `look` gives in the daemon's namespaces: a thread may enter those, as it leaves none that threads share.
@@ -286,4 +289,54 @@ fn without_a_setting_resolv_conf_is_left() {
     let root = Root::new();
     drop(root.machine().running());
     assert!(!root.path(RESOLV_CONF).exists());
+}
+
+/// As its name servers are everybody's, the mask must not matter.
+fn everybody_may_read_resolv_conf() {
+    let root = Root::new();
+    drop(
+        root.machine()
+            .before(Before::Umask(0o077))
+            .variable("DOCKER_LAUNCH_DNS", "10.0.2.3")
+            .running(),
+    );
+    assert_eq!(mode(&root.path(RESOLV_CONF)), 0o644);
+}
+
+/// As `docker run --read-only` has it; an earlier launch has made all else.
+fn a_mounted_resolv_conf_below_a_read_only_root_is_written() {
+    let root = Root::new();
+    root.file("/outer", "old\n")
+        .file(RESOLV_CONF, "under\n")
+        .directory("/dev")
+        .directory("/proc");
+    drop(root.container().running());
+    let start = root
+        .container()
+        .before(Before::bind(root.path("/outer"), RESOLV_CONF));
+    let start = start.before(Before::ReadOnly { at: "/".into() });
+    let daemon = start.variable("DOCKER_LAUNCH_DNS", "10.0.2.3").running();
+    assert_eq!(daemon.read(RESOLV_CONF), "nameserver 10.0.2.3\n");
+}
+
+fn a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside() {
+    let root = Root::new();
+    root.directory(RESOLV_CONF);
+    let ended = root
+        .container()
+        .variable("DOCKER_LAUNCH_DNS", "10.0.2.3")
+        .ended();
+    assert_eq!(
+        (ended.status, ended.said().as_str()),
+        (
+            125,
+            "dockerlaunch: network /etc/resolv.conf: is a directory (EISDIR)\n"
+        )
+    );
+    assert!(
+        !root
+            .tree()
+            .keys()
+            .any(|path| path.to_str().unwrap().contains(".dockerlaunch"))
+    );
 }

@@ -11,6 +11,7 @@ tests![Needs::Root;
     a_daemon_that_runs_keeps_its_own,
     they_are_found_where_flags_say,
     they_are_found_where_daemon_json_says,
+    other_values_of_daemon_json_may_be_long,
 ];
 
 /// Starts with these files, PID 2 being a dockerd; gives those that are left, and the log.
@@ -117,4 +118,17 @@ fn they_are_found_where_daemon_json_says() {
         left(&files, &["dockerd", "-p", DOCKER]).0,
         [json.0, "/srv/d.pid"]
     );
+}
+
+/// Longer than any path, and none of ours.
+fn other_values_of_daemon_json_may_be_long() {
+    let json = format!(
+        r#"{{"seccomp-profile": "{}", "pidfile": "/srv/d.pid"}}"#,
+        "x".repeat(5000)
+    );
+    let files = [
+        ("/etc/docker/daemon.json", json.as_str()),
+        ("/srv/d.pid", "1"),
+    ];
+    assert_eq!(left(&files, &["dockerd"]).0, ["/etc/docker/daemon.json"]);
 }

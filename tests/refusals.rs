@@ -16,6 +16,11 @@ tests![Needs::Root;
     too_many_words,
     a_long_subject_keeps_its_end,
     check_is_not_built,
+    a_name_server_is_an_address,
+    a_name_that_is_too_long_is_told_so,
+    a_module_that_cannot_be_is_told_before_anything_is_touched,
+    an_interpreter_that_cannot_be_executed,
+    a_subject_of_two_lines_is_told_in_one,
     without_privileges,
     help_and_version,
 ];
@@ -255,6 +260,15 @@ fn a_setting_with_a_wrong_value() {
     assert_settings_refused(WRONG);
 }
 
+/// Hexadecimal digits alone are none.
+fn a_name_server_is_an_address() {
+    assert_settings_refused(&[(
+        "DNS",
+        &["cafe", "10", "1.2.3.4,:"],
+        "allowed: at most three addresses, separated by commas",
+    )]);
+}
+
 fn a_setting_that_is_not_built() {
     assert_settings_refused(NOT_BUILT);
 }
@@ -379,5 +393,57 @@ fn help_and_version() {
             .ended()
             .status,
         1
+    );
+}
+
+fn a_name_that_is_too_long_is_told_so() {
+    let name = "n".repeat(256);
+    for daemon in [name.clone(), format!("/{name}")] {
+        let line = format!(
+            "daemon …{}: file name too long (ENAMETOOLONG)",
+            &daemon[daemon.len() - 252..]
+        );
+        assert_refused(Root::new().container().words([daemon]), 126, &line);
+    }
+}
+
+fn a_module_that_cannot_be_is_told_before_anything_is_touched() {
+    let root = Root::new();
+    for value in ["m".repeat(57), vec!["m"; 65].join(",")] {
+        let before = root.tree();
+        let ended = root
+            .start()
+            .variable("DOCKER_LAUNCH_MODULES", value)
+            .ended();
+        assert_eq!(ended.status, 2, "{}", ended.stderr);
+        assert_eq!(root.tree(), before);
+    }
+}
+
+/// More rights do not help.
+fn an_interpreter_that_cannot_be_executed() {
+    let root = Root::new();
+    root.file("/interpreter", "")
+        .file("/usr/bin/script", "#!/interpreter\n")
+        .mode("/usr/bin/script", 0o755);
+    let ended = root.container().words(["script"]).ended();
+    assert_eq!(ended.status, 126);
+    assert!(
+        ended
+            .said()
+            .starts_with("dockerlaunch: exec /usr/bin/script: permission denied (EACCES)"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.said().contains("--privileged"), "{}", ended.stderr);
+}
+
+fn a_subject_of_two_lines_is_told_in_one() {
+    let ended = Root::new().container().words(["a\nb"]).ended();
+    assert_eq!(
+        (ended.status, ended.stderr.lines().count()),
+        (127, 1),
+        "{}",
+        ended.stderr
     );
 }

@@ -21,6 +21,7 @@ use std::{
 tests![Needs::Root;
     a_client_connects_before_the_daemon_accepts,
     each_way_to_ask_for_it,
+    flags_in_one_word_ask_for_it,
     nobody_asks_for_it,
     the_socket_is_roots_and_dockers,
     an_old_socket_is_replaced,
@@ -100,6 +101,15 @@ fn each_way_to_ask_for_it() {
             .words(["--config-file", "/other.json"])
             .running()
     ));
+}
+
+/// As pflag, which dockerd reads its words with, has it.
+fn flags_in_one_word_ask_for_it() {
+    let root = Root::new();
+    assert!(is_activated(
+        &root.machine().words(["-DH", "fd://"]).running()
+    ));
+    assert!(is_activated(&root.machine().words(["-DHfd://"]).running()));
 }
 
 fn nobody_asks_for_it() {

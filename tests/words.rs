@@ -9,6 +9,7 @@ tests![Needs::Root;
     without_words_it_is_dockerd,
     a_first_word_with_a_dash_is_for_dockerd,
     two_dashes_end_what_is_ours,
+    check_behind_two_dashes_is_for_dockerd,
     a_name_is_looked_up_and_a_path_taken,
     the_first_executable_along_path_is_taken,
     old_spellings_become_dockerd_where_it_is_installed,
@@ -47,6 +48,11 @@ fn two_dashes_end_what_is_ours() {
         let (words, _) = started(&Root::new(), &["--", word]);
         assert_eq!(words, ["dockerd", word]);
     }
+}
+
+fn check_behind_two_dashes_is_for_dockerd() {
+    let (words, _) = started(&Root::new(), &["--", "--check"]);
+    assert_eq!(words, ["dockerd", "--check"]);
 }
 
 fn a_name_is_looked_up_and_a_path_taken() {
