@@ -53,6 +53,7 @@ LD_LIBRARY_PATH=$here/usr/lib/x86_64-linux-gnu exec \"$here/usr/bin/rustc\" \"$@
 #[derive(Clone, Debug)]
 pub enum Features {
     Default,
+    All,
     /// These and no others.
     Only(Vec<String>),
 }
@@ -80,6 +81,10 @@ pub fn program(features: &Features, mirror: &str) -> Result<PathBuf> {
     ]);
     let name = match features {
         Features::Default => "dockerlaunch".to_owned(),
+        Features::All => {
+            command.arg("--all-features");
+            "dockerlaunch-all".to_owned()
+        }
         Features::Only(features) => {
             let list = features.join(",");
             command.args(["--no-default-features", "--features", &list]);

@@ -1,0 +1,94 @@
+//! What a launch makes of a /proc/cgroups that is full of rubbish. What it mounts on which kernel is asserted in guests:
+//! the hierarchies are the whole machine's, and here they are the tester's.
+
+use crate::{
+    root::Root,
+    running::Running,
+    util::{Before, Needs, tests},
+};
+
+tests![Needs::Root;
+    a_line_that_is_no_controller_is_told_and_left_out,
+    no_rubbish_is_hidden,
+    a_controller_twice_is_one,
+    no_refused_controller_is_cut_off,
+];
+
+/// The machine with cgroup v1, as these bytes say.
+fn with<'r>(root: &'r Root, controllers: &str) -> Running<'r> {
+    root.file("/controllers", controllers).directory("/proc");
+    root.machine()
+        .before(Before::mount("proc", "/proc"))
+        .before(Before::bind(root.path("/controllers"), "/proc/cgroups"))
+        .variable("DOCKER_LAUNCH_CGROUP", "v1")
+        .running()
+}
+
+const HEAD: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
+
+fn a_line_that_is_no_controller_is_told_and_left_out() {
+    for (rubbish, told) in [
+        ("../../etc 1 1 1", "../../etc 1 1 1"),
+        ("no-such,thing 0 1 1", "no-such,thing 0 1 1"),
+        ("memory 0 1 2", "memory 0 1 2"),
+        ("memory", "memory"),
+        (
+            "memory 0 1 99999999999999999999999",
+            "memory 0 1 99999999999999999999",
+        ),
+        (
+            "a_name_that_is_longer_than_any_controllers 0 1 1",
+            "a_name_that_is_longer_than_any_",
+        ),
+    ] {
+        let root = Root::new();
+        let daemon = with(&root, &format!("{HEAD}{rubbish}\ndisabled 0 1 0\n"));
+        let line = format!(
+            "dockerlaunch: warning: /proc/cgroups has a line that is no controller and is left out: {told}\n"
+        );
+        assert!(daemon.log().contains(&line), "{}", daemon.log());
+        let mount = daemon.mount_at("/sys/fs/cgroup");
+        assert_eq!((&*mount.kind, &*mount.data), ("tmpfs", "rw,mode=755"));
+        let there: Vec<_> = std::fs::read_dir(daemon.path("/sys/fs/cgroup"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert!(there.is_empty() || there == ["systemd"], "{there:?}");
+    }
+}
+
+/// By an empty line behind it, or by a byte that cannot be shown.
+fn no_rubbish_is_hidden() {
+    for rubbish in ["memory x\n\n", "mem\0ory 0 1 1\n"] {
+        let root = Root::new();
+        let daemon = with(&root, &format!("{HEAD}{rubbish}"));
+        let line = "warning: /proc/cgroups has a line that is no controller and is left out: mem";
+        assert!(daemon.log().contains(line), "{rubbish:?}: {}", daemon.log());
+    }
+}
+
+/// One that every kernel has; whether v1 offers it is its own matter.
+fn a_controller_twice_is_one() {
+    let root = Root::new();
+    let daemon = with(&root, &format!("{HEAD}freezer 1 1 1\nfreezer 1 1 1\n"));
+    let mounted = daemon
+        .mounts()
+        .into_iter()
+        .filter(|mount| mount.at == "/sys/fs/cgroup/freezer")
+        .count();
+    assert!(mounted <= 1);
+}
+
+fn no_refused_controller_is_cut_off() {
+    let names: Vec<String> = (0..20)
+        .map(|number| format!("controller_{number:02}"))
+        .collect();
+    let lines: String = names.iter().map(|name| format!("{name} 0 1 1\n")).collect();
+    let root = Root::new();
+    let daemon = with(&root, &lines);
+    let line = format!(
+        "dockerlaunch: warning: the kernel lists controllers that it does not give in cgroup v1, so containers have no limits of: {}\n",
+        names.join(" ")
+    );
+    assert!(daemon.log().contains(&line), "{}", daemon.log());
+}

@@ -1,0 +1,167 @@
+//! Kernel modules: one call of the image's modprobe for what the kernel does not show, and what is said when it fails.
+
+use crate::{
+    root::Root,
+    running::Start,
+    util::{Before, Needs, tests},
+};
+use std::path::Path;
+
+tests![Needs::Modprobe;
+    modprobe_is_called_once_for_all_that_is_missing,
+    what_is_there_needs_no_modprobe,
+    a_failure_names_what_is_still_missing,
+    no_modprobe_names_what_is_missing,
+    no_name_is_cut_off,
+    a_module_shows_under_its_other_spelling,
+];
+
+const TABLE: &[&str] = &[
+    "overlay",
+    "bridge",
+    "br_netfilter",
+    "veth",
+    "nf_nat",
+    "xt_addrtype",
+    "xt_conntrack",
+    "xt_MASQUERADE",
+];
+
+/// A container whose kernel has these modules: a /sys that is made for it. br_netfilter shows in /proc.
+fn with<'r>(root: &'r Root, present: &[&str]) -> Start<'r> {
+    let mut start = root.container().before(Before::mount("tmpfs", "/sys"));
+    for directory in ["/sys/fs", "/sys/fs/cgroup", "/sys/module"] {
+        start = start.before(Before::Directory {
+            at: directory.into(),
+        });
+    }
+    for module in present {
+        start = start.before(Before::Directory {
+            at: format!("/sys/module/{module}"),
+        });
+    }
+    start
+}
+
+/// Of the table, what this kernel does not show by other means.
+fn missing() -> Vec<&'static str> {
+    let netfilter = Path::new("/proc/sys/net/bridge").exists();
+    TABLE
+        .iter()
+        .copied()
+        .filter(|name| *name != "br_netfilter" || !netfilter)
+        .filter(|name| !name.starts_with("xt_") || cfg!(feature = "iptables"))
+        .collect()
+}
+
+fn with_modprobe(status: &str) -> Root {
+    let root = Root::new();
+    root.stand_in("/usr/sbin/modprobe")
+        .file("/modprobe.status", status);
+    root
+}
+
+fn warnings(log: &str) -> Vec<&str> {
+    log.lines()
+        .filter(|line| line.contains(" modprobe "))
+        .collect()
+}
+
+fn modprobe_is_called_once_for_all_that_is_missing() {
+    let root = with_modprobe("0");
+    let daemon = with(&root, &["overlay", "veth"])
+        .variable("DOCKER_LAUNCH_MODULES", "dm-crypt,,zram")
+        .running();
+    let expected = missing()
+        .into_iter()
+        .filter(|name| !["overlay", "veth"].contains(name));
+    let words: Vec<_> = ["modprobe", "-a", "-q", "--"]
+        .into_iter()
+        .chain(expected)
+        .chain(["dm_crypt", "zram"])
+        .collect();
+    assert_eq!(
+        root.read("/modprobe.words").lines().collect::<Vec<_>>(),
+        words
+    );
+    assert_eq!(warnings(&daemon.log()), [""; 0]);
+}
+
+fn what_is_there_needs_no_modprobe() {
+    if !missing().contains(&"br_netfilter") {
+        let root = with_modprobe("0");
+        let _daemon = with(&root, TABLE).running();
+        assert!(!root.path("/modprobe.words").exists());
+    }
+    // Nor is its absence worth a word.
+    let root = Root::new();
+    let log = with(&root, TABLE).running().log();
+    assert_eq!(
+        warnings(&log).is_empty(),
+        !missing().contains(&"br_netfilter"),
+        "{log}"
+    );
+}
+
+fn a_failure_names_what_is_still_missing() {
+    let root = with_modprobe("1");
+    let daemon = with(&root, &["overlay", "zram"])
+        .variable("DOCKER_LAUNCH_MODULES", "zram,dm_crypt")
+        .running();
+    let names: Vec<_> = missing()
+        .into_iter()
+        .filter(|name| *name != "overlay")
+        .chain(["dm_crypt"])
+        .collect();
+    let line = format!(
+        "dockerlaunch: warning: modprobe could not load {} (no matter if they are built in)",
+        names.join(" ")
+    );
+    assert_eq!(warnings(&daemon.log()), [line]);
+    assert!(root.path("/modprobe.words").exists());
+}
+
+fn no_modprobe_names_what_is_missing() {
+    let root = Root::new();
+    let daemon = with(&root, &["bridge"]).running();
+    let names: Vec<_> = missing()
+        .into_iter()
+        .filter(|name| *name != "bridge")
+        .collect();
+    let line = format!(
+        "dockerlaunch: warning: there is no modprobe in PATH and the kernel does not show {} (no matter if they are built in)",
+        names.join(" ")
+    );
+    assert_eq!(warnings(&daemon.log()), [line]);
+}
+
+/// As many as may be asked for.
+fn no_name_is_cut_off() {
+    let root = with_modprobe("1");
+    let asked: Vec<String> = (0..40)
+        .map(|number| format!("module_{number:02}"))
+        .collect();
+    let daemon = with(&root, &[])
+        .variable("DOCKER_LAUNCH_MODULES", asked.join(","))
+        .running();
+    let log = daemon.log();
+    for name in missing()
+        .into_iter()
+        .chain(asked.iter().map(String::as_str))
+    {
+        assert!(log.contains(&format!(" {name} ")), "{name}: {log}");
+    }
+    assert_eq!(
+        root.read("/modprobe.words").lines().count(),
+        4 + missing().len() + 40
+    );
+}
+
+/// modprobe(8): dashes and underscores in names are the same; the kernel shows underscores.
+fn a_module_shows_under_its_other_spelling() {
+    let root = with_modprobe("1");
+    let daemon = with(&root, &["dm_crypt"])
+        .variable("DOCKER_LAUNCH_MODULES", "dm-crypt")
+        .running();
+    assert!(!daemon.log().contains("crypt"), "{}", daemon.log());
+}

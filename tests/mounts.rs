@@ -1,0 +1,199 @@
+//! What is mounted when the daemon starts: kinds, flags and options as systemd's mount-setup.c has them, all shared; what
+//! is mounted already stays; a second launch adds nothing; links in /dev.
+
+use crate::{
+    root::Root,
+    running::{Mount, Running},
+    util::{Before, Needs, tests},
+};
+use std::fs;
+
+tests![Needs::Root;
+    the_machine_gets_the_whole_table,
+    every_mount_is_shared,
+    a_second_launch_adds_nothing,
+    what_is_mounted_stays,
+    a_container_gets_no_optional_mounts,
+    dev_has_its_links,
+];
+
+/// Place, kind, flags, options. devtmpfs and hugetlbfs say how large this machine is: the beginning counts.
+const TABLE: &[(&str, &str, &str, &str)] = &[
+    ("/proc", "proc", "rw,nosuid,nodev,noexec,relatime", "rw"),
+    ("/dev", "devtmpfs", "rw,nosuid", "rw,size="),
+    ("/sys", "sysfs", "rw,nosuid,nodev,noexec,relatime", "rw"),
+    (
+        "/dev/pts",
+        "devpts",
+        "rw,nosuid,noexec,relatime",
+        "rw,gid=5,mode=620,ptmxmode=666",
+    ),
+    ("/dev/shm", "tmpfs", "rw,nosuid,nodev", "rw"),
+    (
+        "/dev/mqueue",
+        "mqueue",
+        "rw,nosuid,nodev,noexec,relatime",
+        "rw",
+    ),
+    ("/run", "tmpfs", "rw,nosuid,nodev", "rw,mode=755"),
+    (
+        "/sys/fs/cgroup",
+        "cgroup2",
+        "rw,nosuid,nodev,noexec,relatime",
+        "rw",
+    ),
+];
+/// On the machine, where the kernel has them.
+const OPTIONAL: &[(&str, &str, &str, &str)] = &[
+    (
+        "/sys/kernel/security",
+        "securityfs",
+        "rw,nosuid,nodev,noexec,relatime",
+        "rw",
+    ),
+    (
+        "/sys/fs/bpf",
+        "bpf",
+        "rw,nosuid,nodev,noexec,relatime",
+        "rw,mode=700",
+    ),
+    (
+        "/dev/hugepages",
+        "hugetlbfs",
+        "rw,nosuid,nodev,relatime",
+        "rw,pagesize=",
+    ),
+    (
+        "/proc/sys/fs/binfmt_misc",
+        "binfmt_misc",
+        "rw,nosuid,nodev,noexec,relatime",
+        "rw",
+    ),
+];
+
+fn the_machine_gets_the_whole_table() {
+    let root = Root::new();
+    let daemon = root.machine().running();
+    let offered = fs::read_to_string("/proc/filesystems").unwrap();
+    let optional = OPTIONAL.iter().filter(|row| {
+        offered
+            .lines()
+            .any(|line| line.ends_with(&format!("\t{}", row.1)))
+    });
+    let expected: Vec<_> = TABLE.iter().chain(optional).collect();
+    for (at, kind, flags, data) in &expected {
+        let mount = daemon.mount_at(at);
+        assert_eq!(
+            (mount.kind.as_str(), mount.flags.as_str()),
+            (*kind, *flags),
+            "{at}"
+        );
+        let exact = !data.ends_with('=');
+        assert!(
+            mount.data == *data || !exact && mount.data.starts_with(data),
+            "{mount:?}"
+        );
+    }
+    // And nothing else but the root itself.
+    assert_eq!(daemon.mounts().len(), expected.len() + 1);
+    assert_eq!(super::running::mode(&daemon.path("/dev/shm")), 0o1777);
+}
+
+fn every_mount_is_shared() {
+    let root = Root::new();
+    let daemon = root.machine().running();
+    for mount in daemon.mounts() {
+        assert!(mount.propagation.starts_with("shared:"), "{mount:?}");
+    }
+}
+
+/// dockerlaunch is its own daemon, which has dockerd.
+fn a_second_launch_adds_nothing() {
+    let root = Root::new();
+    let once = places(&root.machine().words(["dockerd"]).running());
+    let root = Root::new();
+    // Its own role is no longer told, so the second takes the namespaces for a container.
+    let daemon = root.machine().words(["dockerlaunch", "dockerd"]).running();
+    assert_eq!(places(&daemon), once);
+    assert_eq!(daemon.words(), ["dockerd"]);
+}
+
+fn places(daemon: &Running<'_>) -> Vec<String> {
+    daemon.mounts().into_iter().map(|mount| mount.at).collect()
+}
+
+fn what_is_mounted_stays() {
+    let root = Root::new();
+    root.directory("/run").directory("/dev").directory("/sys");
+    let mut start = root.machine();
+    for (kind, at) in [("tmpfs", "/run"), ("tmpfs", "/dev"), ("sysfs", "/sys")] {
+        start = start.before(Before::mount(kind, at));
+    }
+    let null = "/dev/null";
+    let start = start
+        .before(Before::File {
+            at: null.into(),
+            contents: String::new(),
+        })
+        .before(Before::bind(null, null));
+    let daemon = start.running();
+    for (at, kind) in [
+        ("/run", "tmpfs"),
+        ("/dev", "tmpfs"),
+        ("/sys", "sysfs"),
+        ("/dev/pts", "devpts"),
+    ] {
+        let there: Vec<Mount> = daemon
+            .mounts()
+            .into_iter()
+            .filter(|mount| mount.at == at)
+            .collect();
+        assert_eq!(there.len(), 1, "{there:?}");
+        assert_eq!(there[0].kind, kind);
+    }
+    // As it was: without our flags.
+    assert_eq!(daemon.mount_at("/run").flags, "rw,relatime");
+}
+
+fn a_container_gets_no_optional_mounts() {
+    let root = Root::new();
+    root.file("/.dockerenv", "");
+    let daemon = root.container().running();
+    let kinds: Vec<_> = daemon
+        .mounts()
+        .into_iter()
+        .map(|mount| mount.kind)
+        .collect();
+    for (_, kind, ..) in OPTIONAL {
+        assert!(!kinds.iter().any(|found| found == kind), "{kinds:?}");
+    }
+    for (at, kind, flags, data) in &TABLE[3..7] {
+        let mount = daemon.mount_at(at);
+        assert_eq!(
+            (&*mount.kind, &*mount.flags, &*mount.data),
+            (*kind, *flags, *data)
+        );
+    }
+}
+
+/// In a /dev of its own: the machine's devtmpfs has its links already.
+fn dev_has_its_links() {
+    let root = Root::new();
+    root.file("/.dockerenv", "");
+    let taken = Before::Link {
+        at: "/dev/core".into(),
+        to: "elsewhere".into(),
+    };
+    let daemon = root.container().before(taken).running();
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+        ("core", "elsewhere"),
+    ] {
+        let link = fs::read_link(daemon.path("/dev").join(name)).unwrap();
+        assert_eq!(link.to_str(), Some(target), "/dev/{name}");
+    }
+}

@@ -1,0 +1,342 @@
+//! Addresses, the host name and name servers, in a network namespace of its own.
+
+use crate::{
+    root::Root,
+    running::{Running, mode},
+    util::{Before, Needs, tests},
+};
+use nix::sched::{CloneFlags, setns};
+use std::{
+    fs::{self, File},
+    os::unix::fs::MetadataExt,
+    thread,
+};
+
+tests![Needs::Network;
+    lo_is_up,
+    an_interface_gets_its_address_and_route,
+    the_first_ethernet_interface_is_taken,
+    an_address_that_is_there_stays,
+    an_interface_that_does_not_come_is_named,
+    the_host_name,
+    name_servers_are_written,
+    a_resolv_conf_that_is_mounted_is_written_in_place,
+    without_a_setting_resolv_conf_is_left,
+    everybody_may_read_resolv_conf,
+    a_mounted_resolv_conf_below_a_read_only_root_is_written,
+    a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside,
+];
+
+/// What `look` gives in the daemon's namespaces: a thread may enter those, as it leaves none that threads share.
+fn inside<T: Send>(daemon: &Running<'_>, look: impl FnOnce() -> T + Send) -> T {
+    let enter = |namespace: &str, flag| {
+        setns(
+            File::open(format!("/proc/{}/ns/{namespace}", daemon.pid)).unwrap(),
+            flag,
+        )
+    };
+    thread::scope(|scope| {
+        let looker = scope.spawn(|| {
+            enter("net", CloneFlags::CLONE_NEWNET).unwrap();
+            enter("uts", CloneFlags::CLONE_NEWUTS).unwrap();
+            look()
+        });
+        looker.join().unwrap()
+    })
+}
+
+fn host_name(daemon: &Running<'_>) -> String {
+    inside(daemon, || {
+        fs::read_to_string("/proc/sys/kernel/hostname")
+            .unwrap()
+            .trim()
+            .into()
+    })
+}
+
+/// The interfaces that are up.
+fn up(daemon: &Running<'_>) -> Vec<String> {
+    use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};
+    let mut names: Vec<_> = inside(daemon, || getifaddrs().unwrap().collect::<Vec<_>>())
+        .into_iter()
+        .filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP))
+        .map(|interface| interface.interface_name)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// IPv4: interface, address, netmask, broadcast address.
+fn addresses(daemon: &Running<'_>) -> Vec<[String; 4]> {
+    use nix::{ifaddrs::getifaddrs, sys::socket::SockaddrStorage};
+    let text = |address: Option<SockaddrStorage>| {
+        address
+            .and_then(|address| {
+                address
+                    .as_sockaddr_in()
+                    .map(|address| address.ip().to_string())
+            })
+            .unwrap_or_default()
+    };
+    inside(daemon, || getifaddrs().unwrap().collect::<Vec<_>>())
+        .into_iter()
+        .map(|found| {
+            [
+                found.interface_name,
+                text(found.address),
+                text(found.netmask),
+                text(found.broadcast),
+            ]
+        })
+        .filter(|[_, address, ..]| !address.is_empty() && address != "127.0.0.1")
+        .collect()
+}
+
+/// IPv4: interface, destination, gateway, in the kernel's hexadecimal.
+fn routes(daemon: &Running<'_>) -> Vec<String> {
+    let routes = daemon.proc("net/route");
+    let first_three = |line: &str| line.split('\t').take(3).collect::<Vec<_>>().join(" ");
+    routes.lines().skip(1).map(first_three).collect()
+}
+
+fn bridge(name: &str) -> Before {
+    Before::Bridge { name: name.into() }
+}
+
+fn row(fields: [&str; 4]) -> [String; 4] {
+    fields.map(String::from)
+}
+
+fn lo_is_up() {
+    let root = Root::new();
+    let daemon = root.machine().running();
+    assert_eq!(up(&daemon), ["lo"]);
+    assert_eq!(addresses(&daemon), [[""; 4]; 0]);
+}
+
+fn an_interface_gets_its_address_and_route() {
+    let root = Root::new();
+    let daemon = root
+        .machine()
+        .before(bridge("eth0"))
+        .before(bridge("eth1"))
+        .variable(
+            "DOCKER_LAUNCH_IP",
+            "10.9.8.7::10.9.8.1:255.255.255.128::eth1",
+        )
+        .running();
+    assert_eq!(up(&daemon), ["eth1", "lo"]);
+    assert_eq!(
+        addresses(&daemon),
+        [row(["eth1", "10.9.8.7", "255.255.255.128", "10.9.8.127"])]
+    );
+    assert_eq!(
+        routes(&daemon),
+        ["eth1 00000000 0108090A", "eth1 0008090A 00000000"]
+    );
+}
+
+fn the_first_ethernet_interface_is_taken() {
+    let root = Root::new();
+    let daemon = root
+        .machine()
+        .before(bridge("wan"))
+        .variable("DOCKER_LAUNCH_IP", "192.168.7.2/31")
+        .running();
+    assert_eq!(up(&daemon), ["lo", "wan"]);
+    // Two addresses only: neither is for all.
+    assert_eq!(
+        addresses(&daemon)[0][..3],
+        row(["wan", "192.168.7.2", "255.255.255.254", ""])[..3]
+    );
+    assert_eq!(routes(&daemon), ["wan 0207A8C0 00000000"]);
+}
+
+/// Two launches in the same namespaces.
+fn an_address_that_is_there_stays() {
+    let root = Root::new();
+    root.stand_in("/usr/bin/once");
+    let ip = ("DOCKER_LAUNCH_IP", "10.9.8.7/24::10.9.8.1");
+    let daemon = root
+        .container()
+        .before(bridge("eth0"))
+        .before(Before::Launch {
+            variables: vec![(ip.0.into(), ip.1.into())],
+        })
+        .variable(ip.0, ip.1)
+        .running();
+    assert_eq!(
+        addresses(&daemon),
+        [row(["eth0", "10.9.8.7", "255.255.255.0", "10.9.8.255"])]
+    );
+    assert_eq!(routes(&daemon).len(), 2);
+}
+
+/// This takes the ten seconds that a network card may take.
+fn an_interface_that_does_not_come_is_named() {
+    let root = Root::new();
+    let ended = root
+        .container()
+        .before(bridge("eth0"))
+        .variable("DOCKER_LAUNCH_IP", "10.9.8.7:::::eth7")
+        .ended();
+    assert_eq!(ended.status, 125);
+    assert_eq!(
+        ended.said(),
+        "dockerlaunch: waiting for eth7, up to 10 s\n\
+        dockerlaunch: network eth7: no such interface after 10 s; name the module of its driver in DOCKER_LAUNCH_MODULES\n"
+    );
+}
+
+fn the_host_name() {
+    let root = Root::new();
+    assert_eq!(host_name(&root.machine().running()), "docker");
+    root.file("/etc/hostname", "box.example\n");
+    assert_eq!(host_name(&root.machine().running()), "box.example");
+    let ip = ("DOCKER_LAUNCH_IP", "10.9.8.7::::from-ip");
+    assert_eq!(
+        host_name(
+            &root
+                .machine()
+                .before(bridge("eth0"))
+                .variable(ip.0, ip.1)
+                .running()
+        ),
+        "from-ip"
+    );
+    let setting = ("DOCKER_LAUNCH_HOSTNAME", "from-setting");
+    let start = root
+        .machine()
+        .before(bridge("eth0"))
+        .variable(ip.0, ip.1)
+        .variable(setting.0, setting.1);
+    assert_eq!(host_name(&start.running()), "from-setting");
+    // A container has its name from its engine.
+    let mine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(host_name(&root.container().running()), mine.trim());
+    assert_eq!(
+        host_name(&root.container().variable(setting.0, setting.1).running()),
+        "from-setting"
+    );
+}
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+fn name_servers_are_written() {
+    let root = Root::new();
+    // Where a distribution's link stands, the file replaces it.
+    root.file("/stub", "old\n").link(RESOLV_CONF, "../stub");
+    let start = root
+        .machine()
+        .variable("DOCKER_LAUNCH_DNS", "10.0.2.3,2001:db8::1");
+    drop(start.running());
+    assert_eq!(
+        root.read(RESOLV_CONF),
+        "nameserver 10.0.2.3\nnameserver 2001:db8::1\n"
+    );
+    let file = fs::symlink_metadata(root.path(RESOLV_CONF)).unwrap();
+    assert!(file.is_file());
+    assert_eq!(mode(&root.path(RESOLV_CONF)), 0o644);
+    assert_eq!(root.read("/stub"), "old\n");
+    let ip = "10.9.8.7::::::off:10.0.2.4:10.0.2.5";
+    drop(
+        root.machine()
+            .before(bridge("eth0"))
+            .variable("DOCKER_LAUNCH_IP", ip)
+            .running(),
+    );
+    assert_eq!(
+        root.read(RESOLV_CONF),
+        "nameserver 10.0.2.4\nnameserver 10.0.2.5\n"
+    );
+    let start = root
+        .machine()
+        .before(bridge("eth0"))
+        .variable("DOCKER_LAUNCH_IP", ip);
+    drop(start.variable("DOCKER_LAUNCH_DNS", "10.0.2.6").running());
+    assert_eq!(root.read(RESOLV_CONF), "nameserver 10.0.2.6\n");
+}
+
+/// Docker binds its own file there.
+fn a_resolv_conf_that_is_mounted_is_written_in_place() {
+    let root = Root::new();
+    root.file("/outer", "nameserver 127.0.0.11\noptions ndots:0\n")
+        .file(RESOLV_CONF, "under\n");
+    let outer = root.path("/outer").metadata().unwrap().ino();
+    let mounted = Before::bind(root.path("/outer"), RESOLV_CONF);
+    let daemon = root
+        .container()
+        .before(mounted)
+        .variable("DOCKER_LAUNCH_DNS", "10.0.2.3")
+        .running();
+    assert_eq!(daemon.read(RESOLV_CONF), "nameserver 10.0.2.3\n");
+    assert_eq!(daemon.path(RESOLV_CONF).metadata().unwrap().ino(), outer);
+    assert_eq!(root.read(RESOLV_CONF), "under\n");
+    assert!(
+        !root
+            .tree()
+            .keys()
+            .any(|path| path.to_str().unwrap().contains(".dockerlaunch"))
+    );
+}
+
+fn without_a_setting_resolv_conf_is_left() {
+    let root = Root::new();
+    root.file(RESOLV_CONF, "mine\n");
+    drop(root.machine().running());
+    assert_eq!(root.read(RESOLV_CONF), "mine\n");
+    let root = Root::new();
+    drop(root.machine().running());
+    assert!(!root.path(RESOLV_CONF).exists());
+}
+
+/// As its name servers are everybody's, the mask must not matter.
+fn everybody_may_read_resolv_conf() {
+    let root = Root::new();
+    drop(
+        root.machine()
+            .before(Before::Umask(0o077))
+            .variable("DOCKER_LAUNCH_DNS", "10.0.2.3")
+            .running(),
+    );
+    assert_eq!(mode(&root.path(RESOLV_CONF)), 0o644);
+}
+
+/// As `docker run --read-only` has it; an earlier launch has made all else.
+fn a_mounted_resolv_conf_below_a_read_only_root_is_written() {
+    let root = Root::new();
+    root.file("/outer", "old\n")
+        .file(RESOLV_CONF, "under\n")
+        .directory("/dev")
+        .directory("/proc");
+    drop(root.container().running());
+    let start = root
+        .container()
+        .before(Before::bind(root.path("/outer"), RESOLV_CONF));
+    let start = start.before(Before::ReadOnly { at: "/".into() });
+    let daemon = start.variable("DOCKER_LAUNCH_DNS", "10.0.2.3").running();
+    assert_eq!(daemon.read(RESOLV_CONF), "nameserver 10.0.2.3\n");
+}
+
+fn a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside() {
+    let root = Root::new();
+    root.directory(RESOLV_CONF);
+    let ended = root
+        .container()
+        .variable("DOCKER_LAUNCH_DNS", "10.0.2.3")
+        .ended();
+    assert_eq!(
+        (ended.status, ended.said().as_str()),
+        (
+            125,
+            "dockerlaunch: network /etc/resolv.conf: is a directory (EISDIR)\n"
+        )
+    );
+    assert!(
+        !root
+            .tree()
+            .keys()
+            .any(|path| path.to_str().unwrap().contains(".dockerlaunch"))
+    );
+}

@@ -1,0 +1,134 @@
+//! Pid files that a power cut or a kill left: those that name PID 1, no process, or a process of another program are
+//! removed before the daemon starts; one whose program runs is left.
+
+use crate::{
+    root::Root,
+    util::{Before, Needs, tests},
+};
+
+tests![Needs::Root;
+    stale_ones_are_removed,
+    a_daemon_that_runs_keeps_its_own,
+    they_are_found_where_flags_say,
+    they_are_found_where_daemon_json_says,
+    other_values_of_daemon_json_may_be_long,
+];
+
+/// Starts with these files, PID 2 being a dockerd; gives those that are left, and the log.
+fn left(files: &[(&str, &str)], words: &[&str]) -> (Vec<String>, String) {
+    let root = Root::new();
+    root.stand_in("/usr/bin/containerd");
+    // What runs before the launch needs its loader now.
+    root.link("/lib64", "usr/lib64").link("/lib", "usr/lib");
+    for (file, contents) in files {
+        root.file(file, contents);
+    }
+    let run = |program: &str| Before::Sleeper {
+        program: program.into(),
+    };
+    let daemon = root
+        .machine()
+        .before(Before::bind(root.directory("/run").path("/run"), "/run"))
+        .before(run("/usr/bin/dockerd"))
+        .before(run("/usr/bin/containerd"))
+        .words(words)
+        .running();
+    let left = files
+        .iter()
+        .map(|(file, _)| *file)
+        .filter(|file| root.path(file).exists());
+    (left.map(String::from).collect(), daemon.log())
+}
+
+const DOCKER: &str = "/run/docker.pid";
+const CONTAINERD: &str = "/run/docker/containerd/containerd.pid";
+
+fn stale_ones_are_removed() {
+    for contents in [
+        "1",
+        "1\n",   // this process
+        "99999", // nobody
+        "3",     // a containerd
+        "",
+        "\n",
+        "-2",
+        "2 2",
+        "x",
+        "18446744073709551618", // nothing that can be a pid
+        "1111111111111111111111111111111111111111111111111111111111111111111111", // longer than any
+    ] {
+        let (left, log) = left(&[(DOCKER, contents)], &["dockerd"]);
+        assert_eq!(left, [""; 0], "{contents:?}");
+        assert!(
+            log.contains("dockerlaunch: removed the stale pid file /var/run/docker.pid\n"),
+            "{log}"
+        );
+    }
+    for contents in ["1", "99999", "2"] {
+        let (left, log) = left(&[(CONTAINERD, contents)], &["dockerd"]);
+        assert_eq!(left, [""; 0], "{contents:?}");
+        let line =
+            "dockerlaunch: removed the stale pid file /var/run/docker/containerd/containerd.pid\n";
+        assert!(log.contains(line), "{log}");
+    }
+}
+
+fn a_daemon_that_runs_keeps_its_own() {
+    for contents in ["2", "2\n"] {
+        let (left, log) = left(&[(DOCKER, contents), (CONTAINERD, "3")], &["dockerd"]);
+        assert_eq!(left, [DOCKER, CONTAINERD]);
+        assert!(!log.contains("stale"), "{log}");
+    }
+}
+
+fn they_are_found_where_flags_say() {
+    let elsewhere = "/srv/exec/containerd/containerd.pid";
+    for pidfile in [
+        &["--pidfile", "/srv/d.pid"][..],
+        &["--pidfile=/srv/d.pid"],
+        &["-p/srv/d.pid"],
+        &["-p", "/srv/d.pid"],
+    ] {
+        let words = [&["dockerd", "--exec-root=/srv/exec"], pidfile].concat();
+        let files = [
+            ("/srv/d.pid", "1"),
+            (elsewhere, "1"),
+            (DOCKER, "1"),
+            (CONTAINERD, "1"),
+        ];
+        // The usual places are not this daemon's.
+        assert_eq!(left(&files, &words).0, [DOCKER, CONTAINERD], "{words:?}");
+    }
+}
+
+fn they_are_found_where_daemon_json_says() {
+    let json = (
+        "/etc/docker/daemon.json",
+        r#"{"pidfile": "/srv/d.pid", "exec-root": "/srv/exec"}"#,
+    );
+    let files = [
+        json,
+        ("/srv/d.pid", "1"),
+        ("/srv/exec/containerd/containerd.pid", "99999"),
+        (DOCKER, "1"),
+    ];
+    assert_eq!(left(&files, &["dockerd"]).0, [json.0, DOCKER]);
+    // A flag wins.
+    assert_eq!(
+        left(&files, &["dockerd", "-p", DOCKER]).0,
+        [json.0, "/srv/d.pid"]
+    );
+}
+
+/// Longer than any path, and none of ours.
+fn other_values_of_daemon_json_may_be_long() {
+    let json = format!(
+        r#"{{"seccomp-profile": "{}", "pidfile": "/srv/d.pid"}}"#,
+        "x".repeat(5000)
+    );
+    let files = [
+        ("/etc/docker/daemon.json", json.as_str()),
+        ("/srv/d.pid", "1"),
+    ];
+    assert_eq!(left(&files, &["dockerd"]).0, ["/etc/docker/daemon.json"]);
+}

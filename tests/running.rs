@@ -1,0 +1,290 @@
+//! A program that is being started as PID 1 of fresh namespaces, what a test sees of it while it runs, and how it ended. It
+//! is looked at from outside, through /proc/PID: so nothing has to be reported, and no report has to be believed.
+
+use crate::{
+    root::{Root, STARTED},
+    util::{Before, LIMIT, Namespaces},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::OwnedFd,
+    fs::{Mode, OFlags, open},
+    process::{PidfdFlags, pidfd_open},
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::Child,
+};
+
+/// How the program will be started.
+pub(crate) struct Start<'r> {
+    pub(crate) root: &'r Root,
+    pub(crate) program: &'static str,
+    pub(crate) words: Vec<OsString>,
+    pub(crate) variables: Vec<(OsString, OsString)>,
+    pub(crate) namespaces: Namespaces,
+}
+
+impl<'r> Start<'r> {
+    pub(crate) fn words<W: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.words
+            .extend(words.into_iter().map(|word| word.as_ref().into()));
+        self
+    }
+
+    pub(crate) fn variable(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.variables
+            .push((name.as_ref().into(), value.as_ref().into()));
+        self
+    }
+
+    pub(crate) fn before(mut self, before: Before) -> Self {
+        self.namespaces.before.push(before);
+        self
+    }
+
+    /// Another program of the root's than dockerlaunch.
+    pub(crate) fn program(mut self, program: &'static str) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// In a user namespace of its own, without rights outside.
+    pub(crate) fn unprivileged(mut self) -> Self {
+        self.namespaces.unprivileged = true;
+        self
+    }
+
+    /// As PID 2.
+    pub(crate) fn not_pid_1(mut self) -> Self {
+        self.namespaces.as_child = true;
+        self
+    }
+
+    /// Until the daemon has started; a program that ends before that fails the test.
+    pub(crate) fn running(self) -> Running<'r> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let started = open(
+            self.root.path(STARTED).to_str().unwrap(),
+            flags,
+            Mode::empty(),
+        )
+        .unwrap();
+        let running = self.spawn();
+        // Without asking for anything, poll tells of a hang-up: the stand-in has opened, written and closed.
+        let mut watched = [
+            PollFd::new(&started, PollFlags::empty()),
+            PollFd::new(&running.ends, PollFlags::IN),
+        ];
+        let limit = Timespec {
+            tv_sec: LIMIT,
+            tv_nsec: 0,
+        };
+        let events = poll(&mut watched, Some(&limit)).unwrap();
+        assert!(events > 0, "no daemon after {LIMIT} s: {}", running.log());
+        assert!(
+            !watched[0].revents().is_empty(),
+            "it ended without a daemon: {}",
+            running.log()
+        );
+        running
+    }
+
+    /// Until it has ended.
+    pub(crate) fn ended(self) -> Ended {
+        let mut running = self.spawn();
+        let limit = Timespec {
+            tv_sec: LIMIT,
+            tv_nsec: 0,
+        };
+        let events = poll(
+            &mut [PollFd::new(&running.ends, PollFlags::IN)],
+            Some(&limit),
+        )
+        .unwrap();
+        assert!(
+            events > 0,
+            "it has not ended after {LIMIT} s: {}",
+            running.log()
+        );
+        Ended {
+            status: running.helper.wait().unwrap().code().unwrap(),
+            stdout: fs::read_to_string(&running.namespaces.stdout).unwrap(),
+            stderr: running.log(),
+        }
+    }
+
+    fn spawn(self) -> Running<'r> {
+        let mut helper = self
+            .namespaces
+            .helper()
+            .arg(self.program)
+            .args(self.words)
+            .envs(self.variables)
+            .spawn()
+            .unwrap();
+        let mut pid = String::new();
+        BufReader::new(helper.stdout.take().unwrap())
+            .read_line(&mut pid)
+            .unwrap();
+        let id = rustix::process::Pid::from_raw(helper.id().cast_signed()).unwrap();
+        let ends = pidfd_open(id, PidfdFlags::empty()).unwrap();
+        Running {
+            root: self.root,
+            namespaces: self.namespaces,
+            helper,
+            ends,
+            pid: pid.trim().parse().expect("the helper tells PID 1's pid"),
+        }
+    }
+}
+
+/// A daemon that runs as PID 1, seen from the machine.
+pub(crate) struct Running<'r> {
+    root: &'r Root,
+    namespaces: Namespaces,
+    helper: Child,
+    /// Becomes readable when the helper ends, which is when PID 1 has ended.
+    ends: OwnedFd,
+    pub(crate) pid: i32,
+}
+
+impl Running<'_> {
+    /// What the program has said, on its standard error.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.namespaces.stderr).unwrap()
+    }
+
+    /// A file of /proc/PID.
+    pub(crate) fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap()
+    }
+
+    /// A place in its root, with all that is mounted there.
+    pub(crate) fn path(&self, place: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.pid)).join(place.trim_start_matches('/'))
+    }
+
+    pub(crate) fn read(&self, place: &str) -> String {
+        fs::read_to_string(self.path(place)).unwrap()
+    }
+
+    pub(crate) fn words(&self) -> Vec<String> {
+        strings(&self.proc("cmdline"))
+    }
+
+    /// Its environment, sorted.
+    pub(crate) fn environment(&self) -> Vec<String> {
+        let mut variables = strings(&self.proc("environ"));
+        variables.sort();
+        variables
+    }
+
+    /// The numbers of its open descriptors and what they are, sorted.
+    pub(crate) fn descriptors(&self) -> Vec<(u32, String)> {
+        let mut found: Vec<_> = fs::read_dir(format!("/proc/{}/fd", self.pid))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| {
+                let number = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+                (
+                    number,
+                    fs::read_link(path).unwrap().to_string_lossy().into_owned(),
+                )
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    pub(crate) fn mounts(&self) -> Vec<Mount> {
+        self.proc("mountinfo").lines().map(Mount::parse).collect()
+    }
+
+    /// The mount at this place that is seen; the last one.
+    pub(crate) fn mount_at(&self, place: &str) -> Mount {
+        let mut mounts = self.mounts();
+        mounts.retain(|mount| mount.at == place);
+        mounts
+            .pop()
+            .unwrap_or_else(|| panic!("nothing is mounted at {place}"))
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+        let _ = self.helper.wait();
+        let _ = self.root;
+    }
+}
+
+fn strings(text: &str) -> Vec<String> {
+    text.split_terminator('\0').map(String::from).collect()
+}
+
+/// A program that has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// What it said, but of modules and of the cgroups of the machine that tests run on.
+    pub(crate) fn said(&self) -> String {
+        let of_the_machine = |line: &&str| {
+            [" modprobe ", " cgroup v2 is "]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        self.stderr
+            .split_inclusive('\n')
+            .filter(|line| !of_the_machine(line))
+            .collect()
+    }
+}
+
+/// A line of mountinfo (proc_pid_mountinfo(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mount {
+    pub(crate) at: String,
+    /// Of the mount: rw, nosuid, noexec …
+    pub(crate) flags: String,
+    /// shared:N, master:N, or nothing.
+    pub(crate) propagation: String,
+    pub(crate) kind: String,
+    pub(crate) source: String,
+    /// Of the file system.
+    pub(crate) data: String,
+}
+
+impl Mount {
+    fn parse(line: &str) -> Self {
+        let (before, after) = line.split_once(" - ").unwrap();
+        let before: Vec<_> = before.split(' ').collect();
+        let after: Vec<_> = after.split(' ').collect();
+        Self {
+            at: before[4].into(),
+            flags: before[5].into(),
+            propagation: before[6..].join(" "),
+            kind: after[0].into(),
+            source: after[1].into(),
+            data: after[2].into(),
+        }
+    }
+}
+
+/// Without the ends of the pid's own links: what `path` is, not what it leads to.
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}

@@ -1,0 +1,267 @@
+//! What the test binary becomes when a test starts it under another name: the two helpers that make namespaces, and the
+//! programs that stand in the image. One binary, so that nothing but this crate has to be built.
+
+use crate::{
+    root::STARTED,
+    util::{Before, Namespaces},
+};
+use nix::{
+    fcntl::{OFlag, open},
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, unshare},
+    sys::{
+        prctl::set_pdeathsig,
+        signal::Signal,
+        stat::{Mode, umask},
+    },
+    unistd::{chdir, getegid, geteuid, pivot_root},
+};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io::Write,
+    os::{
+        fd::IntoRawFd,
+        unix::{
+            fs::symlink,
+            process::{CommandExt, ExitStatusExt},
+        },
+    },
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio, exit},
+    thread,
+};
+
+/// By the name it is started with. `None`: it is the test harness.
+pub(crate) fn run() -> Option<ExitCode> {
+    let name = PathBuf::from(env::args_os().next()?);
+    Some(match name.file_name()?.to_str()? {
+        "namespaces" => namespaces(),
+        "pid-1" => pid_1(),
+        "dockerd" | "docker" | "appliance" => daemon(),
+        "sleeper" => sleep(),
+        "once" => ExitCode::SUCCESS,
+        "modprobe" => modprobe(),
+        "caller" => crate::library::caller(),
+        _ => return None,
+    })
+}
+
+/// The first helper: leaves the machine's namespaces, starts PID 1 of the new ones, tells its pid, ends as it ends.
+/// A process of its own, because a process with threads can leave neither its user nor its PID namespace.
+fn namespaces() -> ExitCode {
+    set_pdeathsig(Signal::SIGKILL).unwrap();
+    let setup = setup();
+    if setup.unprivileged {
+        let (user, group) = (geteuid(), getegid());
+        unshare(CloneFlags::CLONE_NEWUSER).unwrap();
+        fs::write("/proc/self/setgroups", "deny").unwrap();
+        fs::write("/proc/self/uid_map", format!("0 {user} 1")).unwrap();
+        fs::write("/proc/self/gid_map", format!("0 {group} 1")).unwrap();
+    }
+    unshare(
+        CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWUTS
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWCGROUP,
+    )
+    .unwrap();
+    let mut pid_1 = Command::new("/proc/self/exe")
+        .arg0("pid-1")
+        .args(env::args_os().skip(1))
+        .stdin(Stdio::null())
+        .stdout(File::create(&setup.stdout).unwrap())
+        .stderr(File::create(&setup.stderr).unwrap())
+        .spawn()
+        .unwrap();
+    println!("{}", pid_1.id());
+    let status = pid_1.wait().unwrap();
+    exit(
+        status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap()),
+    )
+}
+
+/// The second helper: PID 1 with a root of its own, prepared as the test asks, becomes the program.
+fn pid_1() -> ExitCode {
+    set_pdeathsig(Signal::SIGKILL).unwrap();
+    let setup = setup();
+    let mut words = env::args_os().skip(2);
+    let Some(program) = words.next() else {
+        return ExitCode::SUCCESS; // only whether there can be namespaces was asked
+    };
+    let nothing = None::<&Path>;
+    mount(
+        nothing,
+        "/",
+        nothing,
+        MsFlags::MS_PRIVATE | MsFlags::MS_REC,
+        nothing,
+    )
+    .unwrap();
+    mount(
+        Some(&setup.root),
+        &setup.root,
+        nothing,
+        MsFlags::MS_BIND,
+        nothing,
+    )
+    .unwrap();
+    for before in setup.before.iter().filter(|before| before.is_outside()) {
+        prepare(before, &setup.root);
+    }
+    chdir(&setup.root).unwrap();
+    pivot_root(".", ".").unwrap();
+    umount2(".", MntFlags::MNT_DETACH).unwrap();
+    chdir("/").unwrap();
+    for before in setup.before.iter().filter(|before| !before.is_outside()) {
+        prepare(before, Path::new("/"));
+    }
+    let mut command = Command::new(&program);
+    command.args(words);
+    if setup.as_child {
+        let status = command.status().unwrap();
+        exit(status.code().unwrap());
+    }
+    let words: Vec<OsString> = env::args_os().collect();
+    panic!("exec of {words:?}: {}", command.exec())
+}
+
+fn setup() -> Namespaces {
+    serde_json::from_str(&env::args().nth(1).unwrap()).unwrap()
+}
+
+#[expect(
+    clippy::zombie_processes,
+    reason = "the kernel ends a sleeper with its PID namespace"
+)]
+fn prepare(before: &Before, root: &Path) {
+    let nothing = None::<&Path>;
+    let place = |at: &str| root.join(at.trim_start_matches('/'));
+    match before {
+        Before::Mount { kind, at, data } => mount(
+            Some(kind.as_str()),
+            &place(at),
+            Some(kind.as_str()),
+            MsFlags::empty(),
+            Some(data.as_str()),
+        )
+        .unwrap(),
+        Before::Bind { from, at } => {
+            mount(
+                Some(from),
+                &place(at),
+                nothing,
+                MsFlags::MS_BIND | MsFlags::MS_REC,
+                nothing,
+            )
+            .unwrap();
+        }
+        Before::ReadOnly { at } => mount(
+            nothing,
+            &place(at),
+            nothing,
+            MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY,
+            nothing,
+        )
+        .unwrap(),
+        Before::Directory { at } => fs::create_dir(place(at)).unwrap(),
+        Before::Link { at, to } => symlink(to, place(at)).unwrap(),
+        Before::File { at, contents } => fs::write(place(at), contents).unwrap(),
+        Before::Umask(mask) => {
+            umask(Mode::from_bits_truncate(*mask));
+        }
+        Before::Open { at } => {
+            let _ = open(&place(at), OFlag::O_RDWR, Mode::empty())
+                .unwrap()
+                .into_raw_fd();
+        }
+        Before::Close(number) => nix::unistd::close(*number).unwrap(),
+        Before::Limit { soft, hard } => {
+            use nix::sys::resource::{Resource, setrlimit};
+            setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard).unwrap();
+        }
+        Before::Sleeper { program } => {
+            Command::new(program).arg0("sleeper").spawn().unwrap();
+        }
+        Before::Launch { variables } => {
+            let mut launch = Command::new("/usr/bin/dockerlaunch");
+            launch
+                .arg("/usr/bin/once")
+                .env("DOCKER_LAUNCH_AS", "container");
+            let status = launch.envs(variables.iter().cloned()).status().unwrap();
+            assert!(status.success());
+        }
+        Before::Bridge { name } => add_bridge(name),
+        Before::DropCapability(number) => {
+            let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
+            rustix::thread::remove_capability_from_bounding_set(capability).unwrap();
+        }
+    }
+}
+
+/// rtnetlink(7): a bridge without ports is an Ethernet interface that every kernel for Docker can make.
+fn add_bridge(name: &str) {
+    const NEW_LINK: u16 = 16;
+    const REQUEST_CREATE_ACK: u16 = 0x1 | 0x400 | 0x4;
+    const IFLA_IFNAME: u16 = 3;
+    const IFLA_LINKINFO: u16 = 18;
+    const IFLA_INFO_KIND: u16 = 1;
+    let attribute = |kind: u16, value: &[u8]| {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    let name = attribute(IFLA_IFNAME, &[name.as_bytes(), b"\0"].concat());
+    let kind = attribute(IFLA_LINKINFO, &attribute(IFLA_INFO_KIND, b"bridge\0"));
+    let body = [vec![0; 16], name, kind].concat();
+    let length = u32::try_from(16 + body.len()).unwrap().to_ne_bytes();
+    let header = [
+        &length[..],
+        &NEW_LINK.to_ne_bytes(),
+        &REQUEST_CREATE_ACK.to_ne_bytes(),
+        &[0; 8],
+    ];
+    let socket = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let mut answer = [0; 1024];
+    rustix::io::write(&socket, &[header.concat(), body].concat()).unwrap();
+    rustix::io::read(&socket, &mut answer).unwrap();
+    assert_eq!(answer[16..20], [0; 4], "the kernel makes no bridge");
+}
+
+/// The daemon: says that it has started, and waits to be ended.
+fn daemon() -> ExitCode {
+    File::options()
+        .write(true)
+        .open(STARTED)
+        .and_then(|mut pipe| pipe.write_all(b"!"))
+        .unwrap();
+    sleep()
+}
+
+fn sleep() -> ExitCode {
+    loop {
+        thread::park();
+    }
+}
+
+/// Writes down its words, one a line, and ends with the status that /modprobe.status holds.
+fn modprobe() -> ExitCode {
+    let words: Vec<String> = env::args().collect();
+    fs::write("/modprobe.words", words.join("\n")).unwrap();
+    let status = fs::read_to_string("/modprobe.status").unwrap_or_default();
+    ExitCode::from(status.trim().parse::<u8>().unwrap_or(0))
+}

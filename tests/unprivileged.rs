@@ -1,0 +1,70 @@
+//! Without any right outside: in a user namespace, as rootless engines make it.
+
+use crate::{
+    root::Root,
+    running::Start,
+    util::{Before, Needs, tests},
+};
+
+tests![Needs::UserNamespaces;
+    a_container_is_prepared,
+    a_root_without_anything_is_refused,
+    neither_is_refused,
+];
+
+/// devpts wants the group of terminals, which only its owner has in a namespace of one user.
+fn with_terminals(root: &Root) -> Start<'_> {
+    let directory = Before::Directory {
+        at: "/dev/pts".into(),
+    };
+    root.container()
+        .before(directory)
+        .before(Before::mount("devpts", "/dev/pts"))
+        .unprivileged()
+}
+
+fn a_container_is_prepared() {
+    let root = Root::new();
+    let daemon = with_terminals(&root).words(["--debug"]).running();
+    assert_eq!(daemon.words(), ["dockerd", "--debug"]);
+    for (at, kind) in [
+        ("/run", "tmpfs"),
+        ("/dev/shm", "tmpfs"),
+        ("/dev/mqueue", "mqueue"),
+        ("/dev/pts", "devpts"),
+    ] {
+        assert_eq!(daemon.mount_at(at).kind, kind);
+    }
+    assert_eq!(
+        daemon.mount_at("/").propagation.split(':').next(),
+        Some("shared")
+    );
+    assert_eq!(root.read("/etc/hostname"), "docker\n");
+    assert_eq!(daemon.descriptors().len(), 3);
+}
+
+fn a_root_without_anything_is_refused() {
+    let root = Root::new();
+    root.directory("/proc");
+    let before = root.tree();
+    let ended = root.machine().unprivileged().ended();
+    let line =
+        "dockerlaunch: mount /proc: operation not permitted (EPERM); run with --privileged\n";
+    assert_eq!((ended.status, ended.stderr.as_str()), (125, line));
+    assert_eq!(root.tree(), before);
+}
+
+fn neither_is_refused() {
+    let root = Root::new();
+    let before = root.tree();
+    let ended = root.start().unprivileged().not_pid_1().ended();
+    assert_eq!(ended.status, 1);
+    assert!(
+        ended
+            .stderr
+            .starts_with("dockerlaunch: role: this is neither"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(root.tree(), before);
+}

@@ -1,0 +1,202 @@
+//! What tests share: what one cannot run without, and what the helpers are told that make namespaces.
+
+use crate::root::Root;
+use libtest_mimic::{Completion, Failed, Trial};
+use serde::{Deserialize, Serialize};
+use std::{
+    env,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+/// How long anything may take that a test waits for, in seconds: each takes milliseconds.
+pub(crate) const LIMIT: i64 = 20;
+/// The capability that mounting needs.
+pub(crate) const SYS_ADMIN: u32 = 21;
+
+/// The program under test: the musl release program where the harness says so.
+pub(crate) fn program() -> PathBuf {
+    env::var_os("DOCKERLAUNCH_BIN")
+        .map_or_else(|| env!("CARGO_BIN_EXE_dockerlaunch").into(), PathBuf::from)
+}
+
+/// What a test cannot run without.
+#[derive(Clone, Copy)]
+pub(crate) enum Needs {
+    Nothing,
+    /// Root with CAP_SYS_ADMIN, to make namespaces and mount devtmpfs in them.
+    Root,
+    /// Root, and a program that configures the network.
+    Network,
+    /// Root, and a program that loads modules.
+    Modprobe,
+    /// A kernel that lets a user make namespaces.
+    UserNamespaces,
+}
+
+/// `tests![Needs::Root; one, two]` defines `tests()`: a trial for each function, named after its file and itself.
+macro_rules! tests {
+    ($needs:expr; $($test:ident),+ $(,)?) => {
+        pub(crate) fn tests() -> Vec<libtest_mimic::Trial> {
+            vec![$($crate::util::trial(concat!(module_path!(), "::", stringify!($test)), $needs, $test)),+]
+        }
+    };
+}
+pub(crate) use tests;
+
+pub(crate) fn trial(name: &str, needs: Needs, test: fn()) -> Trial {
+    let name = name.split_once("::").map_or(name, |(_, name)| name);
+    Trial::ignorable_test(name, move || match lacking(needs) {
+        None => {
+            test();
+            Ok(Completion::Completed)
+        }
+        Some(reason)
+            if env::var_os("CI").is_some() || env::var_os("DOCKERLAUNCH_NO_SKIP").is_some() =>
+        {
+            Err(Failed::from(format!(
+                "cannot run, and may not be skipped here: {reason}"
+            )))
+        }
+        Some(reason) => Ok(Completion::ignored_with(reason)),
+    })
+}
+
+/// Why a test cannot run here.
+fn lacking(needs: Needs) -> Option<&'static str> {
+    static NAMESPACES: [OnceLock<bool>; 2] = [OnceLock::new(), OnceLock::new()];
+    let can = |unprivileged: bool| {
+        *NAMESPACES[usize::from(unprivileged)].get_or_init(|| {
+            let root = Root::empty();
+            let setup = Namespaces {
+                unprivileged,
+                ..root.namespaces()
+            };
+            setup
+                .helper()
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+        })
+    };
+    match needs {
+        Needs::Nothing => None,
+        Needs::Network if !cfg!(feature = "network") => Some("needs the Cargo feature `network`"),
+        Needs::Modprobe if !cfg!(feature = "modprobe") => {
+            Some("needs the Cargo feature `modprobe`")
+        }
+        Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
+        _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),
+    }
+}
+
+/// What is done in the new namespaces before the program starts. Places are paths in the root.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Before {
+    Mount {
+        kind: String,
+        at: String,
+        data: String,
+    },
+    /// From anywhere outside.
+    Bind {
+        from: PathBuf,
+        at: String,
+    },
+    ReadOnly {
+        at: String,
+    },
+    Directory {
+        at: String,
+    },
+    Link {
+        at: String,
+        to: String,
+    },
+    File {
+        at: String,
+        contents: String,
+    },
+    Umask(u32),
+    /// A descriptor that the program inherits, the first from 3 that is free.
+    Open {
+        at: String,
+    },
+    Close(i32),
+    /// Of open files.
+    Limit {
+        soft: u64,
+        hard: u64,
+    },
+    /// A process of this program that only waits. The first is PID 2.
+    Sleeper {
+        program: String,
+    },
+    /// A whole launch as a container, with these settings, whose daemon ends at once.
+    Launch {
+        variables: Vec<(String, String)>,
+    },
+    /// An Ethernet interface.
+    Bridge {
+        name: String,
+    },
+    DropCapability(u32),
+}
+
+impl Before {
+    /// Done while the machine's own files can be seen.
+    pub(crate) fn is_outside(&self) -> bool {
+        matches!(
+            self,
+            Self::Mount { .. }
+                | Self::Bind { .. }
+                | Self::ReadOnly { .. }
+                | Self::Directory { .. }
+                | Self::Link { .. }
+                | Self::File { .. }
+        )
+    }
+
+    pub(crate) fn mount(kind: &str, at: &str) -> Self {
+        Self::Mount {
+            kind: kind.into(),
+            at: at.into(),
+            data: String::new(),
+        }
+    }
+
+    pub(crate) fn bind(from: impl Into<PathBuf>, at: &str) -> Self {
+        Self::Bind {
+            from: from.into(),
+            at: at.into(),
+        }
+    }
+}
+
+/// What the helpers are told.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Namespaces {
+    pub(crate) root: PathBuf,
+    pub(crate) stdout: PathBuf,
+    pub(crate) stderr: PathBuf,
+    pub(crate) before: Vec<Before>,
+    /// With a user namespace, in which the tester is root.
+    pub(crate) unprivileged: bool,
+    /// As PID 2, its parent being PID 1.
+    pub(crate) as_child: bool,
+}
+
+impl Namespaces {
+    pub(crate) fn helper(&self) -> Command {
+        let mut helper = Command::new("/proc/self/exe");
+        helper
+            .arg0("namespaces")
+            .arg(serde_json::to_string(self).unwrap())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        helper
+    }
+}

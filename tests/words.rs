@@ -1,0 +1,181 @@
+//! Which daemon is started, with which words, in which environment.
+
+use crate::{
+    root::Root,
+    util::{Needs, tests},
+};
+
+tests![Needs::Root;
+    without_words_it_is_dockerd,
+    a_first_word_with_a_dash_is_for_dockerd,
+    two_dashes_end_what_is_ours,
+    check_behind_two_dashes_is_for_dockerd,
+    a_name_is_looked_up_and_a_path_taken,
+    the_first_executable_along_path_is_taken,
+    old_spellings_become_dockerd_where_it_is_installed,
+    old_spellings_stay_where_it_is_not,
+    the_environment_goes_through_without_our_settings,
+    path_and_home_are_kept,
+    home_of_the_kernel_becomes_roots,
+    listen_variables_of_others_are_dropped,
+    as_many_words_as_are_allowed,
+];
+
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The words that the daemon is given, and the file it is.
+fn started(root: &Root, words: &[&str]) -> (Vec<String>, String) {
+    let daemon = root.machine().words(words).running();
+    let exe = std::fs::read_link(format!("/proc/{}/exe", daemon.pid)).unwrap();
+    (daemon.words(), exe.to_str().unwrap().to_string())
+}
+
+fn without_words_it_is_dockerd() {
+    assert_eq!(
+        started(&Root::new(), &[]),
+        (vec!["dockerd".into()], "/usr/bin/dockerd".into())
+    );
+}
+
+fn a_first_word_with_a_dash_is_for_dockerd() {
+    let (words, exe) = started(&Root::new(), &["--debug", "-l", "warn", ""]);
+    assert_eq!(words, ["dockerd", "--debug", "-l", "warn", ""]);
+    assert_eq!(exe, "/usr/bin/dockerd");
+}
+
+fn two_dashes_end_what_is_ours() {
+    for word in ["--version", "--help"] {
+        let (words, _) = started(&Root::new(), &["--", word]);
+        assert_eq!(words, ["dockerd", word]);
+    }
+}
+
+fn check_behind_two_dashes_is_for_dockerd() {
+    let (words, _) = started(&Root::new(), &["--", "--check"]);
+    assert_eq!(words, ["dockerd", "--check"]);
+}
+
+fn a_name_is_looked_up_and_a_path_taken() {
+    let root = Root::new();
+    root.stand_in("/opt/appliance")
+        .stand_in("/usr/local/bin/appliance");
+    let (words, exe) = started(&root, &["appliance", "a", "--b=c"]);
+    assert_eq!(words, ["appliance", "a", "--b=c"]);
+    assert_eq!(exe, "/usr/local/bin/appliance");
+    let (words, exe) = started(&root, &["/opt/appliance", "--"]);
+    assert_eq!(words, ["/opt/appliance", "--"]);
+    assert_eq!(exe, "/opt/appliance");
+}
+
+/// A directory and a file without its x bit are passed over, as shells do.
+fn the_first_executable_along_path_is_taken() {
+    let root = Root::new();
+    root.directory("/a/dockerd")
+        .file("/b/dockerd", "")
+        .stand_in("/c/dockerd")
+        .stand_in("/d/dockerd");
+    let daemon = root
+        .machine()
+        .variable("PATH", "/none::/a:/b:/c:/d")
+        .running();
+    let exe = std::fs::read_link(format!("/proc/{}/exe", daemon.pid)).unwrap();
+    assert_eq!(exe.to_str(), Some("/c/dockerd"));
+    assert!(
+        daemon
+            .environment()
+            .contains(&"PATH=/none::/a:/b:/c:/d".into())
+    );
+}
+
+fn old_spellings_become_dockerd_where_it_is_installed() {
+    let root = Root::new();
+    root.stand_in("/usr/bin/docker");
+    for old in [
+        &["docker", "-d", "-D"][..],
+        &["/usr/bin/docker", "daemon", "-D"],
+        &["docker", "--daemon", "-D"],
+    ] {
+        let (words, exe) = started(&root, old);
+        assert_eq!(words, ["dockerd", "-D"], "{old:?}");
+        assert_eq!(exe, "/usr/bin/dockerd");
+    }
+    let (words, _) = started(&root, &["docker", "ps", "-d"]);
+    assert_eq!(words, ["docker", "ps", "-d"]);
+}
+
+fn old_spellings_stay_where_it_is_not() {
+    let root = Root::new();
+    std::fs::remove_file(root.path("/usr/bin/dockerd")).unwrap();
+    root.stand_in("/usr/bin/docker");
+    for old in [&["docker", "-d", "-D"][..], &["/usr/bin/docker", "daemon"]] {
+        let (words, exe) = started(&root, old);
+        assert_eq!(words, old);
+        assert_eq!(exe, "/usr/bin/docker");
+    }
+}
+
+fn the_environment_goes_through_without_our_settings() {
+    let root = Root::new();
+    let daemon = root
+        .machine()
+        .variable("DOCKER_LAUNCH_DEBUG", "false")
+        .variable("DOCKER_HOST", "a=b=c")
+        .variable("EMPTY", "")
+        .variable("TERM", "linux")
+        .running();
+    assert_eq!(
+        daemon.environment(),
+        [
+            "DOCKER_HOST=a=b=c",
+            "EMPTY=",
+            "HOME=/root",
+            PATH,
+            "TERM=linux"
+        ]
+    );
+}
+
+fn path_and_home_are_kept() {
+    let root = Root::new();
+    let daemon = root
+        .machine()
+        .variable("PATH", "/usr/bin")
+        .variable("HOME", "/home")
+        .running();
+    assert_eq!(daemon.environment(), ["HOME=/home", "PATH=/usr/bin"]);
+}
+
+fn home_of_the_kernel_becomes_roots() {
+    let root = Root::new();
+    let daemon = root.machine().variable("HOME", "/").running();
+    assert_eq!(daemon.environment(), ["HOME=/root", PATH]);
+    drop(daemon);
+    // In a container it is somebody's choice.
+    let daemon = root.container().variable("HOME", "/").running();
+    assert_eq!(daemon.environment(), ["HOME=/", PATH]);
+}
+
+fn listen_variables_of_others_are_dropped() {
+    let root = Root::new();
+    let daemon = root
+        .machine()
+        .variable("LISTEN_PID", "77")
+        .variable("LISTEN_FDS", "2")
+        .variable("LISTEN_FDNAMES", "a:b")
+        .variable("LISTENER", "kept")
+        .running();
+    assert_eq!(daemon.environment(), ["HOME=/root", "LISTENER=kept", PATH]);
+}
+
+fn as_many_words_as_are_allowed() {
+    let root = Root::new();
+    let words: Vec<String> = (0..1023).map(|number| format!("--word={number}")).collect();
+    let mut start = root.machine().words(&words);
+    for number in 0..1023 {
+        start = start.variable(format!("VARIABLE_{number:04}"), "x");
+    }
+    let daemon = start.running();
+    assert_eq!(daemon.words()[0], "dockerd");
+    assert_eq!(daemon.words()[1..], words);
+    assert_eq!(daemon.environment().len(), 1023 + 2);
+}
