@@ -249,6 +249,9 @@ fn environment(seen: &Seen, expected: &[&str]) -> Result<()> {
 
 fn process(seen: &Seen, field: &str) -> Result<String> {
     let process = &seen.report()?.process;
+    if process.pid == 0 {
+        bail!("the probe reported nothing of its process");
+    }
     Ok(match field {
         "pid" => process.pid.to_string(),
         "directory" => process.working_directory.clone(),
