@@ -179,21 +179,32 @@ fn a_container_gets_no_optional_mounts() {
 /// In a /dev of its own: the machine's devtmpfs has its links already.
 fn dev_has_its_links() {
     let root = Root::new();
-    root.file("/.dockerenv", "");
-    let taken = Before::Link {
-        at: "/dev/core".into(),
-        to: "elsewhere".into(),
-    };
-    let daemon = root.container().before(taken).running();
-    for (name, target) in [
+    let links = [
         ("fd", "/proc/self/fd"),
         ("stdin", "/proc/self/fd/0"),
         ("stdout", "/proc/self/fd/1"),
         ("stderr", "/proc/self/fd/2"),
+        ("core", "/proc/kcore"),
         ("ptmx", "pts/ptmx"),
-        ("core", "elsewhere"),
-    ] {
-        let link = fs::read_link(daemon.path("/dev").join(name)).unwrap();
-        assert_eq!(link.to_str(), Some(target), "/dev/{name}");
+    ];
+    let daemon = root.container().running();
+    let link = |daemon: &Running<'_>, name| fs::read_link(daemon.path("/dev").join(name)).unwrap();
+    for (name, target) in links {
+        assert_eq!(link(&daemon, name).to_str(), Some(target), "/dev/{name}");
+    }
+    let mut start = root.container();
+    for (name, _) in links {
+        start = start.before(Before::Link {
+            at: format!("/dev/{name}"),
+            to: "elsewhere".into(),
+        });
+    }
+    let daemon = start.running();
+    for (name, _) in links {
+        assert_eq!(
+            link(&daemon, name).to_str(),
+            Some("elsewhere"),
+            "/dev/{name}"
+        );
     }
 }
