@@ -182,32 +182,33 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
 
 /// The controllers that /proc/cgroups says are enabled; a line that is not of its form is told and left out.
 fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
-    let mut enabled = Vec::new();
+    let mut enabled: Vec<Name, MOST> = Vec::new();
     let mut rubbish = Name::new();
     fs::lines(c"/proc/cgroups", &mut |line| {
         let mut fields = words(line);
-        let (name, _hierarchy, _count, switch) = (
-            fields.next().unwrap_or_default(),
-            fields.next(),
-            fields.next(),
-            fields.next(),
-        );
+        let mut next = || fields.next().unwrap_or_default();
+        let (name, _hierarchy, _count, switch) = (next(), next(), next(), next());
         let plain = name
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        match (switch.and_then(number), Name::of(&[name])) {
-            _ if line.starts_with(b"#") => {}
-            (Some(0), Ok(_)) if plain => {}
-            (Some(1), Ok(name)) if plain && enabled.push(name).is_ok() => {}
-            _ => rubbish = Name::of(&[line.get(..31).unwrap_or(line)]).unwrap_or(Name::new()),
+        let name = Name::of(&[name]).ok().filter(|_| plain);
+        match (number(switch), name) {
+            _ if line.is_empty() || line.starts_with(b"#") => {}
+            (Some(0), Some(_)) => {}
+            (Some(1), Some(name)) if has(&enabled, name.as_bytes()) => {}
+            (Some(1), Some(name)) if enabled.push(name).is_ok() => {}
+            _ if rubbish.as_bytes().is_empty() => {
+                line.iter()
+                    .try_for_each(|byte| rubbish.push(&[*byte]))
+                    .unwrap_or_default();
+            }
+            _ => {}
         }
     })
     .at(launch, Step::Cgroup, c"/proc/cgroups")?;
     if !rubbish.as_bytes().is_empty() {
-        launch.log.warning(&[
-            b"/proc/cgroups has a line that is no controller and is left out: ",
-            rubbish.as_bytes(),
-        ]);
+        let what = b"/proc/cgroups has a line that is no controller and is left out: ";
+        launch.log.warning(&[what, rubbish.as_bytes()]);
     }
     Ok(enabled)
 }

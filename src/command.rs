@@ -118,13 +118,6 @@ impl<'a> Command<'a> {
             settings.as_log().line(&ignored);
         }
         let mut words = words.skip(stray).peekable();
-        if words.peek() == Some(&c"--check") {
-            return Err(Error::said(
-                Step::Usage,
-                b"--check",
-                "the check of prerequisites is not built yet",
-            ));
-        }
         let daemon = words
             .next_if(|word| !word.to_bytes().starts_with(b"-"))
             .unwrap_or(DEFAULT);
@@ -189,7 +182,7 @@ impl<'a> Command<'a> {
 
 /// There is such a file, but it cannot be executed.
 fn found_but(errno: Errno) -> Option<Errno> {
-    (!matches!(errno, Errno::NOENT | Errno::NOTDIR)).then_some(Errno::ACCESS)
+    (!matches!(errno, Errno::NOENT | Errno::NOTDIR)).then_some(errno)
 }
 
 /// How many words stand behind `--` on the kernel command line; all count if it cannot be read.

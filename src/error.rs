@@ -88,6 +88,11 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
     ),
     (
         Some(Step::Exec),
+        EACCES,
+        "make the file, and the interpreter that it names, executable",
+    ),
+    (
+        Some(Step::Exec),
         ENOEXEC,
         "it is not a program for this machine",
     ),
@@ -184,6 +189,7 @@ impl Error {
     }
 
     /// The message in parts, for one write.
+    #[inline(never)] // smaller
     pub(crate) fn tell<R>(&self, line: impl FnOnce(&[&[u8]]) -> R) -> R {
         let number = Decimal::new(self.errno.into());
         let known = ERRNOS.iter().find(|(errno, _)| *errno == self.errno);

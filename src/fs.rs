@@ -91,17 +91,18 @@ pub(crate) fn write_new(
     unless_there(rename_new(parent, name))
 }
 
-/// Writes a file anew: whole under its name, or in place where it is a mount point of Docker's (rename says EBUSY).
+/// Writes a file anew, for everybody to read: whole under its name, or in place where it is a mount point of Docker's,
+/// which cannot be replaced and may be all that can be written.
 #[cfg(feature = "network")]
-pub(crate) fn replace(
-    parent: BorrowedFd<'_>,
-    name: &CStr,
-    contents: &[u8],
-    mode: Mode,
-) -> Result<()> {
-    write_all(aside(parent, mode)?.as_fd(), contents)?;
-    match renameat(parent, ASIDE, parent, name) {
-        Err(Errno::BUSY) => {
+pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
+    let mode = Mode::from_raw_mode(0o644);
+    let written = aside(parent, mode).and_then(|file| {
+        fchmod(&file, mode)?;
+        write_all(file.as_fd(), contents)?;
+        renameat(parent, ASIDE, parent, name)
+    });
+    match written {
+        Err(Errno::BUSY | Errno::ROFS) => {
             let _ = unlinkat(parent, ASIDE, AtFlags::empty());
             let in_place = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             write_all(
@@ -109,7 +110,7 @@ pub(crate) fn replace(
                 contents,
             )
         }
-        other => other,
+        other => other.inspect_err(|_| _ = unlinkat(parent, ASIDE, AtFlags::empty())),
     }
 }
 

@@ -8,6 +8,9 @@ const KEY: usize = 64;
 /// Long enough for any path.
 const VALUE: usize = 4097;
 
+/// Called with a key and its value.
+pub(crate) type Found<'f> = dyn FnMut(&[u8], Result<&[u8], TooLong>) + 'f;
+
 /// Reads bytes and remembers where it is.
 pub(crate) struct Scanner {
     depth: u32,
@@ -17,7 +20,8 @@ pub(crate) struct Scanner {
     /// The array at the top that is being read, if it is one.
     in_list: bool,
     key: Text<KEY>,
-    value: Text<VALUE>,
+    /// Too long, as soon as it is.
+    value: Result<Text<VALUE>, TooLong>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,7 @@ enum State {
 
 impl Scanner {
     pub(crate) fn new() -> Self {
-        let (key, value) = (Text::new(), Text::new());
+        let (key, value) = (Text::new(), Ok(Text::new()));
         Self {
             depth: 0,
             state: State::Between,
@@ -46,24 +50,20 @@ impl Scanner {
         }
     }
 
-    /// Takes the next byte and calls `found(key, value)` for each value that ends with it.
-    pub(crate) fn feed(
-        &mut self,
-        byte: u8,
-        found: &mut impl FnMut(&[u8], &[u8]),
-    ) -> Result<(), TooLong> {
+    /// Takes the next byte and calls `found(key, value)` if a value ends with it.
+    pub(crate) fn feed(&mut self, byte: u8, found: &mut Found<'_>) {
         match self.state {
             State::Inside => match byte {
                 b'"' => self.end(found),
                 b'\\' => self.state = State::Escaped,
-                _ => self.keep(&[byte])?,
+                _ => self.keep(&[byte]),
             },
             State::Escaped => match byte {
                 b'u' => self.state = State::Unicode(0, 0),
-                b'n' => self.resume(b"\n")?,
-                b't' => self.resume(b"\t")?,
-                b'r' => self.resume(b"\r")?,
-                other => self.resume(&[other])?,
+                b'n' => self.resume(b"\n"),
+                b't' => self.resume(b"\t"),
+                b'r' => self.resume(b"\r"),
+                other => self.resume(&[other]),
             },
             State::Unicode(seen, sum) => {
                 let sum = sum << 4 | char::from(byte).to_digit(16).unwrap_or(0);
@@ -72,22 +72,21 @@ impl Scanner {
                 } else {
                     let mut utf8 = [0; 4];
                     let letter = char::from_u32(sum).unwrap_or(char::REPLACEMENT_CHARACTER);
-                    self.resume(letter.encode_utf8(&mut utf8).as_bytes())?;
+                    self.resume(letter.encode_utf8(&mut utf8).as_bytes());
                 }
             }
             State::Bare if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+') => {
-                self.keep(&[byte])?
+                self.keep(&[byte])
             }
             State::Bare => {
                 self.end(found);
-                self.between(byte)?;
+                self.between(byte);
             }
-            State::Between => self.between(byte)?,
+            State::Between => self.between(byte),
         }
-        Ok(())
     }
 
-    fn between(&mut self, byte: u8) -> Result<(), TooLong> {
+    fn between(&mut self, byte: u8) {
         match byte {
             b'{' | b'[' => {
                 self.depth = self.depth.saturating_add(1);
@@ -101,41 +100,47 @@ impl Scanner {
             b',' if self.depth == 1 => self.at_key = true,
             b',' | b':' => {}
             b'"' => {
-                self.value.clear();
+                self.value = Ok(Text::new());
                 self.state = State::Inside;
             }
             _ if byte.is_ascii_whitespace() => {}
             _ => {
-                self.value.clear();
+                self.value = Ok(Text::new());
                 self.state = State::Bare;
-                self.keep(&[byte])?;
+                self.keep(&[byte]);
             }
         }
-        Ok(())
     }
 
     /// A string or a bare word is complete.
-    fn end(&mut self, found: &mut impl FnMut(&[u8], &[u8])) {
+    fn end(&mut self, found: &mut Found<'_>) {
         self.state = State::Between;
+        let value = self
+            .value
+            .as_ref()
+            .map(Text::as_bytes)
+            .map_err(|TooLong| TooLong);
         if self.depth == 1 && self.at_key {
             self.at_key = false;
-            self.key = Text::of(&[self.value.as_bytes()]).unwrap_or(Text::new());
+            // A key that does not fit is none of ours.
+            self.key = value
+                .and_then(|key| Text::of(&[key]))
+                .unwrap_or(Text::new());
         } else if self.depth == 1 || (self.depth == 2 && self.in_list) {
-            found(self.key.as_bytes(), self.value.as_bytes());
+            found(self.key.as_bytes(), value);
         }
     }
 
-    fn resume(&mut self, letter: &[u8]) -> Result<(), TooLong> {
+    fn resume(&mut self, letter: &[u8]) {
         self.state = State::Inside;
-        self.keep(letter)
+        self.keep(letter);
     }
 
-    /// Deeper values are passed over, however long they are.
-    fn keep(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
-        if self.depth == 1 || self.in_list {
-            self.value.push(bytes)
-        } else {
-            Ok(())
+    fn keep(&mut self, bytes: &[u8]) {
+        if let Ok(value) = &mut self.value
+            && value.push(bytes).is_err()
+        {
+            self.value = Err(TooLong);
         }
     }
 }
@@ -149,14 +154,12 @@ mod tests {
     fn scan(json: &[u8]) -> Result<Vec<(String, String)>, TooLong> {
         let (mut found, mut scanner) = (Vec::new(), Scanner::new());
         for byte in json {
-            scanner.feed(*byte, &mut |key: &[u8], value: &[u8]| {
-                found.push((
-                    String::from_utf8_lossy(key).into(),
-                    String::from_utf8_lossy(value).into(),
-                ));
-            })?;
+            scanner.feed(*byte, &mut |key, value| {
+                let value = value.map(|value| String::from_utf8_lossy(value).into());
+                found.push(value.map(|value| (String::from_utf8_lossy(key).into(), value)));
+            });
         }
-        Ok(found)
+        found.into_iter().collect()
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::{sys, text::Decimal};
 use heapless::Vec;
-use rustix::io::{IoSlice, writev};
+use rustix::io::write;
 
-/// The most parts a line has: the longest names each of 64 modules, with a blank before it.
-const PARTS: usize = 140;
+/// A line is written at once up to this length; what goes beyond follows in a second write.
+const LINE: usize = 2048;
 
 /// Where lines go, and which.
 #[derive(Clone, Copy)]
@@ -28,22 +28,28 @@ impl Log {
     /// With DOCKER_LAUNCH_DEBUG only, behind the time since the kernel's start.
     pub(crate) fn debug(self, parts: &[&[u8]]) {
         if self.debug {
-            self.write(
-                &[
-                    b"dockerlaunch: [",
-                    Decimal::new(sys::since_boot()).as_bytes(),
-                    b" ms] ",
-                ],
-                parts,
-            );
+            let time = Decimal::new(sys::since_boot());
+            self.write(&[b"dockerlaunch: [", time.as_bytes(), b" ms] "], parts);
         }
     }
 
     fn write(self, before: &[&[u8]], parts: &[&[u8]]) {
-        let mut slices: Vec<IoSlice<'_>, PARTS> = Vec::new();
-        for part in before.iter().chain(parts).chain(&[&b"\n"[..]]) {
-            let _ = slices.push(IoSlice::new(part));
+        let mut line: Vec<u8, LINE> = Vec::new();
+        let put = |line: &mut Vec<u8, LINE>, byte| {
+            if line.push(byte).is_err() {
+                let _ = write(sys::inherited(self.descriptor), line);
+                line.clear();
+                let _ = line.push(byte);
+            }
+        };
+        for byte in before.iter().chain(parts).copied().flatten() {
+            // What was given to us must not look like a line of ours.
+            put(
+                &mut line,
+                if byte.is_ascii_control() { b'?' } else { *byte },
+            );
         }
-        let _ = writev(sys::inherited(self.descriptor), &slices);
+        put(&mut line, b'\n');
+        let _ = write(sys::inherited(self.descriptor), &line);
     }
 }

@@ -9,6 +9,7 @@ use dockerlaunch::{Command, Ended, Result, Settings, find_role, launch, open_con
 use start::Strings;
 
 const VERSION: &str = concat!("dockerlaunch ", env!("CARGO_PKG_VERSION"), "\n");
+const NO_CHECK: &str = "dockerlaunch: usage --check: the check of prerequisites is not built yet\n";
 const HELP: &str = "\
 Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]
 
@@ -30,8 +31,9 @@ Exit status: 127 daemon not found, 126 not executable, 125 a step failed,
 /// Called by `_start`; returns the exit status.
 fn main(mut words: Strings, environment: Strings) -> u8 {
     match words.clone().next().map(CStr::to_bytes) {
-        Some(b"--help") => return start::print(HELP),
-        Some(b"--version") => return start::print(VERSION),
+        Some(b"--help") => return start::print(1, HELP),
+        Some(b"--version") => return start::print(1, VERSION),
+        Some(b"--check") => return start::print(2, NO_CHECK).max(2),
         Some(b"--") => _ = words.next(),
         _ => {}
     }

@@ -58,8 +58,8 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// A kernel's own limit of a module name is 56 bytes; more modules than this need a modules-load.d of the image.
-const MOST: usize = 64;
+/// Those of the table and as many as the setting may name, each of up to 56 bytes.
+const MOST: usize = TABLE.len() + 48;
 type Name = Text<57>;
 
 /// How long modprobe may take, in seconds: slow flash and an emulated processor included.
@@ -77,11 +77,8 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         .map(|row| row.name.as_bytes());
     for name in own.chain(list(launch.settings.modules.to_bytes())) {
         let added = module(name).and_then(|name| missing.push(name).ok());
-        added.ok_or(launch.said(
-            Step::Modules,
-            name,
-            "the name is longer than 56 bytes, or there are more than 64",
-        ))?;
+        let reason = "longer than 56 bytes, or one of more than 48";
+        added.ok_or_else(|| launch.said(Step::Modules, name, reason))?;
     }
     if missing.is_empty() {
         launch.log.debug(&[b"all modules are there"]);

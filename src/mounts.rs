@@ -205,6 +205,7 @@ pub fn open_console(settings: &mut Settings<'_>) {
     if missing == 0 {
         return;
     }
+    let log_is_closed = closed(&settings.log);
     if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
         let _ = TABLE.first().map(mount_row);
     }
@@ -224,7 +225,10 @@ pub fn open_console(settings: &mut Settings<'_>) {
         .for_each(|descriptor| _ = sys::keep(descriptor));
     // Out of the way of the descriptors that are handed to the daemon.
     let high = |kmsg| fcntl_dupfd_cloexec(kmsg, 64);
-    if silent && let Ok(kmsg) = device(c"/dev/kmsg").and_then(high) {
+    if silent
+        && log_is_closed
+        && let Ok(kmsg) = device(c"/dev/kmsg").and_then(high)
+    {
         settings.log = sys::keep(kmsg);
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     text::{Decimal, Text, list, trim},
 };
 use core::ffi::CStr;
-use rustix::{fd::AsFd, fs::Mode, system::sethostname};
+use rustix::{fd::AsFd, system::sethostname};
 
 /// The loopback interface is the first of every network namespace.
 const LO: u32 = 1;
@@ -110,15 +110,10 @@ fn name_servers(launch: &Launch<'_>) -> Outcome<()> {
     let etc = Root::open(c"/")
         .and_then(|root| root.directory(c"/etc"))
         .at(launch, Step::Network, c"/etc")?;
-    fs::replace(
-        etc.as_fd(),
-        c"resolv.conf",
-        text.as_bytes(),
-        Mode::from_raw_mode(0o644),
-    )
-    .at(launch, Step::Network, FILE)
+    fs::replace(etc.as_fd(), c"resolv.conf", text.as_bytes()).at(launch, Step::Network, FILE)
 }
 
+#[inline(never)] // smaller
 fn dotted([a, b, c, d]: [u8; 4]) -> Dotted {
     let [a, b, c, d] = [a, b, c, d].map(|number| Decimal::new(number.into()));
     Dotted::of(&[

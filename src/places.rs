@@ -13,7 +13,29 @@ use rustix::{
     io::{self, Errno},
 };
 
-const DAEMON_JSON: &[u8] = b"/etc/docker/daemon.json";
+/// A flag of dockerd's that takes a value.
+#[derive(Clone, Copy)]
+struct Flag {
+    long: &'static str,
+    short: Option<u8>,
+}
+
+const CONFIG_FILE: Flag = Flag {
+    long: "config-file",
+    short: None,
+};
+const EXEC_ROOT: Flag = Flag {
+    long: "exec-root",
+    short: None,
+};
+const HOST: Flag = Flag {
+    long: "host",
+    short: Some(b'H'),
+};
+const PIDFILE: Flag = Flag {
+    long: "pidfile",
+    short: Some(b'p'),
+};
 
 /// Where the daemon keeps what a launch must care for.
 pub(crate) struct Places {
@@ -36,9 +58,9 @@ impl Places {
             exec_root,
             inherits_listener: false,
         };
-        let file = flag(command, &["--config-file"])
+        let file = values(command, CONFIG_FILE)
             .last()
-            .unwrap_or(DAEMON_JSON);
+            .unwrap_or(b"/etc/docker/daemon.json");
         match open(
             fs::path(&[file])?.as_c_str(),
             OFlags::RDONLY | OFlags::CLOEXEC,
@@ -48,32 +70,32 @@ impl Places {
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
         }
-        for (place, names, default) in [
-            (
-                &mut places.pid_file,
-                &["--pidfile", "-p"][..],
-                &b"/var/run/docker.pid"[..],
-            ),
-            (&mut places.exec_root, &["--exec-root"], b"/var/run/docker"),
+        for (place, flag, default) in [
+            (&mut places.pid_file, PIDFILE, &b"/var/run/docker.pid"[..]),
+            (&mut places.exec_root, EXEC_ROOT, b"/var/run/docker"),
         ] {
             let unsaid = place.as_bytes().is_empty().then_some(default);
-            if let Some(chosen) = flag(command, names).last().or(unsaid) {
+            if let Some(chosen) = values(command, flag).last().or(unsaid) {
                 *place = fs::path(&[chosen])?;
             }
         }
-        places.inherits_listener |= flag(command, &["--host", "-H"]).any(is_inherited);
+        places.inherits_listener |= values(command, HOST).any(is_inherited);
         Ok(places)
     }
 
     fn read(&mut self, json: BorrowedFd<'_>) -> io::Result<()> {
         let (mut scanner, mut fits) = (Scanner::new(), Ok(()));
-        fs::bytes(json, &mut |byte| {
-            fits = fits.and(scanner.feed(byte, &mut |key, value| match key {
-                b"pidfile" => self.pid_file = Text::of(&[value]).unwrap_or(Text::new()),
-                b"exec-root" => self.exec_root = Text::of(&[value]).unwrap_or(Text::new()),
-                b"hosts" => self.inherits_listener |= is_inherited(value),
+        let mut take = |key: &[u8], value: Result<&[u8], TooLong>| {
+            match key {
+                b"pidfile" => self.pid_file = Text::of(&[value?])?,
+                b"exec-root" => self.exec_root = Text::of(&[value?])?,
+                b"hosts" => self.inherits_listener |= value.is_ok_and(is_inherited),
                 _ => {}
-            }));
+            }
+            Ok(())
+        };
+        fs::bytes(json, &mut |byte| {
+            scanner.feed(byte, &mut |key, value| fits = fits.and(take(key, value)));
         })?;
         fits.map_err(|TooLong| Errno::NAMETOOLONG)
     }
@@ -84,19 +106,32 @@ fn is_inherited(host: &[u8]) -> bool {
     host.starts_with(b"fd://")
 }
 
-/// The values that a daemon flag is given, in any of its spellings: `--flag=x`, `--flag x`, `-f x`, `-fx`.
-fn flag<'c>(command: &'c Command<'_>, names: &'c [&'c str]) -> impl Iterator<Item = &'c [u8]> {
+/// The one-letter flags of dockerd that take no value, so that another may follow in the same word.
+const SWITCHES: &[u8] = b"Dhv";
+
+/// The values that a daemon flag is given, in any spelling of pflag's: `--flag=x`, `--flag x`, `-f x`, `-fx`, `-Df x`.
+fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c [u8]> {
     let mut words = command.words().iter().skip(1).map(CStr::to_bytes);
     core::iter::from_fn(move || {
         loop {
-            let word = words.next()?;
-            for name in names {
-                match word.strip_prefix(name.as_bytes()) {
-                    Some(b"") => return words.next(),
-                    Some([b'=', value @ ..]) => return Some(value),
-                    Some(value) if !name.starts_with("--") => return Some(value),
-                    _ => {}
+            let value = match words.next()? {
+                [b'-', b'-', word @ ..] => word
+                    .strip_prefix(flag.long.as_bytes())
+                    .filter(|value| value.is_empty() || value.starts_with(b"=")),
+                [b'-', letters @ ..] => {
+                    let last = letters.iter().position(|letter| !SWITCHES.contains(letter));
+                    let letters = last
+                        .and_then(|last| letters.get(last..))
+                        .unwrap_or_default();
+                    let (letter, value) = letters.split_first().unzip();
+                    value.filter(|_| letter.copied() == flag.short)
                 }
+                _ => None,
+            };
+            match value {
+                Some(b"") => return words.next(),
+                Some([b'=', value @ ..] | value) => return Some(value),
+                None => {}
             }
         }
     })
@@ -122,15 +157,20 @@ mod tests {
             c"-Hc",
             c"--hostage=d",
             c"-H=e",
+            c"-DHf",
+            c"-DvH",
+            c"g",
+            c"-lH",
+            c"-",
         ];
         let command = command(&hosts);
-        let values: Vec<_> = flag(&command, &["--host", "-H"]).collect();
-        assert_eq!(values, [&b"fd://"[..], b"a", b"b", b"c", b"e"]);
+        let values: Vec<_> = values(&command, HOST).collect();
+        assert_eq!(values, [&b"fd://"[..], b"a", b"b", b"c", b"e", b"f", b"g"]);
     }
 
     #[test]
     fn a_flag_without_its_value_has_none() {
-        assert_eq!(flag(&command(&[c"-p"]), &["--pidfile", "-p"]).count(), 0);
+        assert_eq!(values(&command(&[c"-p"]), PIDFILE).count(), 0);
     }
 
     #[test]

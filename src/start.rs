@@ -54,12 +54,12 @@ impl Iterator for Strings {
     }
 }
 
-/// Says it on the standard output; the exit status.
-pub(crate) fn print(text: &str) -> u8 {
+/// Says it on a standard descriptor; the exit status.
+pub(crate) fn print(descriptor: u32, text: &str) -> u8 {
     let written: isize;
     // SAFETY: the kernel reads the text; rcx and r11 are what it clobbers.
     unsafe {
-        asm!("syscall", inlateout("rax") __NR_write as isize => written, in("rdi") 1, in("rsi") text.as_ptr(), in("rdx") text.len(),
+        asm!("syscall", inlateout("rax") __NR_write as isize => written, in("rdi") descriptor, in("rsi") text.as_ptr(), in("rdx") text.len(),
             lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     u8::from(written.cast_unsigned() != text.len())

@@ -35,11 +35,6 @@ impl<const N: usize> Text<N> {
         Ok(())
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.length = 0;
-        self.bytes.iter_mut().take(1).for_each(|byte| *byte = 0);
-    }
-
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
@@ -112,7 +107,7 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 /// The fields between single bytes `at`, empty ones too.
-pub(crate) fn fields(bytes: &[u8], at: u8) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn fields(bytes: &[u8], at: u8) -> impl Iterator<Item = &[u8]> + Clone {
     bytes.split(move |byte| *byte == at)
 }
 

@@ -119,7 +119,7 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "MODULES",
         &["a b", "a,../b", "a;b"],
-        "allowed: names of modules, separated by commas",
+        "allowed: at most 48 names of up to 56 letters, digits, _ and -, separated by commas",
     ),
     ("PREREQUISITES", &["maybe"], "allowed: require, warn, skip"),
     (

@@ -2,9 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Builder,
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+    task::spawn_blocking,
+};
 
 use crate::{
     Common,
@@ -197,21 +204,21 @@ fn use_engine(guest: &Arc<Guest>, port: u16, busybox: &std::path::Path, once: bo
 
 /// Until Ctrl-C or SIGTERM, or until the guest ends by itself, which is an error.
 fn stay(guest: &Arc<Guest>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     let watched = Arc::clone(guest);
-    runtime.block_on(async move {
+    let outcome = runtime.block_on(async move {
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
-            asked = tokio::signal::ctrl_c() => asked.context("wait for Ctrl-C"),
+            asked = ctrl_c() => asked.context("wait for Ctrl-C"),
             _ = terminate.recv() => Ok(()),
-            ended = tokio::task::spawn_blocking(move || watched.wait_exit(STAY)) => {
+            ended = spawn_blocking(move || watched.wait_exit(STAY)) => {
                 ended??;
-                anyhow::bail!("the guest ended by itself")
+                bail!("the guest ended by itself")
             }
         }
-    })
+    });
+    runtime.shutdown_background(); // The watch ends with the guest.
+    outcome
 }
 
 #[cfg(test)]

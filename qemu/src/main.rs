@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod run;
 mod scenarios;
+mod sizes;
 mod suites;
 mod test;
 mod toolchain;
@@ -39,6 +40,7 @@ struct Cli {
 enum Command {
     Boot(boot::Arguments),
     Image(images::Arguments),
+    Size(sizes::Arguments),
     Test(test::Arguments),
 }
 
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Image(arguments) => {
             images::run(arguments, &cli.common).map(|()| ExitCode::SUCCESS)
         }
+        Command::Size(arguments) => sizes::run(arguments, &cli.common).map(|()| ExitCode::SUCCESS),
         Command::Test(arguments) => test::run(arguments, &cli.common),
     };
     match result {

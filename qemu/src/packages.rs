@@ -26,6 +26,9 @@ pub const MIRROR: &str = "http://deb.debian.org/debian";
 const CURRENT: Duration = Duration::from_secs(24 * 60 * 60);
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// Folders that are made of packages: unpacked, a compiler's prefix, and what an interrupted run left.
+const OURS: &[&str] = &["root-", "prefix-", ".unpacking-"];
+
 /// Packages that belong together.
 pub struct Set {
     /// Its folder in the cache.
@@ -167,15 +170,14 @@ impl Store {
     /// Removes what no set has needed for a while. Another process may still read what it began with.
     fn forget(&self, packages: &[Package], unpacked: &Unpacked) -> Result<()> {
         let needed = |name: &str| {
-            packages.iter().any(|package| package.file == name) || unpacked.root.ends_with(name)
+            packages.iter().any(|package| package.file == name) || name.ends_with(&unpacked.id)
         };
         for directory in [&self.folder, &self.archives()] {
             for entry in fs::read_dir(directory)? {
                 let entry = entry?;
                 let name = entry.file_name().to_string_lossy().into_owned();
-                let ours = name.starts_with("root-")
-                    || name.starts_with(".unpacking-")
-                    || name.ends_with(".deb");
+                let ours =
+                    name.ends_with(".deb") || OURS.iter().any(|prefix| name.starts_with(prefix));
                 let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
                 if !ours || needed(&name) || age < KEPT {
                     continue;

@@ -4,8 +4,9 @@
 //! Debian's compiler comes into the cache folder with its source, and builds `core` once.
 
 use std::{
-    env, fs,
-    os::unix::fs::symlink,
+    env,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -43,10 +44,16 @@ const PRESENT: &[&str] = &[
     "libstdc++6",
 ];
 
+const WRAPPER: &str = "#!/bin/sh
+here=${0%/*}
+LD_LIBRARY_PATH=$here/usr/lib/x86_64-linux-gnu exec \"$here/usr/bin/rustc\" \"$@\"
+";
+
 /// Cargo features of the program.
 #[derive(Clone, Debug)]
 pub enum Features {
     Default,
+    All,
     /// These and no others.
     Only(Vec<String>),
 }
@@ -74,6 +81,10 @@ pub fn program(features: &Features, mirror: &str) -> Result<PathBuf> {
     ]);
     let name = match features {
         Features::Default => "dockerlaunch".to_owned(),
+        Features::All => {
+            command.arg("--all-features");
+            "dockerlaunch-all".to_owned()
+        }
         Features::Only(features) => {
             let list = features.join(",");
             command.args(["--no-default-features", "--features", &list]);
@@ -182,7 +193,7 @@ fn debian(mirror: &str) -> Result<PathBuf> {
     let directory = paths::cache()?.join("compiler");
     let _lock = paths::lock(&directory)?;
     let prefix = directory.join(format!("prefix-{}", unpacked.id));
-    let compiler = "usr/bin/rustc";
+    let compiler = "rustc";
     if prefix.is_dir() {
         return Ok(prefix.join(compiler));
     }
@@ -197,7 +208,7 @@ fn debian(mirror: &str) -> Result<PathBuf> {
             .arg(&unpacked.root)
             .arg(&copy),
     )?;
-    link_libraries(&copy.join("usr/lib"))?;
+    write_wrapper(&copy.join(compiler))?;
     build_core(&copy.join(compiler), &copy, &aside.path().join("core"))?;
     ensure!(
         has_core(copy.join(compiler))?,
@@ -208,16 +219,10 @@ fn debian(mirror: &str) -> Result<PathBuf> {
     Ok(prefix.join(compiler))
 }
 
-/// The compiler looks for its libraries in ../lib, Debian has them in a folder below.
-fn link_libraries(libraries: &Path) -> Result<()> {
-    let below = "x86_64-linux-gnu";
-    for entry in fs::read_dir(libraries.join(below))? {
-        let name = entry?.file_name();
-        let link = libraries.join(&name);
-        if name.to_string_lossy().contains(".so") && link.symlink_metadata().is_err() {
-            symlink(Path::new(below).join(&name), link)?;
-        }
-    }
+/// The compiler does not know where its libraries lie now: a script beside it tells it.
+fn write_wrapper(path: &Path) -> Result<()> {
+    fs::write(path, WRAPPER)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))?;
     Ok(())
 }
 

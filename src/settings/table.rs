@@ -3,7 +3,7 @@
 use super::{Cgroup, Role, Settings};
 use crate::{
     ip::{Ip, address, is_hostname},
-    text::{list, number, split_once},
+    text::{fields, list, number, split_once},
 };
 use core::ffi::CStr;
 
@@ -83,12 +83,13 @@ pub(super) const TABLE: &[Row] = &[
     },
     Row {
         name: "MODULES",
-        allowed: "allowed: names of modules, separated by commas",
+        allowed: "allowed: at most 48 names of up to 56 letters, digits, _ and -, separated by commas",
         built: MODPROBE,
         missing: NO_MODULES,
         set: Value(|settings, value| {
             settings.modules = value;
-            unless(list(value.to_bytes()).any(|name| !name.iter().all(is_of_module)))
+            let mut names = list(value.to_bytes()).enumerate();
+            unless(names.any(|(place, name)| place >= 48 || !is_module(name)))
         }),
     },
     Row {
@@ -189,14 +190,17 @@ fn unless(wrong: bool) -> core::result::Result<(), &'static str> {
     if wrong { Err("") } else { Ok(()) }
 }
 
-fn is_of_module(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+/// The kernel's own limit of a module's name is 56 bytes (MODULE_NAME_LEN).
+fn is_module(name: &[u8]) -> bool {
+    name.len() <= 56
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// IPv4, or what can only be IPv6.
+/// IPv4, or what has the form of IPv6: groups of up to four digits and at least two colons.
 fn is_server(server: &[u8]) -> bool {
-    address(server).is_some()
-        || server
-            .iter()
-            .all(|byte| byte.is_ascii_hexdigit() || *byte == b':')
+    let is_group = |group: &[u8]| group.len() <= 4 && group.iter().all(u8::is_ascii_hexdigit);
+    let groups = fields(server, b':');
+    address(server).is_some() || (groups.clone().count() > 2 && groups.clone().all(is_group))
 }

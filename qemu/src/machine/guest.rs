@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use serde_json::{Value, json};
 
 use super::{
@@ -51,8 +51,10 @@ impl Guest {
             let table = qmp.ask("human-monitor-command", line)?;
             Ok((qmp, qmp::forwards(table.as_str().unwrap_or_default())))
         });
-        let (qmp, forwards) =
-            asked.with_context(|| format!("QEMU did not start: {}", process.complaint()))?;
+        let (qmp, forwards) = asked.map_err(|error| match process.complaint() {
+            Some(complaint) => anyhow!("QEMU did not start: {complaint}"),
+            None => error.context("QEMU did not start"),
+        })?;
         Ok(Self {
             process,
             qmp: Mutex::new(qmp),

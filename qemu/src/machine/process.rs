@@ -99,9 +99,9 @@ impl Process {
     }
 
     /// What QEMU itself complained about first.
-    pub(super) fn complaint(&self) -> String {
-        let said = fs::read_to_string(&self.complaints).unwrap_or_default();
-        said.lines().next().unwrap_or("it said nothing").to_owned()
+    pub(super) fn complaint(&self) -> Option<String> {
+        let said = fs::read_to_string(&self.complaints).ok()?;
+        said.lines().next().map(str::to_owned)
     }
 
     /// Every wait: until `done` gives something, the guest has ended, or the limit has passed.
