@@ -205,7 +205,10 @@ fn a_read_only_root_that_has_all_of_it_will_do() {
 fn a_real_var_run_gets_run_over_it() {
     let root = Root::new();
     root.file("/var/run/docker.pid", "1");
-    let daemon = root.machine().words(["dockerlaunch", "dockerd"]).running();
+    let daemon = root
+        .container()
+        .words(["dockerlaunch", "dockerd"])
+        .running();
     let over: Vec<_> = daemon
         .mounts()
         .into_iter()

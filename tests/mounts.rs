@@ -107,13 +107,18 @@ fn every_mount_is_shared() {
     }
 }
 
-/// dockerlaunch is its own daemon, which has dockerd.
+/// dockerlaunch is its own daemon, which has dockerd. Its own settings are no longer told, so the second takes the
+/// namespaces for a container: the machine's cgroups are kept from it.
 fn a_second_launch_adds_nothing() {
     let root = Root::new();
-    let once = places(&root.machine().words(["dockerd"]).running());
-    let root = Root::new();
-    // Its own role is no longer told, so the second takes the namespaces for a container.
-    let daemon = root.machine().words(["dockerlaunch", "dockerd"]).running();
+    root.directory("/sys");
+    let start = || {
+        root.machine()
+            .before(Before::mount("sysfs", "/sys"))
+            .foreign_cgroups()
+    };
+    let once = places(&start().words(["dockerd"]).running());
+    let daemon = start().words(["dockerlaunch", "dockerd"]).running();
     assert_eq!(places(&daemon), once);
     assert_eq!(daemon.words(), ["dockerd"]);
 }
