@@ -18,11 +18,39 @@ use rustix::{
     process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
 };
 
+/// A resource limit that the daemon, and every container after it, begins with; `None` is unlimited.
+struct Limit {
+    resource: Resource,
+    soft: Option<u64>,
+    hard: Option<u64>,
+    /// Where the kernel tells the highest that it takes.
+    highest: &'static CStr,
+    name: &'static str,
+}
+
 /// What moby's own unit file asks for: 1024:524288 (moby#45534), and no limit of processes and core files.
-const LIMITS: &[(Resource, Option<u64>, Option<u64>, &str)] = &[
-    (Resource::Nofile, Some(1024), Some(524_288), "RLIMIT_NOFILE"),
-    (Resource::Nproc, None, None, "RLIMIT_NPROC"),
-    (Resource::Core, None, None, "RLIMIT_CORE"),
+const LIMITS: &[Limit] = &[
+    Limit {
+        resource: Resource::Nofile,
+        soft: Some(1024),
+        hard: Some(524_288),
+        highest: c"/proc/sys/fs/nr_open",
+        name: "RLIMIT_NOFILE",
+    },
+    Limit {
+        resource: Resource::Nproc,
+        soft: None,
+        hard: None,
+        highest: c"",
+        name: "RLIMIT_NPROC",
+    },
+    Limit {
+        resource: Resource::Core,
+        soft: None,
+        hard: None,
+        highest: c"",
+        name: "RLIMIT_CORE",
+    },
 ];
 
 /// dockerd is one of the last that the kernel should kill; containers are set back by runc.
@@ -67,27 +95,33 @@ pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infall
 /// Raised, never lowered; what the kernel refuses is raised as far as it lets.
 fn raise_limits(launch: &Launch<'_>) {
     let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
-    for (resource, soft, hard, name) in LIMITS {
-        let now = getrlimit(*resource);
-        let wanted = Rlimit {
-            current: higher(now.current, *soft),
-            maximum: higher(now.maximum, *hard),
-        };
-        if wanted != now && setrlimit(*resource, wanted).is_err() {
-            launch
-                .log
-                .debug(&[name.as_bytes(), b": the kernel keeps its hard limit"]);
-            let clamped = match (soft, now.maximum) {
-                (Some(soft), Some(hard)) => Some(*soft.min(&hard)),
-                (soft, hard) => soft.or(hard),
+    for limit in LIMITS {
+        let now = getrlimit(limit.resource);
+        let raise = |hard: Option<u64>| {
+            let maximum = higher(now.maximum, hard);
+            let soft = limit
+                .soft
+                .map(|soft| soft.min(maximum.unwrap_or(soft)))
+                .or(maximum);
+            let wanted = Rlimit {
+                current: higher(now.current, soft),
+                maximum,
             };
-            let _ = setrlimit(
-                *resource,
-                Rlimit {
-                    current: higher(now.current, clamped),
-                    maximum: now.maximum,
-                },
-            );
+            wanted == now || setrlimit(limit.resource, wanted).is_ok()
+        };
+        if raise(limit.hard) {
+            continue;
+        }
+        launch.log.debug(&[
+            limit.name.as_bytes(),
+            b": the kernel lets it be raised less far",
+        ]);
+        let mut buffer = [0; 32];
+        let highest = fs::read_small(limit.highest, &mut buffer)
+            .ok()
+            .and_then(|text| number(trim(text)));
+        if !highest.is_some_and(|highest| raise(Some(highest))) {
+            raise(now.maximum);
         }
     }
 }
