@@ -71,13 +71,13 @@ pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infall
     }
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let name = base_name(command.path().to_bytes());
-    remove_stale(launch, places.pid_file.as_c_str(), name)?;
+    remove_stale(launch, places.pid_file.as_c_str(), &[name, b"dockerd"])?;
     let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]).at(
         launch,
         Step::Daemon,
         c"--exec-root",
     )?;
-    remove_stale(launch, containerd.as_c_str(), b"containerd")?;
+    remove_stale(launch, containerd.as_c_str(), &[b"containerd"])?;
 
     let mut variables = Variables::new(launch.role, command);
     if variables.passed == 0 && places.inherits_listener {
@@ -126,9 +126,9 @@ fn raise_limits(launch: &Launch<'_>) {
     }
 }
 
-/// A pid file is stale if it names PID 1, which this process is or was, or a process that is not that program: dockerd
-/// would refuse to start over it, or take a stranger for its containerd.
-fn remove_stale(launch: &Launch<'_>, file: &CStr, program: &[u8]) -> Outcome<()> {
+/// A pid file is stale if it names PID 1, which this process is or was, or a process that is none of those programs (the
+/// daemon's word may be a script that execs dockerd): dockerd would refuse to start over it, or take a stranger for its containerd.
+fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome<()> {
     let mut buffer = [0; 64];
     let pid = match fs::read_small(file, &mut buffer) {
         Ok(contents) => number(trim(contents)),
@@ -137,7 +137,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, program: &[u8]) -> Outcome<()>
         Err(Errno::FBIG) => None,
         Err(errno) => return Err(errno).at(launch, Step::Daemon, file),
     };
-    if pid.is_some_and(|pid| pid != 1 && runs(pid, program)) {
+    if pid.is_some_and(|pid| pid != 1 && runs(pid, programs)) {
         return Ok(());
     }
     launch
@@ -146,12 +146,13 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, program: &[u8]) -> Outcome<()>
     unlink(file).at(launch, Step::Daemon, file)
 }
 
-/// Whether that process is that program: the kernel keeps the first 15 bytes of its name.
-fn runs(pid: u64, program: &[u8]) -> bool {
+/// Whether that process is one of those programs: the kernel keeps the first 15 bytes of its name.
+fn runs(pid: u64, programs: &[&[u8]]) -> bool {
     let mut buffer = [0; 64];
     let comm = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/comm"]);
     let comm = comm.and_then(|path| fs::read_small(path.as_c_str(), &mut buffer).map(trim));
-    comm.is_ok_and(|name| name == program.get(..15).unwrap_or(program))
+    let is = |name: &[u8], program: &[u8]| name == program.get(..15).unwrap_or(program);
+    comm.is_ok_and(|name| programs.iter().any(|program| is(name, program)))
 }
 
 /// Binds the daemon's socket as descriptor 3, so that clients can connect from now on and wait.
