@@ -18,11 +18,39 @@ use rustix::{
     process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
 };
 
+/// A resource limit that the daemon, and every container after it, begins with; `None` is unlimited.
+struct Limit {
+    resource: Resource,
+    soft: Option<u64>,
+    hard: Option<u64>,
+    /// Where the kernel tells the highest that it takes.
+    highest: &'static CStr,
+    name: &'static str,
+}
+
 /// What moby's own unit file asks for: 1024:524288 (moby#45534), and no limit of processes and core files.
-const LIMITS: &[(Resource, Option<u64>, Option<u64>, &str)] = &[
-    (Resource::Nofile, Some(1024), Some(524_288), "RLIMIT_NOFILE"),
-    (Resource::Nproc, None, None, "RLIMIT_NPROC"),
-    (Resource::Core, None, None, "RLIMIT_CORE"),
+const LIMITS: &[Limit] = &[
+    Limit {
+        resource: Resource::Nofile,
+        soft: Some(1024),
+        hard: Some(524_288),
+        highest: c"/proc/sys/fs/nr_open",
+        name: "RLIMIT_NOFILE",
+    },
+    Limit {
+        resource: Resource::Nproc,
+        soft: None,
+        hard: None,
+        highest: c"",
+        name: "RLIMIT_NPROC",
+    },
+    Limit {
+        resource: Resource::Core,
+        soft: None,
+        hard: None,
+        highest: c"",
+        name: "RLIMIT_CORE",
+    },
 ];
 
 /// dockerd is one of the last that the kernel should kill; containers are set back by runc.
@@ -43,13 +71,13 @@ pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infall
     }
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let name = base_name(command.path().to_bytes());
-    remove_stale(launch, places.pid_file.as_c_str(), name)?;
+    remove_stale(launch, places.pid_file.as_c_str(), &[name, b"dockerd"])?;
     let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]).at(
         launch,
         Step::Daemon,
         c"--exec-root",
     )?;
-    remove_stale(launch, containerd.as_c_str(), b"containerd")?;
+    remove_stale(launch, containerd.as_c_str(), &[b"containerd"])?;
 
     let mut variables = Variables::new(launch.role, command);
     if variables.passed == 0 && places.inherits_listener {
@@ -67,34 +95,40 @@ pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infall
 /// Raised, never lowered; what the kernel refuses is raised as far as it lets.
 fn raise_limits(launch: &Launch<'_>) {
     let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
-    for (resource, soft, hard, name) in LIMITS {
-        let now = getrlimit(*resource);
-        let wanted = Rlimit {
-            current: higher(now.current, *soft),
-            maximum: higher(now.maximum, *hard),
-        };
-        if wanted != now && setrlimit(*resource, wanted).is_err() {
-            launch
-                .log
-                .debug(&[name.as_bytes(), b": the kernel keeps its hard limit"]);
-            let clamped = match (soft, now.maximum) {
-                (Some(soft), Some(hard)) => Some(*soft.min(&hard)),
-                (soft, hard) => soft.or(hard),
+    for limit in LIMITS {
+        let now = getrlimit(limit.resource);
+        let raise = |hard: Option<u64>| {
+            let maximum = higher(now.maximum, hard);
+            let soft = limit
+                .soft
+                .map(|soft| soft.min(maximum.unwrap_or(soft)))
+                .or(maximum);
+            let wanted = Rlimit {
+                current: higher(now.current, soft),
+                maximum,
             };
-            let _ = setrlimit(
-                *resource,
-                Rlimit {
-                    current: higher(now.current, clamped),
-                    maximum: now.maximum,
-                },
-            );
+            wanted == now || setrlimit(limit.resource, wanted).is_ok()
+        };
+        if raise(limit.hard) {
+            continue;
+        }
+        launch.log.debug(&[
+            limit.name.as_bytes(),
+            b": the kernel lets it be raised less far",
+        ]);
+        let mut buffer = [0; 32];
+        let highest = fs::read_small(limit.highest, &mut buffer)
+            .ok()
+            .and_then(|text| number(trim(text)));
+        if !highest.is_some_and(|highest| raise(Some(highest))) {
+            raise(now.maximum);
         }
     }
 }
 
-/// A pid file is stale if it names PID 1, which this process is or was, or a process that is not that program: dockerd
-/// would refuse to start over it, or take a stranger for its containerd.
-fn remove_stale(launch: &Launch<'_>, file: &CStr, program: &[u8]) -> Outcome<()> {
+/// A pid file is stale if it names PID 1, which this process is or was, or a process that is none of those programs (the
+/// daemon's word may be a script that execs dockerd): dockerd would refuse to start over it, or take a stranger for its containerd.
+fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome<()> {
     let mut buffer = [0; 64];
     let pid = match fs::read_small(file, &mut buffer) {
         Ok(contents) => number(trim(contents)),
@@ -103,7 +137,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, program: &[u8]) -> Outcome<()>
         Err(Errno::FBIG) => None,
         Err(errno) => return Err(errno).at(launch, Step::Daemon, file),
     };
-    if pid.is_some_and(|pid| pid != 1 && runs(pid, program)) {
+    if pid.is_some_and(|pid| pid != 1 && runs(pid, programs)) {
         return Ok(());
     }
     launch
@@ -112,12 +146,13 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, program: &[u8]) -> Outcome<()>
     unlink(file).at(launch, Step::Daemon, file)
 }
 
-/// Whether that process is that program: the kernel keeps the first 15 bytes of its name.
-fn runs(pid: u64, program: &[u8]) -> bool {
+/// Whether that process is one of those programs: the kernel keeps the first 15 bytes of its name.
+fn runs(pid: u64, programs: &[&[u8]]) -> bool {
     let mut buffer = [0; 64];
     let comm = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/comm"]);
     let comm = comm.and_then(|path| fs::read_small(path.as_c_str(), &mut buffer).map(trim));
-    comm.is_ok_and(|name| name == program.get(..15).unwrap_or(program))
+    let is = |name: &[u8], program: &[u8]| name == program.get(..15).unwrap_or(program);
+    comm.is_ok_and(|name| programs.iter().any(|program| is(name, program)))
 }
 
 /// Binds the daemon's socket as descriptor 3, so that clients can connect from now on and wait.

@@ -87,8 +87,8 @@ pub(crate) fn write_new(
     contents: &[u8],
     mode: Mode,
 ) -> Result<()> {
-    write_all(aside(parent, mode)?.as_fd(), contents)?;
-    unless_there(rename_new(parent, name))
+    let file = aside(parent, mode)?;
+    finish_new(parent, name, write_all(file.as_fd(), contents))
 }
 
 /// Writes a file anew, for everybody to read: whole under its name, or in place where it is a mount point of Docker's,
@@ -133,16 +133,16 @@ fn aside(parent: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd> {
     }
 }
 
-fn rename_new(parent: BorrowedFd<'_>, name: &CStr) -> Result<()> {
-    let outcome = match renameat_with(parent, ASIDE, parent, name, RenameFlags::NOREPLACE) {
-        // Not every file system has the flag; that nothing stands there was looked up before.
-        Err(Errno::INVAL) => renameat(parent, ASIDE, parent, name),
-        other => other,
-    };
-    if outcome.is_err() {
-        let _ = unlinkat(parent, ASIDE, AtFlags::empty());
-    }
-    outcome
+/// Gives the file that was written aside its name, or takes it away.
+fn finish_new(parent: BorrowedFd<'_>, name: &CStr, written: Result<()>) -> Result<()> {
+    let renamed = written.and_then(|()| {
+        match renameat_with(parent, ASIDE, parent, name, RenameFlags::NOREPLACE) {
+            // Not every file system has the flag; that nothing stands there was looked up before.
+            Err(Errno::INVAL) => renameat(parent, ASIDE, parent, name),
+            other => other,
+        }
+    });
+    unless_there(renamed.inspect_err(|_| _ = unlinkat(parent, ASIDE, AtFlags::empty())))
 }
 
 /// Writes all of it, however much a single write takes.
@@ -292,16 +292,18 @@ fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> 
 }
 
 fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat) -> Result<()> {
-    let source = openat(
-        from,
-        name,
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let source = openat(from, name, flags, Mode::empty())?;
     let target = aside(to, Mode::from_raw_mode(0o600))?;
-    while sendfile(&target, &source, None, 1 << 20)? != 0 {}
+    let copied = loop {
+        match sendfile(&target, &source, None, 1 << 20) {
+            Ok(0) => break Ok(()),
+            Ok(_) => {}
+            Err(errno) => break Err(errno),
+        }
+    };
     own(target.as_fd(), stat);
-    unless_there(rename_new(to, name))
+    finish_new(to, name, copied)
 }
 
 /// Owner first: a change of owner clears set-user-ID. An unprivileged launch keeps its own.

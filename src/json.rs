@@ -62,6 +62,8 @@ impl Scanner {
                 b'u' => self.state = State::Unicode(0, 0),
                 b'n' => self.resume(b"\n"),
                 b't' => self.resume(b"\t"),
+                b'b' => self.resume(b"\x08"),
+                b'f' => self.resume(b"\x0c"),
                 b'r' => self.resume(b"\r"),
                 other => self.resume(&[other]),
             },

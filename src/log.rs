@@ -4,8 +4,8 @@ use crate::{sys, text::Decimal};
 use heapless::Vec;
 use rustix::io::write;
 
-/// A line is written at once up to this length; what goes beyond follows in a second write.
-const LINE: usize = 2048;
+/// A line is written at once up to this length, which /dev/kmsg takes as one record; more follows in a second write.
+const LINE: usize = 1000;
 
 /// Where lines go, and which.
 #[derive(Clone, Copy)]

@@ -15,7 +15,7 @@ Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]
 
 Prepares the system that a kernel or a privileged container starts it on,
 and becomes DAEMON: a path, or a name in PATH; dockerd if there is none.
-Behind -- all words are the daemon's. On a kernel command line:
+Behind -- no word is dockerlaunch's own. On a kernel command line:
 
   init=/usr/bin/dockerlaunch panic=10 DOCKER_LAUNCH_DEBUG=true -- --debug
 

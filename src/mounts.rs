@@ -13,6 +13,7 @@ use crate::{
     text::{trim, words},
 };
 use core::ffi::CStr;
+use heapless::Vec;
 use rustix::{
     fd::AsFd,
     fs::{CWD, Mode, OFlags, mkdir, open},
@@ -36,6 +37,8 @@ struct Row {
     flags: MountFlags,
     data: &'static CStr,
     need: Need,
+    /// What Docker cannot do without it, where it can do without it.
+    lost: &'static str,
 }
 
 const PLAIN: MountFlags = MountFlags::NOSUID
@@ -52,6 +55,7 @@ const TABLE: &[Row] = &[
         flags: STRICT,
         data: c"mode=755",
         need: Required,
+        lost: "",
     },
     Row {
         at: c"/sys",
@@ -59,6 +63,7 @@ const TABLE: &[Row] = &[
         flags: PLAIN,
         data: c"",
         need: Required,
+        lost: "",
     },
     Row {
         at: c"/dev/pts",
@@ -66,6 +71,7 @@ const TABLE: &[Row] = &[
         flags: MountFlags::NOSUID.union(MountFlags::NOEXEC),
         data: c"gid=5,mode=620,ptmxmode=666",
         need: Required,
+        lost: "",
     },
     Row {
         at: c"/dev/shm",
@@ -73,6 +79,7 @@ const TABLE: &[Row] = &[
         flags: SHARED_MEMORY.union(MountFlags::STRICTATIME),
         data: c"mode=1777",
         need: Required,
+        lost: "",
     },
     Row {
         at: c"/dev/mqueue",
@@ -80,6 +87,7 @@ const TABLE: &[Row] = &[
         flags: PLAIN,
         data: c"",
         need: Required,
+        lost: "",
     },
     Row {
         at: c"/run",
@@ -87,6 +95,7 @@ const TABLE: &[Row] = &[
         flags: SHARED_MEMORY.union(MountFlags::STRICTATIME),
         data: c"mode=755",
         need: Required,
+        lost: "",
     },
     Row {
         at: c"/sys/kernel/security",
@@ -94,6 +103,7 @@ const TABLE: &[Row] = &[
         flags: PLAIN,
         data: c"",
         need: Optional,
+        lost: "AppArmor profiles of containers",
     },
     Row {
         at: c"/sys/fs/bpf",
@@ -101,6 +111,7 @@ const TABLE: &[Row] = &[
         flags: PLAIN,
         data: c"mode=700",
         need: Optional,
+        lost: "BPF objects that outlive their program",
     },
     Row {
         at: c"/dev/hugepages",
@@ -108,6 +119,7 @@ const TABLE: &[Row] = &[
         flags: SHARED_MEMORY,
         data: c"",
         need: Optional,
+        lost: "huge pages in containers",
     },
     Row {
         at: c"/proc/sys/fs/binfmt_misc",
@@ -115,6 +127,7 @@ const TABLE: &[Row] = &[
         flags: PLAIN,
         data: c"",
         need: Optional,
+        lost: "images of other architectures",
     },
 ];
 
@@ -147,7 +160,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         match mount_row(row) {
             Err(errno) if row.need == Optional => {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
-                error.tell(|parts| launch.log.warning(parts));
+                error.tell(|parts| warn(launch, parts, row.lost));
             }
             outcome => outcome.at(launch, Step::Mount, row.at)?,
         }
@@ -165,6 +178,13 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         .log
         .debug(&[b"mounted /dev, /sys, /run and what is below them"]);
     Ok(())
+}
+
+fn warn(launch: &Launch<'_>, parts: &[&[u8]], lost: &'static str) {
+    let mut all: Vec<&[u8], 12> = Vec::new();
+    let _ = all.extend_from_slice(parts);
+    let _ = all.extend_from_slice(&[b"; lost: ", lost.as_bytes()]);
+    launch.log.warning(&all);
 }
 
 fn mount_row(row: &Row) -> io::Result<()> {

@@ -4,7 +4,7 @@ use crate::sys;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, Result},
-    process::{PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid},
+    process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid},
 };
 
 /// Runs `work` in a child of its own and gives its exit status; `TIMEDOUT` after so many seconds, when it is killed.
@@ -13,19 +13,9 @@ pub(crate) fn in_child(seconds: u32, work: impl FnOnce() -> u8) -> Result<u8> {
     let Some(child) = sys::fork()? else {
         sys::exit(work())
     };
-    let descriptor = pidfd_open(child, PidfdFlags::empty())?;
-    let limit = Timespec {
-        tv_sec: seconds.into(),
-        tv_nsec: 0,
-    };
-    let ended = loop {
-        match poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&limit)) {
-            Err(Errno::INTR) => {}
-            outcome => break outcome? != 0,
-        }
-    };
-    if !ended {
-        pidfd_send_signal(&descriptor, Signal::KILL)?;
+    let ended = wait(child, seconds);
+    if ended.is_err() {
+        kill_process(child, Signal::KILL)?;
     }
     let status = loop {
         match waitpid(Some(child), WaitOptions::empty()) {
@@ -33,11 +23,27 @@ pub(crate) fn in_child(seconds: u32, work: impl FnOnce() -> u8) -> Result<u8> {
             outcome => break outcome?,
         }
     };
-    if !ended {
-        return Err(Errno::TIMEDOUT);
-    }
+    ended?;
     let status = status.and_then(|(_, status)| status.exit_status());
     Ok(status
         .and_then(|status| u8::try_from(status).ok())
         .unwrap_or(u8::MAX))
+}
+
+/// Until the child has ended; it is not reaped yet.
+fn wait(child: Pid, seconds: u32) -> Result<()> {
+    let descriptor = pidfd_open(child, PidfdFlags::empty())?;
+    let deadline = sys::since_boot() + u64::from(seconds) * 1000;
+    loop {
+        let left = deadline.saturating_sub(sys::since_boot()).cast_signed();
+        let limit = Timespec {
+            tv_sec: left / 1000,
+            tv_nsec: left % 1000 * 1_000_000,
+        };
+        match poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&limit)) {
+            Ok(0) => return Err(Errno::TIMEDOUT),
+            Err(Errno::INTR) => {}
+            outcome => return outcome.map(|_| ()),
+        }
+    }
 }

@@ -6,7 +6,10 @@ use crate::{
     running::mode,
     util::{Before, Needs, tests},
 };
-use std::fs;
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+};
 
 tests![Needs::Root;
     a_root_that_holds_only_programs_gets_all_of_it,
@@ -142,7 +145,9 @@ fn defaults_of_usr_etc_fill_what_etc_lacks() {
         .mode("/usr/etc/docker/daemon.json", 0o640);
     root.directory("/usr/etc/private")
         .mode("/usr/etc/private", 0o710);
+    chown(root.path("/usr/etc/private"), Some(7), Some(8)).unwrap();
     root.file("/usr/etc/hostname", "image\n");
+    chown(root.path("/usr/etc/hostname"), Some(9), Some(10)).unwrap();
     root.file("/usr/etc/ssl/certs/ca-certificates.crt", "ca")
         .link("/usr/etc/ssl/cert.pem", "certs/ca-certificates.crt");
     root.file("/usr/etc/passwd", "default\n")
@@ -152,7 +157,9 @@ fn defaults_of_usr_etc_fill_what_etc_lacks() {
     assert_eq!(root.read("/etc/docker/daemon.json"), "{\"debug\": true}");
     assert_eq!(mode(&root.path("/etc/docker/daemon.json")), 0o640);
     assert_eq!(mode(&root.path("/etc/private")), 0o710);
+    assert_eq!(owner(&root, "/etc/private"), (7, 8));
     assert_eq!(root.read("/etc/hostname"), "image\n");
+    assert_eq!(owner(&root, "/etc/hostname"), (9, 10));
     assert_eq!(root.read("/etc/ssl/certs/ca-certificates.crt"), "ca");
     assert_eq!(
         fs::read_link(root.path("/etc/ssl/cert.pem"))
@@ -169,6 +176,11 @@ fn defaults_of_usr_etc_fill_what_etc_lacks() {
             .keys()
             .any(|path| path.to_str().unwrap().contains(".dockerlaunch"))
     );
+}
+
+fn owner(root: &Root, path: &str) -> (u32, u32) {
+    let meta = root.path(path).metadata().unwrap();
+    (meta.uid(), meta.gid())
 }
 
 fn a_second_launch_changes_nothing() {
@@ -193,7 +205,10 @@ fn a_read_only_root_that_has_all_of_it_will_do() {
 fn a_real_var_run_gets_run_over_it() {
     let root = Root::new();
     root.file("/var/run/docker.pid", "1");
-    let daemon = root.machine().words(["dockerlaunch", "dockerd"]).running();
+    let daemon = root
+        .container()
+        .words(["dockerlaunch", "dockerd"])
+        .running();
     let over: Vec<_> = daemon
         .mounts()
         .into_iter()

@@ -4,6 +4,7 @@ mod floors; // the source: which file may use which, unsafe code, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
+mod log; // what is said, and when
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod network; // lo, address, route, host name, name servers
@@ -11,6 +12,7 @@ mod pid_files; // stale pid files are removed, others stay
 mod program; // the built program: static, W^X, without core::fmt
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod role; // the machine, a container, or neither
+mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         layout::tests(),
         library::tests(),
         limits::tests(),
+        log::tests(),
         modules::tests(),
         mounts::tests(),
         network::tests(),
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         program::tests(),
         refusals::tests(),
         role::tests(),
+        settings::tests(),
         socket::tests(),
         unprivileged::tests(),
         words::tests(),

@@ -40,7 +40,7 @@ fn with<'r>(root: &'r Root, present: &[&str]) -> Start<'r> {
             at: format!("/sys/module/{module}"),
         });
     }
-    start
+    start.foreign_cgroups()
 }
 
 /// Of the table, what this kernel does not show by other means.

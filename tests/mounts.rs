@@ -107,13 +107,18 @@ fn every_mount_is_shared() {
     }
 }
 
-/// dockerlaunch is its own daemon, which has dockerd.
+/// dockerlaunch is its own daemon, which has dockerd. Its own settings are no longer told, so the second takes the
+/// namespaces for a container: the machine's cgroups are kept from it.
 fn a_second_launch_adds_nothing() {
     let root = Root::new();
-    let once = places(&root.machine().words(["dockerd"]).running());
-    let root = Root::new();
-    // Its own role is no longer told, so the second takes the namespaces for a container.
-    let daemon = root.machine().words(["dockerlaunch", "dockerd"]).running();
+    root.directory("/sys");
+    let start = || {
+        root.machine()
+            .before(Before::mount("sysfs", "/sys"))
+            .foreign_cgroups()
+    };
+    let once = places(&start().words(["dockerd"]).running());
+    let daemon = start().words(["dockerlaunch", "dockerd"]).running();
     assert_eq!(places(&daemon), once);
     assert_eq!(daemon.words(), ["dockerd"]);
 }
@@ -179,21 +184,32 @@ fn a_container_gets_no_optional_mounts() {
 /// In a /dev of its own: the machine's devtmpfs has its links already.
 fn dev_has_its_links() {
     let root = Root::new();
-    root.file("/.dockerenv", "");
-    let taken = Before::Link {
-        at: "/dev/core".into(),
-        to: "elsewhere".into(),
-    };
-    let daemon = root.container().before(taken).running();
-    for (name, target) in [
+    let links = [
         ("fd", "/proc/self/fd"),
         ("stdin", "/proc/self/fd/0"),
         ("stdout", "/proc/self/fd/1"),
         ("stderr", "/proc/self/fd/2"),
+        ("core", "/proc/kcore"),
         ("ptmx", "pts/ptmx"),
-        ("core", "elsewhere"),
-    ] {
-        let link = fs::read_link(daemon.path("/dev").join(name)).unwrap();
-        assert_eq!(link.to_str(), Some(target), "/dev/{name}");
+    ];
+    let daemon = root.container().running();
+    let link = |daemon: &Running<'_>, name| fs::read_link(daemon.path("/dev").join(name)).unwrap();
+    for (name, target) in links {
+        assert_eq!(link(&daemon, name).to_str(), Some(target), "/dev/{name}");
+    }
+    let mut start = root.container();
+    for (name, _) in links {
+        start = start.before(Before::Link {
+            at: format!("/dev/{name}"),
+            to: "elsewhere".into(),
+        });
+    }
+    let daemon = start.running();
+    for (name, _) in links {
+        assert_eq!(
+            link(&daemon, name).to_str(),
+            Some("elsewhere"),
+            "/dev/{name}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     root::Root,
     running::Start,
+    settings,
     util::{Before, Needs, SYS_ADMIN, tests},
 };
 
@@ -10,23 +11,21 @@ tests![Needs::Root;
     a_daemon_that_is_not_there,
     a_daemon_that_cannot_be_executed,
     a_daemon_without_its_interpreter,
-    a_setting_with_a_wrong_value,
-    a_setting_that_is_not_built,
-    an_unknown_setting_is_only_told,
     too_many_words,
     a_long_subject_keeps_its_end,
     check_is_not_built,
-    a_name_server_is_an_address,
     a_name_that_is_too_long_is_told_so,
-    a_module_that_cannot_be_is_told_before_anything_is_touched,
     an_interpreter_that_cannot_be_executed,
     a_subject_of_two_lines_is_told_in_one,
     without_privileges,
+    a_full_file_system,
+    a_read_only_root,
+    what_is_no_socket,
     help_and_version,
 ];
 
 /// One line and nothing else, and not a file, mode or time of the root differs.
-fn assert_refused(start: Start<'_>, status: i32, line: &str) {
+pub(crate) fn assert_refused(start: Start<'_>, status: i32, line: &str) {
     let root = start.root;
     let before = root.tree();
     let ended = start.ended();
@@ -106,188 +105,6 @@ fn a_daemon_without_its_interpreter() {
     }
 }
 
-/// Name, wrong values, what is allowed.
-const WRONG: &[(&str, &[&str], &str)] = &[
-    (
-        "DEBUG",
-        &["yes", "", "True", "true ", "true, false", "allowed", ","],
-        "allowed: true, false",
-    ),
-    ("AS", &["host", ""], "allowed: auto, machine, container"),
-    ("REAP", &["yes"], "allowed: auto, false, true"),
-    ("CGROUP", &["v3", "V2"], "allowed: auto, v2, v1, hybrid"),
-    (
-        "MODULES",
-        &["a b", "a,../b", "a;b"],
-        "allowed: at most 48 names of up to 56 letters, digits, _ and -, separated by commas",
-    ),
-    ("PREREQUISITES", &["maybe"], "allowed: require, warn, skip"),
-    (
-        "STATE",
-        &["sda", "label=x", ""],
-        "allowed: /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID=",
-    ),
-    ("STATE_FORMAT", &["ntfs"], "allowed: ext4, xfs, btrfs"),
-    (
-        "IP",
-        &["10.0.2", "10.0.2.256/24", ""],
-        "its client address is not four numbers up to 255, as in 10.0.2.15",
-    ),
-    (
-        "IP",
-        &["10.0.2.15/33", "10.0.2.15:::255.0.255.0"],
-        "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
-    ),
-    (
-        "IP",
-        &["10.0.2.15::gateway"],
-        "its gateway is not four numbers up to 255",
-    ),
-    (
-        "IP",
-        &["10.0.2.15::::a_b"],
-        "its hostname is not 1 to 64 letters, digits, dots and dashes",
-    ),
-    (
-        "IP",
-        &["10.0.2.15:::::sixteen-letters-"],
-        "its device is not the name of an interface, at most 15 bytes",
-    ),
-    (
-        "IP",
-        &["10.0.2.15:::::::x"],
-        "its first name server is not four numbers up to 255",
-    ),
-    (
-        "IP",
-        &["10.0.2.15::::::::x"],
-        "its second name server is not four numbers up to 255",
-    ),
-    (
-        "DNS",
-        &["1.2.3.4,1.2.3.4,1.2.3.4,1.2.3.4", "1.2.3.x"],
-        "allowed: at most three addresses, separated by commas",
-    ),
-    (
-        "HOSTNAME",
-        &["", "a_b", "a b"],
-        "allowed: 1 to 64 letters, digits, dots and dashes",
-    ),
-    (
-        "READY",
-        &["ready", ""],
-        "allowed: the path of a program, from /",
-    ),
-    (
-        "ON_EXIT",
-        &["stop"],
-        "allowed: restart, poweroff, reboot, halt, exit",
-    ),
-    (
-        "ON_FAILURE",
-        &["stop"],
-        "allowed: panic, poweroff, reboot, shell",
-    ),
-    (
-        "SHUTDOWN_TIMEOUT",
-        &["0", "86401", "-1", "1s", ""],
-        "allowed: 1 to 86400 seconds",
-    ),
-];
-
-/// Values that are allowed, but that this build does not follow.
-const NOT_BUILT: &[(&str, &[&str], &str)] = &[
-    (
-        "REAP",
-        &["true"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
-    ),
-    (
-        "PREREQUISITES",
-        &["require", "warn", "skip"],
-        "the check of prerequisites is not built yet",
-    ),
-    (
-        "STATE",
-        &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
-        "the state disk is not built yet: mount the data root from the image",
-    ),
-    (
-        "STATE_FORMAT",
-        &["ext4", "xfs", "btrfs"],
-        "the state disk is not built yet: mount the data root from the image",
-    ),
-    (
-        "IP",
-        &["dhcp", "on", "any", "10.0.2.15::::::dhcp"],
-        "only a static address is built yet, not dhcp: give client::gateway:netmask::device, or address/prefix",
-    ),
-    (
-        "READY",
-        &["/bin/ready"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
-    ),
-    (
-        "ON_EXIT",
-        &["restart", "poweroff", "reboot", "halt", "exit"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
-    ),
-    (
-        "ON_FAILURE",
-        &["poweroff", "reboot", "shell"],
-        "only panic is built yet: the kernel's panic=N decides what follows",
-    ),
-    (
-        "SHUTDOWN_TIMEOUT",
-        &["90"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
-    ),
-];
-
-fn assert_settings_refused(table: &[(&str, &[&str], &str)]) {
-    let root = Root::new();
-    for (name, values, reason) in table {
-        for value in *values {
-            let name = format!("DOCKER_LAUNCH_{name}");
-            // The daemon is not there either: the setting comes first.
-            let start = root.start().words(["no-such"]).variable(&name, value);
-            assert_refused(start, 2, &format!("setting {name}={value}: {reason}"));
-        }
-    }
-}
-
-fn a_setting_with_a_wrong_value() {
-    assert_settings_refused(WRONG);
-}
-
-/// Hexadecimal digits alone are none.
-fn a_name_server_is_an_address() {
-    assert_settings_refused(&[(
-        "DNS",
-        &["cafe", "10", "1.2.3.4,:"],
-        "allowed: at most three addresses, separated by commas",
-    )]);
-}
-
-fn a_setting_that_is_not_built() {
-    assert_settings_refused(NOT_BUILT);
-}
-
-fn an_unknown_setting_is_only_told() {
-    let root = Root::new();
-    let daemon = root
-        .container()
-        .variable("DOCKER_LAUNCH_DEBUGS", "true")
-        .variable("DOCKER_LAUNCH_", "")
-        .running();
-    for variable in ["DOCKER_LAUNCH_DEBUGS=true", "DOCKER_LAUNCH_="] {
-        let line = format!(
-            "dockerlaunch: warning: {variable} is no setting of dockerlaunch; it is ignored\n"
-        );
-        assert!(daemon.log().contains(&line), "{}", daemon.log());
-    }
-}
-
 fn too_many_words() {
     let root = Root::new();
     let words = (0..1024).map(|number| format!("--word={number}"));
@@ -362,6 +179,40 @@ fn without_privileges() {
     );
 }
 
+/// The first file still fits.
+fn a_full_file_system() {
+    let root = Root::new();
+    let full = Before::Mount {
+        kind: "tmpfs".into(),
+        at: "/etc".into(),
+        data: "size=4k".into(),
+    };
+    let ended = root.container().before(full).ended();
+    let line = "dockerlaunch: layout /etc/hostname: no space left on device (ENOSPC); free space on the root file system\n";
+    assert_eq!((ended.status, ended.said().as_str()), (125, line));
+}
+
+fn a_read_only_root() {
+    let root = Root::new();
+    let start = root.container();
+    root.mode("/tmp", 0o1777)
+        .directory("/root")
+        .directory("/var");
+    let ended = start.before(Before::ReadOnly { at: "/".into() }).ended();
+    let line = "dockerlaunch: layout /bin: read-only file system (EROFS); mount the root read-write (rw), or let the image hold it\n";
+    assert_eq!((ended.status, ended.said().as_str()), (125, line));
+}
+
+fn what_is_no_socket() {
+    let root = Root::new();
+    root.file("/run/docker.sock", "mine");
+    let kept = Before::bind(root.path("/run"), "/run");
+    let ended = root.container().before(kept).words(["-H", "fd://"]).ended();
+    let line = "dockerlaunch: prepare daemon /run/docker.sock: something stands there that is no socket; remove it\n";
+    assert_eq!((ended.status, ended.said().as_str()), (125, line));
+    assert_eq!(root.read("/run/docker.sock"), "mine");
+}
+
 fn help_and_version() {
     let root = Root::new();
     let before = root.tree();
@@ -378,7 +229,7 @@ fn help_and_version() {
             .starts_with("Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]\n")
     );
     // Every setting stands in it.
-    for (name, ..) in WRONG {
+    for (name, ..) in settings::WRONG {
         assert!(
             help.stdout.split_whitespace().any(|word| word == *name),
             "{name}"
@@ -404,19 +255,6 @@ fn a_name_that_is_too_long_is_told_so() {
             &daemon[daemon.len() - 252..]
         );
         assert_refused(Root::new().container().words([daemon]), 126, &line);
-    }
-}
-
-fn a_module_that_cannot_be_is_told_before_anything_is_touched() {
-    let root = Root::new();
-    for value in ["m".repeat(57), vec!["m"; 65].join(",")] {
-        let before = root.tree();
-        let ended = root
-            .start()
-            .variable("DOCKER_LAUNCH_MODULES", value)
-            .ended();
-        assert_eq!(ended.status, 2, "{}", ended.stderr);
-        assert_eq!(root.tree(), before);
     }
 }
 

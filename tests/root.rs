@@ -144,12 +144,7 @@ impl Root {
                 })
                 .before(Before::bind(&at, &at));
         }
-        // Its root is the machine's: nothing is created in a read-only one.
-        start
-            .before(Before::mount("cgroup2", "/sys/fs/cgroup"))
-            .before(Before::ReadOnly {
-                at: "/sys/fs/cgroup".into(),
-            })
+        start.foreign_cgroups()
     }
 
     /// With nothing but its words.

@@ -50,6 +50,13 @@ impl<'r> Start<'r> {
         self
     }
 
+    /// The cgroups that the tests themselves run in, where nothing can be made or moved.
+    pub(crate) fn foreign_cgroups(self) -> Self {
+        let at = "/sys/fs/cgroup";
+        self.before(Before::mount("cgroup2", at))
+            .before(Before::ReadOnly { at: at.into() })
+    }
+
     /// Another program of the root's than dockerlaunch.
     pub(crate) fn program(mut self, program: &'static str) -> Self {
         self.program = program;

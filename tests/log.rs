@@ -1,0 +1,77 @@
+//! What is said: nothing without need, with DOCKER_LAUNCH_DEBUG a line for each step with the time since kernel start, and
+//! what was given to us never looks like a line of ours.
+
+use crate::{
+    root::Root,
+    util::{Needs, tests},
+};
+use std::fs;
+
+tests![Needs::Root;
+    debug_tells_each_step_and_its_time,
+    without_it_nothing_is_said,
+    a_long_word_is_told_whole,
+];
+
+fn milliseconds() -> u64 {
+    let uptime = fs::read_to_string("/proc/uptime").unwrap();
+    let seconds: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+    (seconds * 1000.0) as u64
+}
+
+fn debug_tells_each_step_and_its_time() {
+    let root = Root::new();
+    let before = milliseconds();
+    let daemon = root
+        .machine()
+        .variable("DOCKER_LAUNCH_DEBUG", "true")
+        .running();
+    let log = daemon.log();
+    let lines: Vec<(u64, &str)> = log
+        .lines()
+        .filter_map(|line| line.strip_prefix("dockerlaunch: [")?.split_once(" ms] "))
+        .map(|(time, text)| (time.parse().unwrap(), text))
+        .collect();
+    assert!(lines.is_sorted_by_key(|(time, _)| *time), "{lines:?}");
+    // /proc/uptime is rounded.
+    assert!(
+        lines[0].0 + 10 >= before && lines.last().unwrap().0 <= milliseconds() + 10,
+        "{before} {lines:?}"
+    );
+    let steps = [
+        "mounted /dev",
+        "/ is shared",
+        "mounted cgroups",
+        "directories, links",
+        "exec /usr/bin/dockerd",
+    ];
+    let mut told = lines.iter();
+    for step in steps {
+        assert!(
+            told.any(|(_, text)| text.starts_with(step)),
+            "{step}: {log}"
+        );
+    }
+    assert!(told.next().is_none(), "{log}");
+}
+
+fn without_it_nothing_is_said() {
+    let root = Root::new();
+    let log = root.machine().running().log();
+    assert!(log.lines().all(|line| line.contains(" modprobe ")), "{log}");
+}
+
+/// Longer than any buffer, and with what a terminal would obey.
+fn a_long_word_is_told_whole() {
+    let root = Root::new();
+    let value = format!("{}\x1b[2J\n\u{e9}", "x".repeat(9000));
+    let daemon = root
+        .machine()
+        .variable("DOCKER_LAUNCH_UNKNOWN", &value)
+        .running();
+    let told = value.replace(['\x1b', '\n'], "?");
+    let line = format!(
+        "dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN={told} is no setting of dockerlaunch; it is ignored\n"
+    );
+    assert!(daemon.log().contains(&line), "{}", daemon.log());
+}

@@ -1,0 +1,211 @@
+//! The settings: each wrong value is told with what is allowed, each that this build cannot follow with why, exit status 2,
+//! before anything is touched.
+
+use crate::{
+    refusals::assert_refused,
+    root::Root,
+    util::{Needs, tests},
+};
+
+tests![Needs::Root;
+    a_setting_with_a_wrong_value,
+    a_setting_that_is_not_built,
+    a_name_server_is_an_address,
+    a_module_that_cannot_be_is_told_before_anything_is_touched,
+    an_unknown_setting_is_only_told,
+];
+
+/// Name, wrong values, what is allowed.
+pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
+    (
+        "DEBUG",
+        &["yes", "", "True", "true ", "true, false", "allowed", ","],
+        "allowed: true, false",
+    ),
+    ("AS", &["host", ""], "allowed: auto, machine, container"),
+    ("REAP", &["yes"], "allowed: auto, false, true"),
+    ("CGROUP", &["v3", "V2"], "allowed: auto, v2, v1, hybrid"),
+    (
+        "MODULES",
+        &["a b", "a,../b", "a;b"],
+        "allowed: at most 48 names of up to 56 letters, digits, _ and -, separated by commas",
+    ),
+    ("PREREQUISITES", &["maybe"], "allowed: require, warn, skip"),
+    (
+        "STATE",
+        &["sda", "label=x", ""],
+        "allowed: /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID=",
+    ),
+    ("STATE_FORMAT", &["ntfs"], "allowed: ext4, xfs, btrfs"),
+    (
+        "IP",
+        &["10.0.2", "10.0.2.256/24", ""],
+        "its client address is not four numbers up to 255, as in 10.0.2.15",
+    ),
+    (
+        "IP",
+        &["10.0.2.15/33", "10.0.2.15:::255.0.255.0"],
+        "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
+    ),
+    (
+        "IP",
+        &["10.0.2.15::gateway"],
+        "its gateway is not four numbers up to 255",
+    ),
+    (
+        "IP",
+        &["10.0.2.15::::a_b"],
+        "its hostname is not 1 to 64 letters, digits, dots and dashes",
+    ),
+    (
+        "IP",
+        &["10.0.2.15:::::sixteen-letters-"],
+        "its device is not the name of an interface, at most 15 bytes",
+    ),
+    (
+        "IP",
+        &["10.0.2.15:::::::x"],
+        "its first name server is not four numbers up to 255",
+    ),
+    (
+        "IP",
+        &["10.0.2.15::::::::x"],
+        "its second name server is not four numbers up to 255",
+    ),
+    (
+        "DNS",
+        &["1.2.3.4,1.2.3.4,1.2.3.4,1.2.3.4", "1.2.3.x"],
+        "allowed: at most three addresses, separated by commas",
+    ),
+    (
+        "HOSTNAME",
+        &["", "a_b", "a b"],
+        "allowed: 1 to 64 letters, digits, dots and dashes",
+    ),
+    (
+        "READY",
+        &["ready", ""],
+        "allowed: the path of a program, from /",
+    ),
+    (
+        "ON_EXIT",
+        &["stop"],
+        "allowed: restart, poweroff, reboot, halt, exit",
+    ),
+    (
+        "ON_FAILURE",
+        &["stop"],
+        "allowed: panic, poweroff, reboot, shell",
+    ),
+    (
+        "SHUTDOWN_TIMEOUT",
+        &["0", "86401", "-1", "1s", ""],
+        "allowed: 1 to 86400 seconds",
+    ),
+];
+
+/// Values that are allowed, but that this build does not follow.
+const NOT_BUILT: &[(&str, &[&str], &str)] = &[
+    (
+        "REAP",
+        &["true"],
+        "supervising is not built yet: dockerlaunch execs the daemon",
+    ),
+    (
+        "PREREQUISITES",
+        &["require", "warn", "skip"],
+        "the check of prerequisites is not built yet",
+    ),
+    (
+        "STATE",
+        &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
+        "the state disk is not built yet: mount the data root from the image",
+    ),
+    (
+        "STATE_FORMAT",
+        &["ext4", "xfs", "btrfs"],
+        "the state disk is not built yet: mount the data root from the image",
+    ),
+    (
+        "IP",
+        &["dhcp", "on", "any", "10.0.2.15::::::dhcp"],
+        "only a static address is built yet, not dhcp: give client::gateway:netmask::device, or address/prefix",
+    ),
+    (
+        "READY",
+        &["/bin/ready"],
+        "supervising is not built yet: dockerlaunch execs the daemon",
+    ),
+    (
+        "ON_EXIT",
+        &["restart", "poweroff", "reboot", "halt", "exit"],
+        "supervising is not built yet: dockerlaunch execs the daemon",
+    ),
+    (
+        "ON_FAILURE",
+        &["poweroff", "reboot", "shell"],
+        "only panic is built yet: the kernel's panic=N decides what follows",
+    ),
+    (
+        "SHUTDOWN_TIMEOUT",
+        &["90"],
+        "supervising is not built yet: dockerlaunch execs the daemon",
+    ),
+];
+
+fn assert_settings_refused(table: &[(&str, &[&str], &str)]) {
+    let root = Root::new();
+    for (name, values, reason) in table {
+        for value in *values {
+            let name = format!("DOCKER_LAUNCH_{name}");
+            // The daemon is not there either: the setting comes first.
+            let start = root.start().words(["no-such"]).variable(&name, value);
+            assert_refused(start, 2, &format!("setting {name}={value}: {reason}"));
+        }
+    }
+}
+
+fn a_setting_with_a_wrong_value() {
+    assert_settings_refused(WRONG);
+}
+
+/// Hexadecimal digits alone are none.
+fn a_name_server_is_an_address() {
+    assert_settings_refused(&[(
+        "DNS",
+        &["cafe", "10", "1.2.3.4,:"],
+        "allowed: at most three addresses, separated by commas",
+    )]);
+}
+
+fn a_setting_that_is_not_built() {
+    assert_settings_refused(NOT_BUILT);
+}
+
+fn an_unknown_setting_is_only_told() {
+    let root = Root::new();
+    let daemon = root
+        .container()
+        .variable("DOCKER_LAUNCH_DEBUGS", "true")
+        .variable("DOCKER_LAUNCH_", "")
+        .running();
+    for variable in ["DOCKER_LAUNCH_DEBUGS=true", "DOCKER_LAUNCH_="] {
+        let line = format!(
+            "dockerlaunch: warning: {variable} is no setting of dockerlaunch; it is ignored\n"
+        );
+        assert!(daemon.log().contains(&line), "{}", daemon.log());
+    }
+}
+
+fn a_module_that_cannot_be_is_told_before_anything_is_touched() {
+    let root = Root::new();
+    for value in ["m".repeat(57), vec!["m"; 65].join(",")] {
+        let before = root.tree();
+        let ended = root
+            .start()
+            .variable("DOCKER_LAUNCH_MODULES", value)
+            .ended();
+        assert_eq!(ended.status, 2, "{}", ended.stderr);
+        assert_eq!(root.tree(), before);
+    }
+}
