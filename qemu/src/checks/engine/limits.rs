@@ -25,27 +25,27 @@ pub(super) fn cgroup_version(place: &Place) -> Result<()> {
     )
 }
 
-/// The container reads its limit, and is killed when it wants more.
+/// The container reads its limit; a program in it that wants little gets it, one that wants more is killed. (Whether the
+/// engine then says OOMKilled is a race inside of it.)
 pub(super) fn memory(place: &Place) -> Result<()> {
     let (file, _) = limit_files(place)?;
-    let command = format!("cat {file}; exec dd if=/dev/zero of=/dev/null bs=64M count=1");
-    let container = place
+    let want = |size| {
+        format!("dd if=/dev/zero of=/dev/null bs={size} count=1 2>/dev/null; echo {size}: $?")
+    };
+    let command = format!("cat {file}; {}; {}", want("4M"), want("64M"));
+    let ran = place
         .engine
-        .start(None, &["sh", "-c", &command], limited_memory(32 * MIB))?;
-    let status = place.engine.wait(&container)?;
-    let killed = place
-        .engine
-        .inspect(&container)?
-        .state
-        .and_then(|state| state.oom_killed);
-    let output = place.engine.logs(&container)?;
-    place.engine.remove(&container)?;
-    ensure!(
-        output.lines().any(|line| line == (32 * MIB).to_string()),
-        "{file} does not say 32 MiB: {output}"
-    );
-    same("the status", status, 137)?;
-    same("OOMKilled", killed, Some(true))
+        .run_with(&["sh", "-c", &command], limited_memory(32 * MIB))?;
+    let said: Vec<&str> = ran
+        .output
+        .lines()
+        .filter(|line| *line != "Killed")
+        .collect();
+    same(
+        "the limit, and the two statuses",
+        said,
+        vec![(32 * MIB).to_string().as_str(), "4M: 0", "64M: 137"],
+    )
 }
 
 /// The container reads its limit, and cannot start more.
