@@ -103,7 +103,7 @@ impl Scenario {
                 .iter()
                 .copied()
                 .flatten()
-                .map(|row| row.name.to_owned())
+                .map(|row| row.0.to_owned())
                 .collect(),
         }
     }
@@ -123,6 +123,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::checks::seen::Seen;
 
     #[test]
     fn every_check_has_a_name_of_its_own() {
@@ -138,6 +139,29 @@ mod tests {
                     names.insert(format!("{}/{check}", scenario.name)),
                     "{}/{check} stands twice",
                     scenario.name
+                );
+            }
+        }
+    }
+
+    /// No expectation is met by a guest that reported nothing.
+    #[test]
+    fn nothing_passes_by_itself() {
+        let report = Some(probe::Report::default());
+        let seen = Seen {
+            report,
+            console: Vec::new(),
+        };
+        for scenario in all() {
+            let Size::Small(small) = scenario.size else {
+                continue;
+            };
+            for expect in small.expect.iter().copied().flatten() {
+                assert!(
+                    expect.check(&seen).is_err(),
+                    "{}/{}",
+                    scenario.name,
+                    expect.name()
                 );
             }
         }

@@ -249,6 +249,9 @@ fn environment(seen: &Seen, expected: &[&str]) -> Result<()> {
 
 fn process(seen: &Seen, field: &str) -> Result<String> {
     let process = &seen.report()?.process;
+    if process.pid == 0 {
+        bail!("the probe reported nothing of its process");
+    }
     Ok(match field {
         "pid" => process.pid.to_string(),
         "directory" => process.working_directory.clone(),
@@ -299,6 +302,9 @@ fn says(seen: &Seen, words: &[&str]) -> Result<()> {
 }
 
 fn says_only(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
+    if seen.console.is_empty() {
+        bail!("the console says nothing at all");
+    }
     let found = seen.lines(SPEAKER);
     let fits = |(line, words): (&&str, &&[&str])| words.iter().all(|word| line.contains(word));
     if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {

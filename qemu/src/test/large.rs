@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::guests::{Bench, Checks, Kit, Outcome};
 use crate::{
     boot,
-    checks::engine::{PUBLISHED, Place},
+    checks::engine::{PUBLISHED, Place, Row},
     engine::Engine,
     image::{Format, Image, table::Group},
     machine::{Drive, Guest, Machine, Root},
@@ -85,13 +85,13 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
         cgroup: large.cgroup,
         console: &console,
     };
-    for row in large.checks.iter().copied().flatten() {
-        let verdict = (row.run)(&place);
+    for Row(name, question) in large.checks.iter().copied().flatten() {
+        let verdict = question(&place);
         guest
             .alive()
-            .with_context(|| format!("the guest died during `{}`", row.name))?;
+            .with_context(|| format!("the guest died during `{name}`"))?;
         let failed = |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
-        checks.insert(row.name.to_owned(), verdict.map_err(failed));
+        checks.insert((*name).to_owned(), verdict.map_err(failed));
     }
     guest.quit().map(drop)
 }

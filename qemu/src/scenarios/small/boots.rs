@@ -110,7 +110,7 @@ const LAYOUT: &[Expect] = &[
 const DAEMON: &[Expect] = &[
     Arguments(&["dockerd"]),
     Environment(&[
-        "HOME=/",
+        "HOME=/root",
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "TERM=linux",
     ]),

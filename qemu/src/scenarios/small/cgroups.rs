@@ -19,6 +19,11 @@ const V2: &[Expect] = &[
     SaysOnly(&[NO_MODULES]),
 ];
 
+const WITHOUT: &[Expect] = &[
+    Mount("/sys/fs/cgroup", "cgroup2", OPTIONS, "nsdelegate"),
+    Controllers(&["cpu", "pids"]),
+];
+
 const V1: &[Expect] = &[
     Mount("/sys/fs/cgroup", "tmpfs", OPTIONS, "mode=755"),
     Mount(
@@ -91,6 +96,13 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     )
     .on(Suite::Bookworm, Root::Disk)
     .append(&["DOCKER_LAUNCH_CGROUP=hybrid"]),
+    small(
+        "cgroup-without-memory",
+        "version 2 stays where version 1 could not help either",
+        &[WITHOUT],
+    )
+    .on(Suite::Bookworm, Root::Disk)
+    .append(&["cgroup_disable=memory"]),
     small(
         "cgroup-auto-trixie",
         "auto on a kernel without version 1 memory",

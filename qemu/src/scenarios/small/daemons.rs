@@ -8,13 +8,25 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 /// The kernel drops `--`, hands on what it does not know, and makes `NAME=value` and even `--flag=value` environment.
 const WORDS: &[Expect] = &[
     Arguments(&["dockerd", "--debug", "--label", "a b"]),
-    Environment(&["--early=value", "HOME=/", PATH, "TERM=linux", "plain=kept"]),
-    SaysOnly(&[&["ignored: ", "'splash'"], NO_MODULES]),
+    Environment(&[
+        "--early=value",
+        "HOME=/root",
+        PATH,
+        "TERM=linux",
+        "plain=kept",
+    ]),
+    SaysOnly(&[&["ignored: splash"], NO_MODULES]),
 ];
 
 const SOCKET: &[Expect] = &[
     Arguments(&["dockerd", "-H", "fd://"]),
-    Environment(&["HOME=/", "LISTEN_FDS=1", "LISTEN_PID=1", PATH, "TERM=linux"]),
+    Environment(&[
+        "HOME=/root",
+        "LISTEN_FDS=1",
+        "LISTEN_PID=1",
+        PATH,
+        "TERM=linux",
+    ]),
     Listens(3, "/run/docker.sock"),
     Descriptors(&[
         (0, "/dev/console"),
@@ -28,12 +40,12 @@ const SOCKET: &[Expect] = &[
 const DEBUG: &[Expect] = &[
     Says("mounts", &["dockerlaunch: [", " ms] ", "/dev"]),
     Says("shared", &["dockerlaunch: [", " ms] ", "/ is shared"]),
-    Environment(&["HOME=/", PATH, "TERM=linux"]),
+    Environment(&["HOME=/root", PATH, "TERM=linux"]),
 ];
 
 const IGNORED: &[Expect] = &[
     SaysOnly(&[&["warning: ", "DOCKER_LAUNCH_NOPE=1"], NO_MODULES]),
-    Environment(&["HOME=/", PATH, "TERM=linux"]),
+    Environment(&["HOME=/root", PATH, "TERM=linux"]),
 ];
 
 /// What a start in a container leaves to the engine that started the container: version 1 hierarchies are the host's.

@@ -1,7 +1,7 @@
 //! Boots that must fail, each with one clear line and the exit status that the kernel's panic shows: PID 1's wait status,
 //! so the exit status stands in its second byte.
 
-use super::{Change, Group, Scenario, small};
+use super::{Change, Group, NO_MODULES, Scenario, small};
 use crate::checks::expect::Expect::{self, *};
 
 const USAGE: Expect = Panic("exitcode=0x00000200");
@@ -46,7 +46,7 @@ const PLAIN: &[Expect] = &[
 ];
 const TEXT: &[Expect] = &[
     NOT_EXECUTABLE,
-    SaysOnly(&[&["dockerlaunch: ", "/opt/text", "ENOEXEC"]]),
+    SaysOnly(&[NO_MODULES, &["dockerlaunch: ", "/opt/text", "ENOEXEC"]]),
 ];
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[

@@ -1,0 +1,85 @@
+//! A container's life: what runs in it, what it says, what it keeps.
+
+use anyhow::{Result, ensure};
+use bollard::models::{ContainerCreateBody, HostConfig};
+
+use super::{ANSWERS_WITHIN, Place, until, with};
+use crate::checks::seen::same;
+
+/// The container that waits to be asked something.
+const WAIT: &[&str] = &["sleep", "600"];
+
+pub(super) fn exec(place: &Place) -> Result<()> {
+    let container = place
+        .engine
+        .start(None, WAIT, ContainerCreateBody::default())?;
+    let ran = place.engine.exec(
+        &container,
+        &["sh", "-c", "echo to stdout; echo to stderr >&2; exit 7"],
+    );
+    place.engine.remove(&container)?;
+    let ran = ran?;
+    same("the status", ran.status, 7)?;
+    ensure!(
+        ran.output.contains("to stdout\n") && ran.output.contains("to stderr\n"),
+        "the output is {:?}",
+        ran.output
+    );
+    Ok(())
+}
+
+pub(super) fn logs(place: &Place) -> Result<()> {
+    let ran = place.engine.run_with(
+        &["sh", "-c", "echo first; echo second >&2; exit 3"],
+        ContainerCreateBody::default(),
+    )?;
+    same("the status", ran.status, 3)?;
+    ensure!(
+        ran.output.contains("first\n") && ran.output.contains("second\n"),
+        "the logs are {:?}",
+        ran.output
+    );
+    Ok(())
+}
+
+pub(super) fn volume(place: &Place) -> Result<()> {
+    let run = |command: &str| {
+        let host = HostConfig {
+            binds: Some(vec!["kept:/kept".into()]),
+            ..HostConfig::default()
+        };
+        place.engine.run_with(&["sh", "-c", command], with(host))
+    };
+    same(
+        "the writer's status",
+        run("echo written > /kept/file")?.status,
+        0,
+    )?;
+    same(
+        "what the reader found",
+        run("cat /kept/file")?.output.as_str(),
+        "written\n",
+    )
+}
+
+pub(super) fn restart(place: &Place) -> Result<()> {
+    let count = "echo started >> /starts; exec sleep 600";
+    let container =
+        place
+            .engine
+            .start(None, &["sh", "-c", count], ContainerCreateBody::default())?;
+    let before = place.engine.pid(&container)?;
+    place.engine.restart(&container)?;
+    let after = place.engine.pid(&container)?;
+    let starts = until(ANSWERS_WITHIN, "the second start", || {
+        let output = place.engine.exec(&container, &["cat", "/starts"])?.output;
+        ensure!(
+            output == "started\nstarted\n",
+            "the container's file has {output:?}"
+        );
+        Ok(())
+    });
+    place.engine.remove(&container)?;
+    ensure!(before != after, "it is the same process: {before}");
+    starts
+}

@@ -1,0 +1,103 @@
+//! Networks: the default bridge, a port published to the outside, a network of the user's own.
+
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
+
+use super::{ANSWERS_WITHIN, PUBLISHED, Place, until, with};
+
+/// A page that says so.
+const SERVE: &str = "mkdir /www && echo served > /www/index.html && exec httpd -f -p 80 -h /www";
+
+pub(super) fn bridge_address(place: &Place) -> Result<()> {
+    // The bridge answers, so the link between is up.
+    let output = place.engine.run(&[
+        "sh",
+        "-c",
+        "ip -4 addr show eth0 && ping -c 1 -W 10 172.17.0.1",
+    ])?;
+    let address = output
+        .split_whitespace()
+        .skip_while(|word| *word != "inet")
+        .nth(1);
+    let address =
+        address.with_context(|| format!("eth0 in the container has no address: {output}"))?;
+    ensure!(
+        address.starts_with("172.17."),
+        "{address} is not of the default bridge"
+    );
+    Ok(())
+}
+
+pub(super) fn published_port(place: &Place) -> Result<()> {
+    let binding = PortBinding {
+        host_ip: None,
+        host_port: Some(PUBLISHED.to_string()),
+    };
+    let host = HostConfig {
+        port_bindings: Some(HashMap::from([("80/tcp".into(), Some(vec![binding]))])),
+        ..HostConfig::default()
+    };
+    let body = ContainerCreateBody {
+        exposed_ports: Some(vec!["80/tcp".into()]),
+        ..with(host)
+    };
+    let container = place.engine.start(None, &["sh", "-c", SERVE], body)?;
+    let page = fetch(place.published);
+    place.engine.remove(&container)?;
+    let page = page?;
+    ensure!(
+        page.contains("200 OK") && page.ends_with("served\n"),
+        "the page is not the container's: {page}"
+    );
+    Ok(())
+}
+
+pub(super) fn user_network(place: &Place) -> Result<()> {
+    place.engine.create_network("own")?;
+    let own = || {
+        with(HostConfig {
+            network_mode: Some("own".into()),
+            ..HostConfig::default()
+        })
+    };
+    let server = place
+        .engine
+        .start(Some("web"), &["sh", "-c", SERVE], own())?;
+    // The names of a static busybox are looked up by its C library; its wget crashes there, nc and ping do not.
+    let ask = "ping -c 1 -W 10 web && for n in 1 2 3 4 5 6 7 8 9 10; do
+        page=$(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 web 80) && echo \"$page\" && exit 0; sleep 1; done; exit 9";
+    let ran = place.engine.run_with(&["sh", "-c", ask], own());
+    place.engine.remove(&server)?;
+    let ran = ran?;
+    ensure!(
+        ran.status == 0 && ran.output.contains("served"),
+        "status {}: {}",
+        ran.status,
+        ran.output
+    );
+    Ok(())
+}
+
+/// A page by HTTP/1.0, from the host.
+fn fetch(port: u16) -> Result<String> {
+    let attempt = || {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page)?;
+        ensure!(
+            !page.is_empty(),
+            "the connection was closed without an answer"
+        );
+        Ok(page)
+    };
+    until(ANSWERS_WITHIN, "the published port", attempt)
+}
