@@ -51,12 +51,7 @@ impl Netlink {
     /// The number of the interface of this name, or of the first Ethernet one if it is empty. Waits for it to come, but
     /// not longer than `seconds`; `waiting` is called once when it is not there yet.
     pub(crate) fn find(name: &[u8], seconds: u64, waiting: impl FnOnce()) -> Result<u32> {
-        let socket = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let Self(socket) = Self::open()?;
         bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
         let mut message = Message::new(GET_LINK, REQUEST | DUMP);
         message.put(&[0; 16]);
