@@ -7,14 +7,13 @@ mod small;
 
 use std::{env, num::NonZero, process::ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
 use crate::{
     Common,
     host::{self, Need},
     scenarios::{self, Scenario, When},
-    toolchain::{self, Features},
 };
 
 /// Variables that CI sets: where one of them is set, what cannot run has failed.
@@ -44,20 +43,22 @@ pub(crate) struct Chosen {
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
     let chosen = chosen(arguments.filter.as_deref(), arguments.long);
+    let nothing = || {
+        let filter = arguments.filter.as_deref().unwrap_or_default();
+        anyhow!(
+            "nothing has `{filter}` in its name; `cargo qemu test --list --long` shows the scenarios"
+        )
+    };
     if arguments.list {
+        ensure!(!chosen.is_empty(), nothing());
         list(&chosen);
         return Ok(ExitCode::SUCCESS);
     }
     host::ready(&[Need::Image, Need::Guest])?;
-    let program = toolchain::program(&Features::Default, &common.mirror)?;
+    let program = common.program()?;
     let mut tally = host_tests::run(arguments.filter.as_deref(), &program)?;
     let host = tally.passed + tally.failed + tally.ignored.len() as u64;
-    if host == 0 && chosen.is_empty() {
-        bail!(
-            "no test and no check has `{}` in its name; `cargo qemu test --list --long` shows the scenarios",
-            arguments.filter.as_deref().unwrap_or_default()
-        );
-    }
+    ensure!(host > 0 || !chosen.is_empty(), nothing());
     tally.add(guests::run(chosen, arguments.jobs, program, common)?);
     let strict = STRICT.iter().any(|name| {
         env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
