@@ -184,26 +184,15 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
 fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
     let mut enabled: Vec<Name, MOST> = Vec::new();
     let mut rubbish = Name::new();
-    fs::lines(c"/proc/cgroups", &mut |line| {
-        let mut fields = words(line);
-        let mut next = || fields.next().unwrap_or_default();
-        let (name, _hierarchy, _count, switch) = (next(), next(), next(), next());
-        let plain = name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let name = Name::of(&[name]).ok().filter(|_| plain);
-        match (number(switch), name) {
-            _ if line.is_empty() || line.starts_with(b"#") => {}
-            (Some(0), Some(_)) => {}
-            (Some(1), Some(name)) if has(&enabled, name.as_bytes()) => {}
-            (Some(1), Some(name)) if enabled.push(name).is_ok() => {}
-            _ if rubbish.as_bytes().is_empty() => {
-                line.iter()
-                    .try_for_each(|byte| rubbish.push(&[*byte]))
-                    .unwrap_or_default();
-            }
-            _ => {}
+    fs::lines(c"/proc/cgroups", &mut |line| match controller(line) {
+        Line::Enabled(name) if has(&enabled, name.as_bytes()) => {}
+        Line::Enabled(name) if enabled.push(name).is_ok() => {}
+        Line::Passed => {}
+        _ if rubbish.as_bytes().is_empty() => {
+            let kept = line.iter().try_for_each(|byte| rubbish.push(&[*byte]));
+            kept.unwrap_or_default();
         }
+        _ => {}
     })
     .at(launch, Step::Cgroup, c"/proc/cgroups")?;
     if !rubbish.as_bytes().is_empty() {
@@ -211,6 +200,31 @@ fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
         launch.log.warning(&[what, rubbish.as_bytes()]);
     }
     Ok(enabled)
+}
+
+/// A line of /proc/cgroups.
+enum Line {
+    Enabled(Name),
+    /// The heading, or a controller that is switched off.
+    Passed,
+    Rubbish,
+}
+
+/// `name hierarchy cgroups enabled`, between blanks (cgroups(7)).
+fn controller(line: &[u8]) -> Line {
+    let mut fields = words(line);
+    let mut next = || fields.next().unwrap_or_default();
+    let (name, _hierarchy, _count, switch) = (next(), next(), next(), next());
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let name = Name::of(&[name])
+        .ok()
+        .filter(|_| name.iter().all(is_letter));
+    match (number(switch), name) {
+        _ if line.is_empty() || line.starts_with(b"#") => Line::Passed,
+        (Some(0), Some(_)) => Line::Passed,
+        (Some(1), Some(name)) => Line::Enabled(name),
+        _ => Line::Rubbish,
+    }
 }
 
 fn has(enabled: &[Name], name: &[u8]) -> bool {
@@ -325,4 +339,40 @@ fn turn_on_controllers() -> io::Result<()> {
         c"/sys/fs/cgroup/cgroup.subtree_control",
         switches.as_bytes(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::{format, vec::Vec};
+
+    #[test]
+    fn lines_of_the_kernel() {
+        assert!(matches!(
+            controller(b"#subsys_name\thierarchy\tnum_cgroups\tenabled"),
+            Line::Passed
+        ));
+        assert!(matches!(controller(b"memory\t0\t1\t0"), Line::Passed));
+        assert!(matches!(controller(b"memory 0 1 2"), Line::Rubbish));
+        assert!(matches!(controller(b"../etc 0 1 1"), Line::Rubbish));
+        assert!(
+            matches!(controller(b"cpu\t2\t1\t1"), Line::Enabled(name) if name.as_bytes() == b"cpu")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_judged(line: Vec<u8>) {
+            if let Line::Enabled(name) = controller(&line) {
+                prop_assert!(line.trim_ascii_start().starts_with(name.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn an_enabled_controller_is_found(name in "[a-z_]{1,31}", hierarchy: u16) {
+            let line = format!("{name}\t{hierarchy}\t1\t1");
+            prop_assert!(matches!(controller(line.as_bytes()), Line::Enabled(found) if found.as_bytes() == name.as_bytes()));
+        }
+    }
 }

@@ -186,16 +186,18 @@ fn pass_listener(launch: &Launch<'_>) -> Outcome<()> {
 fn docker_group() -> Gid {
     let mut group = Gid::ROOT;
     let _ = fs::lines(c"/etc/group", &mut |line| {
-        let mut fields = fields(line, b':');
-        if fields.next() == Some(b"docker") {
-            let id = fields
-                .nth(1)
-                .and_then(number)
-                .and_then(|id| u32::try_from(id).ok());
-            group = id.map_or(group, Gid::from_raw);
-        }
+        group = id_of_group(line, b"docker").map_or(group, Gid::from_raw);
     });
     group
+}
+
+/// The number in a line `name:password:number:members` (group(5)), if it is that group's.
+fn id_of_group(line: &[u8], group: &[u8]) -> Option<u32> {
+    let mut fields = fields(line, b':');
+    let name = fields.next()?;
+    let id = u32::try_from(number(fields.nth(1)?)?).ok()?;
+    // -1 is no number of a group.
+    (name == group && id != u32::MAX).then_some(id)
 }
 
 /// The daemon's environment: what was given, PATH and HOME, and who listens.
@@ -265,5 +267,32 @@ impl<'c> Variables<'c> {
             }
         }
         Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::{format, vec::Vec};
+
+    #[test]
+    fn only_the_groups_own_line_counts() {
+        assert_eq!(id_of_group(b"docker:x:999:a,b", b"docker"), Some(999));
+        assert_eq!(id_of_group(b"dockers:x:999:", b"docker"), None);
+        assert_eq!(id_of_group(b"docker:x", b"docker"), None);
+        assert_eq!(id_of_group(b"docker:x:4294967295:", b"docker"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_judged(line: Vec<u8>) {
+            let _ = id_of_group(&line, b"docker");
+        }
+
+        #[test]
+        fn any_number_is_read(id in 0..u32::MAX) {
+            prop_assert_eq!(id_of_group(format!("docker:x:{id}:").as_bytes(), b"docker"), Some(id));
+        }
     }
 }

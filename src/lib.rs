@@ -65,7 +65,10 @@ pub use settings::{Cgroup, Role, Settings};
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {mounts::open_console, role::find_role};
+pub use {
+    mounts::{drain_console, open_console},
+    role::find_role,
+};
 
 use launch::{Failed, Launch, Outcome};
 

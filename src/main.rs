@@ -5,7 +5,9 @@
 mod start;
 
 use core::ffi::CStr;
-use dockerlaunch::{Command, Ended, Result, Settings, find_role, launch, open_console};
+use dockerlaunch::{
+    Command, Ended, Result, Settings, drain_console, find_role, launch, open_console,
+};
 use start::Strings;
 
 const VERSION: &str = concat!("dockerlaunch ", env!("CARGO_PKG_VERSION"), "\n");
@@ -43,6 +45,7 @@ fn main(mut words: Strings, environment: Strings) -> u8 {
         Ok(Ended { status, .. }) => status,
         Err(error) => {
             settings.report(&error);
+            drain_console(&settings);
             error.exit_status()
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     fs,
     launch::{Context, Launch, Outcome},
     mountinfo::Mount,
+    run,
     settings::{Role, Settings},
     sys,
     text::{trim, words},
@@ -20,6 +21,7 @@ use rustix::{
     io::{self, Errno, fcntl_dupfd_cloexec, fcntl_getfd},
     mount::{MountFlags, mount},
     process::getpid,
+    termios::tcdrain,
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -250,5 +252,18 @@ pub fn open_console(settings: &mut Settings<'_>) {
         && let Ok(kmsg) = device(c"/dev/kmsg").and_then(high)
     {
         settings.log = sys::keep(kmsg);
+    }
+}
+
+/// How long a serial line may take to carry the last words, in seconds.
+const LAST_WORDS: u32 = 5;
+
+/// Waits until the console has sent what was written to it: the kernel panics as soon as PID 1 ends, and what a serial
+/// line still holds then is lost. A child waits, so that a line that is held (XOFF) cannot hold the end.
+pub fn drain_console(settings: &Settings<'_>) {
+    if getpid().is_init() {
+        let _ = run::in_child(LAST_WORDS, || {
+            u8::from(tcdrain(sys::inherited(settings.log)).is_err())
+        });
     }
 }

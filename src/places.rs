@@ -140,6 +140,7 @@ fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::{ffi::CString, vec::Vec};
 
     fn command(words: &[&'static CStr]) -> Command<'static> {
@@ -191,5 +192,23 @@ mod tests {
         assert_eq!(places.pid_file.as_bytes(), b"/var/run/docker.pid");
         assert_eq!(places.exec_root.as_bytes(), b"/var/run/docker");
         assert!(!places.inherits_listener);
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_are_read(words in proptest::collection::vec("-{0,2}[A-Za-z=]{0,6}", 0..8)) {
+            let words: Vec<_> = words.into_iter().map(|word| CString::new(word).unwrap()).collect();
+            let command = Command::new(c"/bin/sh", words.iter().map(CString::as_c_str), []).unwrap();
+            for flag in [CONFIG_FILE, EXEC_ROOT, HOST, PIDFILE] {
+                prop_assert!(values(&command, flag).count() <= words.len());
+            }
+        }
+
+        #[test]
+        fn a_value_is_read_as_it_was_given(value in "[^\0=]{1,30}") {
+            let word = CString::new(std::format!("--pidfile={value}")).unwrap();
+            let command = Command::new(c"/bin/sh", [word.as_c_str()], []).unwrap();
+            prop_assert!(values(&command, PIDFILE).eq([value.as_bytes()]));
+        }
     }
 }
