@@ -117,6 +117,13 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     )
     .append(&["DOCKER_LAUNCH_CGROUP=v1"]),
     small(
+        "cgroup-v1-sid",
+        "kernel 7 no longer lists them: Docker would run without those limits and nobody would say so",
+        &[V1, WITHOUT_MEMORY, ONLY_V1],
+    )
+    .on(Suite::Sid, Root::Disk)
+    .append(&["DOCKER_LAUNCH_CGROUP=v1"]),
+    small(
         "cgroup-hybrid-trixie",
         "the same with a unified hierarchy beside it",
         &[V1, WITHOUT_MEMORY, UNIFIED],
