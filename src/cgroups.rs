@@ -28,6 +28,8 @@ const FLAGS: MountFlags = MountFlags::NOSUID
 const V2_OPTIONS: &[&CStr] = &[c"nsdelegate,memory_recursiveprot", c"nsdelegate", c""];
 /// Without these in v2, v1 is tried.
 const NEEDED: &[&CStr] = &[c"cpu", c"memory", c"pids"];
+/// What `docker run` has limits for: its loss is told.
+const LIMITING: &[&CStr] = &[c"cpu", c"cpuset", c"memory", c"pids"];
 /// v1 controllers that share a hierarchy, and its name.
 const JOINED: &[(&[&[u8]], &[u8])] = &[
     (&[b"cpu", b"cpuacct"], b"cpu,cpuacct"),
@@ -154,7 +156,7 @@ fn mount_hybrid(launch: &Launch<'_>) -> Outcome<()> {
 fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
     mount(c"cgroup", ROOT, c"tmpfs", FLAGS, c"mode=755").at(launch, Step::Cgroup, ROOT)?;
     let enabled = enabled_controllers(launch)?;
-    let mut refused: Vec<&[u8], { 2 * MOST }> = Vec::new();
+    let mut refused: Vec<&[u8], { 2 * (MOST + LIMITING.len()) }> = Vec::new();
     for name in enabled.iter().map(Text::as_bytes) {
         let group = JOINED.iter().find(|(members, _)| {
             members.contains(&name) && members.iter().all(|member| has(&enabled, member))
@@ -168,9 +170,15 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
             make_link(launch, name, hierarchy)?;
         }
     }
+    // Kernel 7 does not even list those that v1 has lost.
+    for name in LIMITING.iter().map(|name| name.to_bytes()) {
+        if !has(&enabled, name) {
+            let _ = refused.extend_from_slice(&[b" ", name]);
+        }
+    }
     if !refused.is_empty() {
-        let mut message: Vec<&[u8], { 2 * MOST + 1 }> = Vec::new();
-        let _ = message.push(b"the kernel lists controllers that it does not give in cgroup v1, so containers have no limits of:");
+        let mut message: Vec<&[u8], { 2 * (MOST + LIMITING.len()) + 1 }> = Vec::new();
+        let _ = message.push(b"the kernel does not give all controllers in cgroup v1, so containers have no limits of:");
         let _ = message.extend_from_slice(&refused);
         launch.log.warning(&message);
     }

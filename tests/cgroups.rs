@@ -87,7 +87,7 @@ fn no_refused_controller_is_cut_off() {
     let root = Root::new();
     let daemon = with(&root, &lines);
     let line = format!(
-        "dockerlaunch: warning: the kernel lists controllers that it does not give in cgroup v1, so containers have no limits of: {}\n",
+        "dockerlaunch: warning: the kernel does not give all controllers in cgroup v1, so containers have no limits of: {} cpu cpuset memory pids\n",
         names.join(" ")
     );
     assert!(daemon.log().contains(&line), "{}", daemon.log());
