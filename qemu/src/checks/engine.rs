@@ -14,10 +14,11 @@ use anyhow::{Result, bail, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::seen::SPEAKER;
-use crate::engine::Engine;
+use crate::{engine::Engine, machine::Guest};
 
 /// What a row may use.
 pub(crate) struct Place<'a> {
+    pub(crate) guest: &'a Guest,
     pub(crate) engine: &'a Engine,
     /// The port on 127.0.0.1 that leads to `PUBLISHED` in the guest.
     pub(crate) published: u16,

@@ -25,6 +25,7 @@ const fn large(
         root,
         append,
         words: &[],
+        features: None,
         size: Size::Large(large),
         when: When::Default,
     }
@@ -44,15 +45,21 @@ const HYBRID: &[&str] = &["DOCKER_LAUNCH_CGROUP=hybrid"];
 /// The limits of a container hold.
 const TWO: Large = Large {
     cgroup: "2",
+    image: &[],
     checks: FULL,
+    end: &[],
 };
 const ONE: Large = Large {
     cgroup: "1",
+    image: &[],
     checks: FULL,
+    end: &[],
 };
 const ONE_REDUCED: Large = Large {
     cgroup: "1",
+    image: &[],
     checks: REDUCED,
+    end: &[],
 };
 
 pub(super) const TABLE: &[Scenario] = &[
