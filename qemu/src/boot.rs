@@ -33,13 +33,7 @@ pub(crate) const ADDRESS: &str =
 pub(crate) const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net";
 
 /// Without --tls=false dockerd waits 16 s to make its reader think about an open port.
-pub(crate) const DAEMON: &[&str] = &[
-    "-H",
-    "unix:///run/docker.sock",
-    "-H",
-    "tcp://0.0.0.0:2375",
-    "--tls=false",
-];
+pub(crate) const DAEMON: &[&str] = &["-H", "fd://", "-H", "tcp://0.0.0.0:2375", "--tls=false"];
 
 /// What makes the daemon PID 1 itself.
 const NOT_SUPERVISED: &str = "DOCKER_LAUNCH_REAP=false";

@@ -3,11 +3,14 @@
 use std::{
     env,
     fs::{self, OpenOptions},
+    io::{Read, Write},
     os::{
         linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixDatagram},
+        unix::net::{SocketAddr, UnixDatagram, UnixStream},
     },
     process::{Command, abort, exit},
+    thread::sleep,
+    time::Duration,
 };
 
 use nix::{
@@ -47,8 +50,15 @@ const TABLE: &[Verb] = &[
     ("exit", |status| exit(status.parse().unwrap_or(125))),
     ("orphans", orphans::make),
     ("agent", |_| agent::serve()),
+    ("ping", ping),
     ("power-off", |_| power_off()),
 ];
+
+/// What is bound for `-H fd://`.
+const SOCKET: &str = "/run/docker.sock";
+/// An emulated engine is up again in ten seconds.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+const BETWEEN_CLIENTS: Duration = Duration::from_millis(50);
 
 /// How often this guest's stand-in has been started.
 const STARTS: &str = "/run/probe-starts";
@@ -157,6 +167,30 @@ fn fail(times: &str, how: fn()) {
     if starts <= times.parse().unwrap_or(usize::MAX) {
         how();
     }
+}
+
+/// So many clients of the engine, one after the other in the time of its absence: whether they are let in, and answered in the
+/// end. For whoever started this program, so it is not said on the port.
+fn ping(clients: &str) {
+    let connect = |_| {
+        let client = UnixStream::connect(SOCKET).and_then(|mut client| {
+            client.set_read_timeout(Some(ANSWERED_WITHIN))?;
+            client.write_all(b"GET /_ping HTTP/1.0\r\n\r\n")?;
+            Ok(client)
+        });
+        sleep(BETWEEN_CLIENTS);
+        client
+    };
+    let clients = 0..clients.parse().unwrap_or_default();
+    let (connected, refused): (Vec<_>, Vec<_>) = clients.map(connect).partition(Result::is_ok);
+    let count = connected.len();
+    let answered = connected.into_iter().flatten().filter_map(|mut client| {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).ok()?;
+        answer.ends_with("OK").then_some(())
+    });
+    println!("{count} connected, {} answered", answered.count());
+    refused.into_iter().for_each(|error| println!("{error:?}"));
 }
 
 fn power_off() {

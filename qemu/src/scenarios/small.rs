@@ -3,7 +3,10 @@
 mod boots;
 mod cgroups;
 mod daemons;
+mod endings;
+mod failures;
 mod layouts;
+mod lives;
 mod networks;
 mod refusals;
 
@@ -15,6 +18,9 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     cgroups::TABLE,
     layouts::TABLE,
     daemons::TABLE,
+    endings::TABLE,
+    failures::TABLE,
+    lives::TABLE,
     networks::TABLE,
     refusals::TABLE,
 ];
