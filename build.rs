@@ -28,4 +28,9 @@ fn main() {
     println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_DEFAULT_DAEMON");
     let daemon = env::var("DOCKERLAUNCH_DEFAULT_DAEMON").unwrap_or_else(|_| "dockerd".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_DEFAULT_DAEMON={daemon}");
+
+    // How long the first wait before a restart is. Only a test shortens it: it sees a thousand restarts.
+    println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
+    let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
+    println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
 }

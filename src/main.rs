@@ -5,9 +5,7 @@
 mod start;
 
 use core::ffi::CStr;
-use dockerlaunch::{
-    Command, Ended, Result, Settings, drain_console, find_role, launch, open_console,
-};
+use dockerlaunch::{Command, Ended, Result, Settings, fail, find_role, launch, open_console};
 use start::Strings;
 
 const VERSION: &str = concat!("dockerlaunch ", env!("CARGO_PKG_VERSION"), "\n");
@@ -43,11 +41,7 @@ fn main(mut words: Strings, environment: Strings) -> u8 {
     open_console(&mut settings);
     match run(words, environment, &mut settings) {
         Ok(Ended { status, .. }) => status,
-        Err(error) => {
-            settings.report(&error);
-            drain_console(&settings);
-            error.exit_status()
-        }
+        Err(error) => fail(&settings, &error),
     }
 }
 
