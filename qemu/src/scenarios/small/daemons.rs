@@ -156,5 +156,6 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         "without supervising the daemon is PID 1, and its end is the kernel's panic",
         &[ENDED],
     )
+    .append(&["DOCKER_LAUNCH_REAP=false"])
     .words(&["--probe=report,exit:3"]),
 ];
