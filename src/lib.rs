@@ -33,6 +33,8 @@ mod error;
 mod ip;
 mod json;
 mod log;
+#[cfg(any(feature = "network", feature = "supervise"))]
+mod messages;
 mod mountinfo;
 
 mod fs;

@@ -1,6 +1,9 @@
 //! rtnetlink(7): finding an interface, and giving it an address and a route. Messages are built and read as bytes.
 
-use crate::sys;
+use crate::{
+    messages::{attributes, half, messages, word},
+    sys,
+};
 use heapless::Vec;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -183,51 +186,15 @@ impl Message {
     }
 }
 
-/// The kind and body of each message of a datagram. A length that does not fit ends it.
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    core::iter::from_fn(move || {
-        let length = word(bytes, 0)? as usize;
-        let kind = half(bytes, 4)?;
-        let body = bytes.get(16..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, body))
-    })
-}
-
 /// The interface's number, if the message tells of one and it is the one that is looked for.
 fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<u32> {
     if kind != NEW_LINK {
         return None;
     }
     let (hardware, index) = (half(body, 2)?, word(body, 4)?);
-    let mut attributes = body.get(16..)?;
-    while let Some(length) = half(attributes, 0)
-        .map(usize::from)
-        .filter(|length| *length >= 4)
-    {
-        if half(attributes, 2) == Some(IFLA_IFNAME) {
-            let found = attributes.get(4..length)?.strip_suffix(b"\0")?;
-            return (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(index);
-        }
-        attributes = attributes
-            .get(length.next_multiple_of(4)..)
-            .unwrap_or_default();
-    }
-    None
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|bytes| u32::from_ne_bytes(*bytes))
-}
-
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|bytes| u16::from_ne_bytes(*bytes))
+    let name_of = attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_IFNAME);
+    let found = name_of?.1.strip_suffix(b"\0")?;
+    (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(index)
 }
 
 #[cfg(test)]

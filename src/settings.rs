@@ -216,6 +216,22 @@ impl<'a> Settings<'a> {
         error.tell(|parts| self.as_log().line(parts));
     }
 
+    /// This process stays and supervises the daemon.
+    #[cfg(feature = "supervise")]
+    pub(crate) fn supervises(&self, role: Role) -> bool {
+        match self.reap {
+            Reap::Auto => role == Role::Machine,
+            Reap::Never => false,
+            Reap::Always => true,
+        }
+    }
+
+    /// Nothing in this build does.
+    #[cfg(all(feature = "modprobe", not(feature = "supervise")))]
+    pub(crate) fn supervises(&self, _: Role) -> bool {
+        false
+    }
+
     pub(crate) fn as_log(&self) -> Log {
         Log {
             descriptor: self.log,
