@@ -72,7 +72,7 @@ const ORPHANS: &[Expect] = &[
 
 /// The daemon does not listen; the rest is told to end, one does and the other is killed; both keep a file open on the disk.
 const HANGS: &[Expect] = &[
-    Told(&[
+    ToldTogether(&[
         "obeys waits",
         "ignores waits",
         "hangs waits",
@@ -115,7 +115,13 @@ const IMPATIENT: &[Expect] = &[
 /// ctrl-alt-del is PID 1's to answer, and that is the daemon.
 const REAP_FALSE: &[Expect] = &[
     Process("pid", "1"),
+    Process("others", ""),
     Process("blocked", "0000000000000000"),
+    Environment(&[
+        "HOME=/root",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TERM=linux",
+    ]),
     Kernel("/proc/sys/kernel/ctrl-alt-del", "0"),
     Told(&["waits", "SIGINT"]),
     Panic("exitcode=0x00000000"),
