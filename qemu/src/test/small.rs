@@ -7,11 +7,11 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 
-use super::guests::{Bench, Checks, Kit, Outcome};
+use super::guests::{Bench, Checks, Kit, Outcome, discard_disk};
 use crate::{
     checks::{expect::Expect, seen::Seen},
     image::{Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root, disk},
+    machine::{Drive, Guest, Machine, Root, Written},
     scenarios::{self, Change, Ends, Scenario, Small, Step},
 };
 
@@ -20,26 +20,22 @@ const DAEMON: &str = "usr/sbin/dockerd";
 /// MiB: the probe needs a few, the kernel the rest.
 const MEMORY: u32 = 512;
 /// Two to four seconds, emulated, on a machine that does nothing else.
-const ENDS_WITHIN: Duration = Duration::from_secs(90);
+const ENDS_WITHIN: Duration = Duration::from_secs(180);
 /// What a step waits for.
 const STEP_WITHIN: Duration = Duration::from_secs(90);
 
 /// Boots it, and compares.
 pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
-    match machine.boot(|guest| watch(guest, machine, small)) {
+    match machine.boot(|guest| watch(guest, small)) {
         Ok((guest, seen, note)) => {
             let verdict = |expect: &Expect| {
                 let failed =
                     |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
                 (expect.name(), expect.check(&seen).map_err(failed))
             };
-            let checks = small
-                .expect
-                .iter()
-                .copied()
-                .flatten()
-                .map(verdict)
-                .collect();
+            let expected = small.expect.iter().copied().flatten();
+            let checks: Checks = expected.map(verdict).collect();
+            discard_disk(&guest, &checks);
             Outcome::Ran {
                 checks,
                 stopped: None,
@@ -62,13 +58,13 @@ pub(super) fn machine(
 ) -> Result<Machine> {
     let image = image(scenario, small, bench, kit)?;
     let root = match scenario.root {
-        scenarios::Root::Disk if small.ends == Ends::Lived => Root::Disk(Drive {
-            path: disk::copy(&image, scenario.name)?,
-            keep: true,
-        }),
         scenarios::Root::Disk => Root::Disk(Drive {
             path: image,
-            keep: false,
+            written: if small.ends == Ends::Lived {
+                Written::KeptInCopy
+            } else {
+                Written::Lost
+            },
         }),
         scenarios::Root::Initramfs => Root::Initramfs(image),
     };
@@ -111,7 +107,7 @@ fn name(scenario: &Scenario, small: &Small) -> String {
 }
 
 /// Does the steps and waits for the guest's end. That it ended in the wrong way is for the emulator's faults to be looked for, too.
-fn watch(guest: &Guest, machine: &Machine, small: &Small) -> Result<Seen> {
+fn watch(guest: &Guest, small: &Small) -> Result<Seen> {
     for step in small.steps {
         take(guest, step).with_context(|| format!("{step:?}"))?;
     }
@@ -139,7 +135,7 @@ fn watch(guest: &Guest, machine: &Machine, small: &Small) -> Result<Seen> {
         console: guest.console().into_iter().map(|line| line.text).collect(),
         told,
         reason,
-        disk: machine.kept().map(Path::to_owned),
+        disk: guest.disk().map(Path::to_owned),
     })
 }
 
