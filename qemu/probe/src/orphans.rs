@@ -23,6 +23,8 @@ const THREADS: (&str, &str) = ("/proc/sys/kernel/threads-max", "60000");
 const LIMIT: Duration = Duration::from_secs(60);
 /// Nobody is told that another's zombie was reaped: this looks from time to time.
 const LOOK: Duration = Duration::from_millis(50);
+/// As many kernel threads may come meanwhile.
+const FEW: u32 = 100;
 /// A child that ends at once needs little.
 const STACK: usize = 16 << 10;
 
@@ -30,7 +32,7 @@ pub(crate) fn make(count: &str) {
     if let Err(error) = fs::write(THREADS.0, THREADS.1) {
         say(&format!("{}: {error}", THREADS.0));
     }
-    let before = tasks();
+    let (before, at_first) = (processes(), tasks());
     let count = count.parse().unwrap_or_default();
     // SAFETY: this program has one thread.
     match unsafe { fork() } {
@@ -44,13 +46,14 @@ pub(crate) fn make(count: &str) {
         Err(error) => say(&format!("fork: {error}")),
     }
     let start = Instant::now();
-    while tasks() > before && start.elapsed() < LIMIT {
+    // The kernel's count first: it costs nothing to read.
+    while (tasks() > at_first + FEW || processes() != before) && start.elapsed() < LIMIT {
         sleep(LOOK);
     }
+    let (all, zombies) = processes();
+    let more = all.saturating_sub(before.0);
     say(&format!(
-        "{} zombies, {} tasks more than before",
-        zombies(),
-        tasks().saturating_sub(before)
+        "{zombies} zombies, {more} processes more than before"
     ));
 }
 
@@ -75,9 +78,25 @@ fn tasks() -> u32 {
     total.parse().unwrap_or_default()
 }
 
-/// The field of /proc/PID/stat behind the name in its parentheses is `Z`.
-fn zombies() -> usize {
+/// All that are no kernel threads, and the zombies among them: behind the name in its parentheses, the first field of
+/// /proc/PID/stat is `Z`, and the seventh tells a kernel thread.
+fn processes() -> (usize, usize) {
+    const KERNEL_THREAD: u32 = 0x0020_0000;
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
-    stats.filter(|stat| stat.contains(") Z ")).count()
+    let (mut all, mut zombies) = (0, 0);
+    for stat in stats {
+        let fields: Vec<&str> = stat
+            .rsplit(") ")
+            .next()
+            .unwrap_or_default()
+            .split(' ')
+            .collect();
+        let flags = fields.get(6).and_then(|flags| flags.parse::<u32>().ok());
+        if flags.unwrap_or_default() & KERNEL_THREAD == 0 {
+            all += 1;
+            zombies += usize::from(fields.first() == Some(&"Z"));
+        }
+    }
+    (all, zombies)
 }

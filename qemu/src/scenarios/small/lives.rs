@@ -63,7 +63,7 @@ const CRASHED: &[Expect] = &[
 const ORPHANS: &[Expect] = &[
     Told(&[
         "10000 orphans",
-        "0 zombies, 0 tasks more than before",
+        "0 zombies, 0 processes more than before",
         "waits",
         "SIGTERM",
     ]),
