@@ -25,6 +25,7 @@ const CONSOLE: &CStr = c"/dev/console";
 const SHELL: &CStr = c"/bin/sh";
 
 /// Tells why, and does what the settings say; the exit status where the program has to end.
+#[inline(never)]
 pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
     settings.report(error);
     if settings.on_failure != OnFailure::Panic && is_machine(settings) {

@@ -71,6 +71,7 @@ pub use error::{Error, Result, Step};
 pub use ip::Ip;
 pub use launch::Ended;
 pub use settings::{Cgroup, OnExit, OnFailure, Reap, Role, Settings};
+pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
@@ -100,7 +101,7 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 /// # Errors
 /// As [`Command::new`] and [`launch`].
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
-    let mut command = Command::new(docker, args.iter().copied(), [])?;
+    let mut command = Command::new(docker, args, &[])?;
     let settings = Settings::default();
     let role = find_role(&settings)?;
     let launch = Launch::new(role, &settings);
@@ -109,6 +110,7 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     outcome.map_err(|Failed| launch.error())
 }
 
+#[inline(never)] // its stack is given back before the daemon is waited for
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move

@@ -5,8 +5,9 @@
 mod start;
 
 use core::ffi::CStr;
-use dockerlaunch::{Command, Ended, Result, Settings, fail, find_role, launch, open_console};
-use start::Strings;
+use dockerlaunch::{
+    Command, Ended, Result, Settings, Strings, fail, find_role, launch, open_console,
+};
 
 const VERSION: &str = concat!("dockerlaunch ", env!("CARGO_PKG_VERSION"), "\n");
 const NO_CHECK: &str = "dockerlaunch: usage --check: the check of prerequisites is not built yet\n";
@@ -29,12 +30,13 @@ Exit status: 127 daemon not found, 126 not executable, 125 a step failed,
 ";
 
 /// Called by `_start`; returns the exit status.
-fn main(mut words: Strings, environment: Strings) -> u8 {
-    match words.clone().next().map(CStr::to_bytes) {
+fn main(mut words: Strings<'static>, environment: Strings<'static>) -> u8 {
+    let mut behind = words;
+    match behind.next().map(CStr::to_bytes) {
         Some(b"--help") => return start::print(1, HELP),
         Some(b"--version") => return start::print(1, VERSION),
         Some(b"--check") => return start::print(2, NO_CHECK).max(2),
-        Some(b"--") => _ = words.next(),
+        Some(b"--") => words = behind,
         _ => {}
     }
     let mut settings = Settings::default();
@@ -45,8 +47,12 @@ fn main(mut words: Strings, environment: Strings) -> u8 {
     }
 }
 
-fn run(words: Strings, environment: Strings, settings: &mut Settings<'static>) -> Result<Ended> {
-    settings.read_environment(environment.clone())?;
+fn run(
+    words: Strings<'static>,
+    environment: Strings<'static>,
+    settings: &mut Settings<'static>,
+) -> Result<Ended> {
+    settings.read_environment(environment)?;
     let role = find_role(settings)?;
     settings.role = Some(role);
     let mut command = Command::from_words(role, words, environment, settings)?;

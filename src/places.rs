@@ -111,7 +111,7 @@ const SWITCHES: &[u8] = b"Dhv";
 
 /// The values that a daemon flag is given, in any spelling of pflag's: `--flag=x`, `--flag x`, `-f x`, `-fx`, `-Df x`.
 fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c [u8]> {
-    let mut words = command.words().iter().skip(1).map(CStr::to_bytes);
+    let mut words = command.words().skip(1).map(CStr::to_bytes);
     core::iter::from_fn(move || {
         loop {
             let value = match words.next()? {
@@ -143,8 +143,8 @@ mod tests {
     use proptest::prelude::*;
     use std::{ffi::CString, vec::Vec};
 
-    fn command(words: &[&'static CStr]) -> Command<'static> {
-        Command::new(c"/bin/sh", words.iter().copied(), []).unwrap()
+    fn command<'a>(words: &'a [&'a CStr]) -> Command<'a> {
+        Command::new(c"/bin/sh", words, &[]).unwrap()
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         let file = CString::new(path.to_str().unwrap()).unwrap();
         let file = file.as_c_str();
         let words = [c"--config-file", file, c"-p/c.pid"];
-        let places = Places::of(&Command::new(c"/bin/sh", words, []).unwrap()).unwrap();
+        let places = Places::of(&command(&words)).unwrap();
         assert_eq!(places.pid_file.as_bytes(), b"/c.pid");
         assert_eq!(places.exec_root.as_bytes(), b"/b");
         assert!(places.inherits_listener);
@@ -198,7 +198,8 @@ mod tests {
         #[test]
         fn any_words_are_read(words in proptest::collection::vec("-{0,2}[A-Za-z=]{0,6}", 0..8)) {
             let words: Vec<_> = words.into_iter().map(|word| CString::new(word).unwrap()).collect();
-            let command = Command::new(c"/bin/sh", words.iter().map(CString::as_c_str), []).unwrap();
+            let words: Vec<_> = words.iter().map(CString::as_c_str).collect();
+            let command = command(&words);
             for flag in [CONFIG_FILE, EXEC_ROOT, HOST, PIDFILE] {
                 prop_assert!(values(&command, flag).count() <= words.len());
             }
@@ -207,7 +208,8 @@ mod tests {
         #[test]
         fn a_value_is_read_as_it_was_given(value in "[^\0=]{1,30}") {
             let word = CString::new(std::format!("--pidfile={value}")).unwrap();
-            let command = Command::new(c"/bin/sh", [word.as_c_str()], []).unwrap();
+            let words = [word.as_c_str()];
+            let command = command(&words);
             prop_assert!(values(&command, PIDFILE).eq([value.as_bytes()]));
         }
     }

@@ -69,8 +69,16 @@ pub(crate) fn engine() -> ExitCode {
                 all.thread_unblock().unwrap();
                 raise(Signal::try_from(rest.parse::<i32>().unwrap()).unwrap()).unwrap();
             }
+            "exit-before" => {
+                let (status, times) = rest.split_once(':').unwrap();
+                let started = fs::read_to_string(EVENTS).unwrap().lines().count();
+                if started < times.parse().unwrap() {
+                    return ExitCode::from(status.parse::<u8>().unwrap());
+                }
+            }
+            "event" => event(rest),
             "wait" => wait_for_signals(&all, rest),
-            "status" => {}
+            "status" | "-H" | "fd" => {}
             _ => panic!("{word} is nothing that an engine does"),
         }
     }

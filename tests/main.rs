@@ -14,6 +14,7 @@ mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
+mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         role::tests(),
         settings::tests(),
         socket::tests(),
+        supervise_cost::tests(),
         supervise_signals::tests(),
         unprivileged::tests(),
         words::tests(),

@@ -52,10 +52,12 @@ fn nothing_is_writable_and_executable() {
 
 /// With its symbols: the harness names one, or it is built here.
 fn unstripped() -> PathBuf {
-    if let Some(path) = env::var_os("DOCKERLAUNCH_UNSTRIPPED") {
-        return path.into();
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unstripped");
+    env::var_os("DOCKERLAUNCH_UNSTRIPPED").map_or_else(|| release("unstripped", &[]), PathBuf::from)
+}
+
+/// The release program of this machine's target, with its symbols, in a folder of its own.
+pub(crate) fn release(folder: &str, variables: &[(&str, &str)]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let status = Command::new(env!("CARGO"))
         .args([
             "build",
@@ -71,6 +73,7 @@ fn unstripped() -> PathBuf {
         .arg("--target-dir")
         .arg(&folder)
         .env("CARGO_PROFILE_RELEASE_STRIP", "none")
+        .envs(variables.iter().copied())
         .status()
         .unwrap();
     assert!(status.success());

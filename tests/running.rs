@@ -185,7 +185,6 @@ impl Running<'_> {
     }
 
     /// Until this has been said.
-    #[expect(dead_code, reason = "restarts come next")]
     pub(crate) fn until_said(&self, words: &str) {
         self.until(words, |running| running.log().contains(words));
     }

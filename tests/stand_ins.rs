@@ -25,7 +25,7 @@ use std::{
     os::{
         fd::IntoRawFd,
         unix::{
-            fs::symlink,
+            fs::{OpenOptionsExt, symlink},
             process::{CommandExt, ExitStatusExt},
         },
     },
@@ -249,9 +249,11 @@ fn daemon() -> ExitCode {
     sleep()
 }
 
+/// An error if nobody waits for it any more.
 pub(crate) fn has_started() -> io::Result<()> {
     File::options()
         .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(STARTED)
         .and_then(|mut pipe| pipe.write_all(b"!"))
 }

@@ -15,6 +15,7 @@ const REST: u64 = 5;
 
 impl Supervisor<'_> {
     /// The machine ends in it; otherwise this process has nothing left to do.
+    #[inline(never)]
     pub(super) fn shut_down(&mut self, end: End) {
         self.end_daemon();
         self.end_rest();
