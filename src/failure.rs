@@ -56,8 +56,7 @@ fn act(settings: &Settings<'_>) {
         }
     };
     reboot::clean_up(log);
-    drain_console(settings);
-    reboot::end(log, command, word);
+    reboot::end(settings, command, word);
 }
 
 /// A root shell; until it ends. Orphans are reaped meanwhile.

@@ -9,12 +9,17 @@ use nix::{
     },
     unistd::{getpid, getsid},
 };
+use rustix::{
+    net::accept,
+    process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
+};
 use std::{
     env,
     fs::{self, File},
     io::Write,
     os::unix::net::UnixDatagram,
-    process::{ExitCode, exit},
+    path::Path,
+    process::{Command, ExitCode, Stdio, exit},
 };
 
 pub(crate) const EVENTS: &str = "/events";
@@ -58,10 +63,20 @@ pub(crate) fn engine() -> ExitCode {
     }
     // What is sent from now on waits.
     all.thread_block().unwrap();
+    if words.is_empty() {
+        // The program of DOCKER_LAUNCH_READY.
+        alone();
+    }
     event("start");
     let _ = has_started();
     for word in &words {
         let (verb, rest) = word.split_once(':').unwrap_or((word, ""));
+        let (verb, rest) = match verb.split_once('@') {
+            // Until that signal.
+            Some((verb, signal)) => (verb, format!("go on@{signal}")),
+            None => (verb, rest.into()),
+        };
+        let rest: &str = &rest;
         match verb {
             "notify" => notify(rest),
             "exit" => return ExitCode::from(rest.parse::<u8>().unwrap()),
@@ -77,6 +92,14 @@ pub(crate) fn engine() -> ExitCode {
                 }
             }
             "event" => event(rest),
+            // Sends from another process.
+            "child" => drop(another(rest).status().unwrap()),
+            "leave" => drop(another(rest).spawn().unwrap()),
+            "orphans" => drop(another(&format!("spawn:{rest}")).status().unwrap()),
+            "spawn" => spawn(rest.parse().unwrap()),
+            "serve" => serve(),
+            "none" => assert!(!Path::new(rest).exists()),
+            "pid" => fs::write(rest, getpid().to_string()).unwrap(),
             "wait" => wait_for_signals(&all, rest),
             "status" | "-H" | "fd" => {}
             _ => panic!("{word} is nothing that an engine does"),
@@ -114,6 +137,54 @@ fn status() {
     }
 }
 
+fn alone() -> ! {
+    let mut variables: Vec<_> = env::vars()
+        .map(|(name, value)| {
+            if name == "PATH" {
+                name
+            } else {
+                format!("{name}={value}")
+            }
+        })
+        .collect();
+    variables.sort();
+    let leads = getsid(None).unwrap() == getpid();
+    event("alone");
+    event(&format!("{} leads: {leads}", variables.join(" ")));
+    exit(0)
+}
+
+/// This program, with a word of its own.
+fn another(word: &str) -> Command {
+    let mut command = Command::new("/usr/bin/engine");
+    command.arg(word);
+    command
+}
+
+/// Children that have ended when this process does: its heir gets all of them at once.
+#[expect(clippy::zombie_processes, reason = "that is what they are for")]
+fn spawn(count: usize) {
+    for _ in 0..count {
+        let mut child = Command::new("/usr/bin/dockerlaunch");
+        child
+            .arg("--version")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+    }
+}
+
+/// One client of descriptor 3, of which a process can have a copy only by its number.
+fn serve() {
+    let own = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).unwrap();
+    let listener = pidfd_getfd(&own, 3, PidfdGetfdFlags::empty()).unwrap();
+    let client = accept(&listener).unwrap();
+    let mut buffer = [0; 64];
+    let length = rustix::io::read(&client, &mut buffer).unwrap();
+    let request = std::str::from_utf8(&buffer[..length]).unwrap();
+    rustix::io::write(&client, format!("got {request}").as_bytes()).unwrap();
+}
+
 fn notify(text: &str) {
     let socket = UnixDatagram::unbound().unwrap();
     socket
@@ -128,6 +199,9 @@ fn wait_for_signals(all: &SigSet, how: &str) {
     loop {
         let signal = signals.read_signal().unwrap().unwrap().ssi_signo;
         event(&format!("signal {signal}"));
+        if signal.to_string() == last && status == "go on" {
+            return;
+        }
         if signal.to_string() == last && how != "stubborn" {
             exit(status.parse().unwrap_or(0));
         }

@@ -15,6 +15,9 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod supervise_cost; // memory, and descriptors after a thousand restarts
+mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
+mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
+mod supervise_restart; // a daemon that ends by itself: policies, statuses, clients that wait
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
@@ -50,6 +53,9 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         supervise_cost::tests(),
+        supervise_end::tests(),
+        supervise_ready::tests(),
+        supervise_restart::tests(),
         supervise_signals::tests(),
         unprivileged::tests(),
         words::tests(),

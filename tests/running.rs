@@ -168,11 +168,15 @@ impl Running<'_> {
 
     /// Sends a signal to PID 1 from outside, by its number: real-time signals, too.
     pub(crate) fn signal(&self, signal: u32) {
-        let status = Command::new("kill")
-            .args([format!("-{signal}"), self.pid.to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        self::signal(self.pid, signal);
+    }
+
+    /// The processes that PID 1 is the parent of, in their order.
+    pub(crate) fn children(&self) -> Vec<i32> {
+        let text = self.proc(&format!("task/{}/children", self.pid));
+        text.split_ascii_whitespace()
+            .map(|pid| pid.parse().unwrap())
+            .collect()
     }
 
     /// Until a condition holds.
@@ -256,6 +260,14 @@ impl Drop for Running<'_> {
         let _ = self.helper.wait();
         let _ = self.root;
     }
+}
+
+pub(crate) fn signal(pid: i32, signal: u32) {
+    let status = Command::new("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 fn strings(text: &str) -> Vec<String> {

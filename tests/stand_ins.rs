@@ -44,6 +44,7 @@ pub(crate) fn run() -> Option<ExitCode> {
         "engine" => crate::engine::engine(),
         "sleeper" => sleep(),
         "once" => ExitCode::SUCCESS,
+        "false" => ExitCode::FAILURE,
         "modprobe" => modprobe(),
         "caller" => crate::library::caller(),
         _ => return None,

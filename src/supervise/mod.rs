@@ -25,7 +25,7 @@ use crate::{
 use children::Status;
 use power::Button;
 use readiness::{Notify, Told};
-use restart::Backoff;
+use restart::{Backoff, UNIT};
 use rustix::{
     event::{PollFd, PollFlags},
     fd::AsFd,
@@ -93,7 +93,7 @@ fn supervise(
     let mut supervisor = Supervisor::new(launch, command, prepared, mask)?;
     // A first daemon that cannot be executed is a launch that failed.
     supervisor.start()?;
-    supervisor.late = supervisor.started + READY * 1000;
+    supervisor.late = supervisor.started + READY * UNIT;
     let end = supervisor.watch();
     supervisor.shut_down(end);
     Ok(Ended {

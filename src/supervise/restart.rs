@@ -1,7 +1,7 @@
 //! When a daemon that has ended is started again: after 1, 2, 4 … 60 s, and from 1 s again once one has lived for 60 s.
 
 /// A second in milliseconds, but in a build that a test makes.
-const UNIT: u64 = match u64::from_str_radix(env!("DOCKERLAUNCH_BACKOFF_MS"), 10) {
+pub(crate) const UNIT: u64 = match u64::from_str_radix(env!("DOCKERLAUNCH_BACKOFF_MS"), 10) {
     Ok(milliseconds) => milliseconds,
     Err(_) => panic!("DOCKERLAUNCH_BACKOFF_MS is no number"),
 };

@@ -7,7 +7,7 @@ use super::{
     children::signal_all,
     signals::{End, KILL, TERM, send},
 };
-use crate::{mounts, reboot, sys, text::Decimal};
+use crate::{reboot, sys, text::Decimal};
 use rustix::system::RebootCommand;
 
 /// How long processes may take that the daemon has left, in seconds; and the daemon, after a second request.
@@ -25,12 +25,12 @@ impl Supervisor<'_> {
             End::PowerOff => (Some(RebootCommand::PowerOff), "power off"),
             End::Reboot => (Some(RebootCommand::Restart), "reboot"),
             End::Halt => (Some(RebootCommand::Halt), "halt"),
-            End::Exit => (None, "PID 1 ends"),
+            End::Exit => (None, "PID 1 ends as the daemon did"),
         };
         reboot::clean_up(log);
-        if let Some(command) = command {
-            mounts::drain_console(self.launch.settings);
-            reboot::end(log, command, word);
+        match command {
+            Some(command) => reboot::end(self.launch.settings, command, word),
+            None => log.line(&[word.as_bytes()]),
         }
     }
 
