@@ -1,7 +1,7 @@
 //! The system calls that only a process needs that stays PID 1.
 
 use super::call;
-use core::{hint::black_box, mem::MaybeUninit, ptr};
+use core::{arch::asm, hint::black_box, mem::MaybeUninit, ptr};
 use linux_raw_sys::{
     general::{
         __NR_kill, __NR_madvise, __NR_recvmsg, __NR_rt_sigaction, __NR_rt_sigprocmask,
@@ -152,20 +152,18 @@ pub(crate) fn receive_from_pid<'b>(
 }
 
 /// Gives the kernel back the memory of the stack that is not in use any more, so many bytes deep: a launch has used much of
-/// it, and what follows waits for months.
+/// it, and what follows waits for months. `madvise(2)`.
 #[inline(never)]
 pub(crate) fn give_back_stack<const DEPTH: usize>() {
     const PAGE: usize = 4096;
     let end = unused_stack::<DEPTH>();
     let (start, end) = ((end - DEPTH) & !(PAGE - 1), end & !(PAGE - 1));
-    // SAFETY: those pages were the stack's of a function that has returned, and nothing lies there now: this function's own
-    // part lies above, and what is below nobody has used.
-    let _ = unsafe {
-        call(
-            __NR_madvise,
-            [start, end - start, MADV_DONTNEED as usize, 0, 0],
-        )
-    };
+    // SAFETY: those pages were the stack's of a function that has returned. Nothing lies there now: this function's own part
+    // is above, it calls no other that would come to lie there, and what is below nobody has used.
+    unsafe {
+        asm!("syscall", inlateout("rax") __NR_madvise as isize => _, in("rdi") start, in("rsi") end - start, in("rdx") MADV_DONTNEED,
+            lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
 }
 
 /// Where the stack ends that is in use: so many bytes below it are the stack's, too.
