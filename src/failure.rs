@@ -47,8 +47,13 @@ fn act(settings: &Settings<'_>) {
         OnFailure::PowerOff => (RebootCommand::PowerOff, "power off after this failure"),
         OnFailure::Reboot => (RebootCommand::Restart, "reboot after this failure"),
         OnFailure::Shell => {
+            if fs::executable(SHELL).is_err() {
+                let reason = "there is no such program; the machine's PID 1 ends instead";
+                settings.report(&Error::said(Step::Exec, SHELL.to_bytes(), reason));
+                return;
+            }
             log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
-            if let Err(errno) = fs::executable(SHELL).and_then(|()| shell(settings)) {
+            if let Err(errno) = shell(settings) {
                 settings.report(&Error::new(Step::Exec, SHELL.to_bytes(), errno));
                 return;
             }

@@ -1,5 +1,6 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod cgroups; // a /proc/cgroups full of rubbish
+mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     }
     let tests = [
         cgroups::tests(),
+        failure::tests(),
         floors::tests(),
         layout::tests(),
         library::tests(),

@@ -86,7 +86,7 @@ impl<'r> Start<'r> {
             Mode::empty(),
         )
         .unwrap();
-        let running = self.spawn();
+        let running = self.started();
         // Without asking for anything, poll tells of a hang-up: the stand-in has opened, written and closed.
         let mut watched = [
             PollFd::new(&started, PollFlags::empty()),
@@ -108,10 +108,11 @@ impl<'r> Start<'r> {
 
     /// Until it has ended.
     pub(crate) fn ended(self) -> Ended {
-        self.spawn().ended()
+        self.started().ended()
     }
 
-    fn spawn(self) -> Running<'r> {
+    /// Without waiting for anything.
+    pub(crate) fn started(self) -> Running<'r> {
         let mut helper = self
             .namespaces
             .helper()

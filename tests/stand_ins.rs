@@ -41,6 +41,7 @@ pub(crate) fn run() -> Option<ExitCode> {
         "namespaces" => namespaces(),
         "pid-1" => pid_1(),
         "dockerd" | "docker" | "appliance" => daemon(),
+        "sh" => crate::failure::shell(),
         "engine" => crate::engine::engine(),
         "sleeper" => sleep(),
         "once" => ExitCode::SUCCESS,
