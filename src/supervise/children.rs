@@ -93,6 +93,7 @@ fn parent(pid: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
     #[test]
     fn a_status_is_told_in_words() {
