@@ -147,7 +147,7 @@ fn a_shell_that_is_not_there() {
     let ended = failing(&root, "shell").ended();
     assert_eq!(ended.status, 127);
     let said = format!(
-        "{REASON}dockerlaunch: exec /bin/sh: there is no such program; the machine's PID 1 ends instead\n"
+        "{REASON}dockerlaunch: warning: there is no shell: neither /bin/sh nor /usr/bin/sh\n"
     );
     assert_eq!(ended.stderr, said);
 }
