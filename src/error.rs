@@ -31,6 +31,8 @@ pub enum Step {
     Modules,
     /// Addresses, routes, names.
     Network,
+    /// What the daemon needs and the image lacks.
+    Prerequisites,
     /// Limits, sockets and pid files of the daemon.
     Daemon,
     /// Executing the daemon.
@@ -51,6 +53,7 @@ impl Step {
             Self::Layout => "layout",
             Self::Modules => "modules",
             Self::Network => "network",
+            Self::Prerequisites => "prerequisites",
             Self::Daemon => "prepare daemon",
             Self::Exec => "exec",
         }

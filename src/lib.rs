@@ -44,9 +44,12 @@ mod settings;
 mod launch;
 mod role;
 
+mod choices;
 mod command;
 
 mod places;
+
+mod requirements;
 
 mod cgroups;
 mod daemon;
@@ -56,12 +59,13 @@ mod modules;
 mod mounts;
 #[cfg(feature = "network")]
 mod network;
+mod prerequisites;
 mod root;
 
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
-pub use settings::{Cgroup, Role, Settings};
+pub use settings::{Cgroup, Prerequisites, Role, Settings};
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
@@ -114,6 +118,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
     layout::create(launch)?;
     modules::load(launch, command)?;
     network::configure(launch)?;
+    prerequisites::check(launch, command)?;
     daemon::exec(launch, command) // the point of no return
 }
 
