@@ -1,5 +1,6 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod cgroups; // a /proc/cgroups full of rubbish
+mod choices; // the daemon's flags and daemon.json decide what is needed
 mod floors; // the source: which file may use which, unsafe code, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
@@ -9,6 +10,8 @@ mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod network; // lo, address, route, host name, name servers
 mod pid_files; // stale pid files are removed, others stay
+mod places; // where programs and certificates are looked for
+mod prerequisites; // what Docker needs: each with and without it, and what is done
 mod program; // the built program: static, W^X, without core::fmt
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod role; // the machine, a container, or neither
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     }
     let tests = [
         cgroups::tests(),
+        choices::tests(),
         floors::tests(),
         layout::tests(),
         library::tests(),
@@ -41,6 +45,8 @@ fn main() -> ExitCode {
         mounts::tests(),
         network::tests(),
         pid_files::tests(),
+        places::tests(),
+        prerequisites::tests(),
         program::tests(),
         refusals::tests(),
         role::tests(),
