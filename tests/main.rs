@@ -1,5 +1,7 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod cgroups; // a /proc/cgroups full of rubbish
+mod check; // --check in both forms, and that it changes nothing
+mod check_kernel; // what it tells of the kernel and the data root
 mod choices; // the daemon's flags and daemon.json decide what is needed
 mod floors; // the source: which file may use which, unsafe code, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
     }
     let tests = [
         cgroups::tests(),
+        check::tests(),
+        check_kernel::tests(),
         choices::tests(),
         floors::tests(),
         layout::tests(),
