@@ -38,8 +38,8 @@ pub(crate) const DEFAULT_PATH: &CStr =
 #[derive(Clone)]
 pub struct Command<'a> {
     daemon: &'a CStr,
-    /// Where along PATH the daemon was found; empty where it is a path.
-    directory: &'a [u8],
+    /// Where along PATH the daemon was found; empty where it is a path, `None` where it was not.
+    directory: Option<&'a [u8]>,
     /// Behind the daemon's name.
     words: Strings<'a>,
     /// With the settings, which are left out when it is read.
@@ -59,13 +59,23 @@ impl<'a> Command<'a> {
         words: impl Into<Strings<'a>>,
         environment: impl Into<Strings<'a>>,
     ) -> Result<Self> {
-        Self::find(daemon, words.into(), environment.into())
+        let command = Self::unfound(daemon, words.into(), environment.into())?;
+        command.found()
     }
 
-    fn find(daemon: &'a CStr, words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
+    fn found(self) -> Result<Self> {
+        if self.directory.is_none() {
+            // Once more, for the reason.
+            self.directory_of(self.daemon)?;
+        }
+        Ok(self)
+    }
+
+    /// As [`Command::new`], but the daemon need not be there.
+    fn unfound(daemon: &'a CStr, words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
         let mut command = Self {
             daemon,
-            directory: b"",
+            directory: None,
             words,
             environment,
             added: None,
@@ -79,10 +89,10 @@ impl<'a> Command<'a> {
                 .is_some_and(|word| matches!(word.to_bytes(), b"-d" | b"--daemon" | b"daemon"));
         match old.then(|| command.directory_of(DOCKERD)) {
             Some(Ok(directory)) => {
-                (command.daemon, command.directory) = (DOCKERD, directory);
+                (command.daemon, command.directory) = (DOCKERD, Some(directory));
                 command.words = behind;
             }
-            _ => command.directory = command.directory_of(daemon)?,
+            _ => command.directory = command.directory_of(daemon).ok(),
         }
         limited(command.words, "more than 1,023 words")?;
         Ok(command)
@@ -110,18 +120,21 @@ impl<'a> Command<'a> {
             tell_ignored(words.take(stray), settings);
             words.nth(stray - 1);
         }
-        let mut behind = words;
-        let first = behind.next();
-        match first.filter(|word| !word.to_bytes().starts_with(b"-")) {
-            Some(daemon) => Self::find(daemon, behind, environment.into()),
-            None => Self::find(DEFAULT, words, environment.into()),
-        }
+        let (daemon, words) = first_daemon(words);
+        Self::unfound(daemon, words, environment.into())?.found()
     }
 
-    /// As it is executed.
+    /// All words count, and the daemon need not be there.
+    #[cfg(feature = "check")]
+    pub(crate) fn to_check(words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
+        let (daemon, words) = first_daemon(words);
+        Self::unfound(daemon, words, environment)
+    }
+
+    /// As it is executed; empty where it was not found.
     pub(crate) fn path(&self) -> Text<PATH> {
-        // It was found there.
-        join(self.directory, self.daemon).unwrap_or(Text::new())
+        let path = self.directory.map(|place| join(place, self.daemon));
+        path.and_then(io::Result::ok).unwrap_or(Text::new())
     }
 
     /// What messages call the daemon.
@@ -200,6 +213,18 @@ fn tell_ignored<'a>(words: impl Iterator<Item = &'a CStr>, settings: &Settings<'
     }
     let _ = ignored.push(b" (the daemon's words stand behind -- on the kernel command line)");
     settings.as_log().line(&ignored);
+}
+
+/// The first word, or dockerd where that is a flag or there is none; and the words behind it.
+fn first_daemon(words: Strings<'_>) -> (&CStr, Strings<'_>) {
+    let mut behind = words;
+    match behind
+        .next()
+        .filter(|word| !word.to_bytes().starts_with(b"-"))
+    {
+        Some(daemon) => (daemon, behind),
+        None => (DEFAULT, words),
+    }
 }
 
 /// There is such a file, but it cannot be executed.

@@ -16,7 +16,8 @@
 //! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
-//! `network` (lo, address, names), `modprobe` (kernel modules), `iptables` (the modules of its rules): all on by default.
+//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (lo, address,
+//! names): all on by default.
 #![no_std]
 
 #[cfg(test)]
@@ -46,9 +47,12 @@ mod settings;
 mod launch;
 mod role;
 
+mod choices;
 mod command;
 
 mod places;
+
+mod requirements;
 
 mod cgroups;
 mod daemon;
@@ -58,8 +62,11 @@ mod modules;
 mod mounts;
 #[cfg(feature = "network")]
 mod network;
+mod prerequisites;
 mod root;
 
+#[cfg(feature = "check")]
+mod check;
 mod reboot;
 
 mod failure;
@@ -70,12 +77,12 @@ pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
 pub use launch::Ended;
-pub use settings::{Cgroup, OnExit, OnFailure, Reap, Role, Settings};
+pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
 pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {failure::fail, mounts::open_console, role::find_role};
+pub use {check::check, failure::fail, mounts::open_console, role::find_role};
 
 use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
@@ -118,6 +125,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     layout::create(launch)?;
     modules::load(launch, command)?;
     network::configure(launch)?;
+    prerequisites::check(launch, command)?;
     daemon::prepare(launch, command) // what follows is the point of no return
 }
 
@@ -148,5 +156,20 @@ mod supervise {
         prepared: &Daemon,
     ) -> Outcome<Ended> {
         daemon::replace(launch, command, prepared).map(|never| match never {})
+    }
+}
+
+/// A word that is compiled out is refused.
+#[cfg(not(feature = "check"))]
+mod check {
+    use crate::{Error, Settings, Step, Strings};
+    use core::ffi::CStr;
+
+    /// Says so.
+    pub fn check(word: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
+        let reason = "this build has no check: it needs the Cargo feature `check`";
+        let error = Error::said(Step::Usage, word.to_bytes(), reason);
+        Settings::default().report(&error);
+        error.exit_status()
     }
 }

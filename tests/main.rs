@@ -1,5 +1,8 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod cgroups; // a /proc/cgroups full of rubbish
+mod check; // --check in both forms, and that it changes nothing
+mod check_kernel; // what it tells of the kernel and the data root
+mod choices; // the daemon's flags and daemon.json decide what is needed
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -10,6 +13,8 @@ mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod network; // lo, address, route, host name, name servers
 mod pid_files; // stale pid files are removed, others stay
+mod places; // where programs and certificates are looked for
+mod prerequisites; // what Docker needs: each with and without it, and what is done
 mod program; // the built program: static, W^X, without core::fmt
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod role; // the machine, a container, or neither
@@ -39,6 +44,9 @@ fn main() -> ExitCode {
     }
     let tests = [
         cgroups::tests(),
+        check::tests(),
+        check_kernel::tests(),
+        choices::tests(),
         failure::tests(),
         floors::tests(),
         layout::tests(),
@@ -49,6 +57,8 @@ fn main() -> ExitCode {
         mounts::tests(),
         network::tests(),
         pid_files::tests(),
+        places::tests(),
+        prerequisites::tests(),
         program::tests(),
         refusals::tests(),
         role::tests(),

@@ -107,11 +107,6 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
 /// Values that are allowed, but that this build does not follow.
 const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     (
-        "PREREQUISITES",
-        &["require", "warn", "skip"],
-        "the check of prerequisites is not built yet",
-    ),
-    (
         "STATE",
         &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
         "the state disk is not built yet: mount the data root from the image",

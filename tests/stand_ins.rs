@@ -6,6 +6,7 @@ use crate::{
     util::{Before, Namespaces},
 };
 use nix::{
+    errno::Errno,
     fcntl::{OFlag, open},
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
@@ -13,6 +14,7 @@ use nix::{
         prctl::set_pdeathsig,
         signal::Signal,
         stat::{Mode, umask},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::{chdir, getegid, geteuid, pivot_root},
 };
@@ -129,6 +131,12 @@ fn pid_1() -> ExitCode {
     command.args(words);
     if setup.as_child {
         let status = command.status().unwrap();
+        // The sleepers are PID 1's, and so would orphans be.
+        let others = waitpid(None, Some(WaitPidFlag::WNOHANG));
+        assert!(
+            matches!(others, Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD)),
+            "{others:?}"
+        );
         exit(status.code().unwrap());
     }
     let words: Vec<OsString> = env::args_os().collect();

@@ -35,6 +35,15 @@ fn anonymous(running: &Running<'_>) -> u64 {
         .unwrap()
 }
 
+/// Until it sleeps: in ppoll(2), on its three descriptors.
+fn until_it_waits(running: &Running<'_>) {
+    running.until("waiting", |running| {
+        let call = running.proc("syscall");
+        let words: Vec<_> = call.split(' ').collect();
+        words[0] == "271" && words[2] == "0x3"
+    });
+}
+
 /// A whole launch lies behind it, and the command line is shorter than 1 kB.
 fn little_memory_while_it_waits() {
     let program = release("unstripped", &[]);
@@ -49,6 +58,7 @@ fn little_memory_while_it_waits() {
             .words(["engine", "notify:READY=1", "wait", "-H", "fd://"])
             .running();
         running.until_said("docker is ready, ");
+        until_it_waits(&running);
         let kilobytes = anonymous(&running);
         assert!(kilobytes < 16, "{role}: {kilobytes} kB");
     }
@@ -65,6 +75,7 @@ fn descriptors_after(program: &Path, restarts: usize) -> Vec<u32> {
         .words(["engine", &failing, "event:lasts", "wait", "-H", "fd://"])
         .running();
     running.until_event(&root, "lasts", 1);
+    until_it_waits(&running);
     let starts = events(&root)
         .iter()
         .filter(|event| *event == "start")

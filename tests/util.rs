@@ -22,6 +22,15 @@ pub(crate) fn program() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_dockerlaunch").into(), PathBuf::from)
 }
 
+/// All rows of the table of requirements, and --check to print it.
+pub(crate) const WHOLE_TABLE: bool = cfg!(all(
+    feature = "check",
+    feature = "git",
+    feature = "iptables",
+    feature = "modprobe",
+    feature = "xz"
+));
+
 /// What a test cannot run without.
 #[derive(Clone, Copy)]
 pub(crate) enum Needs {
@@ -34,6 +43,8 @@ pub(crate) enum Needs {
     Supervise,
     /// Root, and a program that loads modules.
     Modprobe,
+    /// Root, and a program that holds the whole table and prints it.
+    Check,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
 }
@@ -91,6 +102,9 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         }
         Needs::Modprobe if !cfg!(feature = "modprobe") => {
             Some("needs the Cargo feature `modprobe`")
+        }
+        Needs::Check if !WHOLE_TABLE => {
+            Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
         }
         Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
         _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),

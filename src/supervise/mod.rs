@@ -38,7 +38,7 @@ const READY: u64 = 120;
 
 /// How deep the stack is that a launch may have used, and that a turn of the loop may use, in bytes.
 const LAUNCH: usize = 256 * 1024;
-const TURN: usize = 64 * 1024;
+const TURN: usize = 128 * 1024;
 
 struct Supervisor<'l> {
     launch: &'l Launch<'l>,
@@ -115,8 +115,7 @@ impl<'l> Supervisor<'l> {
         }
         let notify = Notify::open();
         if let Err(errno) = &notify {
-            Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno)
-                .tell(|parts| launch.log.warning(parts));
+            launch.warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno));
         }
         let is_machine = launch.role == Role::Machine;
         let button = is_machine.then(Button::open).and_then(Result::ok);
@@ -235,7 +234,8 @@ impl Supervisor<'_> {
             return;
         }
         if let Err(errno) = readiness::pass_on(self.command) {
-            Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno).tell(|parts| log.warning(parts));
+            self.launch
+                .warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno));
         }
         if !self.launch.settings.ready.is_empty() {
             self.run_ready_program();
@@ -317,9 +317,7 @@ impl Supervisor<'_> {
     fn restart(&mut self) {
         self.next = NEVER;
         if let Err(Failed) = self.start() {
-            self.launch
-                .error()
-                .tell(|parts| self.launch.log.warning(parts));
+            self.launch.warn(&self.launch.error());
             self.last = self.launch.error().exit_status();
             self.started = sys::since_boot();
             self.schedule();

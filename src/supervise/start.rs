@@ -69,8 +69,8 @@ impl Supervisor<'_> {
         match sys::fork() {
             Ok(Some(child)) => self.ready_program = Some(child),
             Err(errno) => {
-                Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(|parts| self.launch.log.warning(parts));
+                self.launch
+                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
             }
             Ok(None) => {
                 let _ = setsid();
@@ -83,8 +83,8 @@ impl Supervisor<'_> {
                     Ok(()) => sys::execve(path, &words, &environment),
                     Err(errno) => errno,
                 };
-                Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(|parts| self.launch.log.warning(parts));
+                self.launch
+                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
                 sys::exit(126)
             }
         }
