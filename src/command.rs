@@ -166,6 +166,7 @@ impl<'a> Command<'a> {
     }
 
     /// The path of a program, as a shell finds it.
+    #[cfg(feature = "modprobe")]
     pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
         let directory = self.directory_of(program)?;
         join(directory, program).map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))

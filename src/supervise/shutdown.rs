@@ -7,7 +7,7 @@ use super::{
     children::signal_all,
     signals::{End, KILL, TERM, send},
 };
-use crate::{reboot, sys, text::Decimal};
+use crate::{mounts::drain_console, reboot, sys, text::Decimal};
 use rustix::system::RebootCommand;
 
 /// How long processes may take that the daemon has left, in seconds; and the daemon, after a second request.
@@ -30,7 +30,10 @@ impl Supervisor<'_> {
         reboot::clean_up(log);
         match command {
             Some(command) => reboot::end(self.launch.settings, command, word),
-            None => log.line(&[word.as_bytes()]),
+            None => {
+                log.line(&[word.as_bytes()]);
+                drain_console(self.launch.settings);
+            }
         }
     }
 
@@ -87,7 +90,9 @@ impl Supervisor<'_> {
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {
                 self.wait(deadline);
-                while self.signals.next().is_some() {}
+                self.hear();
+                // Nothing can be asked for any more.
+                while self.request().is_some() {}
                 if signal == KILL {
                     // Not as PID 1: those that were its grandchildren have become its children.
                     signal_all(signal);
