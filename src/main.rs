@@ -19,8 +19,9 @@ const VERSION: &str = concat!(
 const HELP: &str = "\
 Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]
 
-Prepares the system that a kernel or a privileged container starts it on,
-and becomes DAEMON: a path, or a name in PATH; dockerd if there is none.
+Prepares the system that a kernel or a privileged container starts it on, and
+runs DAEMON: a path, or a name in PATH; dockerd if there is none. As the kernel's
+PID 1 it supervises DAEMON, in a container it becomes DAEMON.
 Behind -- no word is dockerlaunch's own. On a kernel command line:
 
   init=/usr/bin/dockerlaunch panic=10 DOCKER_LAUNCH_DEBUG=true -- --debug
@@ -34,7 +35,8 @@ Settings, as environment or on the kernel command line: DOCKER_LAUNCH_ and
 A wrong value is told with those that are allowed.
 
 Exit status: 127 daemon not found, 126 not executable, 125 a step failed,
-2 usage or settings, 1 neither the machine's PID 1 nor a container.
+2 usage or settings, 1 neither the machine's PID 1 nor a container; supervising
+in a container: DAEMON's own, or 128 and the signal that killed it.
 ";
 
 /// Called by `_start`; returns the exit status.

@@ -120,11 +120,8 @@ fn status() {
     let mut variables: Vec<_> = env::vars().collect();
     variables.sort();
     for (name, value) in variables {
-        let value = if value == getpid().to_string() {
-            "own pid".into()
-        } else {
-            value
-        };
+        let own = name == "LISTEN_PID" && value == getpid().to_string();
+        let value = if own { "own pid" } else { &value };
         event(&format!("{name}={value}"));
     }
     for entry in fs::read_dir("/proc/self/fd").unwrap() {

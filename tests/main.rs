@@ -2,7 +2,6 @@
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check in both forms, and that it changes nothing
 mod check_kernel; // what it tells of the kernel and the data root
-mod choices; // the daemon's flags and daemon.json decide what is needed
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -13,9 +12,11 @@ mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod network; // lo, address, route, host name, name servers
 mod pid_files; // stale pid files are removed, others stay
-mod places; // where programs and certificates are looked for
 mod prerequisites; // what Docker needs: each with and without it, and what is done
+mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
+mod prerequisites_places; // where programs and certificates are looked for
 mod program; // the built program: static, W^X, without core::fmt
+mod readme; // its table is the program's own
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
@@ -46,7 +47,6 @@ fn main() -> ExitCode {
         cgroups::tests(),
         check::tests(),
         check_kernel::tests(),
-        choices::tests(),
         failure::tests(),
         floors::tests(),
         layout::tests(),
@@ -57,9 +57,11 @@ fn main() -> ExitCode {
         mounts::tests(),
         network::tests(),
         pid_files::tests(),
-        places::tests(),
         prerequisites::tests(),
+        prerequisites_choices::tests(),
+        prerequisites_places::tests(),
         program::tests(),
+        readme::tests(),
         refusals::tests(),
         role::tests(),
         settings::tests(),

@@ -3,7 +3,7 @@
 use crate::{
     root::{CERTIFICATES, PROGRAMS, Root},
     running::Start,
-    util::{Needs, tests},
+    util::{Needs, has_feature, tests},
 };
 use std::fs;
 
@@ -20,92 +20,93 @@ tests![Needs::Root;
 const ADVICE: &str =
     "missing, as told above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon all the same";
 
-/// Name, the Cargo feature it comes with, whether it is required, and what is told without it.
-const LINES: &[(&str, bool, bool, &str)] = &[
+/// Name, the Cargo feature that it comes with if any, whether it is required, and what is told without it.
+const LINES: &[(&str, &str, bool, &str)] = &[
     (
         "containerd",
-        true,
+        "",
         true,
         "dockerd does not start; install containerd, or say --containerd=SOCKET or --feature=embedded-containerd",
     ),
     (
         "containerd-shim-runc-v2",
-        true,
+        "",
         true,
         "no container starts; install containerd, or say --containerd=SOCKET or --default-runtime=NAME",
     ),
     (
         "runc",
-        true,
+        "",
         true,
         "dockerd does not start, an older one starts no container; install runc",
     ),
     (
         "docker-proxy",
-        true,
+        "",
         true,
         "Docker 25 and newer does not start, an older one publishes no port; install docker.io, or say --userland-proxy=false or --userland-proxy-path=PATH",
     ),
     (
         "iptables",
-        cfg!(feature = "iptables"),
+        "iptables",
         true,
         "dockerd does not start; install iptables, or say --iptables=false or --firewall-backend=nftables",
     ),
     (
         "ip6tables",
-        cfg!(feature = "iptables"),
+        "iptables",
         false,
         "networks with IPv6 get no rules: no NAT, no published ports, no isolation there; install iptables, or say --ip6tables=false or --firewall-backend=nftables",
     ),
     (
         "ca-certificates.crt",
-        true,
+        "",
         false,
         "no image is pulled from a registry with TLS, docker.io among them; install ca-certificates",
     ),
     (
         "docker-init",
-        true,
+        "",
         false,
         "docker run --init fails; install tini, or say --init-path=PATH",
     ),
-    ("ps", true, false, "docker top fails; install procps"),
+    ("ps", "", false, "docker top fails; install procps"),
     (
         "modprobe",
-        cfg!(feature = "modprobe"),
+        "modprobe",
         false,
         "no kernel module is loaded when Docker or iptables asks for it; install kmod",
     ),
     (
         "xz",
-        cfg!(feature = "xz"),
+        "xz",
         false,
         "docker import, load and build take no archive that is compressed with xz; install xz-utils",
     ),
     (
         "git",
-        cfg!(feature = "git"),
+        "git",
         false,
         "docker build of a git URL fails; install git",
     ),
     (
         "git-submodule",
-        cfg!(feature = "git"),
+        "git",
         false,
         "docker build of a git URL fails; install git",
     ),
     (
         "ssh",
-        cfg!(feature = "git"),
+        "git",
         false,
         "docker build of a git URL over ssh fails; install openssh-client",
     ),
 ];
 
 /// Whether it is looked for here: the row is compiled in, and of modprobe the kernel loads modules.
-fn is_looked_for(name: &str, compiled_in: bool) -> bool {
-    compiled_in && (name != "modprobe" || fs::exists("/proc/modules").unwrap())
+fn is_looked_for(name: &str, feature: &str) -> bool {
+    (feature.is_empty() || has_feature(feature))
+        && (name != "modprobe" || fs::exists("/proc/modules").unwrap())
 }
 
 /// With everything, modprobe too.
@@ -167,11 +168,11 @@ fn nothing_is_told_when_all_is_there() {
 }
 
 fn each_is_told_when_it_is_gone() {
-    for (name, compiled_in, required, line) in LINES {
+    for (name, feature, required, line) in LINES {
         let root = complete();
         remove(&root, name);
         let line = format!("{name} is missing: {line}");
-        if !is_looked_for(name, *compiled_in) {
+        if !is_looked_for(name, feature) {
             assert_starts(root.container(), &[]);
         } else if *required {
             let ended = root.container().ended();
@@ -187,7 +188,7 @@ fn each_is_told_when_it_is_gone() {
 fn expected(policy: &str) -> Vec<String> {
     LINES
         .iter()
-        .filter(|(name, compiled_in, ..)| is_looked_for(name, *compiled_in))
+        .filter(|(name, feature, ..)| is_looked_for(name, feature))
         .map(|(name, _, required, line)| {
             let stops = *required && policy == "require";
             let warning = if stops { "" } else { "warning: " };
@@ -200,7 +201,8 @@ fn all_that_is_missing_is_told_at_once() {
     let root = Root::bare();
     let names: Vec<_> = LINES
         .iter()
-        .filter_map(|(name, compiled_in, required, _)| (*compiled_in && *required).then_some(*name))
+        .filter(|(name, feature, required, _)| *required && is_looked_for(name, feature))
+        .map(|(name, ..)| *name)
         .collect();
     for start in [
         root.container(),

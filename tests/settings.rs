@@ -4,7 +4,7 @@
 use crate::{
     refusals::assert_refused,
     root::Root,
-    util::{Needs, tests},
+    util::{Needs, has_feature, tests},
 };
 
 tests![Needs::Root;
@@ -164,7 +164,7 @@ fn a_name_server_is_an_address() {
 
 fn a_setting_that_is_not_built() {
     assert_settings_refused(NOT_BUILT);
-    if !cfg!(feature = "supervise") {
+    if !has_feature("supervise") {
         assert_settings_refused(NOT_SUPERVISING);
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     program::release,
     root::Root,
     running::{Running, Start, signal},
-    util::{Needs, tests},
+    util::{Before, Needs, tests},
 };
 use std::{
     fs,
@@ -21,6 +21,7 @@ tests![Needs::Supervise;
     a_crash_loop_is_named_once,
     a_request_between_two_daemons_is_followed,
     a_client_that_connects_between_two_daemons_is_served,
+    inherited_sockets_are_each_daemons,
     stale_pid_files_are_removed_before_each_start,
     one_that_cannot_be_executed_is_a_launch_that_failed,
     one_that_cannot_be_executed_any_more_is_tried_again,
@@ -173,6 +174,48 @@ fn a_client_that_connects_between_two_daemons_is_served() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "got GET /_ping");
+}
+
+/// By a supervisor of ours: they are named with the pid of the daemon that gets them.
+fn inherited_sockets_are_each_daemons() {
+    let root = root();
+    root.file("/first", "").file("/second", "");
+    let running = container(&root)
+        .variable("DOCKER_LAUNCH_ON_EXIT", "restart")
+        .before(Before::Open {
+            at: "/first".into(),
+        })
+        .before(Before::Open {
+            at: "/second".into(),
+        })
+        .variable("LISTEN_PID", "1")
+        .variable("LISTEN_FDS", "2")
+        .variable("LISTEN_FDNAMES", "a:b")
+        .words([
+            "-H",
+            "fd://",
+            "status",
+            "exit-before:3:20",
+            "event:lasts",
+            "wait",
+        ])
+        .running();
+    running.until_event(&root, "lasts", 1);
+    for event in [
+        "LISTEN_FDNAMES=a:b",
+        "LISTEN_FDS=2",
+        "LISTEN_PID=own pid",
+        "fd 3",
+        "fd 4",
+    ] {
+        let times = events(&root).iter().filter(|line| *line == event).count();
+        assert_eq!(times, 2, "{event}: {:?}", events(&root));
+    }
+    assert!(
+        !events(&root).contains(&"fd 5".into()),
+        "{:?}",
+        events(&root)
+    );
 }
 
 fn stale_pid_files_are_removed_before_each_start() {

@@ -2,7 +2,7 @@
 
 use crate::{
     prerequisites::{assert_ends, assert_starts, complete, remove, told},
-    util::{Needs, tests},
+    util::{Needs, has_feature, tests},
 };
 use std::fs;
 
@@ -94,7 +94,7 @@ fn daemon_json_makes_programs_needless() {
 fn another_firewall_backend_needs_another_program() {
     let root = complete();
     let start = || root.container().words(["--firewall-backend=nftables"]);
-    if !cfg!(feature = "iptables") {
+    if !has_feature("iptables") {
         return assert_starts(start(), &[]);
     }
     remove(&root, "iptables");
