@@ -6,7 +6,7 @@ use crate::{
     command::DEFAULT_PATH,
     error::{Error, Step},
     fs,
-    mounts::drain_console,
+    mounts::{drain_console, mount_devices},
     reboot,
     role::find_role,
     settings::{OnFailure, Role, Settings},
@@ -53,6 +53,8 @@ fn act(settings: &Settings<'_>) {
                 log.warning(&[b"there is no shell: neither /bin/sh nor /usr/bin/sh"]);
                 return;
             };
+            // The kernel's own descriptors of the console need none.
+            mount_devices();
             log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
             if let Err(errno) = shell(settings, path) {
                 settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
