@@ -117,7 +117,7 @@ fn a_shell_has_the_console_as_its_terminal() {
         .link("/bin", "usr/bin")
         .link("/lib64", "usr/lib64")
         .link("/lib", "usr/lib")
-        .directory("/dev")
+        .file("/dev/null", "")
         .directory("/proc");
     let terminal = openpty(None, None).unwrap();
     let name = nix::unistd::ttyname(&terminal.slave).unwrap();
