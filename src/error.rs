@@ -31,6 +31,8 @@ pub enum Step {
     Modules,
     /// Addresses, routes, names.
     Network,
+    /// What the daemon needs and the image lacks.
+    Prerequisites,
     /// Limits, sockets and pid files of the daemon.
     Daemon,
     /// Executing the daemon.
@@ -51,6 +53,7 @@ impl Step {
             Self::Layout => "layout",
             Self::Modules => "modules",
             Self::Network => "network",
+            Self::Prerequisites => "prerequisites",
             Self::Daemon => "prepare daemon",
             Self::Exec => "exec",
         }
@@ -189,8 +192,7 @@ impl Error {
     }
 
     /// The message in parts, for one write.
-    #[inline(never)] // smaller
-    pub(crate) fn tell<R>(&self, line: impl FnOnce(&[&[u8]]) -> R) -> R {
+    pub(crate) fn tell(&self, line: &mut dyn FnMut(&[&[u8]])) {
         let number = Decimal::new(self.errno.into());
         let known = ERRNOS.iter().find(|(errno, _)| *errno == self.errno);
         let (word, reason) = match known {
@@ -212,7 +214,7 @@ impl Error {
             reason,
             dash.as_bytes(),
             advice.as_bytes(),
-        ])
+        ]);
     }
 }
 
@@ -229,8 +231,9 @@ fn shortened(subject: &[u8]) -> Text<256> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tell(|parts| {
-            parts
+        let mut outcome = Ok(());
+        self.tell(&mut |parts| {
+            outcome = parts
                 .iter()
                 .flat_map(|part| part.utf8_chunks())
                 .try_for_each(|chunk| {
@@ -240,8 +243,9 @@ impl fmt::Display for Error {
                     } else {
                         "\u{fffd}"
                     })
-                })
-        })
+                });
+        });
+        outcome
     }
 }
 

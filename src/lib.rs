@@ -12,11 +12,13 @@
 //! # What it promises
 //! Nothing is allocated and nothing panics. The library reads no global state, writes only to the descriptor
 //! [`Settings::log`], and never exits; it changes the process that calls it (its root, its mounts, its limits, with
-//! `-H fd://` its descriptor 3), so call it from a single-threaded one. A step that Docker cannot do without returns an
+//! `-H fd://` its descriptor 3), so call it from a single-threaded one. While it supervises, all signals are blocked and all
+//! children reaped; as the machine's PID 1 it then ends with the machine, by reboot(2), and does not return. A step that Docker cannot do without returns an
 //! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
-//! `network` (lo, address, names), `modprobe` (kernel modules), `iptables` (the modules of its rules): all on by default.
+//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (lo, address,
+//! names), `supervise` (a daemon that is a child): all on by default.
 #![no_std]
 
 #[cfg(test)]
@@ -46,9 +48,12 @@ mod settings;
 mod launch;
 mod role;
 
+mod choices;
 mod command;
 
 mod places;
+
+mod requirements;
 
 mod cgroups;
 mod daemon;
@@ -58,8 +63,11 @@ mod modules;
 mod mounts;
 #[cfg(feature = "network")]
 mod network;
+mod prerequisites;
 mod root;
 
+#[cfg(feature = "check")]
+mod check;
 mod reboot;
 
 mod failure;
@@ -70,11 +78,12 @@ pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
 pub use launch::Ended;
-pub use settings::{Cgroup, OnExit, OnFailure, Reap, Role, Settings};
+pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
+pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {failure::fail, mounts::open_console, role::find_role};
+pub use {check::check, failure::fail, mounts::open_console, role::find_role};
 
 use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
@@ -100,7 +109,7 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 /// # Errors
 /// As [`Command::new`] and [`launch`].
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
-    let mut command = Command::new(docker, args.iter().copied(), [])?;
+    let mut command = Command::new(docker, args, &[])?;
     let settings = Settings::default();
     let role = find_role(&settings)?;
     let launch = Launch::new(role, &settings);
@@ -109,6 +118,7 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     outcome.map_err(|Failed| launch.error())
 }
 
+#[inline(never)] // its stack is given back before the daemon is waited for
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
@@ -116,6 +126,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     layout::create(launch)?;
     modules::load(launch, command)?;
     network::configure(launch)?;
+    prerequisites::check(launch, command)?;
     daemon::prepare(launch, command) // what follows is the point of no return
 }
 
@@ -146,5 +157,20 @@ mod supervise {
         prepared: &Daemon,
     ) -> Outcome<Ended> {
         daemon::replace(launch, command, prepared).map(|never| match never {})
+    }
+}
+
+/// A word that is compiled out is refused.
+#[cfg(not(feature = "check"))]
+mod check {
+    use crate::{Error, Settings, Step, Strings};
+    use core::ffi::CStr;
+
+    /// Says so.
+    pub fn check(word: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
+        let reason = "this build has no check: it needs the Cargo feature `check`";
+        let error = Error::said(Step::Usage, word.to_bytes(), reason);
+        Settings::default().report(&error);
+        error.exit_status()
     }
 }

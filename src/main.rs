@@ -5,19 +5,29 @@
 mod start;
 
 use core::ffi::CStr;
-use dockerlaunch::{Command, Ended, Result, Settings, fail, find_role, launch, open_console};
-use start::Strings;
+use dockerlaunch::{
+    Command, Ended, Result, Settings, Strings, check, fail, find_role, launch, open_console,
+};
 
-const VERSION: &str = concat!("dockerlaunch ", env!("CARGO_PKG_VERSION"), "\n");
-const NO_CHECK: &str = "dockerlaunch: usage --check: the check of prerequisites is not built yet\n";
+const VERSION: &str = concat!(
+    "dockerlaunch ",
+    env!("DOCKERLAUNCH_VERSION"),
+    "\nfeatures: ",
+    env!("DOCKERLAUNCH_FEATURES"),
+    "\n"
+);
 const HELP: &str = "\
-Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]
+Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]
 
-Prepares the system that a kernel or a privileged container starts it on,
-and becomes DAEMON: a path, or a name in PATH; dockerd if there is none.
+Prepares the system that a kernel or a privileged container starts it on, and
+runs DAEMON: a path, or a name in PATH; dockerd if there is none. As the kernel's
+PID 1 it supervises DAEMON, in a container it becomes DAEMON.
 Behind -- no word is dockerlaunch's own. On a kernel command line:
 
   init=/usr/bin/dockerlaunch panic=10 DOCKER_LAUNCH_DEBUG=true -- --debug
+
+--check tells what DAEMON with these words needs, what of it is there, and what
+the kernel offers; it changes nothing, and is 1 if something required is missing.
 
 Settings, as environment or on the kernel command line: DOCKER_LAUNCH_ and
   DEBUG AS CGROUP MODULES IP DNS HOSTNAME
@@ -25,16 +35,21 @@ Settings, as environment or on the kernel command line: DOCKER_LAUNCH_ and
 A wrong value is told with those that are allowed.
 
 Exit status: 127 daemon not found, 126 not executable, 125 a step failed,
-2 usage or settings, 1 neither the machine's PID 1 nor a container.
+2 usage or settings, 1 neither the machine's PID 1 nor a container; supervising
+in a container: DAEMON's own, or 128 and the signal that killed it.
 ";
 
 /// Called by `_start`; returns the exit status.
-fn main(mut words: Strings, environment: Strings) -> u8 {
-    match words.clone().next().map(CStr::to_bytes) {
+fn main(mut words: Strings<'static>, environment: Strings<'static>) -> u8 {
+    let mut behind = words;
+    match behind.next().map(CStr::to_bytes) {
         Some(b"--help") => return start::print(1, HELP),
         Some(b"--version") => return start::print(1, VERSION),
-        Some(b"--check") => return start::print(2, NO_CHECK).max(2),
-        Some(b"--") => _ = words.next(),
+        Some(b"--") => words = behind,
+        Some(word) if word == b"--check" || word.starts_with(b"--check=") => {
+            let word = words.next().unwrap_or_default();
+            return check(word, words, environment);
+        }
         _ => {}
     }
     let mut settings = Settings::default();
@@ -45,8 +60,12 @@ fn main(mut words: Strings, environment: Strings) -> u8 {
     }
 }
 
-fn run(words: Strings, environment: Strings, settings: &mut Settings<'static>) -> Result<Ended> {
-    settings.read_environment(environment.clone())?;
+fn run(
+    words: Strings<'static>,
+    environment: Strings<'static>,
+    settings: &mut Settings<'static>,
+) -> Result<Ended> {
+    settings.read_environment(environment)?;
     let role = find_role(settings)?;
     settings.role = Some(role);
     let mut command = Command::from_words(role, words, environment, settings)?;

@@ -2,7 +2,7 @@
 //! modprobe. What the kernel loads by itself when it is used (nf_tables, most of xt_*) is left to it.
 
 use crate::{
-    command::Command,
+    command::{Command, ROOM},
     error::Step,
     fs,
     launch::{Launch, Outcome},
@@ -114,7 +114,9 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     // There is room for all of them by the lengths above.
     all.for_each(|word| _ = words.push(word));
     let outcome = run::in_child(LIMIT, || {
-        sys::execve(modprobe.as_c_str(), &words, command.environment());
+        let mut environment = Words::<ROOM>::new();
+        let _ = environment.push_all(command.environment());
+        sys::execve(modprobe.as_c_str(), &words, &environment);
         127
     });
     launch.log.debug(&[b"ran modprobe"]);

@@ -162,7 +162,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         match mount_row(row) {
             Err(errno) if row.need == Optional => {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
-                error.tell(|parts| warn(launch, parts, row.lost));
+                error.tell(&mut |parts| warn(launch, parts, row.lost));
             }
             outcome => outcome.at(launch, Step::Mount, row.at)?,
         }
@@ -221,6 +221,7 @@ fn rows_where(
 /// /dev/console on them, or /dev/null and logs to /dev/kmsg where there is no console.
 ///
 /// Nothing can be told when this fails: the launch says the rest.
+#[inline(never)]
 pub fn open_console(settings: &mut Settings<'_>) {
     let closed = |number: &u32| fcntl_getfd(sys::inherited(*number)).is_err();
     let missing = (0..=2).filter(closed).count();

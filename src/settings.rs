@@ -86,6 +86,19 @@ pub enum OnFailure {
     Shell,
 }
 
+/// What a launch does when something is missing that Docker cannot do without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prerequisites {
+    /// It ends.
+    #[default]
+    Require,
+    /// It warns and goes on.
+    Warn,
+    /// Nothing is looked for.
+    Skip,
+}
+
 /// How a launch is done. [`Settings::default`] is what the program does without any setting.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -98,6 +111,8 @@ pub struct Settings<'a> {
     pub cgroup: Cgroup,
     /// More kernel modules to load, separated by commas.
     pub modules: &'a CStr,
+    /// What is done about a missing program.
+    pub prerequisites: Prerequisites,
     /// A static address.
     pub ip: Option<Ip<'a>>,
     /// Name servers, separated by commas.
@@ -127,6 +142,7 @@ impl Default for Settings<'_> {
             role: None,
             cgroup: Cgroup::Auto,
             modules: c"",
+            prerequisites: Prerequisites::Require,
             ip: None,
             dns: c"",
             hostname: c"",
@@ -177,6 +193,21 @@ impl<'a> Settings<'a> {
         outcome
     }
 
+    /// What is wrong with an environment variable: the name behind DOCKER_LAUNCH_, and the error of a launch with it, or none
+    /// where there is no such setting.
+    #[cfg(feature = "check")]
+    pub(crate) fn fault(variable: &'a CStr) -> Option<(&'a [u8], Option<Error>)> {
+        let (name, _) = split_once(variable.to_bytes(), b'=');
+        let name = name.strip_prefix(PREFIX)?;
+        match TABLE.iter().find(|row| row.name.as_bytes() == name) {
+            Some(row) => {
+                let error = Settings::default().set(row, variable).err()?;
+                Some((name, Some(error)))
+            }
+            None => Some((name, None)),
+        }
+    }
+
     fn set(&mut self, row: &Row, variable: &'a CStr) -> Result<()> {
         let refused = |reason| Err(Error::said(Step::Setting, variable.to_bytes(), reason));
         let value = value(variable);
@@ -213,7 +244,7 @@ impl<'a> Settings<'a> {
 
     /// Writes the message of a launch that failed, as one line on the log.
     pub fn report(&self, error: &Error) {
-        error.tell(|parts| self.as_log().line(parts));
+        error.tell(&mut |parts| self.as_log().line(parts));
     }
 
     /// This process stays and supervises the daemon.
@@ -238,6 +269,12 @@ impl<'a> Settings<'a> {
             debug: self.debug,
         }
     }
+}
+
+/// The names of all settings, behind DOCKER_LAUNCH_.
+#[cfg(feature = "check")]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.name)
 }
 
 /// What follows the first `=`.
@@ -284,12 +321,14 @@ mod tests {
             c"DOCKER_LAUNCH_DEBUG=true",
             c"DOCKER_LAUNCH_AS=container",
             c"DOCKER_LAUNCH_CGROUP=hybrid",
+            c"DOCKER_LAUNCH_PREREQUISITES=warn",
         ]);
         let settings = settings.unwrap();
         assert_eq!(
             (settings.debug, settings.role, settings.cgroup),
             (true, Some(Role::Container), Cgroup::Hybrid)
         );
+        assert_eq!(settings.prerequisites, Prerequisites::Warn);
         assert!(
             read([c"container=lxc", c"DOCKER_LAUNCH_REAP=false"])
                 .unwrap()

@@ -4,7 +4,7 @@ use crate::{
     root::Root,
     running::Start,
     settings,
-    util::{Before, Needs, SYS_ADMIN, tests},
+    util::{Before, Needs, SYS_ADMIN, has_feature, tests},
 };
 
 tests![Needs::Root;
@@ -13,7 +13,6 @@ tests![Needs::Root;
     a_daemon_without_its_interpreter,
     too_many_words,
     a_long_subject_keeps_its_end,
-    check_is_not_built,
     a_name_that_is_too_long_is_told_so,
     an_interpreter_that_cannot_be_executed,
     a_subject_of_two_lines_is_told_in_one,
@@ -150,11 +149,6 @@ fn a_long_subject_keeps_its_end() {
     );
 }
 
-fn check_is_not_built() {
-    let line = "usage --check: the check of prerequisites is not built yet";
-    assert_refused(Root::new().container().words(["--check"]), 2, line);
-}
-
 /// What `docker run` without --privileged leaves: everything is mounted but /run, and there is no CAP_SYS_ADMIN.
 fn without_privileges() {
     let root = Root::new();
@@ -217,17 +211,13 @@ fn help_and_version() {
     let root = Root::new();
     let before = root.tree();
     let version = root.start().words(["--version", "dockerd"]).ended();
-    let expected = format!("dockerlaunch {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(
-        (version.status, version.stdout, version.stderr),
-        (0, expected, String::new())
-    );
+    assert_eq!((version.status, version.stderr.as_str()), (0, ""));
+    assert_version(&version.stdout);
     let help = root.start().words(["--help"]).not_pid_1().ended();
     assert_eq!((help.status, help.stderr), (0, String::new()));
-    assert!(
-        help.stdout
-            .starts_with("Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]\n")
-    );
+    assert!(help.stdout.starts_with(
+        "Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]\n"
+    ));
     // Every setting stands in it.
     for (name, ..) in settings::WRONG {
         assert!(
@@ -245,6 +235,40 @@ fn help_and_version() {
             .status,
         1
     );
+}
+
+/// Its version, behind it in parentheses the commit if there is one; then the features, sorted.
+fn assert_version(text: &str) {
+    let lines: Vec<_> = text.lines().collect();
+    let version = format!("dockerlaunch {}", env!("CARGO_PKG_VERSION"));
+    let commit = lines[0].strip_prefix(&version).expect(text);
+    if !commit.is_empty() {
+        let commit = commit
+            .strip_prefix(" (")
+            .and_then(|commit| commit.strip_suffix(')'));
+        let digits = commit.expect(text).trim_end_matches('+');
+        assert!(
+            digits.len() >= 7 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{text}"
+        );
+    }
+    let features = lines[1].strip_prefix("features: ").expect(text);
+    assert!(features.split(' ').is_sorted(), "{text}");
+    // The program that was built beside this test has its features.
+    if std::env::var_os("DOCKERLAUNCH_BIN").is_none() {
+        for (name, is_compiled_in) in [
+            ("check", cfg!(feature = "check")),
+            ("git", cfg!(feature = "git")),
+            ("iptables", cfg!(feature = "iptables")),
+            ("modprobe", cfg!(feature = "modprobe")),
+            ("network", cfg!(feature = "network")),
+            ("supervise", cfg!(feature = "supervise")),
+            ("xz", cfg!(feature = "xz")),
+        ] {
+            assert_eq!(has_feature(name), is_compiled_in, "{name}: {text}");
+        }
+    }
+    assert_eq!(lines.len(), 2);
 }
 
 fn a_name_that_is_too_long_is_told_so() {

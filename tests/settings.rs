@@ -4,7 +4,7 @@
 use crate::{
     refusals::assert_refused,
     root::Root,
-    util::{Needs, tests},
+    util::{Needs, has_feature, tests},
 };
 
 tests![Needs::Root;
@@ -107,11 +107,6 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
 /// Values that are allowed, but that this build does not follow.
 const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     (
-        "PREREQUISITES",
-        &["require", "warn", "skip"],
-        "the check of prerequisites is not built yet",
-    ),
-    (
         "STATE",
         &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
         "the state disk is not built yet: mount the data root from the image",
@@ -169,7 +164,7 @@ fn a_name_server_is_an_address() {
 
 fn a_setting_that_is_not_built() {
     assert_settings_refused(NOT_BUILT);
-    if !cfg!(feature = "supervise") {
+    if !has_feature("supervise") {
         assert_settings_refused(NOT_SUPERVISING);
     }
 }

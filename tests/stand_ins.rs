@@ -6,6 +6,7 @@ use crate::{
     util::{Before, Namespaces},
 };
 use nix::{
+    errno::Errno,
     fcntl::{OFlag, open},
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
@@ -13,6 +14,7 @@ use nix::{
         prctl::set_pdeathsig,
         signal::Signal,
         stat::{Mode, umask},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::{chdir, getegid, geteuid, pivot_root},
 };
@@ -25,7 +27,7 @@ use std::{
     os::{
         fd::IntoRawFd,
         unix::{
-            fs::symlink,
+            fs::{OpenOptionsExt, symlink},
             process::{CommandExt, ExitStatusExt},
         },
     },
@@ -41,9 +43,11 @@ pub(crate) fn run() -> Option<ExitCode> {
         "namespaces" => namespaces(),
         "pid-1" => pid_1(),
         "dockerd" | "docker" | "appliance" => daemon(),
+        "sh" => crate::failure::shell(),
         "engine" => crate::engine::engine(),
         "sleeper" => sleep(),
         "once" => ExitCode::SUCCESS,
+        "false" => ExitCode::FAILURE,
         "modprobe" => modprobe(),
         "caller" => crate::library::caller(),
         _ => return None,
@@ -127,6 +131,12 @@ fn pid_1() -> ExitCode {
     command.args(words);
     if setup.as_child {
         let status = command.status().unwrap();
+        // The sleepers are PID 1's, and so would orphans be.
+        let others = waitpid(None, Some(WaitPidFlag::WNOHANG));
+        assert!(
+            matches!(others, Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD)),
+            "{others:?}"
+        );
         exit(status.code().unwrap());
     }
     let words: Vec<OsString> = env::args_os().collect();
@@ -249,9 +259,11 @@ fn daemon() -> ExitCode {
     sleep()
 }
 
+/// An error if nobody waits for it any more.
 pub(crate) fn has_started() -> io::Result<()> {
     File::options()
         .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(STARTED)
         .and_then(|mut pipe| pipe.write_all(b"!"))
 }

@@ -1,6 +1,6 @@
 //! The settings: their names, what is allowed, what this build can follow, and what each sets.
 
-use super::{Cgroup, OnExit, OnFailure, Reap, Role, Settings};
+use super::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
 use crate::{
     ip::{Ip, address, is_hostname},
     text::{fields, list, number, split_once},
@@ -36,7 +36,6 @@ const MODPROBE: usize = if cfg!(feature = "modprobe") { ALL } else { 0 };
 const NO_SUPERVISE: &str =
     "this build execs the daemon: supervising needs the Cargo feature `supervise`";
 const NO_STATE: &str = "the state disk is not built yet: mount the data root from the image";
-const NO_CHECK: &str = "the check of prerequisites is not built yet";
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
 
@@ -103,9 +102,15 @@ pub(super) const TABLE: &[Row] = &[
     Row {
         name: "PREREQUISITES",
         allowed: "allowed: require, warn, skip",
-        built: 0,
-        missing: NO_CHECK,
-        set: Choice(|_, _| {}),
+        built: ALL,
+        missing: "",
+        set: Choice(|settings, place| {
+            settings.prerequisites = match place {
+                0 => Prerequisites::Require,
+                1 => Prerequisites::Warn,
+                _ => Prerequisites::Skip,
+            }
+        }),
     },
     Row {
         name: "STATE",
