@@ -1,6 +1,7 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod cgroups; // a /proc/cgroups full of rubbish
-mod check; // --check in both forms, and that it changes nothing
+mod check; // --check: what it tells, and that it changes nothing
+mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod floors; // the source: which file may use which, unsafe code, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let tests = [
         cgroups::tests(),
         check::tests(),
+        check_forms::tests(),
         check_kernel::tests(),
         floors::tests(),
         layout::tests(),
