@@ -1,6 +1,7 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod cgroups; // a /proc/cgroups full of rubbish
-mod check; // --check in both forms, and that it changes nothing
+mod check; // --check: what it tells, and that it changes nothing
+mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     let tests = [
         cgroups::tests(),
         check::tests(),
+        check_forms::tests(),
         check_kernel::tests(),
         failure::tests(),
         floors::tests(),
