@@ -65,7 +65,12 @@ impl Supervisor<'_> {
             self.prepared,
             Some(readiness::VARIABLE),
         );
-        let _ = write(writes, &errno.raw_os_error().to_ne_bytes());
+        if write(writes, &errno.raw_os_error().to_ne_bytes()).is_err() {
+            // Linux 5.10 has closed it.
+            let path = self.command.path();
+            self.launch
+                .warn(&Error::new(Step::Exec, path.as_bytes(), errno));
+        }
         sys::exit(126)
     }
 
