@@ -3,9 +3,10 @@
 
 mod large;
 mod small;
+mod without;
 
 use crate::{
-    checks::{engine::Row, expect::Expect},
+    checks::{engine::Row, expect::Expect, prerequisites},
     image::table::Group,
     suites::Suite,
 };
@@ -41,10 +42,10 @@ pub(crate) enum Size {
     Large(Large),
 }
 
-/// The probe reports and powers off.
+/// The guest ends by itself: the probe reports and powers off, or PID 1 ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Small {
-    /// The groups of files in the image; the probe is added as /usr/sbin/dockerd.
+    /// The groups of files in the image; without an engine the probe is added as /usr/sbin/dockerd.
     pub(crate) groups: &'static [Group],
     /// What the image has beside them.
     pub(crate) image: &'static [Change],
@@ -67,6 +68,10 @@ pub(crate) struct Large {
     /// What Docker takes the control groups for: `1` or `2`.
     pub(crate) cgroup: &'static str,
     pub(crate) checks: &'static [&'static [Row]],
+    /// Also whether each prerequisite is one.
+    pub(crate) prerequisites: bool,
+    /// What the image has beside all groups.
+    pub(crate) image: &'static [Change],
 }
 
 /// Something that an image has more than its groups. Paths begin without `/`.
@@ -76,6 +81,8 @@ pub(crate) enum Change {
     File(&'static str, u32, &'static str),
     Link(&'static str, &'static str),
     Directory(&'static str, u32),
+    /// A file of the packages that serve the engine something, or of the suite's.
+    Packaged(&'static str),
     /// The probe once more, by another name and mode.
     Probe(&'static str, u32),
 }
@@ -98,13 +105,12 @@ impl Scenario {
                 .flatten()
                 .map(Expect::name)
                 .collect(),
-            Size::Large(large) => large
-                .checks
-                .iter()
-                .copied()
-                .flatten()
-                .map(|row| row.0.to_owned())
-                .collect(),
+            Size::Large(large) => {
+                let rows = large.checks.iter().copied().flatten();
+                let rows = rows.map(|row| row.0.to_owned());
+                let more = large.prerequisites.then(prerequisites::names);
+                rows.chain(more.into_iter().flatten()).collect()
+            }
         }
     }
 
@@ -115,7 +121,12 @@ impl Scenario {
 
 /// All of them: small ones first, because they tell most for their time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    small::TABLE.iter().copied().flatten().chain(large::TABLE)
+    small::TABLE
+        .iter()
+        .copied()
+        .flatten()
+        .chain(without::TABLE)
+        .chain(large::TABLE)
 }
 
 #[cfg(test)]

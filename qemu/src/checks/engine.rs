@@ -6,6 +6,7 @@ mod limits;
 mod networks;
 
 use std::{
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -15,12 +16,15 @@ use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::seen::SPEAKER;
 use crate::engine::Engine;
+pub(super) use networks::{SERVE, published_port, publishing};
 
 /// What a row may use.
 pub(crate) struct Place<'a> {
     pub(crate) engine: &'a Engine,
     /// The port on 127.0.0.1 that leads to `PUBLISHED` in the guest.
     pub(crate) published: u16,
+    /// For an engine's image.
+    pub(crate) busybox: &'a Path,
     /// `1` or `2`, as `docker info` tells it: hybrid is 1 to Docker.
     pub(crate) cgroup: &'a str,
     /// The console up to the moment when the engine answered.
@@ -60,7 +64,7 @@ pub(crate) const MISSING_CONTROLLERS: &[Row] = &[
 pub(crate) const QUIET: &[Row] = &[Row("no-warning", no_warning)];
 
 /// How long a container may take from its start to its first answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 fn warns_of_missing_controllers(place: &Place) -> Result<()> {
     let lines = said(place, &["memory", "cpuset"]);
@@ -95,7 +99,7 @@ fn said<'a>(place: &Place<'a>, words: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-fn with(host: HostConfig) -> ContainerCreateBody {
+pub(super) fn with(host: HostConfig) -> ContainerCreateBody {
     ContainerCreateBody {
         host_config: Some(host),
         ..ContainerCreateBody::default()
@@ -103,7 +107,11 @@ fn with(host: HostConfig) -> ContainerCreateBody {
 }
 
 /// Tries until it succeeds: a server in a container cannot tell the outside that it listens.
-fn until<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+pub(super) fn until<T>(
+    limit: Duration,
+    what: &str,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
     let start = Instant::now();
     loop {
         match attempt() {

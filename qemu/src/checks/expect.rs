@@ -49,6 +49,8 @@ pub(crate) enum Expect {
     Module(&'static str),
     /// A name for it, and what one line of the console contains: all of these words.
     Says(&'static str, &'static [&'static str]),
+    /// The same for several lines, in any order; the name is the check's.
+    Lines(&'static str, &'static [&'static [&'static str]]),
     /// dockerlaunch writes exactly so many lines, in this order: the words that each contains.
     SaysOnly(&'static [&'static [&'static str]]),
     /// The wait status that the kernel shows when PID 1 has ended: the exit status in its second byte.
@@ -91,6 +93,7 @@ impl Expect {
             Self::Kernel(path, _) => format!("kernel:{path}"),
             Self::Module(name) => format!("module:{name}"),
             Self::Says(name, _) => format!("says:{name}"),
+            Self::Lines(name, _) => (*name).into(),
             Self::SaysOnly(_) => "says-only".into(),
             Self::Panic(_) => "panic".into(),
         }
@@ -175,6 +178,7 @@ impl Expect {
             ),
             Self::Module(name) => contains("the loaded modules", &seen.report()?.modules, &[name]),
             Self::Says(_, words) => says(seen, words),
+            Self::Lines(_, lines) => lines.iter().try_for_each(|words| says(seen, words)),
             Self::SaysOnly(lines) => says_only(seen, lines),
             Self::Panic(status) => says(
                 seen,

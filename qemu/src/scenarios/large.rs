@@ -10,7 +10,7 @@ const FULL: &[&[Row]] = &[QUIET, COMMON, LIMITS];
 /// Without memory and cpuset, which the kernels of trixie and sid no longer have in version 1.
 const REDUCED: &[&[Row]] = &[COMMON, MISSING_CONTROLLERS];
 
-const fn large(
+pub(super) const fn large(
     name: &'static str,
     why: &'static str,
     suite: Suite,
@@ -41,19 +41,19 @@ const AUTO: &[&str] = &[];
 const V1: &[&str] = &["DOCKER_LAUNCH_CGROUP=v1"];
 const HYBRID: &[&str] = &["DOCKER_LAUNCH_CGROUP=hybrid"];
 
+const fn plain(cgroup: &'static str, checks: &'static [&'static [Row]]) -> Large {
+    Large {
+        cgroup,
+        checks,
+        prerequisites: false,
+        image: &[],
+    }
+}
+
 /// The limits of a container hold.
-const TWO: Large = Large {
-    cgroup: "2",
-    checks: FULL,
-};
-const ONE: Large = Large {
-    cgroup: "1",
-    checks: FULL,
-};
-const ONE_REDUCED: Large = Large {
-    cgroup: "1",
-    checks: REDUCED,
-};
+const TWO: Large = plain("2", FULL);
+const ONE: Large = plain("1", FULL);
+const ONE_REDUCED: Large = plain("1", REDUCED);
 
 pub(super) const TABLE: &[Scenario] = &[
     large(

@@ -30,6 +30,7 @@ use crate::{
 pub(super) struct Bench {
     pub(super) program: PathBuf,
     pub(super) probe: PathBuf,
+    pub(super) mirror: String,
     pub(super) verbose: bool,
 }
 
@@ -59,6 +60,7 @@ type Slot = Arc<OnceLock<Outcome>>;
 /// A guest that is ready to be started.
 struct Job {
     size: Size,
+    chosen: Vec<String>,
     machine: Machine,
     /// For the engine's image.
     busybox: PathBuf,
@@ -77,13 +79,14 @@ pub(super) fn run(
     let bench = Bench {
         program,
         probe: toolchain::probe()?,
+        mirror: common.mirror.clone(),
         verbose: common.verbose,
     };
     let slots: Vec<(Chosen, Slot)> = chosen
         .into_iter()
         .map(|chosen| (chosen, Slot::default()))
         .collect();
-    let jobs = prepare(&slots, &bench, &common.mirror);
+    let jobs = prepare(&slots, &bench);
     let (small, large) = jobs
         .into_iter()
         .partition::<VecDeque<Job>, _>(|job| matches!(job.size, Size::Small(_)));
@@ -126,21 +129,22 @@ pub(super) fn run(
 
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
 /// made has its outcome already.
-fn prepare(slots: &[(Chosen, Slot)], bench: &Bench, mirror: &str) -> Vec<Job> {
+fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
     let mut kits: BTreeMap<&str, Result<Kit, String>> = BTreeMap::new();
     let mut jobs = Vec::new();
-    for (Chosen { scenario, .. }, slot) in slots {
+    for (Chosen { scenario, checks }, slot) in slots {
         let kit = kits
             .entry(scenario.suite.name())
-            .or_insert_with(|| kit(scenario.suite, mirror));
+            .or_insert_with(|| kit(scenario.suite, &bench.mirror));
         let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
             let machine = match &scenario.size {
                 Size::Small(size) => small::machine(scenario, size, bench, kit),
-                Size::Large(_) => large::machine(scenario, bench, kit),
+                Size::Large(size) => large::machine(scenario, size, bench, kit),
             };
             let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
             Ok(Job {
                 size: scenario.size,
+                chosen: checks.clone(),
                 machine,
                 busybox: kit.packages.root.join("usr/bin/busybox"),
                 slot: Arc::clone(slot),
@@ -186,7 +190,9 @@ fn work(queue: VecDeque<Job>, threads: usize) {
                 while let Some(job) = next() {
                     let outcome = match &job.size {
                         Size::Small(size) => small::run(&job.machine, size),
-                        Size::Large(size) => large::run(&job.machine, size, &job.busybox),
+                        Size::Large(size) => {
+                            large::run(&job.machine, size, &job.chosen, &job.busybox)
+                        }
                     };
                     job.slot.set(outcome).expect("a job is in the queue once");
                 }

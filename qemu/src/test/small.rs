@@ -4,16 +4,15 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Result, anyhow};
 
-use super::guests::{Bench, Checks, Kit, Outcome};
+use super::{
+    extra,
+    guests::{Bench, Checks, Kit, Outcome},
+};
 use crate::{
     checks::{expect::Expect, seen::Seen},
-    image::{
-        Format, Image,
-        table::Group,
-        tree::{Content, Entry},
-    },
+    image::{Format, Image, table::Group, tree::Entry},
     machine::{Drive, Guest, Machine, Root},
-    scenarios::{self, Change, Ends, Scenario, Small},
+    scenarios::{self, Ends, Scenario, Small},
 };
 
 /// Where dockerd is.
@@ -70,28 +69,22 @@ pub(super) fn machine(
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
     machine.append = scenario.append.iter().map(ToString::to_string).collect();
     machine.arguments = scenario.words.iter().map(ToString::to_string).collect();
-    machine.memory = MEMORY;
+    machine.memory = if stands_in(small) {
+        MEMORY
+    } else {
+        machine.memory
+    };
     machine.network = small.groups.contains(&Group::Modules);
     machine.verbose = bench.verbose;
     Ok(machine)
 }
 
 fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<PathBuf> {
-    let probe = |mode| Entry {
-        group: Group::Extra,
-        mode,
-        content: Content::File(bench.probe.clone()),
-    };
-    let mut extra = vec![(DAEMON.to_owned(), probe(0o755))];
-    for change in small.image {
-        let (path, entry) = match *change {
-            Change::File(path, mode, content) => (path, Entry::bytes(Group::Extra, mode, content)),
-            Change::Link(path, target) => (path, Entry::link(Group::Extra, target)),
-            Change::Directory(path, mode) => (path, Entry::directory(Group::Extra, mode)),
-            Change::Probe(path, mode) => (path, probe(mode)),
-        };
-        extra.push((path.to_owned(), entry));
-    }
+    let mut extra: Vec<(String, Entry)> = stands_in(small)
+        .then(|| (DAEMON.to_owned(), extra::probe(bench, 0o755)))
+        .into_iter()
+        .collect();
+    extra.extend(extra::changes(small.image, bench, &[&kit.packages])?);
     let format = match scenario.root {
         scenarios::Root::Disk => Format::Disk,
         scenarios::Root::Initramfs => Format::Initramfs,
@@ -100,6 +93,7 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
     let image = Image {
         name: name(scenario, small),
         packages: &kit.packages,
+        more: None,
         program: &bench.program,
         groups,
         extra,
@@ -108,9 +102,16 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
     image.built()
 }
 
+/// Whether the probe is there in place of dockerd.
+fn stands_in(small: &Small) -> bool {
+    !small.groups.contains(&Group::Engine)
+}
+
 /// Scenarios with the same image share its file.
 fn name(scenario: &Scenario, small: &Small) -> String {
-    if small.image.is_empty() {
+    if !stands_in(small) {
+        scenario.name.to_owned()
+    } else if small.image.is_empty() {
         let groups: Vec<&str> = small.groups.iter().map(|group| group.name()).collect();
         format!("probe-{}-{}", scenario.suite.name(), groups.join("-"))
     } else {
