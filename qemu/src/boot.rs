@@ -94,6 +94,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     let image = Image {
         name,
         packages: &packages,
+        more: None,
         program: &program,
         groups: Group::ALL,
         extra: Vec::new(),

@@ -1,5 +1,7 @@
-//! What is checked, in tables: expectations of a small scenario (`expect`), questions to a real engine (`engine`).
+//! What is checked, in tables: expectations of a small scenario (`expect`), questions to a real engine (`engine`), what
+//! a real engine does with and without each of its prerequisites (`prerequisites`).
 
 pub(crate) mod engine;
 pub(crate) mod expect;
+pub(crate) mod prerequisites;
 pub(crate) mod seen;

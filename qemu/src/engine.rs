@@ -1,27 +1,25 @@
 //! A real Docker client for the engine in the guest: bollard behind calls that wait for their answer, each with a limit
 //! that is named when it passes. One thread asks, nothing runs between two questions, so the client is synchronous.
 
+mod images;
+
 use std::{
-    fs,
     future::Future,
-    io::Cursor,
-    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use bollard::{
-    API_DEFAULT_VERSION, Docker, body_full,
+    API_DEFAULT_VERSION, Docker,
     container::LogOutput,
     errors::Error,
     exec::{CreateExecOptions, StartExecResults},
     models::{ContainerCreateBody, ContainerInspectResponse, NetworkCreateRequest},
     query_parameters::{
-        CreateContainerOptionsBuilder, CreateImageOptionsBuilder, InspectContainerOptions,
-        ListContainersOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-        RestartContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
-        WaitContainerOptions,
+        CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions,
+        LogsOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
+        StartContainerOptions, StopContainerOptionsBuilder, TopOptions, WaitContainerOptions,
     },
 };
 use futures_util::{Stream, TryStreamExt};
@@ -32,12 +30,6 @@ use tokio::{
 
 /// The image of every container here: Debian's busybox-static and nothing else.
 pub(crate) const IMAGE: &str = "busybox:latest";
-
-/// The programs that containers here use, links to busybox.
-const APPLETS: &[&str] = &[
-    "cat", "dd", "echo", "hostname", "httpd", "ip", "ls", "mkdir", "nc", "ping", "sh", "sleep",
-    "true", "wc",
-];
 
 /// An emulated engine takes seconds where a real one takes a fraction; more than this it never took.
 const ANSWER: Duration = Duration::from_secs(90);
@@ -124,22 +116,6 @@ impl Engine {
             .to_string())
     }
 
-    /// Makes the image from busybox and gives it to the engine: `docker import`.
-    pub(crate) fn load_busybox(&self, busybox: &Path) -> Result<()> {
-        let root = busybox_root(busybox)
-            .with_context(|| format!("make an image of {}", busybox.display()))?;
-        let options = CreateImageOptionsBuilder::new()
-            .from_src("-")
-            .repo("busybox")
-            .tag("latest")
-            .build();
-        let import = self
-            .docker
-            .create_image(Some(options), Some(body_full(root.into())), None);
-        self.ask("import the busybox image", import.try_collect::<Vec<_>>())
-            .map(drop)
-    }
-
     /// Runs a command in a container of its own to its end; what it wrote. An unsuccessful one is an error.
     pub(crate) fn run(&self, command: &[&str]) -> Result<String> {
         let ran = self.run_with(command, ContainerCreateBody::default())?;
@@ -190,11 +166,16 @@ impl Engine {
 
     /// Waits until the container ends; its exit status.
     pub(crate) fn wait(&self, container: &str) -> Result<i64> {
+        self.wait_within(ANSWER, container)
+    }
+
+    /// The same where it may take longer.
+    pub(crate) fn wait_within(&self, limit: Duration, container: &str) -> Result<i64> {
         let ends = self
             .docker
             .wait_container(container, None::<WaitContainerOptions>)
             .try_collect::<Vec<_>>();
-        let ended = self.within("wait for a container", ends)?;
+        let ended = self.within(limit, "wait for a container", ends)?;
         match ended {
             // bollard calls a status other than 0 an error.
             Err(Error::DockerContainerWaitError { code, .. }) => Ok(code),
@@ -242,6 +223,15 @@ impl Engine {
             output,
             status: status.context("an exec that ended has no status")?,
         })
+    }
+
+    /// The words of every process that runs in the container: `docker top`.
+    pub(crate) fn top(&self, container: &str) -> Result<Vec<String>> {
+        let top = self.ask(
+            "list a container's processes",
+            self.docker.top_processes(container, None::<TopOptions>),
+        )?;
+        Ok(top.processes.unwrap_or_default().concat())
     }
 
     pub(crate) fn inspect(&self, container: &str) -> Result<ContainerInspectResponse> {
@@ -313,40 +303,22 @@ impl Engine {
         step: &'static str,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T> {
-        self.within(step, answer)?
+        self.within(ANSWER, step, answer)?
             .map_err(|error| anyhow!(error).context(step))
     }
 
-    fn within<T>(&self, step: &str, answer: impl Future<Output = T>) -> Result<T> {
+    fn within<T>(&self, limit: Duration, step: &str, answer: impl Future<Output = T>) -> Result<T> {
         // The timer needs the runtime, so it is made inside of it.
         let answered = self
             .runtime
-            .block_on(async { timeout(ANSWER, answer).await });
+            .block_on(async { timeout(limit, answer).await });
         answered.map_err(|_| {
             anyhow!(
                 "{step}: the engine did not answer within {} s",
-                ANSWER.as_secs()
+                limit.as_secs()
             )
         })
     }
-}
-
-/// A file system of busybox and its links, as a tar archive.
-fn busybox_root(busybox: &Path) -> Result<Vec<u8>> {
-    let program = fs::read(busybox)?;
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(0o755);
-    header.set_size(program.len() as u64);
-    archive.append_data(&mut header, "bin/busybox", Cursor::new(program))?;
-    for applet in APPLETS {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(tar::EntryType::Symlink);
-        header.set_mode(0o777);
-        header.set_size(0);
-        archive.append_link(&mut header, format!("bin/{applet}"), "busybox")?;
-    }
-    Ok(archive.into_inner()?)
 }
 
 /// Both streams of a container as one text.

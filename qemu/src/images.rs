@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     let image = Image {
         name: arguments.suite.name().to_owned(),
         packages: &packages,
+        more: None,
         program: &program,
         groups: Group::ALL,
         extra: Vec::new(),

@@ -3,9 +3,10 @@
 
 mod large;
 mod small;
+mod without;
 
 use crate::{
-    checks::{engine::Row, expect::Expect},
+    checks::{engine::Row, expect::Expect, prerequisites},
     image::table::Group,
     suites::Suite,
 };
@@ -43,10 +44,10 @@ pub(crate) enum Size {
     Large(Large),
 }
 
-/// The probe does as it is told, and reports.
+/// The probe does as it is told, and reports; or PID 1 ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Small {
-    /// The groups of files in the image; the probe is added as /usr/sbin/dockerd.
+    /// The groups of files in the image; without an engine the probe is added as /usr/sbin/dockerd.
     pub(crate) groups: &'static [Group],
     /// What the image has beside them.
     pub(crate) image: &'static [Change],
@@ -93,6 +94,8 @@ pub(crate) struct Large {
     pub(crate) checks: &'static [&'static [Row]],
     /// What is expected after the power button was pressed.
     pub(crate) end: &'static [&'static [Expect]],
+    /// Also whether each prerequisite is one: such a guest has servers, too.
+    pub(crate) prerequisites: bool,
 }
 
 /// Something that an image has more than its groups. Paths begin without `/`.
@@ -102,6 +105,8 @@ pub(crate) enum Change {
     File(&'static str, u32, &'static str),
     Link(&'static str, &'static str),
     Directory(&'static str, u32),
+    /// A file of the packages that serve the engine something, or of the suite's.
+    Packaged(&'static str),
     /// The probe once more, by another name and mode.
     Probe(&'static str, u32),
 }
@@ -127,7 +132,9 @@ impl Scenario {
             Size::Large(large) => {
                 let rows = large.checks.iter().copied().flatten();
                 let end = large.end.iter().copied().flatten();
+                let more = large.prerequisites.then(prerequisites::names);
                 rows.map(|row| row.0.to_owned())
+                    .chain(more.into_iter().flatten())
                     .chain(end.map(Expect::name))
                     .collect()
             }
@@ -141,7 +148,12 @@ impl Scenario {
 
 /// All of them: small ones first, because they tell most for their time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    small::TABLE.iter().copied().flatten().chain(large::TABLE)
+    small::TABLE
+        .iter()
+        .copied()
+        .flatten()
+        .chain(without::TABLE)
+        .chain(large::TABLE)
 }
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ const PRESENT: &[&str] = &[
     "systemd",
 ];
 
+/// What a few guests need beside it, because they serve the engine something: a registry, and git over ssh.
+const SERVERS: &[&str] = &["docker-registry", "dropbear-bin"];
+
 impl Suite {
     #[cfg(test)]
     pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
@@ -60,23 +63,34 @@ impl Suite {
         }
     }
 
+    /// What every guest is made of.
     pub fn unpacked(self, mirror: &str) -> Result<Unpacked> {
         let client = (self != Self::Bookworm).then_some(CLIENT);
-        let packages = PACKAGES
-            .iter()
-            .copied()
-            .chain(client)
-            .map(str::to_owned)
-            .collect();
+        let packages = PACKAGES.iter().copied().chain(client);
+        self.set(self.name().to_owned(), packages, mirror)
+    }
+
+    /// What the guests that serve something have more.
+    pub fn servers(self, mirror: &str) -> Result<Unpacked> {
+        let name = format!("{}-servers", self.name());
+        self.set(name, SERVERS.iter().copied(), mirror)
+    }
+
+    fn set(
+        self,
+        name: String,
+        packages: impl Iterator<Item = &'static str>,
+        mirror: &str,
+    ) -> Result<Unpacked> {
         let suites = match self {
             Self::Bookworm => &["bookworm"],
             Self::Trixie => &["trixie"],
             Self::Sid => &["sid"],
         };
         let set = Set {
-            name: self.name().to_owned(),
+            name,
             suites,
-            packages,
+            packages: packages.map(str::to_owned).collect(),
             present: PRESENT,
         };
         packages::unpacked(&set, mirror)

@@ -1,5 +1,6 @@
 //! `cargo qemu test`: the host's tests, then the guests, then one line that says what it all came to.
 
+mod extra;
 mod guests;
 mod host_tests;
 mod large;
@@ -24,7 +25,7 @@ const STRICT: &[&str] = &["CI", "DOCKERLAUNCH_NO_SKIP"];
 pub(crate) struct Arguments {
     /// Only tests and checks (`scenario/check`) whose name contains this
     filter: Option<String>,
-    /// Show the scenarios and what each is for, and run nothing
+    /// Show the scenarios and what each is for, with a filter their checks too, and run nothing
     #[arg(long)]
     list: bool,
     /// All scenarios; by default those that tell something new
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
     };
     if arguments.list {
         ensure!(!chosen.is_empty(), nothing());
-        list(&chosen);
+        list(&chosen, arguments.filter.is_some());
         return Ok(ExitCode::SUCCESS);
     }
     host::ready(&[Need::Image, Need::Guest])?;
@@ -84,7 +85,8 @@ fn chosen(filter: Option<&str>, long: bool) -> Vec<Chosen> {
         .collect()
 }
 
-fn list(chosen: &[Chosen]) {
+/// With a filter also the checks that it lets through.
+fn list(chosen: &[Chosen], with_checks: bool) {
     for Chosen { scenario, checks } in chosen {
         let size = if scenario.is_small() {
             "probe"
@@ -102,6 +104,9 @@ fn list(chosen: &[Chosen]) {
             scenario.why,
             checks.len()
         );
+        for check in checks.iter().filter(|_| with_checks) {
+            println!("    {}/{check}", scenario.name);
+        }
     }
 }
 

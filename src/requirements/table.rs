@@ -257,7 +257,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "git",
             needed_by: "docker build of a git URL",
-            error: "failed to init repo: exec: \"git\": executable file not found in $PATH",
+            error: "exec: \"git\": executable file not found in $PATH",
             ignorable: "Yes, do not build from git URLs",
         },
     },
@@ -274,7 +274,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         #[cfg(feature = "check")]
         about: About {
             feature: "git",
-            needed_by: "git, when docker build fetches submodules",
+            needed_by: "git: a docker build of any git URL asks it for submodules",
             error: "error initializing submodules: git: 'submodule' is not a git command",
             ignorable: "Yes, do not build from git URLs",
         },

@@ -7,6 +7,7 @@ mod networks;
 mod supervision;
 
 use std::{
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::seen::SPEAKER;
 use crate::{engine::Engine, machine::Guest};
+pub(super) use networks::{SERVE, published_port, publishing};
 
 /// What a row may use.
 pub(crate) struct Place<'a> {
@@ -23,6 +25,8 @@ pub(crate) struct Place<'a> {
     pub(crate) engine: &'a Engine,
     /// The port on 127.0.0.1 that leads to `PUBLISHED` in the guest.
     pub(crate) published: u16,
+    /// For an engine's image.
+    pub(crate) busybox: &'a Path,
     /// `1` or `2`, as `docker info` tells it: hybrid is 1 to Docker.
     pub(crate) cgroup: &'a str,
     /// The console up to the moment when the engine answered.
@@ -73,7 +77,7 @@ pub(crate) const SUPERVISED: &[Row] = &[
 pub(crate) const LEFT: &[Row] = &[Row("left-running", containers::left_running)];
 
 /// How long a container may take from its start to its first answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 fn warns_of_missing_controllers(place: &Place) -> Result<()> {
     let lines = said(place, &["memory", "cpuset"]);
@@ -108,7 +112,7 @@ fn said<'a>(place: &Place<'a>, words: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-fn with(host: HostConfig) -> ContainerCreateBody {
+pub(super) fn with(host: HostConfig) -> ContainerCreateBody {
     ContainerCreateBody {
         host_config: Some(host),
         ..ContainerCreateBody::default()
@@ -116,7 +120,11 @@ fn with(host: HostConfig) -> ContainerCreateBody {
 }
 
 /// Tries until it succeeds: a server in a container cannot tell the outside that it listens.
-fn until<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+pub(super) fn until<T>(
+    limit: Duration,
+    what: &str,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
     let start = Instant::now();
     loop {
         match attempt() {

@@ -53,6 +53,8 @@ pub(crate) enum Expect {
     Module(&'static str),
     /// A name for it, and what one line of the console contains: all of these words.
     Says(&'static str, &'static [&'static str]),
+    /// The same for several lines, in any order; the name is the check's.
+    Lines(&'static str, &'static [&'static [&'static str]]),
     /// dockerlaunch writes exactly so many lines, in this order: the words that each contains.
     SaysOnly(&'static [&'static [&'static str]]),
     /// The console has lines with these words, in this order; others may stand between them.
@@ -107,6 +109,7 @@ impl Expect {
             Self::Kernel(path, _) => format!("kernel:{path}"),
             Self::Module(name) => format!("module:{name}"),
             Self::Says(name, _) => format!("says:{name}"),
+            Self::Lines(name, _) => (*name).into(),
             Self::SaysOnly(_) => "says-only".into(),
             Self::SaysInOrder(name, _) | Self::SaysTimes(name, ..) => format!("says:{name}"),
             Self::Told(_) | Self::ToldTogether(_) => "told".into(),
@@ -195,6 +198,7 @@ impl Expect {
             ),
             Self::Module(name) => contains("the loaded modules", &seen.report()?.modules, &[name]),
             Self::Says(_, words) => life::says(seen, words),
+            Self::Lines(_, lines) => lines.iter().try_for_each(|words| life::says(seen, words)),
             Self::SaysOnly(lines) => life::says_only(seen, lines),
             Self::SaysInOrder(_, lines) => life::says_in_order(seen, lines),
             Self::SaysTimes(_, times, words) => life::says_times(seen, times, words),

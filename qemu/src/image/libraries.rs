@@ -24,7 +24,8 @@ struct Wants {
     libraries: Vec<String>,
 }
 
-pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
+/// `roots`: where packages are unpacked; the first that has a library gives it.
+pub fn fill(tree: &mut Tree, roots: &[&Path]) -> Result<()> {
     let mut files: Vec<PathBuf> = tree
         .iter()
         .filter_map(|(_, entry)| file(&entry.content))
@@ -35,13 +36,14 @@ pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
             .interpreter
             .iter()
             .map(|path| interpreter(path))
-            .chain(libraries(packages, &wants, &file)?)
+            .chain(libraries(roots, &wants, &file)?)
         {
             if tree.contains(&place) {
                 continue;
             }
-            let source = packages.join(&place);
-            let source = resolved(&source, packages)
+            let source = root_with(roots, &place)
+                .context("no package brings it")
+                .and_then(|root| resolved(&root.join(&place), root))
                 .with_context(|| format!("{} needs {place}", file.display()))?;
             files.push(source.clone());
             tree.put(&place, Entry::file(Group::Libraries, source)?);
@@ -80,7 +82,13 @@ fn interpreter(path: &str) -> String {
     }
 }
 
-fn libraries(packages: &Path, wants: &Wants, file: &Path) -> Result<Vec<String>> {
+/// The first of the roots in which something stands there.
+fn root_with<'r>(roots: &[&'r Path], place: &str) -> Option<&'r Path> {
+    let there = |root: &&Path| root.join(place).symlink_metadata().is_ok();
+    roots.iter().copied().find(there)
+}
+
+fn libraries(roots: &[&Path], wants: &Wants, file: &Path) -> Result<Vec<String>> {
     let mut places = Vec::new();
     for library in &wants.libraries {
         if library.starts_with("ld-linux") {
@@ -89,7 +97,7 @@ fn libraries(packages: &Path, wants: &Wants, file: &Path) -> Result<Vec<String>>
         let candidates = FOLDERS.iter().map(|folder| format!("{folder}/{library}"));
         match candidates
             .into_iter()
-            .find(|place| packages.join(place).symlink_metadata().is_ok())
+            .find(|place| root_with(roots, place).is_some())
         {
             Some(place) => places.push(place),
             None => bail!(

@@ -35,6 +35,8 @@ pub struct Image<'a> {
     /// The first part of the file's name.
     pub name: String,
     pub packages: &'a Unpacked,
+    /// Where else the libraries of `extra` are.
+    pub more: Option<&'a Unpacked>,
     /// dockerlaunch.
     pub program: &'a Path,
     pub groups: &'a [Group],
@@ -105,7 +107,12 @@ impl Image<'_> {
         for (path, entry) in &self.extra {
             tree.put(path, entry.clone());
         }
-        libraries::fill(&mut tree, &self.packages.root)?;
+        let more = self.more.map(|more| more.root.as_path());
+        let roots: Vec<&Path> = [self.packages.root.as_path()]
+            .into_iter()
+            .chain(more)
+            .collect();
+        libraries::fill(&mut tree, &roots)?;
         Ok(tree)
     }
 
@@ -118,6 +125,7 @@ impl Image<'_> {
         };
         MAKING.iter().for_each(|source| add(source.as_bytes()));
         add(self.packages.id.as_bytes());
+        add(self.more.map_or("", |more| &more.id).as_bytes());
         add(&fs::read(self.program).with_context(|| format!("read {}", self.program.display()))?);
         add(format!("{:?}", self.groups).as_bytes());
         for (path, entry) in &self.extra {

@@ -21,8 +21,10 @@ pub enum Group {
     Git,
     Ssh,
     Certificates,
-    /// modprobe, ps, xz and a shell.
+    /// ps, xz and a shell.
     Busybox,
+    /// The link to busybox by this name: the kernel starts it, too.
+    Modprobe,
     /// What all the above are linked with.
     Libraries,
     Modules,
@@ -44,6 +46,7 @@ impl Group {
         Self::Ssh,
         Self::Certificates,
         Self::Busybox,
+        Self::Modprobe,
         Self::Libraries,
         Self::Modules,
         Self::System,
@@ -63,6 +66,7 @@ impl Group {
             Self::Ssh => "ssh",
             Self::Certificates => "certificates",
             Self::Busybox => "busybox",
+            Self::Modprobe => "modprobe",
             Self::Libraries => "libraries",
             Self::Modules => "modules",
             Self::System => "system",
@@ -170,7 +174,7 @@ const TABLE: &[Row] = &[
 
     // One static program: it loads every suite's modules, compressed or not, at a fifth of kmod's size with its libraries.
     file(Group::Busybox, "usr/bin/busybox"),
-    link(Group::Busybox, "usr/sbin/modprobe", BUSYBOX),
+    link(Group::Modprobe, "usr/sbin/modprobe", BUSYBOX),
     link(Group::Busybox, "usr/sbin/udhcpc", BUSYBOX),
     link(Group::Busybox, "usr/bin/ps", "busybox"),
     link(Group::Busybox, "usr/bin/xz", "busybox"),

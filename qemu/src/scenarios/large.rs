@@ -21,7 +21,7 @@ const OFF: &[Expect] = &[Ends(End::PowerOff)];
 const CLEAN: &[Expect] = &[CleanDisk];
 const ON_DISK: &[&[Expect]] = &[OFF, CLEAN];
 
-const fn large(
+pub(super) const fn large(
     name: &'static str,
     why: &'static str,
     suite: Suite,
@@ -53,28 +53,27 @@ const AUTO: &[&str] = &[];
 const V1: &[&str] = &["DOCKER_LAUNCH_CGROUP=v1"];
 const HYBRID: &[&str] = &["DOCKER_LAUNCH_CGROUP=hybrid"];
 
+const fn plain(
+    cgroup: &'static str,
+    checks: &'static [&'static [Row]],
+    end: &'static [&'static [Expect]],
+) -> Large {
+    Large {
+        cgroup,
+        image: &[],
+        checks,
+        prerequisites: false,
+        end,
+    }
+}
+
 /// The limits of a container hold.
-const TWO: Large = Large {
-    cgroup: "2",
-    image: &[],
-    checks: FULL,
-    end: ON_DISK,
-};
+const TWO: Large = plain("2", FULL, ON_DISK);
 /// An initramfs has no disk to be clean.
-const TWO_IN_MEMORY: Large = Large { end: &[OFF], ..TWO };
-const ONE: Large = Large {
-    cgroup: "1",
-    image: &[],
-    checks: FULL,
-    end: ON_DISK,
-};
-const ONE_IN_MEMORY: Large = Large { end: &[OFF], ..ONE };
-const ONE_REDUCED: Large = Large {
-    cgroup: "1",
-    image: &[],
-    checks: REDUCED,
-    end: ON_DISK,
-};
+const TWO_IN_MEMORY: Large = plain("2", FULL, &[OFF]);
+const ONE: Large = plain("1", FULL, ON_DISK);
+const ONE_IN_MEMORY: Large = plain("1", FULL, &[OFF]);
+const ONE_REDUCED: Large = plain("1", REDUCED, ON_DISK);
 
 /// Started once the engine answers: the harness's hand in the guest.
 const AGENT: &[Change] = &[
@@ -104,10 +103,8 @@ const STEPS: &[Expect] = &[SaysInOrder(
 )];
 
 const SUPERVISED_ENGINE: Large = Large {
-    cgroup: "2",
     image: AGENT,
-    checks: &[SUPERVISED],
-    end: &[STEPS, OFF, CLEAN],
+    ..plain("2", &[SUPERVISED], &[STEPS, OFF, CLEAN])
 };
 
 pub(super) const TABLE: &[Scenario] = &[

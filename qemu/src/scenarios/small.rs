@@ -37,7 +37,7 @@ const QUIET: &[Expect] = &[Expect::SaysOnly(&[NO_MODULES])];
 type Expectations = &'static [&'static [Expect]];
 
 /// The plain one: trixie's kernel, a disk, and nothing that is not needed.
-const fn small(name: &'static str, why: &'static str, expect: Expectations) -> Scenario {
+pub(super) const fn small(name: &'static str, why: &'static str, expect: Expectations) -> Scenario {
     let small = Small {
         groups: Group::BARE,
         image: &[],
@@ -68,7 +68,7 @@ impl Scenario {
         }
     }
 
-    const fn append(self, append: &'static [&'static str]) -> Self {
+    pub(super) const fn append(self, append: &'static [&'static str]) -> Self {
         Self { append, ..self }
     }
 
@@ -93,7 +93,7 @@ impl Scenario {
         }
     }
 
-    const fn groups(self, groups: &'static [Group]) -> Self {
+    pub(super) const fn groups(self, groups: &'static [Group]) -> Self {
         let Size::Small(small) = self.size else {
             return self;
         };
@@ -113,7 +113,7 @@ impl Scenario {
         }
     }
 
-    const fn refused(self) -> Self {
+    pub(super) const fn refused(self) -> Self {
         self.ends(Ends::Refused)
     }
 

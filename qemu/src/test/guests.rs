@@ -15,19 +15,14 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{Chosen, large, small};
 use crate::{
-    Common,
-    image::{
-        self,
-        table::Group,
-        tree::{Content, Entry},
-    },
+    Common, image,
     machine::{
         Guest, Machine,
         acceleration::{self, Acceleration},
     },
     packages::Unpacked,
     report::Tally,
-    scenarios::{Change, Scenario, Size},
+    scenarios::{Scenario, Size},
     suites::Suite,
     toolchain::{self, Features},
 };
@@ -37,7 +32,8 @@ pub(super) struct Bench {
     program: PathBuf,
     /// By their features: what scenarios ask for instead.
     others: BTreeMap<&'static [&'static str], PathBuf>,
-    probe: PathBuf,
+    pub(super) probe: PathBuf,
+    pub(super) mirror: String,
     pub(super) verbose: bool,
 }
 
@@ -58,6 +54,7 @@ impl Bench {
             program,
             others: features.into_iter().map(other).collect::<Result<_>>()?,
             probe: toolchain::probe()?,
+            mirror: common.mirror.clone(),
             verbose: common.verbose,
         })
     }
@@ -67,24 +64,6 @@ impl Bench {
             .features
             .and_then(|features| self.others.get(features));
         other.unwrap_or(&self.program)
-    }
-
-    /// What a scenario's image has beside its groups.
-    pub(super) fn entry(&self, change: &Change) -> (String, Entry) {
-        let (path, entry) = match *change {
-            Change::File(path, mode, content) => (path, Entry::bytes(Group::Extra, mode, content)),
-            Change::Link(path, target) => (path, Entry::link(Group::Extra, target)),
-            Change::Directory(path, mode) => (path, Entry::directory(Group::Extra, mode)),
-            Change::Probe(path, mode) => (
-                path,
-                Entry {
-                    group: Group::Extra,
-                    mode,
-                    content: Content::File(self.probe.clone()),
-                },
-            ),
-        };
-        (path.to_owned(), entry)
     }
 }
 
@@ -114,6 +93,7 @@ type Slot = Arc<OnceLock<Outcome>>;
 /// A guest that is ready to be started.
 struct Job {
     size: Size,
+    chosen: Vec<String>,
     machine: Machine,
     /// For the engine's image.
     busybox: PathBuf,
@@ -134,7 +114,7 @@ pub(super) fn run(
         .into_iter()
         .map(|chosen| (chosen, Slot::default()))
         .collect();
-    let jobs = prepare(&slots, &bench, &common.mirror);
+    let jobs = prepare(&slots, &bench);
     let (small, large) = jobs
         .into_iter()
         .partition::<VecDeque<Job>, _>(|job| matches!(job.size, Size::Small(_)));
@@ -177,13 +157,13 @@ pub(super) fn run(
 
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
 /// made has its outcome already.
-fn prepare(slots: &[(Chosen, Slot)], bench: &Bench, mirror: &str) -> Vec<Job> {
+fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
     let mut kits: BTreeMap<&str, Result<Kit, String>> = BTreeMap::new();
     let mut jobs = Vec::new();
-    for (Chosen { scenario, .. }, slot) in slots {
+    for (Chosen { scenario, checks }, slot) in slots {
         let kit = kits
             .entry(scenario.suite.name())
-            .or_insert_with(|| kit(scenario.suite, mirror));
+            .or_insert_with(|| kit(scenario.suite, &bench.mirror));
         let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
             let machine = match &scenario.size {
                 Size::Small(size) => small::machine(scenario, size, bench, kit),
@@ -192,6 +172,7 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench, mirror: &str) -> Vec<Job> {
             let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
             Ok(Job {
                 size: scenario.size,
+                chosen: checks.clone(),
                 machine,
                 busybox: kit.packages.root.join("usr/bin/busybox"),
                 slot: Arc::clone(slot),
@@ -237,7 +218,9 @@ fn work(queue: VecDeque<Job>, threads: usize) {
                 while let Some(job) = next() {
                     let outcome = match &job.size {
                         Size::Small(size) => small::run(&job.machine, size),
-                        Size::Large(size) => large::run(&job.machine, size, &job.busybox),
+                        Size::Large(size) => {
+                            large::run(&job.machine, size, &job.chosen, &job.busybox)
+                        }
                     };
                     job.slot.set(outcome).expect("a job is in the queue once");
                 }

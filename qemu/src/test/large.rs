@@ -4,27 +4,35 @@ use std::{cell::RefCell, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::guests::{Bench, Checks, Kit, Outcome, discard_disk};
+use super::{
+    extra,
+    guests::{Bench, Checks, Kit, Outcome, discard_disk},
+};
 use crate::{
     boot,
     checks::{
         engine::{PUBLISHED, Place, Row},
+        prerequisites::{self, World},
         seen::Seen,
     },
     engine::Engine,
     image::{Format, Image, table::Group},
     machine::{Drive, Guest, Machine, Root, Written},
+    packages::Unpacked,
     scenarios::{self, Large, Scenario},
 };
 
+/// MiB, for a guest with servers and a second engine.
+const SERVES: u32 = 2048;
+
 /// Boots it, and asks.
-pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
+pub(super) fn run(machine: &Machine, large: &Large, chosen: &[String], busybox: &Path) -> Outcome {
     // What was reached before a guest died stays; a second start begins anew.
     let reached = RefCell::new(Checks::new());
     let asked = machine.boot(|guest| {
         reached.take();
         let checks = &mut reached.borrow_mut();
-        ask(guest, large, busybox, checks)?;
+        ask(guest, large, chosen, busybox, checks)?;
         end(guest, large, checks)
     });
     let (stopped, note) = match asked {
@@ -47,6 +55,12 @@ pub(super) fn machine(
     bench: &Bench,
     kit: &Kit,
 ) -> Result<Machine> {
+    // Most guests serve nothing.
+    let servers = large
+        .prerequisites
+        .then(|| scenario.suite.servers(&bench.mirror));
+    let servers = servers.transpose()?;
+    let roots: Vec<&Unpacked> = [&kit.packages].into_iter().chain(&servers).collect();
     let on_disk = scenario.root == scenarios::Root::Disk;
     let image = Image {
         name: if large.image.is_empty() {
@@ -55,13 +69,10 @@ pub(super) fn machine(
             format!("engine-{}", scenario.name)
         },
         packages: &kit.packages,
+        more: servers.as_ref(),
         program: bench.program(scenario),
         groups: Group::ALL,
-        extra: large
-            .image
-            .iter()
-            .map(|change| bench.entry(change))
-            .collect(),
+        extra: extra::changes(large.image, bench, &roots)?,
         format: if on_disk {
             Format::Disk
         } else {
@@ -89,12 +100,23 @@ pub(super) fn machine(
         .map(ToString::to_string)
         .collect();
     machine.forwards = vec![boot::PORT, PUBLISHED];
+    machine.memory = if large.prerequisites {
+        SERVES
+    } else {
+        machine.memory
+    };
     machine.verbose = bench.verbose;
     Ok(machine)
 }
 
-/// Asks every row, as long as the guest lives.
-fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Result<()> {
+/// Asks what was chosen, as long as the guest lives.
+fn ask(
+    guest: &Guest,
+    large: &Large,
+    chosen: &[String],
+    busybox: &Path,
+    checks: &mut Checks,
+) -> Result<()> {
     guest.wait_for_line("dockerd to listen", boot::READY, boot::listens)?;
     let mut engine = Engine::connect(guest.port(boot::PORT)?)?;
     engine.wait_ready(boot::ANSWER, || guest.alive())?;
@@ -104,15 +126,28 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
         guest,
         engine: &engine,
         published: guest.port(PUBLISHED)?,
+        busybox,
         cgroup: large.cgroup,
         console: &console,
     };
-    for Row(name, question) in large.checks.iter().copied().flatten() {
-        let verdict = question(&place);
+    let mut judge = |name: &str, verdict: Result<()>| {
         guest
             .alive()
             .with_context(|| format!("the guest died during `{name}`"))?;
-        checks.insert((*name).to_owned(), told(guest, verdict));
+        checks.insert(name.to_owned(), told(guest, verdict));
+        anyhow::Ok(())
+    };
+    let is_chosen = |name: &str| chosen.iter().any(|chosen| chosen == name);
+    let rows = large.checks.iter().copied().flatten();
+    for Row(name, question) in rows.filter(|row| is_chosen(row.0)) {
+        judge(name, question(&place))?;
+    }
+    if large.prerequisites {
+        let world = World::new(&place)?;
+        let names = prerequisites::names();
+        for name in names.iter().filter(|name| is_chosen(name)) {
+            judge(name, world.ask(name))?;
+        }
     }
     Ok(())
 }

@@ -7,12 +7,15 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 
-use super::guests::{Bench, Checks, Kit, Outcome, discard_disk};
+use super::{
+    extra,
+    guests::{Bench, Checks, Kit, Outcome, discard_disk},
+};
 use crate::{
     checks::{expect::Expect, seen::Seen},
-    image::{Format, Image, table::Group},
+    image::{Format, Image, table::Group, tree::Entry},
     machine::{Drive, Guest, Machine, Root, Written},
-    scenarios::{self, Change, Ends, Scenario, Small, Step},
+    scenarios::{self, Ends, Scenario, Small, Step},
 };
 
 /// Where dockerd is.
@@ -77,15 +80,22 @@ pub(super) fn machine(
         .map(ToString::to_string)
         .collect();
     machine.arguments = scenario.words.iter().map(ToString::to_string).collect();
-    machine.memory = MEMORY;
+    machine.memory = if stands_in(small) {
+        MEMORY
+    } else {
+        machine.memory
+    };
     machine.network = small.groups.contains(&Group::Modules);
     machine.verbose = bench.verbose;
     Ok(machine)
 }
 
 fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<PathBuf> {
-    let daemon = Change::Probe(DAEMON, 0o755);
-    let extra = [&daemon].into_iter().chain(small.image);
+    let mut extra: Vec<(String, Entry)> = stands_in(small)
+        .then(|| (DAEMON.to_owned(), extra::probe(bench, 0o755)))
+        .into_iter()
+        .collect();
+    extra.extend(extra::changes(small.image, bench, &[&kit.packages])?);
     let format = match scenario.root {
         scenarios::Root::Disk => Format::Disk,
         scenarios::Root::Initramfs => Format::Initramfs,
@@ -94,17 +104,25 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
     let image = Image {
         name: name(scenario, small),
         packages: &kit.packages,
+        more: None,
         program: bench.program(scenario),
         groups,
-        extra: extra.map(|change| bench.entry(change)).collect(),
+        extra,
         format,
     };
     image.built()
 }
 
+/// Whether the probe is there in place of dockerd.
+fn stands_in(small: &Small) -> bool {
+    !small.groups.contains(&Group::Engine)
+}
+
 /// Scenarios with the same image share its file.
 fn name(scenario: &Scenario, small: &Small) -> String {
-    if small.image.is_empty() && scenario.features.is_none() {
+    if !stands_in(small) {
+        scenario.name.to_owned()
+    } else if small.image.is_empty() && scenario.features.is_none() {
         let groups: Vec<&str> = small.groups.iter().map(|group| group.name()).collect();
         format!("probe-{}-{}", scenario.suite.name(), groups.join("-"))
     } else {

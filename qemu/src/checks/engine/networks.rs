@@ -13,7 +13,8 @@ use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
 use super::{ANSWERS_WITHIN, PUBLISHED, Place, until, with};
 
 /// A page that says so.
-const SERVE: &str = "mkdir /www && echo served > /www/index.html && exec httpd -f -p 80 -h /www";
+pub(in crate::checks) const SERVE: &str =
+    "mkdir /www && echo served > /www/index.html && exec httpd -f -p 80 -h /www";
 
 pub(super) fn bridge_address(place: &Place) -> Result<()> {
     // The bridge answers, so the link between is up.
@@ -35,19 +36,8 @@ pub(super) fn bridge_address(place: &Place) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn published_port(place: &Place) -> Result<()> {
-    let binding = PortBinding {
-        host_ip: None,
-        host_port: Some(PUBLISHED.to_string()),
-    };
-    let host = HostConfig {
-        port_bindings: Some(HashMap::from([("80/tcp".into(), Some(vec![binding]))])),
-        ..HostConfig::default()
-    };
-    let body = ContainerCreateBody {
-        exposed_ports: Some(vec!["80/tcp".into()]),
-        ..with(host)
-    };
+pub(in crate::checks) fn published_port(place: &Place) -> Result<()> {
+    let body = publishing(80, None, PUBLISHED, HostConfig::default());
     let container = place.engine.start(None, &["sh", "-c", SERVE], body)?;
     let page = fetch(place.published);
     place.engine.remove(&container)?;
@@ -57,6 +47,28 @@ pub(super) fn published_port(place: &Place) -> Result<()> {
         "the page is not the container's: {page}"
     );
     Ok(())
+}
+
+/// With one port published.
+pub(in crate::checks) fn publishing(
+    port: u16,
+    address: Option<&str>,
+    as_port: u16,
+    host: HostConfig,
+) -> ContainerCreateBody {
+    let port = format!("{port}/tcp");
+    let binding = PortBinding {
+        host_ip: address.map(str::to_owned),
+        host_port: Some(as_port.to_string()),
+    };
+    let host = HostConfig {
+        port_bindings: Some(HashMap::from([(port.clone(), Some(vec![binding]))])),
+        ..host
+    };
+    ContainerCreateBody {
+        exposed_ports: Some(vec![port]),
+        ..with(host)
+    }
 }
 
 pub(super) fn user_network(place: &Place) -> Result<()> {

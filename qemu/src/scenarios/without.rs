@@ -1,0 +1,82 @@
+//! Guests that show what each prerequisite is for, and what is lost without it. Most are taken away from one guest that
+//! runs; modprobe has one of its own, because a module that is loaded stays.
+
+use super::{Large, Root, Scenario, Suite, large::large, small::small};
+use crate::{
+    checks::{
+        expect::Expect::{self, *},
+        prerequisites::PACKAGED,
+    },
+    image::table::Group,
+};
+
+/// All groups that the engine uses but one.
+const WITHOUT_MODPROBE: &[Group] = &[
+    Group::Program,
+    Group::Engine,
+    Group::Iptables,
+    Group::Apparmor,
+    Group::Git,
+    Group::Ssh,
+    Group::Certificates,
+    Group::Busybox,
+    Group::Libraries,
+    Group::Modules,
+    Group::System,
+];
+
+/// The kernel has overlay, bridge and nf_tables as modules, and asks modprobe for them, too.
+const NO_MODPROBE: &[Expect] = &[
+    Lines(
+        "modprobe without",
+        &[
+            &[
+                "dockerlaunch: warning: modprobe is missing",
+                "no kernel module is loaded",
+            ],
+            &["failed to mount overlay: no such device"],
+            &[
+                "Running modprobe bridge br_netfilter failed with message",
+                "\"modprobe\": executable file not found in $PATH",
+            ],
+            &[
+                "failed to start daemon: Error initializing network controller",
+                "Failed to initialize nft: Protocol not supported",
+            ],
+        ],
+    ),
+    Panic("exitcode=0x00000100"),
+];
+
+const ALL: Large = Large {
+    end: &[],
+    cgroup: "2",
+    checks: &[],
+    prerequisites: true,
+    image: PACKAGED,
+};
+
+pub(super) const TABLE: &[Scenario] = &[
+    small(
+        "prerequisites-modprobe",
+        "without modprobe neither storage nor network works",
+        &[NO_MODPROBE],
+    )
+    .groups(WITHOUT_MODPROBE)
+    .append(&[
+        "DOCKER_LAUNCH_PREREQUISITES=warn",
+        "DOCKER_LAUNCH_REAP=false", // the daemon that fails is PID 1
+    ])
+    .refused(),
+    Scenario {
+        words: &["--experimental", "--ip6tables"],
+        ..large(
+            "prerequisites",
+            "what Docker needs, used with it and missed without it",
+            Suite::Trixie,
+            Root::Disk,
+            &[],
+            ALL,
+        )
+    },
+];
