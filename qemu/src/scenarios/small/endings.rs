@@ -12,6 +12,7 @@ const WITH_MODULES: &[Group] = &[
     Group::Program,
     Group::System,
     Group::Busybox,
+    Group::Modprobe,
     Group::Modules,
 ];
 
