@@ -71,6 +71,7 @@ pub(crate) const SUPERVISED: &[Row] = &[
     Row("killed", supervision::container_survives),
     Row("ready-program", supervision::ready_program),
     Row("no-zombies", supervision::no_zombies),
+    Row("docker-stop", supervision::docker_stop),
 ];
 
 /// A container that writes to the disk, and is there when the machine is powered off.
