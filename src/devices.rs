@@ -60,7 +60,9 @@ pub(crate) fn find(name: &[u8], seconds: u64, waiting: impl FnOnce()) -> Result<
         if let Some(found) = look(name)? {
             return Ok(found);
         }
-        waiting.take().map_or((), |tell| tell());
+        if let Some(tell) = waiting.take() {
+            tell();
+        }
         events.wait(deadline)?;
     }
 }
@@ -96,7 +98,9 @@ impl Events {
             match recv(&self.0, &mut event[..], RecvFlags::DONTWAIT) {
                 // More came than the socket holds.
                 Err(Errno::NOBUFS) => return Ok(()),
-                Ok((length, _)) if of_block(event.get(..length).unwrap_or_default()) => return Ok(()),
+                Ok((length, _)) if of_block(event.get(..length).unwrap_or_default()) => {
+                    return Ok(());
+                }
                 _ => {}
             }
         }
@@ -107,17 +111,24 @@ fn look(name: &[u8]) -> Result<Option<Found>> {
     let (scheme, value) = split_once(name, b'=');
     let by = SCHEMES.iter().find(|(known, _)| *known == scheme);
     let (Some((_, by)), Some(value)) = (by, value) else {
-        let path = Path::of(&[name])?;
+        let path = Path::of(&[name]).map_err(|_| Errno::NAMETOOLONG)?;
         return match statat(CWD, path.as_c_str(), AtFlags::empty()) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice => {
-                Ok(Some(Found { path, others: false }))
+                Ok(Some(Found {
+                    path,
+                    others: false,
+                }))
             }
             Ok(_) => Err(Errno::NOTBLK),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno),
         };
     };
-    let class = open(CLASS, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let class = open(
+        CLASS,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
     let mut found: Option<Found> = None;
     fs::entries(class.as_fd(), &mut |entry| {
         // A device that goes away or cannot be read is not the one.
@@ -125,8 +136,14 @@ fn look(name: &[u8]) -> Result<Option<Found>> {
             return Ok(());
         };
         found = Some(match found.take() {
-            Some(first) if first.path.as_bytes() < path.as_bytes() => Found { others: true, ..first },
-            other => Found { path, others: other.is_some() },
+            Some(first) if first.path.as_bytes() < path.as_bytes() => Found {
+                others: true,
+                ..first
+            },
+            other => Found {
+                path,
+                others: other.is_some(),
+            },
         });
         Ok(())
     })?;
@@ -150,7 +167,8 @@ fn matching(entry: &CStr, by: By, value: &[u8]) -> Option<Path> {
         By::PartUuid => has_part_uuid(entry, number(told(b"PARTN")?)?, value)?,
         By::Label | By::Uuid => {
             let mut block = [0; superblock::LENGTH];
-            let superblock = recognise(open_device(path.as_c_str()).ok()?.as_fd(), &mut block).ok()??;
+            let superblock =
+                recognise(open_device(path.as_c_str()).ok()?.as_fd(), &mut block).ok()??;
             match by {
                 By::Label => superblock.label() == value,
                 _ => is_uuid(value, superblock.uuid()),
@@ -166,7 +184,11 @@ fn device(name: &[u8]) -> Option<Path> {
 
 /// For reading; a drive without a medium is not waited for.
 pub(crate) fn open_device(path: &CStr) -> Result<OwnedFd> {
-    open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+    open(
+        path,
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
 }
 
 /// The file system on a device, if it is one that is known.
@@ -190,14 +212,21 @@ pub(crate) fn recognise<'b>(
 fn has_part_uuid(entry: &CStr, partition: u64, value: &[u8]) -> Option<bool> {
     let link = Text::<256>::of(&[CLASS.to_bytes(), b"/", entry.to_bytes()]).ok()?;
     let mut target = [0; 1024];
-    let (target, _) = readlinkat_raw(CWD, link.as_c_str(), &mut target).ok()?;
-    let disk = target.rsplit(|byte| *byte == b'/').nth(1)?;
+    let length = readlinkat_raw(CWD, link.as_c_str(), &mut target[..]).ok()?;
+    let disk = target.get(..length)?.rsplit(|byte| *byte == b'/').nth(1)?;
     let disk = open_device(device(disk)?.as_c_str()).ok()?;
     let mut block = [0; partitions::LENGTH];
     let mut read = |at| pread(&disk, &mut block, at).ok().map(|_| block);
     let block_size = u64::from(ioctl_blksszget(&disk).ok()?);
     let Some(header) = Header::parse(&read(block_size)?) else {
-        return Some(partitions::is_mbr_id(value, &read(partitions::MBR_TAIL)?, partition));
+        return Some(partitions::is_mbr_id(
+            value,
+            &read(partitions::MBR_TAIL)?,
+            partition,
+        ));
     };
-    Some(partitions::is_guid(value, &read(header.entry(partition, block_size)?)?))
+    Some(partitions::is_guid(
+        value,
+        &read(header.entry(partition, block_size)?)?,
+    ))
 }

@@ -29,6 +29,8 @@ pub enum Step {
     Layout,
     /// Loading kernel modules.
     Modules,
+    /// Finding, making and mounting the state disk.
+    State,
     /// Addresses, routes, names.
     Network,
     /// Limits, sockets and pid files of the daemon.
@@ -50,6 +52,7 @@ impl Step {
             Self::Cgroup => "cgroup",
             Self::Layout => "layout",
             Self::Modules => "modules",
+            Self::State => "state disk",
             Self::Network => "network",
             Self::Daemon => "prepare daemon",
             Self::Exec => "exec",
@@ -124,6 +127,7 @@ const ERRNOS: &[(u32, &str)] = &[
     (EACCES, "permission denied (EACCES)"),
     (EBUSY, "device or resource busy (EBUSY)"),
     (EEXIST, "file exists (EEXIST)"),
+    (ENOTBLK, "block device required (ENOTBLK)"),
     (ENODEV, "no such device (ENODEV)"),
     (ENOTDIR, "not a directory (ENOTDIR)"),
     (EISDIR, "is a directory (EISDIR)"),

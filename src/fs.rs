@@ -68,6 +68,21 @@ pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) ->
     unless_there(mkdirat(parent, name, mode))
 }
 
+/// Makes a directory and those above it where nothing stands; only root may look into it.
+#[cfg(feature = "state")]
+pub(crate) fn make_directories(path_to: &CStr) -> Result<()> {
+    let bytes = path_to.to_bytes();
+    let slashes = bytes
+        .iter()
+        .enumerate()
+        .filter(|(place, byte)| **byte == b'/' && *place > 0);
+    for (place, _) in slashes {
+        let above = path(&[bytes.get(..place).unwrap_or_default()])?;
+        make_directory(CWD, above.as_c_str(), Mode::from_raw_mode(0o755))?;
+    }
+    make_directory(CWD, path_to, Mode::from_raw_mode(0o710))
+}
+
 /// Makes a symbolic link where nothing stands.
 pub(crate) fn make_link(parent: BorrowedFd<'_>, name: &CStr, target: &CStr) -> Result<()> {
     unless_there(symlinkat(target, parent, name))

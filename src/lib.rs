@@ -34,6 +34,11 @@ mod ip;
 mod json;
 mod log;
 mod mountinfo;
+#[cfg(feature = "state")]
+mod superblock;
+
+#[cfg(feature = "state")]
+mod partitions;
 
 mod fs;
 #[cfg(feature = "network")]
@@ -41,12 +46,16 @@ mod netlink;
 mod run;
 mod settings;
 
+#[cfg(feature = "state")]
+mod devices;
 mod launch;
 mod role;
 
 mod command;
 
 mod places;
+#[cfg(any(feature = "modprobe", feature = "state"))]
+mod tools;
 
 mod cgroups;
 mod daemon;
@@ -57,6 +66,8 @@ mod mounts;
 #[cfg(feature = "network")]
 mod network;
 mod root;
+#[cfg(feature = "state")]
+mod state;
 
 pub use command::Command;
 pub use error::{Error, Result, Step};
@@ -113,6 +124,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
     cgroups::mount_all(launch)?;
     layout::create(launch)?;
     modules::load(launch, command)?;
+    state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
     network::configure(launch)?;
     daemon::exec(launch, command) // the point of no return
 }
@@ -121,6 +133,14 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
 #[cfg(not(feature = "modprobe"))]
 mod modules {
     pub(crate) fn load(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
+        Ok(())
+    }
+}
+
+/// A step that is compiled out has nothing to do.
+#[cfg(not(feature = "state"))]
+mod state {
+    pub(crate) fn mount_disk(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
         Ok(())
     }
 }

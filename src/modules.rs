@@ -6,13 +6,12 @@ use crate::{
     error::Step,
     fs,
     launch::{Launch, Outcome},
-    run,
-    sys::{self, Words},
     text::{Text, list},
+    tools,
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::fs::CWD;
+use rustix::{fs::CWD, io::Errno};
 
 /// A module, and what is there once the kernel has it, built in or loaded.
 struct Row {
@@ -84,37 +83,27 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         launch.log.debug(&[b"all modules are there"]);
         return Ok(());
     }
-    let Ok(modprobe) = command.look_up(c"modprobe") else {
-        return tell(
-            launch,
-            b"there is no modprobe in PATH and the kernel does not show",
-            &missing,
-        );
-    };
-    let mut words: Words<'_, { MOST + 5 }> = Words::new();
-    let fixed = [c"modprobe", c"-a", c"-q", c"--"];
-    let all = fixed.into_iter().chain(missing.iter().map(Text::as_c_str));
+    let mut words: Vec<&CStr, { MOST + 3 }> = Vec::new();
+    let all = missing.iter().map(Text::as_c_str);
     // There is room for all of them by the lengths above.
-    all.for_each(|word| _ = words.push(word));
-    let outcome = run::in_child(LIMIT, || {
-        sys::execve(modprobe.as_c_str(), &words, command.environment());
-        127
-    });
-    launch.log.debug(&[b"ran modprobe"]);
-    match outcome {
-        Ok(0) => Ok(()),
-        Ok(_) => tell(launch, b"modprobe could not load", &missing),
-        Err(rustix::io::Errno::TIMEDOUT) => tell(
-            launch,
-            b"modprobe took longer than 60 s and was ended, loading",
-            &missing,
-        ),
-        Err(errno) => Err(launch.refused(Step::Modules, modprobe.as_bytes(), errno)),
+    for word in [c"-a", c"-q", c"--"].into_iter().chain(all) {
+        let _ = words.push(word);
     }
+    let outcome = tools::run(command, c"modprobe", &words, LIMIT);
+    launch.log.debug(&[b"ran modprobe"]);
+    let why: &[u8] = match outcome {
+        Ok(0) => return Ok(()),
+        Ok(_) => b"modprobe could not load",
+        Err(Errno::NOENT) => b"there is no modprobe in PATH and the kernel does not show",
+        Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was ended, loading",
+        Err(errno) => return Err(launch.refused(Step::Modules, b"modprobe", errno)),
+    };
+    tell(launch, why, &missing);
+    Ok(())
 }
 
 /// One warning that names those which the kernel still does not show.
-fn tell(launch: &Launch<'_>, why: &'static [u8], missing: &[Name]) -> Outcome<()> {
+fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
     let mut line: Vec<&[u8], { 2 * MOST + 2 }> = Vec::new();
     let _ = line.push(why);
     for name in missing
@@ -128,7 +117,6 @@ fn tell(launch: &Launch<'_>, why: &'static [u8], missing: &[Name]) -> Outcome<()
         let _ = line.push(b" (no matter if they are built in)");
         launch.log.warning(&line);
     }
-    Ok(())
 }
 
 /// Whether the kernel shows what the module gives; of one that is not in the table, the module itself.

@@ -51,12 +51,17 @@ pub(crate) fn is_guid(text: &[u8], entry: &[u8]) -> bool {
 
 /// Whether the last bytes of a disk's first sector, and the number of a partition, make this text.
 pub(crate) fn is_mbr_id(text: &[u8], tail: &[u8], partition: u64) -> bool {
-    let digit = |place: usize| text.get(place).and_then(|byte| char::from(*byte).to_digit(16));
+    let digit = |place: usize| {
+        text.get(place)
+            .and_then(|byte| char::from(*byte).to_digit(16))
+    };
     let byte = |place: usize| Some(digit(place)? << 4 | digit(place + 1)?);
     let signature = [byte(6), byte(4), byte(2), byte(0)];
     let is = |(found, wanted): (&u8, Option<u32>)| wanted == Some((*found).into());
     tail.ends_with(&[0x55, 0xaa])
-        && tail.get(56..60).is_some_and(|found| found.iter().zip(signature).all(is))
+        && tail
+            .get(56..60)
+            .is_some_and(|found| found.iter().zip(signature).all(is))
         && text.len() == 11
         && text.get(8) == Some(&b'-')
         && byte(9).map(u64::from) == Some(partition)
@@ -72,7 +77,8 @@ mod tests {
     fn the_guid_of_an_efi_system_partition() {
         let mut entry = vec![0; LENGTH];
         entry[16..32].copy_from_slice(&[
-            0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
+            0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e,
+            0xc9, 0x3b,
         ]);
         assert!(is_guid(b"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", &entry));
         assert!(!is_guid(b"28732AC1-1FF8-D211-BA4B-00A0C93EC93B", &entry));

@@ -32,6 +32,10 @@ const HOST: Flag = Flag {
     long: "host",
     short: Some(b'H'),
 };
+const DATA_ROOT: Flag = Flag {
+    long: "data-root",
+    short: Some(b'g'),
+};
 const PIDFILE: Flag = Flag {
     long: "pidfile",
     short: Some(b'p'),
@@ -42,6 +46,8 @@ pub(crate) struct Places {
     pub(crate) pid_file: Text<PATH>,
     /// Holds containerd/containerd.pid.
     pub(crate) exec_root: Text<PATH>,
+    /// Images, containers and volumes.
+    pub(crate) data_root: Text<PATH>,
     /// `-H fd://`: it serves a socket that it inherits.
     pub(crate) inherits_listener: bool,
 }
@@ -52,10 +58,10 @@ impl Places {
     /// # Errors
     /// daemon.json cannot be read, or a path in it is longer than any path.
     pub(crate) fn of(command: &Command<'_>) -> io::Result<Self> {
-        let (pid_file, exec_root) = (Text::new(), Text::new());
         let mut places = Self {
-            pid_file,
-            exec_root,
+            pid_file: Text::new(),
+            exec_root: Text::new(),
+            data_root: Text::new(),
             inherits_listener: false,
         };
         let file = values(command, CONFIG_FILE)
@@ -73,6 +79,7 @@ impl Places {
         for (place, flag, default) in [
             (&mut places.pid_file, PIDFILE, &b"/var/run/docker.pid"[..]),
             (&mut places.exec_root, EXEC_ROOT, b"/var/run/docker"),
+            (&mut places.data_root, DATA_ROOT, b"/var/lib/docker"),
         ] {
             let unsaid = place.as_bytes().is_empty().then_some(default);
             if let Some(chosen) = values(command, flag).last().or(unsaid) {
@@ -89,6 +96,7 @@ impl Places {
             match key {
                 b"pidfile" => self.pid_file = Text::of(&[value?])?,
                 b"exec-root" => self.exec_root = Text::of(&[value?])?,
+                b"data-root" | b"graph" => self.data_root = Text::of(&[value?])?,
                 b"hosts" => self.inherits_listener |= value.is_ok_and(is_inherited),
                 _ => {}
             }

@@ -54,6 +54,10 @@ pub struct Settings<'a> {
     pub cgroup: Cgroup,
     /// More kernel modules to load, separated by commas.
     pub modules: &'a CStr,
+    /// The disk mounted at the daemon's data root; empty: none.
+    pub state: &'a CStr,
+    /// The file system made on it if it is blank; empty: none.
+    pub state_format: &'static CStr,
     /// A static address.
     pub ip: Option<Ip<'a>>,
     /// Name servers, separated by commas.
@@ -73,6 +77,8 @@ impl Default for Settings<'_> {
             role: None,
             cgroup: Cgroup::Auto,
             modules: c"",
+            state: c"",
+            state_format: c"",
             ip: None,
             dns: c"",
             hostname: c"",

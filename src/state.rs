@@ -9,10 +9,9 @@ use crate::{
     launch::{Context, Launch, Outcome},
     mountinfo::Mount,
     places::Places,
-    run,
     superblock::{self, Superblock},
-    sys::{self, Words},
     text::Decimal,
+    tools,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -44,7 +43,10 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     let places = Places::of(command).at(launch, Step::State, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
     if is_mounted(launch, data_root)? {
-        launch.log.line(&[data_root.to_bytes(), b" is mounted already: the state disk is left"]);
+        launch.log.line(&[
+            data_root.to_bytes(),
+            b" is mounted already: the state disk is left",
+        ]);
         return Ok(());
     }
     let device = find(launch, name)?;
@@ -52,7 +54,13 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     let format = prepare(launch, command, device)?;
     fs::make_directories(data_root).at(launch, Step::State, data_root)?;
     mount(device, data_root, format, MountFlags::empty(), None).at(launch, Step::State, device)?;
-    launch.log.line(&[device.to_bytes(), b" (", format.to_bytes(), b") is mounted at ", data_root.to_bytes()]);
+    launch.log.line(&[
+        device.to_bytes(),
+        b" (",
+        format.to_bytes(),
+        b") is mounted at ",
+        data_root.to_bytes(),
+    ]);
     Ok(())
 }
 
@@ -67,11 +75,25 @@ fn is_mounted(launch: &Launch<'_>, place: &CStr) -> Outcome<bool> {
 
 fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Path> {
     let limit = Decimal::new(APPEARS);
-    let waiting = || launch.log.line(&[b"waiting for the state disk ", name, b", up to ", limit.as_bytes(), b" s"]);
+    let waiting = || {
+        launch.log.line(&[
+            b"waiting for the state disk ",
+            name,
+            b", up to ",
+            limit.as_bytes(),
+            b" s",
+        ])
+    };
     match devices::find(name, APPEARS, waiting) {
         Ok(found) => {
             if found.others {
-                launch.log.warning(&[b"several disks are ", name, b": ", found.path.as_bytes(), b" is taken"]);
+                launch.log.warning(&[
+                    b"several disks are ",
+                    name,
+                    b": ",
+                    found.path.as_bytes(),
+                    b" is taken",
+                ]);
             }
             Ok(found.path)
         }
@@ -87,7 +109,9 @@ fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Path> {
 fn prepare(launch: &Launch<'_>, command: &Command<'_>, path: &CStr) -> Outcome<&'static CStr> {
     let device = devices::open_device(path).at(launch, Step::State, path)?;
     let mut block = [0; superblock::LENGTH];
-    if let Some(found) = devices::recognise(device.as_fd(), &mut block).at(launch, Step::State, path)? {
+    if let Some(found) =
+        devices::recognise(device.as_fd(), &mut block).at(launch, Step::State, path)?
+    {
         repair(launch, command, path, &found);
         return Ok(found.name());
     }
@@ -112,8 +136,14 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, found: &Super
     if !found.has_errors() {
         return;
     }
-    let warn = |what: &[u8]| launch.log.warning(&[path.to_bytes(), b" is marked: its file system had errors; ", what]);
-    match run_tool(command, c"e2fsck", &[c"-p", path], REPAIR) {
+    let warn = |what: &[u8]| {
+        launch.log.warning(&[
+            path.to_bytes(),
+            b" is marked: its file system had errors; ",
+            what,
+        ])
+    };
+    match tools::run(command, c"e2fsck", &[c"-p", path], REPAIR) {
         Err(Errno::NOENT) => warn(b"the image has no e2fsck to repair it"),
         Err(Errno::TIMEDOUT) => warn(b"e2fsck took longer than 900 s and was ended"),
         Err(_) => warn(b"e2fsck could not be run"),
@@ -124,13 +154,26 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, found: &Super
 }
 
 /// Makes the file system with the image's own mkfs.
-fn make(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &'static CStr) -> Outcome<&'static CStr> {
+fn make(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    path: &CStr,
+    format: &'static CStr,
+) -> Outcome<&'static CStr> {
     let tool = fs::path(&[b"mkfs.", format.to_bytes()]).at(launch, Step::State, format)?;
-    launch.log.line(&[b"the state disk ", path.to_bytes(), b" is blank: making an ", format.to_bytes(), b" file system on it"]);
-    let reason = match run_tool(command, tool.as_c_str(), &[c"-q", path], FORMAT) {
+    launch.log.line(&[
+        b"the state disk ",
+        path.to_bytes(),
+        b" is blank: making an ",
+        format.to_bytes(),
+        b" file system on it",
+    ]);
+    let reason = match tools::run(command, tool.as_c_str(), &[c"-q", path], FORMAT) {
         Ok(0) => return Ok(format),
         Ok(_) => "it failed: what it said stands above",
-        Err(Errno::NOENT) => "the image has no such program: install e2fsprogs, xfsprogs or btrfs-progs",
+        Err(Errno::NOENT) => {
+            "the image has no such program: install e2fsprogs, xfsprogs or btrfs-progs"
+        }
         Err(Errno::TIMEDOUT) => "it took longer than 300 s and was ended",
         Err(errno) => return Err(launch.refused(Step::State, tool.as_bytes(), errno)),
     };

@@ -70,6 +70,11 @@ impl<'a> Superblock<'a> {
         (here.part(format.magic_at, format.magic.len()) == format.magic).then_some(here)
     }
 
+    /// As mount(2) names it.
+    pub(crate) fn name(&self) -> &'static CStr {
+        self.format.name
+    }
+
     /// Up to the first NUL; empty if it has none.
     pub(crate) fn label(&self) -> &'a [u8] {
         let label = self.part(self.format.label_at, self.format.label_length);
@@ -138,7 +143,10 @@ mod tests {
     #[test]
     fn a_label_that_fills_its_field_has_no_nul() {
         let bytes = block(&FORMATS[1], b"twelve_bytes", [0; 16]);
-        assert_eq!(Superblock::of(&FORMATS[1], &bytes).unwrap().label(), b"twelve_bytes");
+        assert_eq!(
+            Superblock::of(&FORMATS[1], &bytes).unwrap().label(),
+            b"twelve_bytes"
+        );
     }
 
     #[test]
@@ -157,7 +165,8 @@ mod tests {
             let dashed = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
             prop_assert!(is_uuid(hex.as_bytes(), &uuid) && is_uuid(dashed.to_uppercase().as_bytes(), &uuid));
             prop_assert_eq!(is_uuid(dashed.as_bytes(), &other), uuid == other);
-            prop_assert!(!is_uuid(&dashed.as_bytes()[..35], &uuid) && !is_uuid(format!("{dashed}0").as_bytes(), &uuid));
+            let longer = format!("{dashed}0");
+            prop_assert!(!is_uuid(&dashed.as_bytes()[..35], &uuid) && !is_uuid(longer.as_bytes(), &uuid));
         }
 
         #[test]
