@@ -58,6 +58,7 @@ mod places;
 mod tools;
 
 mod cgroups;
+mod clock;
 mod daemon;
 mod layout;
 #[cfg(feature = "modprobe")]
@@ -120,6 +121,7 @@ fn prepare_and_exec(command: &mut Command<'_>, settings: &Settings<'_>) -> Resul
 
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
+    clock::set(launch); // before anything is written
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
     layout::create(launch)?;
