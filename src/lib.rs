@@ -54,7 +54,7 @@ mod role;
 mod command;
 
 mod places;
-#[cfg(any(feature = "modprobe", feature = "state"))]
+#[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
 mod tools;
 
 mod cgroups;
@@ -127,7 +127,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
     layout::create(launch)?;
     modules::load(launch, command)?;
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
-    network::configure(launch)?;
+    network::configure(launch, command)?;
     daemon::exec(launch, command) // the point of no return
 }
 
@@ -150,7 +150,7 @@ mod state {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "network"))]
 mod network {
-    pub(crate) fn configure(_: &crate::Launch<'_>) -> crate::Outcome<()> {
+    pub(crate) fn configure(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
         Ok(())
     }
 }

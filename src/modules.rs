@@ -1,17 +1,23 @@
 //! Kernel modules: what Docker's network and storage need and the kernel does not have yet, by one call of the image's
-//! modprobe. What the kernel loads by itself when it is used (nf_tables, most of xt_*) is left to it.
+//! modprobe; on the machine those that the image's files name, too (modules-load.d(5)). What the kernel loads by itself when
+//! it is used (nf_tables, most of xt_*) is left to it.
 
 use crate::{
     command::Command,
     error::Step,
     fs,
     launch::{Launch, Outcome},
-    text::{Text, list},
+    settings::Role,
+    text::{Text, list, words},
     tools,
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::{fs::CWD, io::Errno};
+use rustix::{
+    fd::AsFd,
+    fs::{CWD, Mode, OFlags, open},
+    io::Errno,
+};
 
 /// A module, and what is there once the kernel has it, built in or loaded.
 struct Row {
@@ -57,7 +63,12 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// Those of the table and as many as the setting may name, each of up to 56 bytes.
+/// Where images name modules to be loaded at boot: a file, and directories of files `NAME.conf`, of which the first hides
+/// those of the same name in the second.
+const FILE: &CStr = c"/etc/modules";
+const DIRECTORIES: [&CStr; 2] = [c"/etc/modules-load.d", c"/usr/lib/modules-load.d"];
+
+/// Those of the table and as many as the setting and the files may name, each of up to 56 bytes.
 const MOST: usize = TABLE.len() + 48;
 type Name = Text<57>;
 
@@ -74,22 +85,33 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         .iter()
         .filter(|row| !fs::exists(CWD, row.shows))
         .map(|row| row.name.as_bytes());
-    for name in own.chain(list(launch.settings.modules.to_bytes())) {
+    let mut add = |name: &[u8]| {
         let added = module(name).and_then(|name| missing.push(name).ok());
         let reason = "longer than 56 bytes, or one of more than 48";
-        added.ok_or_else(|| launch.said(Step::Modules, name, reason))?;
+        added.ok_or_else(|| launch.said(Step::Modules, name, reason))
+    };
+    own.chain(list(launch.settings.modules.to_bytes()))
+        .try_for_each(&mut add)?;
+    if launch.role == Role::Machine {
+        let mut outcome = Ok(());
+        each_in_files(&mut |name| {
+            if outcome.is_ok() && !is_shown(name) {
+                outcome = add(name);
+            }
+        });
+        outcome?;
     }
     if missing.is_empty() {
         launch.log.debug(&[b"all modules are there"]);
         return Ok(());
     }
-    let mut words: Vec<&CStr, { MOST + 3 }> = Vec::new();
+    let mut arguments: Vec<&CStr, { MOST + 3 }> = Vec::new();
     let all = missing.iter().map(Text::as_c_str);
     // There is room for all of them by the lengths above.
     for word in [c"-a", c"-q", c"--"].into_iter().chain(all) {
-        let _ = words.push(word);
+        let _ = arguments.push(word);
     }
-    let outcome = tools::run(command, c"modprobe", &words, LIMIT);
+    let outcome = tools::run(command, c"modprobe", &arguments, LIMIT);
     launch.log.debug(&[b"ran modprobe"]);
     let why: &[u8] = match outcome {
         Ok(0) => return Ok(()),
@@ -100,6 +122,39 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     };
     tell(launch, why, &missing);
     Ok(())
+}
+
+/// Calls `each` with every module that the image's files name. A file that cannot be read names none.
+fn each_in_files(each: &mut dyn FnMut(&[u8])) {
+    let mut read = |path: &CStr| {
+        let _ = fs::lines(path, &mut |line| {
+            // What follows the name in /etc/modules are options, which belong into modprobe.d.
+            if let Some(name) = words(line)
+                .next()
+                .filter(|word| !matches!(word, [b'#' | b';', ..]))
+            {
+                each(name);
+            }
+        });
+    };
+    read(FILE);
+    let [hiding, _] = DIRECTORIES;
+    for directory in DIRECTORIES {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(opened) = open(directory, flags, Mode::empty()) else {
+            continue;
+        };
+        let path = |directory: &CStr, name: &CStr| {
+            fs::path(&[directory.to_bytes(), b"/", name.to_bytes()])
+        };
+        let _ = fs::entries(opened.as_fd(), &mut |name| {
+            let hidden = directory != hiding && fs::exists(CWD, path(hiding, name)?.as_c_str());
+            if name.to_bytes().ends_with(b".conf") && !hidden {
+                read(path(directory, name)?.as_c_str());
+            }
+            Ok(())
+        });
+    }
 }
 
 /// One warning that names those which the kernel still does not show.

@@ -1,6 +1,6 @@
 //! rtnetlink(7): finding an interface, and giving it an address and a route. Messages are built and read as bytes.
 
-use crate::sys;
+use crate::{sys, text::Text};
 use heapless::Vec;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -20,6 +20,7 @@ const ACKNOWLEDGE: u16 = 0x4;
 const DUMP: u16 = 0x300;
 const CREATE_ONLY: u16 = 0x600;
 
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
@@ -33,6 +34,15 @@ const INET: u8 = 2;
 
 /// RTMGRP_LINK: the kernel tells of interfaces that come.
 const LINKS: u32 = 1;
+
+/// An interface.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) name: Text<17>,
+    /// Its hardware address; zeros where it has none of six bytes.
+    pub(crate) address: [u8; 6],
+}
 
 /// A socket to the kernel's network configuration.
 pub(crate) struct Netlink(OwnedFd);
@@ -48,9 +58,9 @@ impl Netlink {
         Ok(Self(socket))
     }
 
-    /// The number of the interface of this name, or of the first Ethernet one if it is empty. Waits for it to come, but
+    /// The interface of this name, or the first Ethernet one if it is empty. Waits for it to come, but
     /// not longer than `seconds`; `waiting` is called once when it is not there yet.
-    pub(crate) fn find(name: &[u8], seconds: u64, waiting: impl FnOnce()) -> Result<u32> {
+    pub(crate) fn find(name: &[u8], seconds: u64, waiting: impl FnOnce()) -> Result<Link> {
         let Self(socket) = Self::open()?;
         bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
         let mut message = Message::new(GET_LINK, REQUEST | DUMP);
@@ -77,8 +87,8 @@ impl Netlink {
                     let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
                     let found = messages(buffer.get(..length).unwrap_or_default())
                         .find_map(|(kind, body)| matching_link(kind, body, name));
-                    if let Some(index) = found {
-                        return Ok(index);
+                    if let Some(link) = found {
+                        return Ok(link);
                     }
                 }
                 Err(Errno::INTR) => {}
@@ -194,26 +204,36 @@ fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// The interface's number, if the message tells of one and it is the one that is looked for.
-fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<u32> {
+/// The interface, if the message tells of one and it is the one that is looked for.
+fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<Link> {
     if kind != NEW_LINK {
         return None;
     }
     let (hardware, index) = (half(body, 2)?, word(body, 4)?);
-    let mut attributes = body.get(16..)?;
+    let (mut link, mut attributes) = (
+        Link {
+            index,
+            name: Text::new(),
+            address: [0; 6],
+        },
+        body.get(16..)?,
+    );
     while let Some(length) = half(attributes, 0)
         .map(usize::from)
         .filter(|length| *length >= 4)
     {
-        if half(attributes, 2) == Some(IFLA_IFNAME) {
-            let found = attributes.get(4..length)?.strip_suffix(b"\0")?;
-            return (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(index);
+        let value = attributes.get(4..length)?;
+        match half(attributes, 2)? {
+            IFLA_IFNAME => link.name = Text::of(&[value.strip_suffix(b"\0")?]).ok()?,
+            IFLA_ADDRESS => link.address = value.try_into().unwrap_or_default(),
+            _ => {}
         }
         attributes = attributes
             .get(length.next_multiple_of(4)..)
             .unwrap_or_default();
     }
-    None
+    let found = link.name.as_bytes();
+    (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(link)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -238,7 +258,11 @@ mod tests {
 
     #[test]
     fn lo_is_found_by_its_name() {
-        assert_eq!(Netlink::find(b"lo", 0, || panic!("it is there")), Ok(1));
+        let lo = Netlink::find(b"lo", 0, || panic!("it is there")).unwrap();
+        assert_eq!(
+            (lo.index, lo.name.as_bytes(), lo.address),
+            (1, &b"lo"[..], [0; 6])
+        );
     }
 
     #[test]

@@ -247,7 +247,6 @@ mod tests {
         for variable in [
             c"DOCKER_LAUNCH_REAP=true",
             c"DOCKER_LAUNCH_ON_FAILURE=shell",
-            c"DOCKER_LAUNCH_IP=dhcp",
         ] {
             let message = refusal(variable);
             assert!(

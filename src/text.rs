@@ -9,7 +9,7 @@ use core::ffi::CStr;
 pub(crate) struct TooLong;
 
 /// Up to `N - 1` bytes without NUL, always followed by one: a path or a word that a system call takes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
     length: usize,
