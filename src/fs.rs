@@ -260,12 +260,21 @@ pub(crate) fn entries(
 }
 
 /// Copies what `from` has and `to` lacks: directories, files, links, with owners and modes; nothing is written over or
-/// through a link. Stops at the first thing that cannot be copied.
-pub(crate) fn copy_missing(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
-    copy_tree(from, to, DEPTH)
+/// through a link. Of the directory `empty`, by device and inode, only itself. Stops at the first thing that cannot be copied.
+pub(crate) fn copy_missing(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    empty: Option<(u64, u64)>,
+) -> Result<()> {
+    copy_tree(from, to, empty, DEPTH)
 }
 
-fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> {
+fn copy_tree(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    empty: Option<(u64, u64)>,
+    depth: u8,
+) -> Result<()> {
     let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     entries(from, &mut |name| {
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -287,7 +296,10 @@ fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> 
                     (Err(errno), _) => return Err(errno),
                     (Ok(()), target) => target.inspect(|fd| own(fd.as_fd(), &stat))?,
                 };
-                copy_tree(directory(from)?.as_fd(), target.as_fd(), deeper)
+                if empty == Some((stat.st_dev, stat.st_ino)) {
+                    return Ok(());
+                }
+                copy_tree(directory(from)?.as_fd(), target.as_fd(), empty, deeper)
             }
             FileType::RegularFile if !exists(to, name) => copy_file(from, to, name, &stat),
             FileType::Symlink => {

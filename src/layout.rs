@@ -146,7 +146,7 @@ fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
         File(..) => Ok(()),
         Id(name) => make_id(parent, name),
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => fs::copy_missing(defaults.as_fd(), parent),
+            Ok(defaults) => fs::copy_missing(defaults.as_fd(), parent, None),
             Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno),
         },

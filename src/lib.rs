@@ -69,6 +69,7 @@ mod network;
 mod root;
 #[cfg(feature = "state")]
 mod state;
+mod writable;
 
 pub use command::Command;
 pub use error::{Error, Result, Step};
@@ -122,6 +123,7 @@ fn prepare_and_exec(command: &mut Command<'_>, settings: &Settings<'_>) -> Resul
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
     clock::set(launch); // before anything is written
+    writable::prepare(launch, command)?; // an image that cannot be written
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
     layout::create(launch)?;
