@@ -53,21 +53,7 @@ impl<'a> Command<'a> {
         words: impl IntoIterator<Item = &'a CStr>,
         environment: impl IntoIterator<Item = &'a CStr>,
     ) -> Result<Self> {
-        let mut command = Self {
-            path: Text::new(),
-            words: Words::new(),
-            environment: Words::new(),
-        };
-        for variable in environment {
-            if !is_setting(variable) {
-                limited(
-                    &mut command.environment,
-                    variable,
-                    MOST,
-                    "more than 1,023 environment variables",
-                )?;
-            }
-        }
+        let mut command = Self::without_daemon(environment)?;
         let mut words = words.into_iter().peekable();
         let old = base_name(daemon.to_bytes()) == b"docker"
             && words
@@ -86,6 +72,26 @@ impl<'a> Command<'a> {
         };
         for word in core::iter::once(daemon).chain(words) {
             limited(&mut command.words, word, MOST + 1, "more than 1,023 words")?;
+        }
+        Ok(command)
+    }
+
+    /// An environment for the image's programs.
+    pub(crate) fn without_daemon(environment: impl IntoIterator<Item = &'a CStr>) -> Result<Self> {
+        let mut command = Self {
+            path: Text::new(),
+            words: Words::new(),
+            environment: Words::new(),
+        };
+        for variable in environment {
+            if !is_setting(variable) {
+                limited(
+                    &mut command.environment,
+                    variable,
+                    MOST,
+                    "more than 1,023 environment variables",
+                )?;
+            }
         }
         Ok(command)
     }

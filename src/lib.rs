@@ -69,6 +69,8 @@ mod network;
 mod root;
 #[cfg(feature = "state")]
 mod state;
+#[cfg(feature = "switch-root")]
+mod switch_root;
 mod writable;
 
 pub use command::Command;
@@ -100,6 +102,30 @@ pub struct Ended {
 /// The first required step that fails; what was done until then stays, and a second launch finds it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
     prepare_and_exec(command, settings).map(|never| match never {})
+}
+
+/// From an initramfs with `root=` on the kernel's command line, goes on to that root: the machine's PID 1 does so before it
+/// looks for a daemon. Elsewhere it does nothing.
+///
+/// # Errors
+/// The step that fails, [`Step::Root`] above all; the initramfs is still `/` then, unless it was being freed.
+#[doc(hidden)]
+pub fn enter_root<'a>(
+    environment: impl IntoIterator<Item = &'a CStr>,
+    settings: &Settings<'_>,
+) -> Result<()> {
+    let role = find_role(settings)?;
+    let launch = Launch::new(role, settings);
+    let command = Command::without_daemon(environment)?;
+    let steps = || {
+        if switch_root::is_wanted(&launch)? {
+            mounts::mount_api(&launch)?;
+            modules::load(&launch, &command)?; // of the initramfs: drivers and file systems
+            switch_root::enter(&launch)?;
+        }
+        Ok(())
+    };
+    steps().map_err(|Failed| launch.error())
 }
 
 /// The original's `func LaunchDocker(docker string, args ...string) error`: default settings, an environment of PATH and
@@ -137,6 +163,17 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
 #[cfg(not(feature = "modprobe"))]
 mod modules {
     pub(crate) fn load(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
+        Ok(())
+    }
+}
+
+/// A step that is compiled out has nothing to do.
+#[cfg(not(feature = "switch-root"))]
+mod switch_root {
+    pub(crate) fn is_wanted(_: &crate::Launch<'_>) -> crate::Outcome<bool> {
+        Ok(false)
+    }
+    pub(crate) fn enter(_: &crate::Launch<'_>) -> crate::Outcome<()> {
         Ok(())
     }
 }

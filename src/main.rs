@@ -6,7 +6,7 @@ mod start;
 
 use core::ffi::CStr;
 use dockerlaunch::{
-    Command, Ended, Result, Settings, drain_console, find_role, launch, open_console,
+    Command, Ended, Result, Settings, drain_console, enter_root, find_role, launch, open_console,
 };
 use start::Strings;
 
@@ -55,6 +55,7 @@ fn run(words: Strings, environment: Strings, settings: &mut Settings<'static>) -
     settings.read_environment(environment.clone())?;
     let role = find_role(settings)?;
     settings.role = Some(role);
+    enter_root(environment.clone(), settings)?;
     let mut command = Command::from_words(role, words, environment, settings)?;
     launch(&mut command, settings)
 }

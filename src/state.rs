@@ -112,8 +112,14 @@ fn prepare(launch: &Launch<'_>, command: &Command<'_>, path: &CStr) -> Outcome<&
     if let Some(found) =
         devices::recognise(device.as_fd(), &mut block).at(launch, Step::State, path)?
     {
+        let format = found.format();
+        if !format.writable {
+            let reason =
+                "its file system cannot be written: Docker's state needs ext4, xfs or btrfs";
+            return Err(launch.said(Step::State, path.to_bytes(), reason));
+        }
         repair(launch, command, path, &found);
-        return Ok(found.name());
+        return Ok(format.name);
     }
     let blank = is_blank(device.as_fd()).at(launch, Step::State, path)?;
     drop(device);

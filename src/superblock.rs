@@ -21,7 +21,12 @@ pub(crate) struct Format {
     label_length: usize,
     /// A flag of the byte there says that errors were found.
     errors: Option<(usize, u8)>,
+    /// It can hold Docker's state.
+    pub(crate) writable: bool,
 }
+
+/// Where nothing is kept.
+const NOWHERE: usize = usize::MAX;
 
 /// ext2 and ext3 have ext4's superblock, and its driver mounts them.
 pub(crate) const FORMATS: &[Format] = &[
@@ -34,6 +39,7 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: 120,
         label_length: 16,
         errors: Some((58, 2)),
+        writable: true,
     },
     Format {
         name: c"xfs",
@@ -44,6 +50,7 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: 108,
         label_length: 12,
         errors: None,
+        writable: true,
     },
     Format {
         name: c"btrfs",
@@ -54,6 +61,29 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: 299,
         label_length: 256,
         errors: None,
+        writable: true,
+    },
+    Format {
+        name: c"erofs",
+        offset: 1024,
+        magic_at: 0,
+        magic: &[0xe2, 0xe1, 0xf5, 0xe0],
+        uuid_at: 48,
+        label_at: 64,
+        label_length: 16,
+        errors: None,
+        writable: false,
+    },
+    Format {
+        name: c"squashfs",
+        offset: 0,
+        magic_at: 0,
+        magic: b"hsqs",
+        uuid_at: NOWHERE,
+        label_at: NOWHERE,
+        label_length: 0,
+        errors: None,
+        writable: false,
     },
 ];
 
@@ -70,9 +100,8 @@ impl<'a> Superblock<'a> {
         (here.part(format.magic_at, format.magic.len()) == format.magic).then_some(here)
     }
 
-    /// As mount(2) names it.
-    pub(crate) fn name(&self) -> &'static CStr {
-        self.format.name
+    pub(crate) fn format(&self) -> &'static Format {
+        self.format
     }
 
     /// Up to the first NUL; empty if it has none.
@@ -123,8 +152,10 @@ mod tests {
         let mut block = vec![0; LENGTH];
         let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
         put(format.magic_at, format.magic);
-        put(format.label_at, label);
-        put(format.uuid_at, &uuid);
+        if format.label_length > 0 {
+            put(format.label_at, label);
+            put(format.uuid_at, &uuid);
+        }
         block
     }
 
@@ -133,8 +164,12 @@ mod tests {
         for format in FORMATS {
             let bytes = block(format, b"state", [7; 16]);
             let superblock = Superblock::of(format, &bytes).unwrap();
-            assert_eq!(superblock.label(), b"state");
-            assert_eq!(superblock.uuid(), [7; 16]);
+            let is_named = format.label_length > 0;
+            assert_eq!(
+                superblock.label(),
+                if is_named { &b"state"[..] } else { b"" }
+            );
+            assert_eq!(superblock.uuid(), if is_named { &[7; 16][..] } else { b"" });
             assert!(!superblock.has_errors());
             assert!(Superblock::of(format, &[0; LENGTH]).is_none());
         }

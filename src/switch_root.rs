@@ -1,0 +1,248 @@
+//! A root that needs drivers: as `rdinit`, with `root=` among the kernel's own words, modules are loaded from the initramfs,
+//! the device is waited for and mounted, the early mounts move there, the initramfs is freed, and the launch goes on as
+//! PID 1 on the new root. The words are the kernel's (Documentation/admin-guide/kernel-parameters.txt).
+
+use crate::{
+    devices,
+    error::Step,
+    fs,
+    launch::{Context, Launch, Outcome},
+    role,
+    settings::Role,
+    superblock,
+    text::{Decimal, list, number, split_once, words},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdir, open, openat, statat, statfs, unlinkat},
+    io::{self, Errno},
+    mount::{MountFlags, mount, mount_move},
+    process::{chdir, chroot},
+};
+
+/// Where the new root is mounted until it is `/`.
+const ASIDE: &CStr = c"/.dockerlaunch.root";
+/// What moves there: the early mounts that may be below `/` already.
+const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
+/// How long the device may take to appear, in seconds; with `rootwait`, which is the most that `rootwait=` and `rootdelay=`
+/// may say. Nobody sleeps for `rootdelay=`: the device is waited for.
+const APPEARS: u64 = 10;
+const WAIT: u64 = 300;
+/// The longest command line of x86_64's kernel, and as much again.
+const LINE: usize = 4096;
+/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
+const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// What the kernel's words say of the root.
+struct Wanted<'w> {
+    device: &'w [u8],
+    types: &'w [u8],
+    flags: &'w [u8],
+    writable: bool,
+    seconds: u64,
+}
+
+impl<'w> Wanted<'w> {
+    /// `None` without `root=`. Of a word that stands there twice the last counts, as for the kernel.
+    fn parse(line: &'w [u8]) -> Option<Self> {
+        let mut wanted = Self {
+            device: b"",
+            types: b"",
+            flags: b"",
+            writable: false,
+            seconds: APPEARS,
+        };
+        for word in words(line).take_while(|word| *word != b"--") {
+            match (word, split_once(word, b'=')) {
+                (b"ro", _) => wanted.writable = false,
+                (b"rw", _) => wanted.writable = true,
+                (b"rootwait", _) => wanted.seconds = WAIT,
+                (_, (b"root", Some(value))) => wanted.device = value,
+                (_, (b"rootfstype", Some(value))) => wanted.types = value,
+                (_, (b"rootflags", Some(value))) => wanted.flags = value,
+                (_, (b"rootwait" | b"rootdelay", Some(value))) => {
+                    wanted.seconds = number(value).unwrap_or(WAIT).clamp(APPEARS, WAIT);
+                }
+                _ => {}
+            }
+        }
+        (!wanted.device.is_empty()).then_some(wanted)
+    }
+}
+
+/// Whether this is the machine's PID 1 on an initramfs, and `root=` names another root.
+pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
+    let ours = launch.role == Role::Machine && role::in_first_namespace();
+    if !ours || !statfs(c"/").is_ok_and(|root| IN_MEMORY.contains(&root.f_type)) {
+        return Ok(false);
+    }
+    let mut line = [0; LINE];
+    Ok(Wanted::parse(read_words(launch, &mut line)?).is_some())
+}
+
+/// Goes on from the root that is wanted.
+pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
+    let mut line = [0; LINE];
+    let Some(wanted) = Wanted::parse(read_words(launch, &mut line)?) else {
+        return Ok(());
+    };
+    let device = find(launch, &wanted)?;
+    make_aside(launch)?;
+    mount_root(launch, &wanted, device.as_c_str())?;
+    let initramfs = open(
+        c"/",
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .at(launch, Step::Root, c"/")?;
+    switch(launch)?;
+    free(initramfs.as_fd(), DEPTH).at(launch, Step::Root, c"the initramfs")?;
+    launch.log.line(&[b"/ is ", device.as_bytes()]);
+    Ok(())
+}
+
+fn read_words<'b>(launch: &Launch<'_>, line: &'b mut [u8; LINE]) -> Outcome<&'b [u8]> {
+    const FILE: &CStr = c"/proc/cmdline";
+    fs::read_small(FILE, line).at(launch, Step::Root, FILE)
+}
+
+fn find(launch: &Launch<'_>, wanted: &Wanted<'_>) -> Outcome<devices::Path> {
+    let limit = Decimal::new(wanted.seconds);
+    let waiting = || {
+        launch.log.line(&[
+            b"waiting for root=",
+            wanted.device,
+            b", up to ",
+            limit.as_bytes(),
+            b" s",
+        ])
+    };
+    let found = devices::find(wanted.device, wanted.seconds, waiting);
+    found.map(|found| found.path).map_err(|errno| match errno {
+        Errno::TIMEDOUT => launch.said(
+            Step::Root,
+            wanted.device,
+            "no such disk in time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES",
+        ),
+        errno => launch.refused(Step::Root, wanted.device, errno),
+    })
+}
+
+fn make_aside(launch: &Launch<'_>) -> Outcome<()> {
+    match mkdir(ASIDE, Mode::from_raw_mode(0o700)) {
+        Err(Errno::EXIST) => Ok(()),
+        made => made.at(launch, Step::Root, ASIDE),
+    }
+}
+
+/// As `rootfstype=` says, else as the superblock does.
+fn mount_root(launch: &Launch<'_>, wanted: &Wanted<'_>, device: &CStr) -> Outcome<()> {
+    let flags = if wanted.writable {
+        MountFlags::empty()
+    } else {
+        MountFlags::RDONLY
+    };
+    let data = fs::path(&[wanted.flags]).at(launch, Step::Root, c"rootflags=")?;
+    let as_type = |kind: &CStr| mount(device, ASIDE, kind, flags, data.as_c_str());
+    let mut outcome = Err(Errno::NODEV);
+    for kind in list(wanted.types) {
+        let kind = fs::path(&[kind]).at(launch, Step::Root, c"rootfstype=")?;
+        outcome = outcome.or_else(|_| as_type(kind.as_c_str()));
+    }
+    if wanted.types.is_empty() {
+        let opened = devices::open_device(device).at(launch, Step::Root, device)?;
+        let mut block = [0; superblock::LENGTH];
+        let found =
+            devices::recognise(opened.as_fd(), &mut block).at(launch, Step::Root, device)?;
+        let reason = "no file system that is known; say rootfstype=";
+        let found = found.ok_or_else(|| launch.said(Step::Root, device.to_bytes(), reason))?;
+        outcome = as_type(found.format().name);
+    }
+    outcome.at(launch, Step::Root, device)
+}
+
+/// The early mounts go along; then the new root is moved over `/`, where the initramfs stays under it.
+fn switch(launch: &Launch<'_>) -> Outcome<()> {
+    for place in MOVED {
+        let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]).at(launch, Step::Root, place)?;
+        // A root that can be written may lack them; one that cannot says so below.
+        let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
+        mount_move(*place, to.as_c_str()).at(launch, Step::Root, to.as_c_str())?;
+    }
+    chdir(ASIDE).at(launch, Step::Root, ASIDE)?;
+    mount_move(c".", c"/").at(launch, Step::Root, c"/")?;
+    chroot(c".").at(launch, Step::Root, c".")?;
+    chdir(c"/").at(launch, Step::Root, c"/")
+}
+
+/// How deep the initramfs may be.
+const DEPTH: u8 = 64;
+
+/// Takes away all files of the file system that the directory lies on: they are memory that nobody can reach any more.
+fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
+    let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    let here = fstat(directory)?.st_dev;
+    fs::entries(directory, &mut |name| {
+        let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return unlinkat(directory, name, AtFlags::empty());
+        }
+        if stat.st_dev != here {
+            return Ok(());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        free(
+            openat(directory, name, flags, Mode::empty())?.as_fd(),
+            deeper,
+        )?;
+        match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            // Something is mounted below it.
+            Err(Errno::NOTEMPTY | Errno::BUSY) => Ok(()),
+            outcome => outcome,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_last_of_each_word_counts_up_to_the_dashes() {
+        let line = b"root=/dev/sda1 ro root=LABEL=x rootfstype=ext4,xfs rootwait rw -- root=y ro\n";
+        let wanted = Wanted::parse(line).unwrap();
+        assert_eq!(
+            (wanted.device, wanted.types),
+            (&b"LABEL=x"[..], &b"ext4,xfs"[..])
+        );
+        assert!(wanted.writable && wanted.seconds == WAIT && wanted.flags.is_empty());
+        assert!(Wanted::parse(b"console=ttyS0 rw").is_none());
+    }
+
+    #[test]
+    fn waits_are_limited() {
+        for (line, seconds) in [
+            ("", 10),
+            ("rootdelay=1", 10),
+            ("rootwait=20", 20),
+            ("rootdelay=9999", 300),
+            ("rootwait=x", 300),
+        ] {
+            let line = std::format!("root=x {line}");
+            assert_eq!(
+                Wanted::parse(line.as_bytes()).unwrap().seconds,
+                seconds,
+                "{line}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read(line: std::vec::Vec<u8>) {
+            let _ = Wanted::parse(&line);
+        }
+    }
+}
