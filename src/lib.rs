@@ -66,6 +66,7 @@ mod modules;
 mod mounts;
 #[cfg(feature = "network")]
 mod network;
+mod repair;
 mod root;
 #[cfg(feature = "state")]
 mod state;
@@ -155,6 +156,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
     layout::create(launch)?;
     modules::load(launch, command)?;
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
+    repair::empty_json(launch, command)?; // the data root is there now
     network::configure(launch, command)?;
     daemon::exec(launch, command) // the point of no return
 }
