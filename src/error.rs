@@ -33,6 +33,8 @@ pub enum Step {
     State,
     /// Addresses, routes, names.
     Network,
+    /// What the daemon needs and the image lacks.
+    Prerequisites,
     /// Limits, sockets and pid files of the daemon.
     Daemon,
     /// Executing the daemon.
@@ -54,6 +56,7 @@ impl Step {
             Self::Modules => "modules",
             Self::State => "state disk",
             Self::Network => "network",
+            Self::Prerequisites => "prerequisites",
             Self::Daemon => "prepare daemon",
             Self::Exec => "exec",
         }

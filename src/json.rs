@@ -1,5 +1,6 @@
-//! The settings of a daemon.json that a launch must know: strings, numbers and words at the top of the object, and the
-//! strings of arrays there. A byte at a time, in fixed space; whether the file is valid is dockerd's to say.
+//! The settings of a daemon.json that a launch must know: strings, numbers and words at the top of the object, those in an
+//! object there under `key.inner`, and the strings of arrays there. A byte at a time, in fixed space; whether the file is
+//! valid is dockerd's to say.
 
 use crate::text::{Text, TooLong};
 
@@ -15,11 +16,13 @@ pub(crate) type Found<'f> = dyn FnMut(&[u8], Result<&[u8], TooLong>) + 'f;
 pub(crate) struct Scanner {
     depth: u32,
     state: State,
-    /// The next string at the top of the object is a key.
+    /// The next string is a key.
     at_key: bool,
-    /// The array at the top that is being read, if it is one.
+    /// What is being read lies in an array at the top.
     in_list: bool,
     key: Text<KEY>,
+    /// Of an object at the top.
+    inner: Text<KEY>,
     /// Too long, as soon as it is.
     value: Result<Text<VALUE>, TooLong>,
 }
@@ -39,14 +42,14 @@ enum State {
 
 impl Scanner {
     pub(crate) fn new() -> Self {
-        let (key, value) = (Text::new(), Ok(Text::new()));
         Self {
             depth: 0,
             state: State::Between,
             at_key: false,
             in_list: false,
-            key,
-            value,
+            key: Text::new(),
+            inner: Text::new(),
+            value: Ok(Text::new()),
         }
     }
 
@@ -92,15 +95,15 @@ impl Scanner {
         match byte {
             b'{' | b'[' => {
                 self.depth = self.depth.saturating_add(1);
-                self.at_key = self.depth == 1;
+                self.at_key = byte == b'{';
                 self.in_list = self.depth == 2 && byte == b'[';
             }
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
                 self.in_list = false;
             }
-            b',' if self.depth == 1 => self.at_key = true,
-            b',' | b':' => {}
+            b',' => self.at_key = !self.in_list,
+            b':' => {}
             b'"' => {
                 self.value = Ok(Text::new());
                 self.state = State::Inside;
@@ -122,14 +125,15 @@ impl Scanner {
             .as_ref()
             .map(Text::as_bytes)
             .map_err(|TooLong| TooLong);
-        if self.depth == 1 && self.at_key {
-            self.at_key = false;
-            // A key that does not fit is none of ours.
-            self.key = value
-                .and_then(|key| Text::of(&[key]))
-                .unwrap_or(Text::new());
-        } else if self.depth == 1 || (self.depth == 2 && self.in_list) {
-            found(self.key.as_bytes(), value);
+        let is_key = core::mem::take(&mut self.at_key) && !self.in_list;
+        // A key that does not fit is none of ours.
+        match (self.depth, is_key) {
+            (1, true) => self.key = joined(&[value]),
+            (2, true) => self.inner = joined(&[Ok(self.key.as_bytes()), Ok(b"."), value]),
+            (1, false) => found(self.key.as_bytes(), value),
+            (2, false) if self.in_list => found(self.key.as_bytes(), value),
+            (2, false) => found(self.inner.as_bytes(), value),
+            _ => {}
         }
     }
 
@@ -145,6 +149,17 @@ impl Scanner {
             self.value = Err(TooLong);
         }
     }
+}
+
+/// The parts one after another; nothing where they are too long.
+fn joined(parts: &[Result<&[u8], TooLong>]) -> Text<KEY> {
+    let mut key = Text::new();
+    for part in parts {
+        if part.and_then(|part| key.push(part)).is_err() {
+            return Text::new();
+        }
+    }
+    key
 }
 
 #[cfg(test)]
@@ -165,14 +180,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_top_counts() {
+    fn only_the_top_and_its_objects_count() {
         let json = br#"{ "data-root" : "/srv/\"d\"\u00e9", "hosts": ["fd://", "tcp://[::]:1"], "iptables":false,
-            "log-opts": {"data-root": "no", "deep": ["no"]}, "n": 12}"#;
+            "log-opts": {"tag": "x", "deep": ["no", {"a": "no"}], "b": true}, "runtimes": {"a": {"path": "no"}}, "n": 12}"#;
         let expected = [
             ("data-root", "/srv/\"d\"é"),
             ("hosts", "fd://"),
             ("hosts", "tcp://[::]:1"),
             ("iptables", "false"),
+            ("log-opts.tag", "x"),
+            ("log-opts.b", "true"),
             ("n", "12"),
         ];
         let found = scan(json).unwrap();
@@ -193,7 +210,7 @@ mod tests {
             Err(TooLong)
         );
         assert!(
-            scan(std::format!("{{\"a\":{{\"b\":\"{path}\"}}}}").as_bytes())
+            scan(std::format!("{{\"a\":{{\"b\":{{\"c\":\"{path}\"}}}}}}").as_bytes())
                 .unwrap()
                 .is_empty()
         );
@@ -207,10 +224,12 @@ mod tests {
 
         #[test]
         fn strings_are_those_of_serde(key in "[a-z-]{1,40}", value in "\\PC{0,60}") {
-            let mut object = serde_json::Map::new();
-            object.insert(key.clone(), value.clone().into());
-            let json = serde_json::to_vec(&object).unwrap();
-            prop_assert_eq!(scan(&json).unwrap(), [(key, value)]);
+            let outer = serde_json::json!({ key.clone(): value.clone(), "O": { key.clone(): value.clone() } });
+            let mut found = scan(&serde_json::to_vec(&outer).unwrap()).unwrap();
+            found.sort();
+            let mut expected = [(key.clone(), value.clone()), (std::format!("O.{key}"), value)];
+            expected.sort();
+            prop_assert_eq!(found, expected);
         }
     }
 }

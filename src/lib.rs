@@ -51,11 +51,14 @@ mod devices;
 mod launch;
 mod role;
 
+mod choices;
 mod command;
 
 mod places;
 #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
 mod tools;
+
+mod requirements;
 
 mod cgroups;
 mod clock;
@@ -66,6 +69,7 @@ mod modules;
 mod mounts;
 #[cfg(feature = "network")]
 mod network;
+mod prerequisites;
 mod repair;
 mod root;
 #[cfg(feature = "state")]
@@ -77,7 +81,7 @@ mod writable;
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
-pub use settings::{Cgroup, Role, Settings};
+pub use settings::{Cgroup, Prerequisites, Role, Settings};
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
@@ -158,6 +162,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
     repair::empty_json(launch, command)?; // the data root is there now
     network::configure(launch, command)?;
+    prerequisites::check(launch, command)?;
     daemon::exec(launch, command) // the point of no return
 }
 

@@ -1,6 +1,8 @@
-//! What the daemon's own flags and its daemon.json say about places that a launch must know. A flag wins.
+//! What the daemon's own flags and its daemon.json say about places that a launch must know, where a flag wins; and the
+//! choices there that make a program needless, or needed.
 
 use crate::{
+    choices::{CHOICES, Choices, chosen},
     command::Command,
     fs::{self, PATH},
     json::Scanner,
@@ -13,43 +15,43 @@ use rustix::{
     io::{self, Errno},
 };
 
-/// A flag of dockerd's that takes a value.
+/// A flag of dockerd's.
 #[derive(Clone, Copy)]
 struct Flag {
     long: &'static str,
     short: Option<u8>,
+    /// On or off; without `=` it is on.
+    is_switch: bool,
 }
 
-const CONFIG_FILE: Flag = Flag {
-    long: "config-file",
-    short: None,
-};
-const EXEC_ROOT: Flag = Flag {
-    long: "exec-root",
-    short: None,
-};
-const HOST: Flag = Flag {
-    long: "host",
-    short: Some(b'H'),
-};
-const DATA_ROOT: Flag = Flag {
-    long: "data-root",
-    short: Some(b'g'),
-};
-const PIDFILE: Flag = Flag {
-    long: "pidfile",
-    short: Some(b'p'),
-};
+impl Flag {
+    const fn value(long: &'static str, short: Option<u8>) -> Self {
+        Self {
+            long,
+            short,
+            is_switch: false,
+        }
+    }
+}
 
-/// Where the daemon keeps what a launch must care for.
+const CONFIG_FILE: Flag = Flag::value("config-file", None);
+const DATA_ROOT: Flag = Flag::value("data-root", Some(b'g'));
+/// As it was spelled until Docker 17.05.
+const GRAPH: Flag = Flag::value("graph", None);
+const EXEC_ROOT: Flag = Flag::value("exec-root", None);
+const HOST: Flag = Flag::value("host", Some(b'H'));
+const PIDFILE: Flag = Flag::value("pidfile", Some(b'p'));
+
+/// Where the daemon keeps what a launch must care for, and what was chosen.
 pub(crate) struct Places {
     pub(crate) pid_file: Text<PATH>,
     /// Holds containerd/containerd.pid.
     pub(crate) exec_root: Text<PATH>,
-    /// Images, containers and volumes.
+    /// Images, containers and volumes lie there.
     pub(crate) data_root: Text<PATH>,
     /// `-H fd://`: it serves a socket that it inherits.
     pub(crate) inherits_listener: bool,
+    pub(crate) choices: Choices,
 }
 
 impl Places {
@@ -63,6 +65,7 @@ impl Places {
             exec_root: Text::new(),
             data_root: Text::new(),
             inherits_listener: false,
+            choices: 0,
         };
         let file = values(command, CONFIG_FILE)
             .last()
@@ -76,6 +79,9 @@ impl Places {
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
         }
+        if let Some(root) = values(command, GRAPH).last() {
+            places.data_root = fs::path(&[root])?;
+        }
         for (place, flag, default) in [
             (&mut places.pid_file, PIDFILE, &b"/var/run/docker.pid"[..]),
             (&mut places.exec_root, EXEC_ROOT, b"/var/run/docker"),
@@ -87,6 +93,16 @@ impl Places {
             }
         }
         places.inherits_listener |= values(command, HOST).any(is_inherited);
+        for choice in CHOICES {
+            let flag = Flag {
+                long: choice.flag,
+                short: None,
+                is_switch: choice.is_switch,
+            };
+            if values(command, flag).any(|value| choice.made_by(value)) {
+                places.choices |= choice.bit;
+            }
+        }
         Ok(places)
     }
 
@@ -98,7 +114,7 @@ impl Places {
                 b"exec-root" => self.exec_root = Text::of(&[value?])?,
                 b"data-root" | b"graph" => self.data_root = Text::of(&[value?])?,
                 b"hosts" => self.inherits_listener |= value.is_ok_and(is_inherited),
-                _ => {}
+                _ => self.choices |= chosen(key, value.unwrap_or(b"longer than any path")),
             }
             Ok(())
         };
@@ -117,7 +133,8 @@ fn is_inherited(host: &[u8]) -> bool {
 /// The one-letter flags of dockerd that take no value, so that another may follow in the same word.
 const SWITCHES: &[u8] = b"Dhv";
 
-/// The values that a daemon flag is given, in any spelling of pflag's: `--flag=x`, `--flag x`, `-f x`, `-fx`, `-Df x`.
+/// The values that a daemon flag is given, in any spelling of pflag's: `--flag=x`, `--flag x`, `-f x`, `-fx`, `-Df x`; a
+/// switch takes no next word.
 fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c [u8]> {
     let mut words = command.words().iter().skip(1).map(CStr::to_bytes);
     core::iter::from_fn(move || {
@@ -137,6 +154,7 @@ fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c 
                 _ => None,
             };
             match value {
+                Some(b"") if flag.is_switch => return Some(&b"true"[..]),
                 Some(b"") => return words.next(),
                 Some([b'=', value @ ..] | value) => return Some(value),
                 None => {}
@@ -148,6 +166,7 @@ fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choices::*;
     use proptest::prelude::*;
     use std::{ffi::CString, vec::Vec};
 
@@ -178,6 +197,58 @@ mod tests {
     }
 
     #[test]
+    fn the_data_root_is_found_in_its_old_spellings() {
+        for (words, root) in [
+            (&[][..], &b"/var/lib/docker"[..]),
+            (&[c"--data-root=/a"], b"/a"),
+            (&[c"-g", c"/a"], b"/a"),
+            (&[c"--graph", c"/a"], b"/a"),
+            (&[c"--data-root=/a", c"--graph=/b"], b"/a"),
+        ] {
+            let words = [words, &[c"--config-file=/none"]].concat();
+            let places = Places::of(&command(&words)).unwrap();
+            assert_eq!(places.data_root.as_bytes(), root);
+        }
+    }
+
+    #[test]
+    fn choices_are_made_by_their_values_only() {
+        for (word, choices) in [
+            #[cfg(feature = "iptables")]
+            (c"--iptables=false", NO_IPTABLES),
+            #[cfg(feature = "iptables")]
+            (c"--iptables=0", NO_IPTABLES),
+            (c"--iptables", 0),
+            (c"--iptables=true", 0),
+            (c"--iptables=", 0),
+            #[cfg(feature = "iptables")]
+            (c"--ip6tables=f", NO_IP6TABLES),
+            (c"--userland-proxy=FALSE", NO_PROXY),
+            (c"--userland-proxy-path=/x", OTHER_PROXY),
+            #[cfg(feature = "iptables")]
+            (c"--firewall-backend=nftables", NFTABLES),
+            (c"--firewall-backend=iptables", 0),
+            (c"--init-path=/x", OTHER_INIT),
+            (c"--containerd=/x", OTHER_CONTAINERD),
+            (c"--containerd=", 0),
+            (c"--feature=embedded-containerd", EMBEDDED_CONTAINERD),
+            (c"--feature=embedded-containerd=false", 0),
+            (c"--default-runtime=crun", OTHER_RUNTIME),
+            (c"--default-runtime=runc", 0),
+        ] {
+            let words = [word, c"--config-file=/none"];
+            assert_eq!(
+                Places::of(&command(&words)).unwrap().choices,
+                choices,
+                "{word:?}"
+            );
+        }
+        // pflag reads a switch's value behind `=` only.
+        let words = [c"--userland-proxy", c"false", c"--config-file=/none"];
+        assert_eq!(Places::of(&command(&words)).unwrap().choices, 0);
+    }
+
+    #[test]
     fn a_flag_without_its_value_has_none() {
         assert_eq!(values(&command(&[c"-p"]), PIDFILE).count(), 0);
     }
@@ -185,7 +256,8 @@ mod tests {
     #[test]
     fn flags_win_over_daemon_json_and_that_over_defaults() {
         let path = std::env::temp_dir().join(std::format!("places-{}.json", std::process::id()));
-        let json = r#"{"pidfile": "/a.pid", "exec-root": "/b", "hosts": ["fd://"]}"#;
+        let json = r#"{"pidfile": "/a.pid", "exec-root": "/b", "hosts": ["fd://"], "data-root": "/d",
+            "features": {"embedded-containerd": true}, "userland-proxy": false}"#;
         std::fs::write(&path, json).unwrap();
         let file = CString::new(path.to_str().unwrap()).unwrap();
         let file = file.as_c_str();
@@ -193,6 +265,8 @@ mod tests {
         let places = Places::of(&Command::new(c"/bin/sh", words, []).unwrap()).unwrap();
         assert_eq!(places.pid_file.as_bytes(), b"/c.pid");
         assert_eq!(places.exec_root.as_bytes(), b"/b");
+        assert_eq!(places.data_root.as_bytes(), b"/d");
+        assert_eq!(places.choices, EMBEDDED_CONTAINERD | NO_PROXY);
         assert!(places.inherits_listener);
         std::fs::remove_file(path).unwrap();
 

@@ -42,6 +42,19 @@ pub enum Cgroup {
     Hybrid,
 }
 
+/// What a launch does when something is missing that Docker cannot do without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prerequisites {
+    /// It ends.
+    #[default]
+    Require,
+    /// It warns and goes on.
+    Warn,
+    /// Nothing is looked for.
+    Skip,
+}
+
 /// How a launch is done. [`Settings::default`] is what the program does without any setting.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -54,6 +67,8 @@ pub struct Settings<'a> {
     pub cgroup: Cgroup,
     /// More kernel modules to load, separated by commas.
     pub modules: &'a CStr,
+    /// What is done about a missing program.
+    pub prerequisites: Prerequisites,
     /// The disk mounted at the daemon's data root; empty: none.
     pub state: &'a CStr,
     /// The file system made on it if it is blank; empty: none.
@@ -77,6 +92,7 @@ impl Default for Settings<'_> {
             role: None,
             cgroup: Cgroup::Auto,
             modules: c"",
+            prerequisites: Prerequisites::Require,
             state: c"",
             state_format: c"",
             ip: None,
@@ -213,12 +229,14 @@ mod tests {
             c"DOCKER_LAUNCH_DEBUG=true",
             c"DOCKER_LAUNCH_AS=container",
             c"DOCKER_LAUNCH_CGROUP=hybrid",
+            c"DOCKER_LAUNCH_PREREQUISITES=warn",
         ]);
         let settings = settings.unwrap();
         assert_eq!(
             (settings.debug, settings.role, settings.cgroup),
             (true, Some(Role::Container), Cgroup::Hybrid)
         );
+        assert_eq!(settings.prerequisites, Prerequisites::Warn);
         assert!(
             read([c"container=lxc", c"DOCKER_LAUNCH_REAP=false"])
                 .unwrap()

@@ -18,6 +18,24 @@ use std::{
 /// A FIFO in each root: the stand-in daemon writes a byte when it has started.
 pub(crate) const STARTED: &str = "/started";
 
+/// What is looked for at boot, where Debian has it, but for the daemon and modprobe. Some are not compiled in.
+pub(crate) const PROGRAMS: &[&str] = &[
+    "/usr/bin/containerd",
+    "/usr/bin/containerd-shim-runc-v2",
+    "/usr/sbin/runc",
+    "/usr/bin/docker-proxy",
+    "/usr/sbin/iptables",
+    "/usr/sbin/ip6tables",
+    "/usr/libexec/docker/docker-init",
+    "/usr/bin/ps",
+    "/usr/bin/xz",
+    "/usr/bin/git",
+    "/usr/lib/git-core/git-submodule",
+    "/usr/bin/ssh",
+    "/usr/sbin/apparmor_parser",
+];
+pub(crate) const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// A root directory below CARGO_TARGET_TMPDIR, removed when the test ends.
 pub(crate) struct Root {
     path: PathBuf,
@@ -34,8 +52,18 @@ impl Root {
         Self { path }
     }
 
-    /// The smallest image: dockerlaunch, and a stand-in for dockerd with the libraries it needs.
+    /// The smallest image: dockerlaunch, a stand-in for dockerd with the libraries it needs, and what is looked for at boot.
     pub(crate) fn new() -> Self {
+        let root = Self::bare();
+        for program in PROGRAMS {
+            root.file(program, "").mode(program, 0o755);
+        }
+        root.file(CERTIFICATES, "-----BEGIN CERTIFICATE-----\n");
+        root
+    }
+
+    /// Without what dockerd itself needs.
+    pub(crate) fn bare() -> Self {
         let root = Self::empty();
         root.copy(&program(), "/usr/bin/dockerlaunch");
         root.stand_in("/usr/bin/dockerd");
@@ -91,6 +119,7 @@ impl Root {
     fn copy(&self, from: &Path, place: &str) {
         self.directory(Path::new(place).parent().unwrap().to_str().unwrap());
         let to = self.path(place);
+        let _ = fs::remove_file(&to);
         fs::hard_link(from, &to)
             .or_else(|_| fs::copy(from, &to).map(drop))
             .unwrap();

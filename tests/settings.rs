@@ -112,11 +112,6 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
         "supervising is not built yet: dockerlaunch execs the daemon",
     ),
     (
-        "PREREQUISITES",
-        &["require", "warn", "skip"],
-        "the check of prerequisites is not built yet",
-    ),
-    (
         "STATE",
         &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
         "the state disk is not built yet: mount the data root from the image",

@@ -77,6 +77,7 @@ fn the_first_executable_along_path_is_taken() {
     let daemon = root
         .machine()
         .variable("PATH", "/none::/a:/b:/c:/d")
+        .variable("DOCKER_LAUNCH_PREREQUISITES", "skip")
         .running();
     let exe = std::fs::read_link(format!("/proc/{}/exe", daemon.pid)).unwrap();
     assert_eq!(exe.to_str(), Some("/c/dockerd"));
@@ -139,10 +140,13 @@ fn path_and_home_are_kept() {
     let root = Root::new();
     let daemon = root
         .machine()
-        .variable("PATH", "/usr/bin")
+        .variable("PATH", "/usr/bin:/usr/sbin")
         .variable("HOME", "/home")
         .running();
-    assert_eq!(daemon.environment(), ["HOME=/home", "PATH=/usr/bin"]);
+    assert_eq!(
+        daemon.environment(),
+        ["HOME=/home", "PATH=/usr/bin:/usr/sbin"]
+    );
 }
 
 fn home_of_the_kernel_becomes_roots() {

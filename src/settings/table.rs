@@ -1,6 +1,6 @@
 //! The settings: their names, what is allowed, what this build can follow, and what each sets.
 
-use super::{Cgroup, Role, Settings};
+use super::{Cgroup, Prerequisites, Role, Settings};
 use crate::{
     ip::{Ip, address, is_hostname},
     text::{fields, list, number, split_once},
@@ -34,7 +34,6 @@ const MODPROBE: usize = if cfg!(feature = "modprobe") { ALL } else { 0 };
 
 const NO_SUPERVISE: &str = "supervising is not built yet: dockerlaunch execs the daemon";
 const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
-const NO_CHECK: &str = "the check of prerequisites is not built yet";
 const NO_POLICY: &str = "only panic is built yet: the kernel's panic=N decides what follows";
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
@@ -96,9 +95,15 @@ pub(super) const TABLE: &[Row] = &[
     Row {
         name: "PREREQUISITES",
         allowed: "allowed: require, warn, skip",
-        built: 0,
-        missing: NO_CHECK,
-        set: Choice(|_, _| {}),
+        built: ALL,
+        missing: "",
+        set: Choice(|settings, place| {
+            settings.prerequisites = match place {
+                0 => Prerequisites::Require,
+                1 => Prerequisites::Warn,
+                _ => Prerequisites::Skip,
+            }
+        }),
     },
     Row {
         name: "STATE",

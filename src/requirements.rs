@@ -1,0 +1,291 @@
+//! What Docker needs from the user space: one table of programs and files, who needs each, and what is lost without it.
+//!
+//! The table is the original's, brought up to today's engine. prerequisites.rs walks it at boot, check.rs prints it. A
+//! program counts as found where its user would find it: dockerd, containerd and git each look in their own places.
+
+mod table;
+
+use crate::{
+    choices::{CHOICES, Choice, Choices},
+    command::{Command, DEFAULT_PATH},
+    fs::{self, PATH},
+    text::{Decimal, Text, fields, split_once},
+};
+use core::ffi::CStr;
+use heapless::Vec;
+use rustix::{
+    fd::AsRawFd,
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, open, readlinkat_raw, statat},
+    io::{Errno, read},
+};
+pub(crate) use table::TABLE;
+
+/// A program or a file.
+pub(crate) struct Requirement {
+    pub(crate) name: &'static str,
+    place: Place,
+    pub(crate) need: Need,
+    /// What Docker cannot do without it.
+    pub(crate) lost: &'static str,
+    /// What to install, as Debian names it.
+    pub(crate) package: &'static str,
+    /// Any of these choices makes it needless.
+    unless: Choices,
+    /// All of these make it needed.
+    only: Choices,
+    kernel: Kernel,
+    #[cfg(feature = "check")]
+    pub(crate) about: About,
+}
+
+/// What only --check and the README tell.
+#[cfg(feature = "check")]
+pub(crate) struct About {
+    pub(crate) needed_by: &'static str,
+    /// What the engine, its client or git says without it.
+    pub(crate) error: &'static str,
+    /// The original's question: can it be ignored?
+    pub(crate) ignorable: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// No daemon or no container starts without it.
+    Required,
+    /// One feature of Docker's is lost.
+    Optional,
+    /// The original needed it; nothing of today does.
+    Obsolete,
+}
+
+/// Where it is looked for. Lists are separated by colons, as PATH is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The daemon that was chosen.
+    Daemon,
+    /// PATH, after these directories.
+    Path(&'static str),
+    /// PATH, or the directory in which containerd's own file lies.
+    BesideContainerd,
+    /// These directories only.
+    Directories(&'static str),
+    /// The first of these files, which begins with a certificate; SSL_CERT_FILE names another.
+    Certificates(&'static str),
+}
+
+/// What of the kernel makes it needed.
+#[derive(Clone, Copy)]
+enum Kernel {
+    Any,
+    /// Loadable modules.
+    #[cfg(feature = "modprobe")]
+    Modules,
+    /// AppArmor, turned on.
+    AppArmor,
+}
+
+/// What came out of looking for it.
+pub(crate) enum Found {
+    At(Text<PATH>),
+    /// It is needed, and what is wrong with it.
+    Not(&'static str),
+    /// It is not needed: the choice, or what the kernel lacks.
+    Needless(&'static str),
+}
+
+const MISSING: &str = "is missing";
+const CANNOT: &str = "cannot be executed";
+
+/// How many directories of PATH are looked at for being there, and only once.
+const LOOKED_AT: usize = 32;
+
+/// One walk along PATH serves all programs: of its directories, those that are not there and those that are the same as an
+/// earlier one (/bin is /usr/bin) are passed over.
+pub(crate) struct Search<'c> {
+    command: &'c Command<'c>,
+    choices: Choices,
+    path: &'c [u8],
+    passed_over: u32,
+}
+
+impl<'c> Search<'c> {
+    pub(crate) fn new(command: &'c Command<'c>, choices: Choices) -> Self {
+        let path = command
+            .variable(b"PATH")
+            .or(split_once(DEFAULT_PATH.to_bytes(), b'=').1)
+            .unwrap_or_default();
+        let mut search = Self {
+            command,
+            choices,
+            path,
+            passed_over: 0,
+        };
+        let mut seen: Vec<(u64, u64), LOOKED_AT> = Vec::new();
+        for (number, directory) in fields(path, b':').take(LOOKED_AT).enumerate() {
+            let there = fs::path(&[directory])
+                .and_then(|path| statat(CWD, path.as_c_str(), AtFlags::empty()))
+                .map(|directory| (directory.st_dev, directory.st_ino));
+            match there {
+                Ok(directory) if !seen.contains(&directory) => _ = seen.push(directory),
+                _ => search.passed_over |= 1 << number,
+            }
+        }
+        search
+    }
+
+    pub(crate) fn find(&self, row: &Requirement) -> Found {
+        if let Some(choice) = choice(row.unless & self.choices) {
+            return Found::Needless(choice.spelled);
+        }
+        if row.only & self.choices != row.only {
+            return Found::Needless("it was not chosen");
+        }
+        let found = match row.place {
+            Place::Daemon => self.daemon(),
+            Place::Path(first) => self.program(first, row.name),
+            Place::BesideContainerd => self.program("", row.name).or_else(|fault| {
+                let directory = containerd_directory(self.program("", "containerd"));
+                in_directories(directory.as_bytes(), 0, row.name).map_err(|_| fault)
+            }),
+            Place::Directories(directories) => in_directories(directories.as_bytes(), 0, row.name),
+            Place::Certificates(files) => self.certificates(files),
+        };
+        match found {
+            Ok(path) => Found::At(path),
+            Err(fault) => row
+                .kernel
+                .lacks()
+                .map_or(Found::Not(fault), Found::Needless),
+        }
+    }
+
+    fn daemon(&self) -> Result<Text<PATH>, &'static str> {
+        match fs::path(&[self.command.path().to_bytes()]) {
+            Ok(path) if !path.as_bytes().is_empty() => Ok(path),
+            _ => Err(MISSING),
+        }
+    }
+
+    fn program(&self, first: &str, name: &str) -> Result<Text<PATH>, &'static str> {
+        in_directories(first.as_bytes(), 0, name)
+            .or_else(|_| in_directories(self.path, self.passed_over, name))
+    }
+
+    /// Go's crypto/x509 takes the first file that it can read.
+    fn certificates(&self, files: &'static str) -> Result<Text<PATH>, &'static str> {
+        let own = self.command.variable(b"SSL_CERT_FILE").unwrap_or_default();
+        let files = if own.is_empty() {
+            files.as_bytes()
+        } else {
+            own
+        };
+        for file in fields(files, b':') {
+            let Ok(path) = fs::path(&[file]) else {
+                continue;
+            };
+            match fault_of_certificates(path.as_c_str()) {
+                Ok("") => return Ok(path),
+                Ok(fault) => return Err(fault),
+                Err(_) => {}
+            }
+        }
+        Err(MISSING)
+    }
+}
+
+/// The first of these choices in the order of the table.
+pub(crate) fn choice(choices: Choices) -> Option<&'static Choice> {
+    CHOICES.iter().find(|choice| choice.bit & choices != 0)
+}
+
+impl Requirement {
+    /// The choices that make it needless.
+    pub(crate) fn choices(&self) -> impl Iterator<Item = &'static Choice> {
+        let unless = self.unless;
+        CHOICES
+            .iter()
+            .filter(move |choice| choice.bit & unless != 0)
+    }
+}
+
+impl Kernel {
+    /// What the kernel lacks, so that the requirement is none.
+    fn lacks(self) -> Option<&'static str> {
+        match self {
+            Self::Any => None,
+            #[cfg(feature = "modprobe")]
+            Self::Modules => {
+                (!fs::exists(CWD, c"/proc/modules")).then_some("the kernel loads no modules")
+            }
+            Self::AppArmor => {
+                let mut buffer = [0; 8];
+                let enabled =
+                    fs::read_small(c"/sys/module/apparmor/parameters/enabled", &mut buffer);
+                (enabled != Ok(b"Y\n")).then_some("the kernel has no AppArmor, or has it off")
+            }
+        }
+    }
+}
+
+/// As Go's LookPath judges for root: a file that somebody may execute.
+fn in_directories(
+    directories: &[u8],
+    passed_over: u32,
+    name: &str,
+) -> Result<Text<PATH>, &'static str> {
+    let mut fault = MISSING;
+    for (number, directory) in fields(directories, b':').enumerate() {
+        if directory.is_empty() || (number < LOOKED_AT && passed_over & (1 << number) != 0) {
+            continue;
+        }
+        let Ok(path) = fs::path(&[directory, b"/", name.as_bytes()]) else {
+            continue;
+        };
+        let Ok(stat) = statat(CWD, path.as_c_str(), AtFlags::empty()) else {
+            continue;
+        };
+        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+            && stat.st_mode & 0o111 != 0
+        {
+            return Ok(path);
+        }
+        fault = CANNOT;
+    }
+    Err(fault)
+}
+
+/// containerd takes a shim that lies beside its own file, links followed, when PATH has none.
+fn containerd_directory(containerd: Result<Text<PATH>, &'static str>) -> Text<PATH> {
+    let directory = || {
+        let path = containerd.map_err(|_| Errno::NOENT)?;
+        let file = open(
+            path.as_c_str(),
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        let number = file.as_raw_fd().unsigned_abs();
+        let link = fs::path(&[b"/proc/self/fd/", Decimal::new(number.into()).as_bytes()])?;
+        let mut target = [0; PATH];
+        let length = readlinkat_raw(CWD, link.as_c_str(), &mut target)?;
+        let target = target.get(..length).unwrap_or_default();
+        let slash = target.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        fs::path(&[target.get(..slash).unwrap_or_default()])
+    };
+    directory().unwrap_or(Text::new())
+}
+
+/// What is wrong with a bundle of certificates; nothing where it begins with one, comments aside. A file that cannot be
+/// read is the kernel's error.
+fn fault_of_certificates(path: &CStr) -> Result<&'static str, Errno> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = [0; 4096];
+    let length = read(&file, &mut buffer)?;
+    let beginning = buffer.get(..length).unwrap_or_default();
+    let begins = fields(beginning, b'\n').any(|line| line.trim_ascii_end() == BEGIN);
+    Ok(match length {
+        0 => "is empty",
+        _ if begins => "",
+        _ => "does not begin with a certificate",
+    })
+}

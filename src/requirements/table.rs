@@ -1,0 +1,334 @@
+//! The rows. Which words the engine has for what is missing is held by guests that run without it.
+
+#[cfg(feature = "check")]
+use super::About;
+use super::{Kernel, Need, Place, Requirement};
+use crate::choices::*;
+
+/// Where dockerd looks before PATH for programs that are its own (moby, daemon/config/config_linux.go).
+const LIBEXEC: &str =
+    "/usr/local/libexec/docker:/usr/local/lib/docker:/usr/libexec/docker:/usr/lib/docker";
+/// What `git --exec-path` is, by distribution.
+#[cfg(feature = "git")]
+const GIT_CORE: &str = "/usr/lib/git-core:/usr/libexec/git-core";
+/// Where Go looks for roots, by distribution (crypto/x509, root_linux.go).
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt:/etc/pki/tls/certs/ca-bundle.crt:/etc/ssl/ca-bundle.pem:\
+    /etc/pki/tls/cacert.pem:/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem:/etc/ssl/cert.pem";
+
+/// In the order in which Docker meets them.
+pub(crate) const TABLE: &[Requirement] = &[
+    Requirement {
+        name: "dockerd",
+        place: Place::Daemon,
+        need: Need::Required,
+        lost: "there is no engine",
+        package: "docker.io",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "everything",
+            error: "dockerlaunch: daemon dockerd: no such file or directory (ENOENT)",
+            ignorable: "No",
+        },
+    },
+    Requirement {
+        name: "containerd",
+        place: Place::Path(""),
+        need: Need::Required,
+        lost: "dockerd does not start",
+        package: "containerd",
+        unless: OTHER_CONTAINERD | EMBEDDED_CONTAINERD,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd, which starts it",
+            error: "failed to start containerd: exec: \"containerd\": executable file not found in $PATH",
+            ignorable: "Only where another containerd serves a socket (--containerd=SOCKET), or from Docker 29.7 with the feature embedded-containerd",
+        },
+    },
+    Requirement {
+        name: "containerd-shim-runc-v2",
+        place: Place::BesideContainerd,
+        need: Need::Required,
+        lost: "no container starts",
+        package: "containerd",
+        unless: OTHER_CONTAINERD | OTHER_RUNTIME,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "containerd, for every container",
+            error: "runtime \"io.containerd.runc.v2\" binary not installed \"containerd-shim-runc-v2\": file does not exist",
+            ignorable: "Only with another default runtime that brings its own shim",
+        },
+    },
+    Requirement {
+        name: "runc",
+        place: Place::Path(""),
+        need: Need::Required,
+        lost: "no container starts",
+        package: "runc",
+        unless: OTHER_CONTAINERD | OTHER_RUNTIME,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "containerd-shim-runc-v2, for every container",
+            error: "exec: \"runc\": executable file not found in $PATH",
+            ignorable: "Only with another default runtime, as crun",
+        },
+    },
+    Requirement {
+        name: "docker-proxy",
+        place: Place::Path(LIBEXEC),
+        need: Need::Required,
+        lost: "Docker 25 and newer does not start, an older one publishes no port",
+        package: "docker.io",
+        unless: NO_PROXY | OTHER_PROXY,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd, for published ports on localhost",
+            error: "invalid userland-proxy-path: userland-proxy is enabled, but userland-proxy-path is not set",
+            ignorable: "Yes, add --userland-proxy=false; ports are then published by the kernel alone",
+        },
+    },
+    #[cfg(feature = "iptables")]
+    Requirement {
+        name: "iptables",
+        place: Place::Path(""),
+        need: Need::Required,
+        lost: "dockerd does not start",
+        package: "iptables",
+        unless: NO_IPTABLES | NFTABLES,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd, for NAT, published ports and the isolation of networks",
+            error: "failed to start daemon: Error initializing network controller: error obtaining controller instance: failed to register \"bridge\" driver: failed to create NAT chain DOCKER: iptables not found",
+            ignorable: "Yes, add --iptables=false; networking is then to be configured by hand. Or, from Docker 29, --firewall-backend=nftables",
+        },
+    },
+    #[cfg(feature = "iptables")]
+    Requirement {
+        name: "ip6tables",
+        place: Place::Path(""),
+        need: Need::Optional,
+        lost: "networks with IPv6 get no rules: no NAT, no published ports, no isolation there",
+        package: "iptables",
+        unless: NO_IP6TABLES | NFTABLES,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd, for IPv6 networks",
+            error: "unable to find ip6tables",
+            ignorable: "Yes, without IPv6 networks; --ip6tables=false says so",
+        },
+    },
+    #[cfg(feature = "iptables")]
+    Requirement {
+        name: "nft",
+        place: Place::Path(""),
+        need: Need::Required,
+        lost: "dockerd does not start",
+        package: "nftables",
+        unless: 0,
+        only: NFTABLES,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd with --firewall-backend=nftables",
+            error: "firewall-backend is set to nftables: failed to find nft tool",
+            ignorable: "Yes, it is needed with --firewall-backend=nftables only",
+        },
+    },
+    Requirement {
+        name: "ca-certificates.crt",
+        place: Place::Certificates(CERTIFICATES),
+        need: Need::Optional,
+        lost: "no image is pulled from a registry with TLS, docker.io among them",
+        package: "ca-certificates",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd, to trust registries",
+            error: "x509: certificate signed by unknown authority",
+            ignorable: "Only where images come by docker load, or from a registry without TLS",
+        },
+    },
+    Requirement {
+        name: "docker-init",
+        place: Place::Path(LIBEXEC),
+        need: Need::Optional,
+        lost: "docker run --init fails",
+        package: "tini",
+        unless: OTHER_INIT,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "docker run --init",
+            error: "exec: \"docker-init\": executable file not found in $PATH",
+            ignorable: "Yes, do not use --init",
+        },
+    },
+    Requirement {
+        name: "ps",
+        place: Place::Path(""),
+        need: Need::Optional,
+        lost: "docker top fails",
+        package: "procps",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "docker top; docker ps never needed it",
+            error: "exec: \"ps\": executable file not found in $PATH",
+            ignorable: "Yes, do not use docker top",
+        },
+    },
+    #[cfg(feature = "modprobe")]
+    Requirement {
+        name: "modprobe",
+        place: Place::Path(""),
+        need: Need::Optional,
+        lost: "no kernel module is loaded when Docker or iptables asks for it",
+        package: "kmod",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Modules,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerlaunch and dockerd, for overlay, bridge, br_netfilter, nf_nat; the kernel, for the matches of iptables' rules",
+            error: "Running modprobe bridge br_netfilter failed with message",
+            ignorable: "Yes, where the modules are built in or loaded before; in a container load them on the host",
+        },
+    },
+    #[cfg(feature = "xz")]
+    Requirement {
+        name: "xz",
+        place: Place::Path(""),
+        need: Need::Optional,
+        lost: "docker import, load and build take no archive that is compressed with xz",
+        package: "xz-utils",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd, to unpack such archives",
+            error: "exec: \"xz\": executable file not found in $PATH",
+            ignorable: "Yes, use archives compressed with gzip or zstd",
+        },
+    },
+    #[cfg(feature = "git")]
+    Requirement {
+        name: "git",
+        place: Place::Path(""),
+        need: Need::Optional,
+        lost: "docker build of a git URL fails",
+        package: "git",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "docker build of a git URL",
+            error: "failed to find git binary",
+            ignorable: "Yes, do not build from git URLs",
+        },
+    },
+    #[cfg(feature = "git")]
+    Requirement {
+        name: "git-submodule",
+        place: Place::Directories(GIT_CORE),
+        need: Need::Optional,
+        lost: "docker build of a git URL fails",
+        package: "git",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "git, when docker build fetches submodules",
+            error: "git: 'submodule' is not a git command",
+            ignorable: "Yes, do not build from git URLs",
+        },
+    },
+    #[cfg(feature = "git")]
+    Requirement {
+        name: "git-clone",
+        place: Place::Directories(GIT_CORE),
+        need: Need::Obsolete,
+        lost: "nothing",
+        package: "git",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "nothing: git has it built in",
+            error: "none",
+            ignorable: "Yes",
+        },
+    },
+    #[cfg(feature = "git")]
+    Requirement {
+        name: "git-checkout",
+        place: Place::Directories(GIT_CORE),
+        need: Need::Obsolete,
+        lost: "nothing",
+        package: "git",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "nothing: git has it built in",
+            error: "none",
+            ignorable: "Yes",
+        },
+    },
+    #[cfg(feature = "git")]
+    Requirement {
+        name: "ssh",
+        place: Place::Path(""),
+        need: Need::Optional,
+        lost: "docker build of a git URL over ssh fails",
+        package: "openssh-client",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::Any,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "git, for URLs of ssh",
+            error: "cannot run ssh: No such file or directory",
+            ignorable: "Yes, do not build from git URLs over ssh",
+        },
+    },
+    Requirement {
+        name: "apparmor_parser",
+        place: Place::Directories("/sbin"),
+        need: Need::Optional,
+        lost: "containers run without an AppArmor profile, and nothing else says so",
+        package: "apparmor",
+        unless: 0,
+        only: 0,
+        kernel: Kernel::AppArmor,
+        #[cfg(feature = "check")]
+        about: About {
+            needed_by: "dockerd, to load its profile docker-default",
+            error: "none",
+            ignorable: "Yes, where the kernel has no AppArmor; else containers are confined less",
+        },
+    },
+];
