@@ -41,6 +41,11 @@ fn main() {
         "cargo::rustc-env=DOCKERLAUNCH_BUILT={}",
         built.unwrap_or_else(now)
     );
+
+    // How long the first wait before a restart is. Only a test shortens it: it sees a thousand restarts.
+    println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
+    let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
+    println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
 }
 
 fn commit_date() -> Option<String> {

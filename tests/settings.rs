@@ -107,11 +107,6 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
 /// Values that are allowed, but that this build does not follow.
 const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     (
-        "REAP",
-        &["true"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
-    ),
-    (
         "STATE",
         &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
         "the state disk is not built yet: mount the data root from the image",
@@ -126,27 +121,21 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
         &["dhcp", "on", "any", "10.0.2.15::::::dhcp"],
         "only a static address is built yet, not dhcp: give client::gateway:netmask::device, or address/prefix",
     ),
-    (
-        "READY",
-        &["/bin/ready"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
-    ),
+];
+
+/// Of supervising, in a build without it; ON_FAILURE needs it not.
+const NOT_SUPERVISING: &[(&str, &[&str], &str)] = &[
+    ("REAP", &["true"], NO_SUPERVISE),
+    ("READY", &["/bin/ready"], NO_SUPERVISE),
     (
         "ON_EXIT",
         &["restart", "poweroff", "reboot", "halt", "exit"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
+        NO_SUPERVISE,
     ),
-    (
-        "ON_FAILURE",
-        &["poweroff", "reboot", "shell"],
-        "only panic is built yet: the kernel's panic=N decides what follows",
-    ),
-    (
-        "SHUTDOWN_TIMEOUT",
-        &["90"],
-        "supervising is not built yet: dockerlaunch execs the daemon",
-    ),
+    ("SHUTDOWN_TIMEOUT", &["90"], NO_SUPERVISE),
 ];
+const NO_SUPERVISE: &str =
+    "this build execs the daemon: supervising needs the Cargo feature `supervise`";
 
 fn assert_settings_refused(table: &[(&str, &[&str], &str)]) {
     let root = Root::new();
@@ -175,6 +164,9 @@ fn a_name_server_is_an_address() {
 
 fn a_setting_that_is_not_built() {
     assert_settings_refused(NOT_BUILT);
+    if !cfg!(feature = "supervise") {
+        assert_settings_refused(NOT_SUPERVISING);
+    }
 }
 
 fn an_unknown_setting_is_only_told() {

@@ -79,7 +79,7 @@ const MACHINE: &[Expect] = &[
 
 const ENDED: &[Expect] = &[
     Panic("exitcode=0x00000300"),
-    Arguments(&["dockerd", "--probe-exit=3"]),
+    Arguments(&["dockerd", "--probe=report,exit:3"]),
 ];
 
 const DOCKER: &[Change] = &[Change::Probe("usr/bin/docker", 0o755)];
@@ -156,5 +156,5 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         "without supervising the daemon is PID 1, and its end is the kernel's panic",
         &[ENDED],
     )
-    .words(&["--probe-exit=3"]),
+    .words(&["--probe=report,exit:3"]),
 ];
