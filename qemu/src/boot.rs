@@ -105,10 +105,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     eprintln!("acceleration: {acceleration:?} ({reason})");
 
     let root = match arguments.root {
-        RootKind::Disk => Root::Disk(Drive {
-            path: image,
-            keep: false,
-        }),
+        RootKind::Disk => Root::Disk(Drive::root(image)),
         RootKind::Initramfs => Root::Initramfs(image),
     };
     let mut machine = Machine::new("boot", kernel, root, acceleration);

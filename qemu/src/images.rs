@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
-    host::ready(&[Need::Image])?;
+    host::ready(&[Need::Image, arguments.format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
     let image = Image {

@@ -3,6 +3,7 @@
 mod apt;
 mod boot;
 mod checks;
+mod disks;
 mod engine;
 mod host;
 mod image;

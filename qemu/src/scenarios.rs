@@ -6,7 +6,9 @@ mod small;
 
 use crate::{
     checks::{engine::Row, expect::Expect},
-    image::table::Group,
+    disks::{Disk, Table},
+    host::Need,
+    image::{Format, table::Group},
     suites::Suite,
 };
 
@@ -33,8 +35,24 @@ pub(crate) struct Scenario {
 pub(crate) enum Root {
     /// The kernel mounts a disk and starts PID 1 on it.
     Disk,
+    /// The same, and nothing may be written to it.
+    ReadOnly,
+    /// PID 1 is started on an initramfs and goes on to an image of this format, in a partition of such a table, on the first of
+    /// the disks whose driver is a module. The scenario has `root=` among its words, where `{root}` stands for ext4's UUID.
+    Switch(Format, Table),
     /// PID 1 is started on the initramfs.
     Initramfs,
+}
+
+impl Root {
+    /// Of the image that the daemon is in.
+    pub(crate) fn format(self) -> Format {
+        match self {
+            Self::Disk | Self::ReadOnly => Format::Disk,
+            Self::Initramfs => Format::Initramfs,
+            Self::Switch(format, _) => format,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +72,12 @@ pub(crate) struct Small {
     pub(crate) steps: &'static [Step],
     pub(crate) ends: Ends,
     pub(crate) expect: &'static [&'static [Expect]],
+    /// The disks beside the root.
+    pub(crate) disks: &'static [Disk],
+    /// What is expected of a second boot of the same disks; of nothing there is none.
+    pub(crate) again: &'static [&'static [Expect]],
+    /// What the hardware clock begins with.
+    pub(crate) clock: Option<&'static str>,
 }
 
 /// Something that is done to a running guest, or waited for.
@@ -66,6 +90,8 @@ pub(crate) enum Step {
     /// Keys of the PC's keyboard, pressed at once, by QEMU's names.
     Keys(&'static [&'static str]),
     PowerButton,
+    /// A disk that was to come late is plugged in.
+    Plug(&'static str),
     /// Typed on the console.
     Type(&'static str),
     /// The power is cut.
@@ -117,13 +143,13 @@ impl Scenario {
     /// The checks by name, in their order.
     pub(crate) fn checks(&self) -> Vec<String> {
         match self.size {
-            Size::Small(small) => small
-                .expect
-                .iter()
-                .copied()
-                .flatten()
-                .map(Expect::name)
-                .collect(),
+            Size::Small(small) => {
+                let first = small.expect.iter().copied().flatten().map(Expect::name);
+                let again = small.again.iter().copied().flatten().map(Expect::name);
+                first
+                    .chain(again.map(|name| AGAIN.to_owned() + &name))
+                    .collect()
+            }
             Size::Large(large) => {
                 let rows = large.checks.iter().copied().flatten();
                 let end = large.end.iter().copied().flatten();
@@ -134,10 +160,27 @@ impl Scenario {
         }
     }
 
+    /// What this machine must have for it.
+    pub(crate) fn needs(&self) -> Vec<Need> {
+        let Size::Small(small) = self.size else {
+            return Vec::new();
+        };
+        let disks = (!small.disks.is_empty()).then_some(Need::Disks);
+        let format = match self.root {
+            Root::Switch(Format::Disk, _) => Some(Need::Disks),
+            Root::Switch(format, _) => Some(format.need()),
+            _ => None,
+        };
+        disks.into_iter().chain(format).collect()
+    }
+
     pub(crate) fn is_small(&self) -> bool {
         matches!(self.size, Size::Small(_))
     }
 }
+
+/// How the checks of a second boot begin.
+pub(crate) const AGAIN: &str = "again:";
 
 /// All of them: small ones first, because they tell most for their time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
@@ -179,10 +222,10 @@ mod tests {
         };
         for scenario in all() {
             let expect = match scenario.size {
-                Size::Small(small) => small.expect,
-                Size::Large(large) => large.end,
+                Size::Small(small) => [small.expect, small.again],
+                Size::Large(large) => [large.end, &[]],
             };
-            for expect in expect.iter().copied().flatten() {
+            for expect in expect.concat().into_iter().flatten() {
                 assert!(
                     expect.check(&seen).is_err(),
                     "{}/{}",

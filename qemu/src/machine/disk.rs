@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::{host, paths, run};
 
@@ -41,6 +41,20 @@ pub fn clean(path: &Path) -> Result<()> {
         "the journal is to be replayed: {features}"
     );
     run::output(tool("e2fsck").arg("-fn").arg(path)).map(drop)
+}
+
+/// The UUID of an ext4, which an image gets anew whenever it is made.
+pub fn uuid(path: &Path) -> Result<String> {
+    let head = run::output(tool("dumpe2fs").arg("-h").arg(path))?;
+    let uuid = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Filesystem UUID:"));
+    Ok(uuid.context("dumpe2fs names no UUID")?.trim().to_owned())
+}
+
+/// An error unless both files hold the same.
+pub fn same(original: &Path, path: &Path) -> Result<()> {
+    run::output(Command::new("cmp").arg(original).arg(path)).map(drop)
 }
 
 fn tool(name: &str) -> Command {

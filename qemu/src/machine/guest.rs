@@ -157,6 +157,14 @@ impl Guest {
         self.qmp("send-key", json!({ "keys": keys })).map(drop)
     }
 
+    /// Plugs in a disk that was to come late.
+    pub fn plug(&self, name: &str) -> Result<()> {
+        let slot = format!("{}{name}", arguments::SLOT);
+        let device =
+            json!({ "driver": "virtio-blk-pci", "id": "plugged", "drive": name, "bus": slot });
+        self.qmp("device_add", device).map(drop)
+    }
+
     /// Presses the ACPI power button.
     pub fn press_power_button(&self) -> Result<()> {
         self.qmp("system_powerdown", json!({})).map(drop)

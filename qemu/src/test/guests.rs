@@ -16,7 +16,7 @@ use super::{Chosen, large, small};
 use crate::{
     Common,
     image::{
-        self,
+        self, Format, Image,
         table::Group,
         tree::{Content, Entry},
     },
@@ -66,6 +66,19 @@ impl Bench {
             .features
             .and_then(|features| self.others.get(features));
         other.unwrap_or(&self.program)
+    }
+
+    /// What goes on to a root that needs drivers.
+    pub(super) fn initramfs(&self, scenario: &Scenario, kit: &Kit) -> Result<PathBuf> {
+        let image = Image {
+            name: format!("switch-{}", scenario.suite.name()),
+            packages: &kit.packages,
+            program: self.program(scenario),
+            groups: Group::INITRAMFS,
+            extra: Vec::new(),
+            format: Format::Initramfs,
+        };
+        image.built()
     }
 
     /// What a scenario's image has beside its groups.

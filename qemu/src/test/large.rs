@@ -13,7 +13,7 @@ use crate::{
     },
     engine::Engine,
     image::{Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root, disk},
+    machine::{Drive, Guest, Machine, Root},
     scenarios::{self, Large, Scenario},
 };
 
@@ -67,10 +67,7 @@ pub(super) fn machine(
     };
     let image = image.built()?;
     let root = if on_disk {
-        Root::Disk(Drive {
-            path: disk::copy(&image, scenario.name)?,
-            keep: true,
-        })
+        Root::Disk(Drive::kept_root(image, scenario.name)?)
     } else {
         Root::Initramfs(image)
     };
@@ -125,7 +122,7 @@ fn end(guest: &Guest, machine: &Machine, large: &Large, checks: &mut Checks) -> 
         console: guest.console().into_iter().map(|line| line.text).collect(),
         told: guest.told(),
         reason: exit.reason,
-        disk: machine.kept().map(Path::to_owned),
+        disks: machine.kept(),
         ..Seen::default()
     };
     for expect in large.end.iter().copied().flatten() {

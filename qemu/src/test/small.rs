@@ -1,22 +1,22 @@
 //! A small scenario: a small image with the probe in it, one boot, and the expectations compared with what it left.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 
 use super::guests::{Bench, Checks, Kit, Outcome};
 use crate::{
-    checks::{expect::Expect, seen::Seen},
+    checks::seen::Seen,
+    disks::{self, Table},
     image::{Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root, disk},
-    scenarios::{self, Change, Ends, Scenario, Small, Step},
+    machine::{Bus, Drive, Guest, Machine, ROOT, Root, disk},
+    scenarios::{self, AGAIN, Change, Ends, Scenario, Small, Step},
 };
 
 /// Where dockerd is.
 const DAEMON: &str = "usr/sbin/dockerd";
+/// The root has a UUID, which every new image has anew.
+const ON_EXT4: scenarios::Root = scenarios::Root::Switch(Format::Disk, Table::None);
 /// MiB: the probe needs a few, the kernel the rest.
 const MEMORY: u32 = 512;
 /// Two to four seconds, emulated, on a machine that does nothing else.
@@ -24,33 +24,40 @@ const ENDS_WITHIN: Duration = Duration::from_secs(90);
 /// What a step waits for.
 const STEP_WITHIN: Duration = Duration::from_secs(90);
 
-/// Boots it, and compares.
+/// Boots it, once or twice, and compares.
 pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
-    match machine.boot(|guest| watch(guest, machine, small)) {
-        Ok((guest, seen, note)) => {
-            let verdict = |expect: &Expect| {
-                let failed =
-                    |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
-                (expect.name(), expect.check(&seen).map_err(failed))
-            };
-            let checks = small
-                .expect
-                .iter()
-                .copied()
-                .flatten()
-                .map(verdict)
-                .collect();
-            Outcome::Ran {
-                checks,
-                stopped: None,
-                note,
-            }
+    let (mut checks, mut notes) = (Checks::new(), Vec::new());
+    let mut before = None;
+    let mut stopped = None;
+    for (prefix, expect) in [("", small.expect), (AGAIN, small.again)] {
+        if expect.is_empty() {
+            continue;
         }
-        Err(error) => Outcome::Ran {
-            checks: Checks::new(),
-            stopped: Some(format!("{error:#}")),
-            note: None,
-        },
+        let mut machine = machine.clone();
+        machine.name += prefix.trim_end_matches(':');
+        let (guest, mut seen) = match machine.boot(|guest| watch(guest, &machine, small)) {
+            Ok((guest, seen, note)) => {
+                notes.extend(note);
+                (guest, seen)
+            }
+            Err(error) => {
+                stopped = Some(format!("{error:#}"));
+                break;
+            }
+        };
+        seen.before = before;
+        for expect in expect.iter().copied().flatten() {
+            let failed =
+                |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
+            let name = prefix.to_owned() + &expect.name();
+            checks.insert(name, expect.check(&seen).map_err(failed));
+        }
+        before = seen.report;
+    }
+    Outcome::Ran {
+        checks,
+        stopped,
+        note: (!notes.is_empty()).then(|| notes.join("\n")),
     }
 }
 
@@ -61,19 +68,42 @@ pub(super) fn machine(
     kit: &Kit,
 ) -> Result<Machine> {
     let image = image(scenario, small, bench, kit)?;
-    let root = match scenario.root {
-        scenarios::Root::Disk if small.ends == Ends::Lived => Root::Disk(Drive {
-            path: disk::copy(&image, scenario.name)?,
-            keep: true,
-        }),
-        scenarios::Root::Disk => Root::Disk(Drive {
-            path: image,
-            keep: false,
-        }),
-        scenarios::Root::Initramfs => Root::Initramfs(image),
+    let drive = || match small.ends {
+        Ends::Lived => Drive::kept_root(image.clone(), scenario.name),
+        Ends::Reported | Ends::Refused => Ok(Drive::root(image.clone())),
     };
+    let mut drives = Vec::new();
+    let root = match scenario.root {
+        scenarios::Root::Disk => Root::Disk(drive()?),
+        scenarios::Root::ReadOnly => Root::ReadOnly(drive()?),
+        scenarios::Root::Initramfs => Root::Initramfs(image),
+        scenarios::Root::Switch(_, table) => {
+            let drive = disks::partitioned(drive()?, table)?;
+            drives.push(Drive {
+                bus: Bus::Virtio,
+                late: small
+                    .steps
+                    .iter()
+                    .any(|step| matches!(step, Step::Plug(ROOT))),
+                ..drive
+            });
+            Root::Initramfs(bench.initramfs(scenario, kit)?)
+        }
+    };
+    for disk in small.disks {
+        drives.push(disk.made(scenario.name)?);
+    }
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
-    machine.append = scenario.append.iter().map(ToString::to_string).collect();
+    machine.drives = drives;
+    machine.clock = small.clock;
+    let append = scenario.append.iter().map(ToString::to_string);
+    machine.append = match machine.drives.first() {
+        Some(drive) if scenario.root == ON_EXT4 => {
+            let uuid = disk::uuid(&drive.path)?;
+            append.map(|word| word.replace("{root}", &uuid)).collect()
+        }
+        _ => append.collect(),
+    };
     machine.arguments = scenario.words.iter().map(ToString::to_string).collect();
     machine.memory = MEMORY;
     machine.network = small.groups.contains(&Group::Modules);
@@ -84,10 +114,6 @@ pub(super) fn machine(
 fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<PathBuf> {
     let daemon = Change::Probe(DAEMON, 0o755);
     let extra = [&daemon].into_iter().chain(small.image);
-    let format = match scenario.root {
-        scenarios::Root::Disk => Format::Disk,
-        scenarios::Root::Initramfs => Format::Initramfs,
-    };
     let groups = small.groups;
     let image = Image {
         name: name(scenario, small),
@@ -95,7 +121,7 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
         program: bench.program(scenario),
         groups,
         extra: extra.map(|change| bench.entry(change)).collect(),
-        format,
+        format: scenario.root.format(),
     };
     image.built()
 }
@@ -139,7 +165,8 @@ fn watch(guest: &Guest, machine: &Machine, small: &Small) -> Result<Seen> {
         console: guest.console().into_iter().map(|line| line.text).collect(),
         told,
         reason,
-        disk: machine.kept().map(Path::to_owned),
+        disks: machine.kept(),
+        before: None,
     })
 }
 
@@ -154,6 +181,7 @@ fn take(guest: &Guest, step: &Step) -> Result<()> {
         Step::Told(line) => guest.wait_until_told(line, STEP_WITHIN),
         Step::Keys(keys) => guest.press_keys(keys),
         Step::PowerButton => guest.press_power_button(),
+        Step::Plug(name) => guest.plug(name),
         Step::Type(text) => guest.type_text(text),
         Step::Cut => guest.quit().map(drop),
     }
