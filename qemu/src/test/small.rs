@@ -15,6 +15,8 @@ use crate::{
 
 /// Where dockerd is.
 const DAEMON: &str = "usr/sbin/dockerd";
+/// What Docker needs beside its daemon is not in the image.
+const PROBE_ALONE: &str = "DOCKER_LAUNCH_PREREQUISITES=skip";
 /// The root has a UUID, which every new image has anew.
 const ON_EXT4: scenarios::Root = scenarios::Root::Switch(Format::Disk, Table::None);
 /// MiB: the probe needs a few, the kernel the rest.
@@ -96,7 +98,8 @@ pub(super) fn machine(
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
     machine.drives = drives;
     machine.clock = small.clock;
-    let append = scenario.append.iter().map(ToString::to_string);
+    let append = [PROBE_ALONE].iter().chain(scenario.append);
+    let append = append.map(ToString::to_string);
     machine.append = match machine.drives.first() {
         Some(drive) if scenario.root == ON_EXT4 => {
             let uuid = disk::uuid(&drive.path)?;
