@@ -34,6 +34,11 @@ fn main() {
     let daemon = env::var("DOCKERLAUNCH_DEFAULT_DAEMON").unwrap_or_else(|_| "dockerd".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_DEFAULT_DAEMON={daemon}");
 
+    // How long the first wait before a restart is. Only a test shortens it: it sees a thousand restarts.
+    println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
+    let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
+    println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
+
     // What a clock is measured by. The same source and the same compiler make the same program.
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let built = env::var("SOURCE_DATE_EPOCH").ok().or_else(commit_date);

@@ -1,4 +1,5 @@
-//! The last step: limits, stale pid files, the listening socket, the environment, and exec, from which nothing returns.
+//! The daemon: what is made once for all its starts (limits, the listening socket), what is done before each (stale pid
+//! files), and exec with its environment and descriptors, from which nothing returns.
 
 use crate::{
     command::{Command, DEFAULT_PATH, ROOM},
@@ -6,16 +7,19 @@ use crate::{
     fs,
     launch::{Context, Launch, Outcome},
     places::Places,
+    role::in_first_namespace,
     settings::Role,
     sys::{self, Words},
     text::{Decimal, Text, base_name, fields, number, split_once, trim},
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
+    fd::{AsFd, OwnedFd},
     fs::{AtFlags, CWD, FileType, Mode, chmod, chown, statat, unlink},
-    io::Errno,
+    io::{self, Errno},
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
     process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
+    system::{RebootCommand, reboot},
 };
 
 /// A resource limit that the daemon, and every container after it, begins with; `None` is unlimited.
@@ -61,14 +65,40 @@ const BACKLOG: i32 = 4096;
 /// Descriptors that are handed over begin here (sd_listen_fds(3)).
 const FIRST_PASSED: u32 = 3;
 
-/// Prepares the daemon and becomes it.
-pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infallible> {
+/// What all starts of the daemon share.
+pub(crate) struct Daemon {
+    /// The socket of `-H fd://`. It is this process's: clients that connect while no daemon runs wait for the next.
+    listener: Option<OwnedFd>,
+    /// How many descriptors this process was handed over itself, from the third on: they are passed on.
+    inherited: u32,
+}
+
+/// Makes what stays for all starts.
+pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Daemon> {
     raise_limits(launch);
     if fs::write_word(c"/proc/self/oom_score_adj", OOM_SCORE).is_err() {
         launch
             .log
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]);
     }
+    if launch.role == Role::Machine && in_first_namespace() {
+        // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
+        let _ = reboot(RebootCommand::CadOff);
+    }
+    let inherited = inherited(command);
+    let asks = inherited == 0
+        && Places::of(command)
+            .at(launch, Step::Daemon, c"daemon.json")?
+            .inherits_listener;
+    let listener = if asks { Some(listener(launch)?) } else { None };
+    Ok(Daemon {
+        listener,
+        inherited,
+    })
+}
+
+/// Removes what a daemon before this one has left: before every start.
+pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let name = base_name(command.path().to_bytes());
     remove_stale(launch, places.pid_file.as_c_str(), &[name, b"dockerd"])?;
@@ -77,19 +107,43 @@ pub(crate) fn exec(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Infall
         Step::Daemon,
         c"--exec-root",
     )?;
-    remove_stale(launch, containerd.as_c_str(), &[b"containerd"])?;
+    remove_stale(launch, containerd.as_c_str(), &[b"containerd"])
+}
 
-    let mut variables = Variables::new(launch.role, command);
-    if variables.passed == 0 && places.inherits_listener {
-        pass_listener(launch)?;
-        variables.passed = 1;
-    }
-    let environment = variables.all(launch)?;
+/// Becomes the daemon in place of this process.
+pub(crate) fn replace(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    daemon: &Daemon,
+) -> Outcome<Infallible> {
+    remove_stale_files(launch, command)?;
+    Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path())
+}
+
+/// Becomes the daemon; returns only the reason why it did not. With `notify` the daemon is told where to say that it is
+/// ready.
+pub(crate) fn exec(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    daemon: &Daemon,
+    notify: Option<&'static CStr>,
+) -> Errno {
     launch.log.debug(&[b"exec ", command.path().to_bytes()]);
-    sys::close_on_exec_from(FIRST_PASSED.saturating_add(variables.passed));
-    // The point of no return.
-    let errno = sys::execve(command.path(), command.words(), &environment);
-    Err(errno).at(launch, Step::Exec, command.path())
+    let executed = || {
+        if let Some(listener) = &daemon.listener {
+            sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
+        }
+        let passed = daemon.inherited + u32::from(daemon.listener.is_some());
+        let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
+        let environment = variables.all()?;
+        sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
+        // The point of no return.
+        Err::<Infallible, _>(sys::execve(command.path(), command.words(), &environment))
+    };
+    match executed() {
+        Err(errno) => errno,
+        Ok(never) => match never {},
+    }
 }
 
 /// Raised, never lowered; what the kernel refuses is raised as far as it lets.
@@ -155,8 +209,8 @@ fn runs(pid: u64, programs: &[&[u8]]) -> bool {
     comm.is_ok_and(|name| programs.iter().any(|program| is(name, program)))
 }
 
-/// Binds the daemon's socket as descriptor 3, so that clients can connect from now on and wait.
-fn pass_listener(launch: &Launch<'_>) -> Outcome<()> {
+/// Binds the daemon's socket, so that clients can connect from now on and wait.
+fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     let failed = |errno| launch.refused(Step::Daemon, SOCKET.to_bytes(), errno);
     if let Ok(there) = statat(CWD, SOCKET, AtFlags::SYMLINK_NOFOLLOW) {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
@@ -179,7 +233,7 @@ fn pass_listener(launch: &Launch<'_>) -> Outcome<()> {
     chown(SOCKET, Some(Uid::ROOT), Some(docker_group())).map_err(failed)?;
     chmod(SOCKET, Mode::from_raw_mode(0o660)).map_err(failed)?;
     listen(&socket, BACKLOG).map_err(failed)?;
-    sys::pass_as(socket, FIRST_PASSED).map_err(failed)
+    Ok(socket)
 }
 
 /// The group docker of /etc/group, else root's.
@@ -200,44 +254,59 @@ fn id_of_group(line: &[u8], group: &[u8]) -> Option<u32> {
     (name == group && id != u32::MAX).then_some(id)
 }
 
-/// The daemon's environment: what was given, PATH and HOME, and who listens.
-struct Variables<'c> {
+/// How many descriptors were handed to this very process (sd_listen_fds(3)).
+fn inherited(command: &Command<'_>) -> u32 {
+    let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+    let count = command
+        .variable(b"LISTEN_FDS")
+        .filter(|_| command.variable(b"LISTEN_PID") == Some(own_pid.as_bytes()))
+        .and_then(number)
+        .unwrap_or(0);
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens.
+pub(crate) struct Variables<'c> {
     command: &'c Command<'c>,
     role: Role,
     listen_pid: Text<32>,
     /// How many descriptors are handed over.
     passed: u32,
-    /// They were inherited: the variables that tell of them stay as they are.
+    /// They were inherited: the variables that count and name them stay as they are.
     inherited: bool,
+    /// Where the daemon tells that it is ready; `None` leaves what was given.
+    notify: Option<&'static CStr>,
 }
 
 impl<'c> Variables<'c> {
-    fn new(role: Role, command: &'c Command<'c>) -> Self {
+    /// Of the process that calls it: LISTEN_PID is its own.
+    pub(crate) fn new(
+        role: Role,
+        command: &'c Command<'c>,
+        passed: u32,
+        inherited: bool,
+        notify: Option<&'static CStr>,
+    ) -> Self {
         let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-        let inherited = command.variable(b"LISTEN_PID") == Some(own_pid.as_bytes());
-        let count = command
-            .variable(b"LISTEN_FDS")
-            .filter(|_| inherited)
-            .and_then(number)
-            .unwrap_or(0);
-        let listen_pid = Text::of(&[b"LISTEN_PID=", own_pid.as_bytes()]).unwrap_or(Text::new());
         Self {
             command,
             role,
-            listen_pid,
-            passed: u32::try_from(count).unwrap_or(u32::MAX),
-            inherited: inherited && count > 0,
+            listen_pid: Text::of(&[b"LISTEN_PID=", own_pid.as_bytes()]).unwrap_or(Text::new()),
+            passed,
+            inherited,
+            notify,
         }
     }
 
-    fn all(&self, launch: &Launch<'_>) -> Outcome<Words<'_, ROOM>> {
-        let ours = self.passed > 0 && !self.inherited;
+    pub(crate) fn all(&self) -> io::Result<Words<'_, ROOM>> {
         let kept = |variable: &&CStr| {
             let (name, value) = split_once(variable.to_bytes(), b'=');
             match (name, value) {
                 // The kernel's HOME for init; root's own is meant.
                 (b"HOME", Some(b"/")) => self.role != Role::Machine,
-                (b"LISTEN_PID" | b"LISTEN_FDS" | b"LISTEN_FDNAMES", _) => self.inherited,
+                (b"LISTEN_FDS" | b"LISTEN_FDNAMES", _) => self.inherited,
+                (b"LISTEN_PID", _) => false,
+                (b"NOTIFY_SOCKET", _) => self.notify.is_none(),
                 _ => true,
             }
         };
@@ -248,22 +317,20 @@ impl<'c> Variables<'c> {
                 .clone()
                 .any(|variable| split_once(variable.to_bytes(), b'=').0 == name)
         };
+        let notify = self.notify.unwrap_or_default();
         let defaults = [
             (!has(b"PATH"), DEFAULT_PATH),
             (!has(b"HOME"), c"HOME=/root"),
-            (ours, self.listen_pid.as_c_str()),
-            (ours, c"LISTEN_FDS=1"),
+            (self.passed > 0, self.listen_pid.as_c_str()),
+            (self.passed > 0 && !self.inherited, c"LISTEN_FDS=1"),
+            (!notify.is_empty(), notify),
         ];
         let defaults = defaults
             .into_iter()
             .filter_map(|(wanted, variable)| wanted.then_some(variable));
         for variable in given.clone().chain(defaults) {
             if !all.push(variable) {
-                return Err(launch.said(
-                    Step::Daemon,
-                    variable.to_bytes(),
-                    "too many environment variables",
-                ));
+                return Err(Errno::TOOBIG);
             }
         }
         Ok(all)

@@ -18,6 +18,13 @@ pub(crate) struct Failed;
 /// What a step returns.
 pub(crate) type Outcome<T> = Result<T, Failed>;
 
+/// How a supervised daemon in a container ended. A launch that execs the daemon never returns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit status, or 128 and the signal that killed it.
+    pub status: u8,
+}
+
 /// One launch.
 pub(crate) struct Launch<'l> {
     pub(crate) role: Role,

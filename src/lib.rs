@@ -33,6 +33,8 @@ mod error;
 mod ip;
 mod json;
 mod log;
+#[cfg(any(feature = "network", feature = "supervise"))]
+mod messages;
 mod mountinfo;
 #[cfg(feature = "state")]
 mod superblock;
@@ -78,35 +80,38 @@ mod state;
 mod switch_root;
 mod writable;
 
+mod reboot;
+
+mod failure;
+#[cfg(feature = "supervise")]
+mod supervise;
+
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
-pub use settings::{Cgroup, Prerequisites, Role, Settings};
+pub use launch::Ended;
+pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {
-    mounts::{drain_console, open_console},
-    role::find_role,
-};
+pub use {failure::fail, mounts::open_console, role::find_role};
 
+use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
 
 use core::{convert::Infallible, ffi::CStr};
 
-/// How a supervised daemon in a container ended. A launch that execs the daemon never returns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// Its exit status, or 128 and the signal that killed it.
-    pub status: u8,
-}
-
-/// Prepares the system and becomes the daemon.
+/// Prepares the system and becomes the daemon, or supervises it: as the machine's PID 1, and where
+/// [`Settings::reap`] says so. It returns when a supervised daemon in a container has ended.
 ///
 /// # Errors
 /// The first required step that fails; what was done until then stays, and a second launch finds it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
-    prepare_and_exec(command, settings).map(|never| match never {})
+    let role = find_role(settings)?; // mounts /proc if it must
+    let launch = Launch::new(role, settings);
+    let outcome = steps(&launch, command);
+    let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
+    outcome.map_err(|Failed| launch.error())
 }
 
 /// From an initramfs with `root=` on the kernel's command line, goes on to that root: the machine's PID 1 does so before it
@@ -139,19 +144,16 @@ pub fn enter_root<'a>(
 /// # Errors
 /// As [`Command::new`] and [`launch`].
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
-    prepare_and_exec(
-        &mut Command::new(docker, args.iter().copied(), [])?,
-        &Settings::default(),
-    )
+    let mut command = Command::new(docker, args.iter().copied(), [])?;
+    let settings = Settings::default();
+    let role = find_role(&settings)?;
+    let launch = Launch::new(role, &settings);
+    let outcome = steps(&launch, &mut command);
+    let outcome = outcome.and_then(|daemon| daemon::replace(&launch, &command, &daemon));
+    outcome.map_err(|Failed| launch.error())
 }
 
-fn prepare_and_exec(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Infallible> {
-    let role = find_role(settings)?; // mounts /proc if it must
-    let launch = Launch::new(role, settings);
-    steps(&launch, command).map_err(|Failed| launch.error())
-}
-
-fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> {
+fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
     clock::set(launch); // before anything is written
     writable::prepare(launch, command)?; // an image that cannot be written
@@ -163,7 +165,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Infallible> 
     repair::empty_json(launch, command)?; // the data root is there now
     network::configure(launch, command)?;
     prerequisites::check(launch, command)?;
-    daemon::exec(launch, command) // the point of no return
+    daemon::prepare(launch, command) // what follows is the point of no return
 }
 
 /// A step that is compiled out has nothing to do.
@@ -198,5 +200,19 @@ mod state {
 mod network {
     pub(crate) fn configure(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
         Ok(())
+    }
+}
+
+/// Without it every daemon replaces this process.
+#[cfg(not(feature = "supervise"))]
+mod supervise {
+    use crate::{Command, Daemon, Ended, Launch, Outcome, daemon};
+
+    pub(crate) fn start(
+        launch: &Launch<'_>,
+        command: &Command<'_>,
+        prepared: &Daemon,
+    ) -> Outcome<Ended> {
+        daemon::replace(launch, command, prepared).map(|never| match never {})
     }
 }

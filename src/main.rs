@@ -6,7 +6,7 @@ mod start;
 
 use core::ffi::CStr;
 use dockerlaunch::{
-    Command, Ended, Result, Settings, drain_console, enter_root, find_role, launch, open_console,
+    Command, Ended, Result, Settings, enter_root, fail, find_role, launch, open_console,
 };
 use start::Strings;
 
@@ -43,11 +43,7 @@ fn main(mut words: Strings, environment: Strings) -> u8 {
     open_console(&mut settings);
     match run(words, environment, &mut settings) {
         Ok(Ended { status, .. }) => status,
-        Err(error) => {
-            settings.report(&error);
-            drain_console(&settings);
-            error.exit_status()
-        }
+        Err(error) => fail(&settings, &error),
     }
 }
 

@@ -23,43 +23,59 @@ use rustix::{
 struct Row {
     name: &'static str,
     shows: &'static CStr,
+    /// Only where this process stays.
+    supervising: bool,
 }
 
 const TABLE: &[Row] = &[
     Row {
         name: "overlay",
         shows: c"/sys/module/overlay",
+        supervising: false,
     },
     Row {
         name: "bridge",
         shows: c"/sys/module/bridge",
+        supervising: false,
     },
     Row {
         name: "br_netfilter",
         shows: c"/proc/sys/net/bridge",
+        supervising: false,
     },
     Row {
         name: "veth",
         shows: c"/sys/module/veth",
+        supervising: false,
     },
     Row {
         name: "nf_nat",
         shows: c"/sys/module/nf_nat",
+        supervising: false,
+    },
+    // The power button, whose press the kernel then tells of.
+    Row {
+        name: "button",
+        shows: c"/sys/bus/acpi/drivers/button",
+        supervising: true,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_addrtype",
         shows: c"/sys/module/xt_addrtype",
+        supervising: false,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_conntrack",
         shows: c"/sys/module/xt_conntrack",
+        supervising: false,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_MASQUERADE",
         shows: c"/sys/module/xt_MASQUERADE",
+        supervising: false,
     },
 ];
 
@@ -83,6 +99,7 @@ pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let mut missing: Vec<Name, MOST> = Vec::new();
     let own = TABLE
         .iter()
+        .filter(|row| !row.supervising || launch.settings.supervises(launch.role))
         .filter(|row| !fs::exists(CWD, row.shows))
         .map(|row| row.name.as_bytes());
     let mut add = |name: &[u8]| {

@@ -1,6 +1,6 @@
 //! One line of /proc/self/mountinfo (proc_pid_mountinfo(5)): what is mounted where, and on what it stands.
 
-use crate::text::{fields, number};
+use crate::text::{Text, fields, number};
 
 /// The fields of a line that a launch asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,28 @@ impl<'a> Mount<'a> {
     }
 }
 
+/// A path as a system call takes it: the kernel writes blanks, tabs, newlines and backslashes as `\040` and the like.
+/// `None` if it is longer than any path.
+pub(crate) fn unescaped(field: &[u8]) -> Option<Text<4096>> {
+    let mut path = Text::new();
+    let mut rest = field;
+    while let [first, after @ ..] = rest {
+        let (byte, after) = match rest {
+            [
+                b'\\',
+                a @ b'0'..=b'3',
+                b @ b'0'..=b'7',
+                c @ b'0'..=b'7',
+                after @ ..,
+            ] => ((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'), after),
+            _ => (*first, after),
+        };
+        path.push(&[byte]).ok()?;
+        rest = after;
+    }
+    Some(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +105,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn escapes_are_undone() {
+        let path = |field: &[u8]| unescaped(field).map(|path| path.as_bytes().to_vec());
+        assert_eq!(path(br"/a\040b\134c").unwrap(), br"/a b\c");
+        assert_eq!(path(br"/a\04\9").unwrap(), br"/a\04\9");
+        assert_eq!(path(&[b'x'; 4096]), None);
+    }
+
     proptest! {
+        #[test]
+        fn any_field_is_unescaped(field: Vec<u8>) {
+            let _ = unescaped(&field);
+        }
+
         #[test]
         fn any_line_is_judged(line: Vec<u8>) {
             let _ = Mount::parse(&line);

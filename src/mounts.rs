@@ -260,7 +260,7 @@ const LAST_WORDS: u32 = 5;
 
 /// Waits until the console has sent what was written to it: the kernel panics as soon as PID 1 ends, and what a serial
 /// line still holds then is lost. A child waits, so that a line that is held (XOFF) cannot hold the end.
-pub fn drain_console(settings: &Settings<'_>) {
+pub(crate) fn drain_console(settings: &Settings<'_>) {
     if getpid().is_init() {
         let _ = run::in_child(LAST_WORDS, || {
             u8::from(tcdrain(sys::inherited(settings.log)).is_err())

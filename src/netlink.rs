@@ -1,6 +1,10 @@
 //! rtnetlink(7): finding an interface, and giving it an address and a route. Messages are built and read as bytes.
 
-use crate::{sys, text::Text};
+use crate::{
+    messages::{attributes, half, messages, word},
+    sys,
+    text::Text,
+};
 use heapless::Vec;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -193,61 +197,26 @@ impl Message {
     }
 }
 
-/// The kind and body of each message of a datagram. A length that does not fit ends it.
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    core::iter::from_fn(move || {
-        let length = word(bytes, 0)? as usize;
-        let kind = half(bytes, 4)?;
-        let body = bytes.get(16..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, body))
-    })
-}
-
 /// The interface, if the message tells of one and it is the one that is looked for.
 fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<Link> {
     if kind != NEW_LINK {
         return None;
     }
     let (hardware, index) = (half(body, 2)?, word(body, 4)?);
-    let (mut link, mut attributes) = (
-        Link {
-            index,
-            name: Text::new(),
-            address: [0; 6],
-        },
-        body.get(16..)?,
-    );
-    while let Some(length) = half(attributes, 0)
-        .map(usize::from)
-        .filter(|length| *length >= 4)
-    {
-        let value = attributes.get(4..length)?;
-        match half(attributes, 2)? {
+    let mut link = Link {
+        index,
+        name: Text::new(),
+        address: [0; 6],
+    };
+    for (kind, value) in attributes(body.get(16..)?) {
+        match kind {
             IFLA_IFNAME => link.name = Text::of(&[value.strip_suffix(b"\0")?]).ok()?,
             IFLA_ADDRESS => link.address = value.try_into().unwrap_or_default(),
             _ => {}
         }
-        attributes = attributes
-            .get(length.next_multiple_of(4)..)
-            .unwrap_or_default();
     }
     let found = link.name.as_bytes();
     (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(link)
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|bytes| u32::from_ne_bytes(*bytes))
-}
-
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|bytes| u16::from_ne_bytes(*bytes))
 }
 
 #[cfg(test)]

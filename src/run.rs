@@ -16,13 +16,10 @@ pub(crate) fn in_child(seconds: u32, work: impl FnOnce() -> u8) -> Result<u8> {
     let ended = wait(child, seconds);
     if ended.is_err() {
         kill_process(child, Signal::KILL)?;
+        // What hangs in the kernel does not die: it is left behind.
+        let _ = wait(child, 1);
     }
-    let status = loop {
-        match waitpid(Some(child), WaitOptions::empty()) {
-            Err(Errno::INTR) => {}
-            outcome => break outcome?,
-        }
-    };
+    let status = waitpid(Some(child), WaitOptions::NOHANG)?;
     ended?;
     let status = status.and_then(|(_, status)| status.exit_status());
     Ok(status
@@ -33,17 +30,28 @@ pub(crate) fn in_child(seconds: u32, work: impl FnOnce() -> u8) -> Result<u8> {
 /// Until the child has ended; it is not reaped yet.
 fn wait(child: Pid, seconds: u32) -> Result<()> {
     let descriptor = pidfd_open(child, PidfdFlags::empty())?;
-    let deadline = sys::since_boot() + u64::from(seconds) * 1000;
+    readable(
+        &mut [PollFd::new(&descriptor, PollFlags::IN)],
+        sys::since_boot() + u64::from(seconds) * 1000,
+    )
+}
+
+/// Until something can be read, or the kernel's clock has come to `deadline`: then `TIMEDOUT`.
+pub(crate) fn readable(from: &mut [PollFd<'_>], deadline: u64) -> Result<()> {
     loop {
         let left = deadline.saturating_sub(sys::since_boot()).cast_signed();
         let limit = Timespec {
             tv_sec: left / 1000,
             tv_nsec: left % 1000 * 1_000_000,
         };
-        match poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&limit)) {
+        let limit = (deadline != NEVER).then_some(&limit);
+        match poll(from, limit) {
             Ok(0) => return Err(Errno::TIMEDOUT),
             Err(Errno::INTR) => {}
             outcome => return outcome.map(|_| ()),
         }
     }
 }
+
+/// A deadline that does not come.
+pub(crate) const NEVER: u64 = u64::MAX;

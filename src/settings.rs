@@ -55,6 +55,50 @@ pub enum Prerequisites {
     Skip,
 }
 
+/// Whether dockerlaunch stays PID 1 and supervises the daemon, or becomes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reap {
+    /// On the machine it supervises, in a container it becomes the daemon.
+    #[default]
+    Auto,
+    /// It becomes the daemon.
+    Never,
+    /// It supervises.
+    Always,
+}
+
+/// What follows when a supervised daemon ends without being told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnExit {
+    /// It is started again.
+    Restart,
+    /// The machine is powered off.
+    PowerOff,
+    /// The machine starts again.
+    Reboot,
+    /// The machine stops and keeps its power.
+    Halt,
+    /// dockerlaunch ends as the daemon did; on the machine the kernel panics then, and its `panic=N` decides.
+    Exit,
+}
+
+/// What follows when the machine's PID 1 cannot launch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// The program ends, the kernel panics, and its `panic=N` decides.
+    #[default]
+    Panic,
+    /// The machine is powered off.
+    PowerOff,
+    /// The machine starts again.
+    Reboot,
+    /// A root shell on the console, which asks for no password.
+    Shell,
+}
+
 /// How a launch is done. [`Settings::default`] is what the program does without any setting.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -79,6 +123,16 @@ pub struct Settings<'a> {
     pub dns: &'a CStr,
     /// The machine's name; empty: that of `ip`, or of /etc/hostname.
     pub hostname: &'a CStr,
+    /// Whether to supervise the daemon.
+    pub reap: Reap,
+    /// A program that is run once, when the supervised engine answers first; empty: none.
+    pub ready: &'a CStr,
+    /// When a supervised daemon ends by itself; without it, restart on the machine and exit in a container.
+    pub on_exit: Option<OnExit>,
+    /// When the machine's PID 1 cannot launch: what the program does, not the library.
+    pub on_failure: OnFailure,
+    /// How many seconds a supervised daemon may take to end.
+    pub shutdown_timeout: u32,
     /// The descriptor that messages are written to.
     pub log: u32,
     /// The environment says `container=`.
@@ -98,6 +152,11 @@ impl Default for Settings<'_> {
             ip: None,
             dns: c"",
             hostname: c"",
+            reap: Reap::Auto,
+            ready: c"",
+            on_exit: None,
+            on_failure: OnFailure::Panic,
+            shutdown_timeout: 90,
             log: 2,
             in_container: false,
         }
@@ -121,6 +180,7 @@ impl<'a> Settings<'a> {
         &mut self,
         environment: impl IntoIterator<Item = &'a CStr>,
     ) -> Result<()> {
+        let mut outcome = Ok(());
         for variable in environment {
             let (name, _) = split_once(variable.to_bytes(), b'=');
             self.in_container |= name == b"container";
@@ -128,14 +188,15 @@ impl<'a> Settings<'a> {
                 continue;
             };
             match TABLE.iter().find(|row| row.name.as_bytes() == name) {
-                Some(row) => self.set(row, variable)?,
+                // All are taken, whichever is wrong: what follows a failure is a setting, too.
+                Some(row) => outcome = outcome.and(self.set(row, variable)),
                 None => self.as_log().warning(&[
                     variable.to_bytes(),
                     b" is no setting of dockerlaunch; it is ignored",
                 ]),
             }
         }
-        Ok(())
+        outcome
     }
 
     fn set(&mut self, row: &Row, variable: &'a CStr) -> Result<()> {
@@ -175,6 +236,22 @@ impl<'a> Settings<'a> {
     /// Writes the message of a launch that failed, as one line on the log.
     pub fn report(&self, error: &Error) {
         error.tell(|parts| self.as_log().line(parts));
+    }
+
+    /// This process stays and supervises the daemon.
+    #[cfg(feature = "supervise")]
+    pub(crate) fn supervises(&self, role: Role) -> bool {
+        match self.reap {
+            Reap::Auto => role == Role::Machine,
+            Reap::Never => false,
+            Reap::Always => true,
+        }
+    }
+
+    /// Nothing in this build does.
+    #[cfg(all(feature = "modprobe", not(feature = "supervise")))]
+    pub(crate) fn supervises(&self, _: Role) -> bool {
+        false
     }
 
     pub(crate) fn as_log(&self) -> Log {
@@ -263,8 +340,8 @@ mod tests {
     #[test]
     fn what_is_not_built_says_so() {
         for variable in [
+            #[cfg(not(feature = "supervise"))]
             c"DOCKER_LAUNCH_REAP=true",
-            c"DOCKER_LAUNCH_ON_FAILURE=shell",
         ] {
             let message = refusal(variable);
             assert!(

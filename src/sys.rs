@@ -6,14 +6,16 @@
 use core::{arch::asm, ffi::CStr, marker::PhantomData, ptr};
 use linux_raw_sys::general::{
     __NR_clock_gettime, __NR_clock_settime, __NR_close_range, __NR_dup3, __NR_execve,
-    __NR_exit_group, __NR_fork, __NR_getdents64, CLOCK_BOOTTIME, CLOCK_REALTIME,
+    __NR_exit_group, __NR_fork, __NR_getdents64, __NR_swapoff, CLOCK_BOOTTIME, CLOCK_REALTIME,
 };
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
     io::{Errno, FdFlags, fcntl_setfd},
     process::Pid,
     thread::{UnshareFlags, unshare_unsafe},
 };
+#[cfg(feature = "supervise")]
+pub(crate) use supervising::*;
 
 /// Words for `execve(2)`: an array of pointers, ended by a null pointer as the kernel wants it.
 #[derive(Clone)]
@@ -62,12 +64,12 @@ impl<'a, const N: usize> Words<'a, N> {
 ///
 /// # Safety
 /// As the system call itself.
-unsafe fn call(number: u32, [a, b, c]: [usize; 3]) -> Result<usize, Errno> {
+unsafe fn call(number: u32, [a, b, c, d, e]: [usize; 5]) -> Result<usize, Errno> {
     let returned: isize;
     // SAFETY: the kernel clobbers rcx and r11 only; the rest is the caller's promise.
     unsafe {
         asm!("syscall", inlateout("rax") number as isize => returned, in("rdi") a, in("rsi") b, in("rdx") c,
-            lateout("rcx") _, lateout("r11") _, options(nostack));
+            in("r10") d, in("r8") e, lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     match returned {
         -4095..0 => Err(Errno::from_raw_os_error(-returned as i32)),
@@ -79,7 +81,7 @@ unsafe fn call(number: u32, [a, b, c]: [usize; 3]) -> Result<usize, Errno> {
 /// copied, and no lock can be held by a thread that the child lacks.
 pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: no pointer; the child has its own copy of all memory.
-    unsafe { call(__NR_fork, [0; 3]) }.map(|pid| Pid::from_raw(pid as i32))
+    unsafe { call(__NR_fork, [0; 5]) }.map(|pid| Pid::from_raw(pid as i32))
 }
 
 /// `execve(2)`: returns only the reason why it did not.
@@ -97,6 +99,8 @@ pub(crate) fn execve<const A: usize, const E: usize>(
                 path.as_ptr() as usize,
                 words.pointers.as_ptr() as usize,
                 environment.pointers.as_ptr() as usize,
+                0,
+                0,
             ],
         )
     };
@@ -107,7 +111,7 @@ pub(crate) fn execve<const A: usize, const E: usize>(
 pub(crate) fn exit(status: u8) -> ! {
     loop {
         // SAFETY: no pointer, and it does not return.
-        let _ = unsafe { call(__NR_exit_group, [usize::from(status), 0, 0]) };
+        let _ = unsafe { call(__NR_exit_group, [usize::from(status), 0, 0, 0, 0]) };
     }
 }
 
@@ -120,7 +124,7 @@ pub(crate) fn close_on_exec_from(first: u32) {
         unsafe {
             call(
                 __NR_close_range,
-                [first as usize, u32::MAX as usize, flags as usize],
+                [first as usize, u32::MAX as usize, flags as usize, 0, 0],
             )
         }
     };
@@ -132,18 +136,16 @@ pub(crate) fn close_on_exec_from(first: u32) {
 /// `dup3(2)` onto a number that need not be open, inherited by the next program.
 pub(crate) fn duplicate_to(fd: BorrowedFd<'_>, to: u32) -> Result<(), Errno> {
     // SAFETY: no pointer. What was open at `to` is closed: callers name 0 to 3, which no OwnedFd of ours is.
-    unsafe { call(__NR_dup3, [fd.as_raw_fd() as usize, to as usize, 0]) }.map(|_| ())
+    unsafe { call(__NR_dup3, [fd.as_raw_fd() as usize, to as usize, 0, 0, 0]) }.map(|_| ())
 }
 
-/// Moves a descriptor to a number at which the next program finds it.
-pub(crate) fn pass_as(fd: OwnedFd, to: u32) -> Result<(), Errno> {
+/// Puts a descriptor at a number at which the next program finds it.
+pub(crate) fn pass_as(fd: BorrowedFd<'_>, to: u32) -> Result<(), Errno> {
     if fd.as_raw_fd().cast_unsigned() == to {
         // dup3 refuses to put a descriptor onto itself.
-        fcntl_setfd(&fd, FdFlags::empty())?;
-        keep(fd);
-        return Ok(());
+        return fcntl_setfd(fd, FdFlags::empty());
     }
-    duplicate_to(fd.as_fd(), to)
+    duplicate_to(fd, to)
 }
 
 /// A descriptor that others opened: 0 to 2, or the log's. One that is closed gives EBADF and nothing worse.
@@ -182,7 +184,7 @@ fn read_clock(clock: u32) -> [i64; 2] {
     let _ = unsafe {
         call(
             __NR_clock_gettime,
-            [clock as usize, time.as_mut_ptr() as usize, 0],
+            [clock as usize, time.as_mut_ptr() as usize, 0, 0, 0],
         )
     };
     time
@@ -195,7 +197,7 @@ pub(crate) fn set_clock(seconds: u64) -> Result<(), Errno> {
     unsafe {
         call(
             __NR_clock_settime,
-            [CLOCK_REALTIME as usize, time.as_ptr() as usize, 0],
+            [CLOCK_REALTIME as usize, time.as_ptr() as usize, 0, 0, 0],
         )
     }
     .map(|_| ())
@@ -214,10 +216,173 @@ pub(crate) fn directory_entries<'b>(
                 fd.as_raw_fd() as usize,
                 buffer.as_mut_ptr() as usize,
                 buffer.len(),
+                0,
+                0,
             ],
         )
     }?;
     Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// `swapoff(2)`.
+pub(crate) fn swap_off(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends with NUL.
+    unsafe { call(__NR_swapoff, [path.as_ptr() as usize, 0, 0, 0, 0]) }.map(|_| ())
+}
+
+/// What only a process needs that stays PID 1.
+#[cfg(feature = "supervise")]
+mod supervising {
+    use super::call;
+    use core::ptr;
+    use linux_raw_sys::{
+        general::{
+            __NR_kill, __NR_recvmsg, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_setsockopt,
+            __NR_signalfd4, SIG_SETMASK,
+        },
+        net::{SCM_CREDENTIALS, SOL_SOCKET, cmsghdr, msghdr, ucred},
+    };
+    use rustix::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        fs::OFlags,
+        io::Errno,
+    };
+
+    /// The kernel's sigset_t: a bit for each of 64 signals, the first for signal 1.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Mask(u64);
+
+    impl Mask {
+        pub(crate) const ALL: Self = Self(u64::MAX);
+    }
+
+    /// `rt_sigprocmask(2)`: which signals are blocked from here on; what was before.
+    pub(crate) fn set_signal_mask(mask: Mask) -> Mask {
+        let (Mask(new), mut before) = (mask, 0_u64);
+        // SAFETY: the kernel reads one mask and writes the other, of 8 bytes each.
+        let _ = unsafe {
+            call(
+                __NR_rt_sigprocmask,
+                [
+                    SIG_SETMASK as usize,
+                    &raw const new as usize,
+                    &raw mut before as usize,
+                    8,
+                    0,
+                ],
+            )
+        };
+        Mask(before)
+    }
+
+    /// `rt_sigaction(2)` to SIG_DFL: a signal that was ignored before this program is not any more.
+    pub(crate) fn set_default_action(signal: u32) {
+        // The kernel's sigaction: handler 0 (SIG_DFL), flags, restorer, mask.
+        let action = [0_u64; 4];
+        // SAFETY: the kernel reads those 32 bytes; there is no handler to be called.
+        let _ = unsafe {
+            call(
+                __NR_rt_sigaction,
+                [signal as usize, action.as_ptr() as usize, 0, 8, 0],
+            )
+        };
+    }
+
+    /// `signalfd4(2)` of all signals, not blocking.
+    pub(crate) fn signal_descriptor() -> Result<OwnedFd, Errno> {
+        let mask = Mask::ALL;
+        // SFD_CLOEXEC and SFD_NONBLOCK are those of open(2).
+        let flags = (OFlags::CLOEXEC | OFlags::NONBLOCK).bits() as usize;
+        // SAFETY: the kernel reads the mask of 8 bytes; the descriptor is new and nobody else's.
+        unsafe {
+            let descriptor = call(
+                __NR_signalfd4,
+                [usize::MAX, &raw const mask as usize, 8, flags, 0],
+            )?;
+            Ok(OwnedFd::from_raw_fd(descriptor as i32))
+        }
+    }
+
+    /// `setsockopt(2)`, NETLINK_ADD_MEMBERSHIP: what the kernel sends to that group arrives here, too.
+    pub(crate) fn join_netlink_group(socket: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
+        const SOL_NETLINK: usize = 270;
+        const ADD_MEMBERSHIP: usize = 1;
+        let (number, value) = (socket.as_raw_fd() as usize, &raw const group as usize);
+        // SAFETY: the kernel reads the group's 4 bytes.
+        unsafe {
+            call(
+                __NR_setsockopt,
+                [number, SOL_NETLINK, ADD_MEMBERSHIP, value, 4],
+            )
+        }
+        .map(|_| ())
+    }
+
+    /// `kill(2)`, of -1 (all that this process may signal) and real-time signals, too.
+    pub(crate) fn kill(pid: i32, signal: u32) -> Result<(), Errno> {
+        // SAFETY: no pointer.
+        unsafe { call(__NR_kill, [pid as usize, signal as usize, 0, 0, 0]) }.map(|_| ())
+    }
+
+    /// `recvmsg(2)` on a socket with SO_PASSCRED: a datagram that fits the buffer, and its sender's pid (0: one of another
+    /// PID namespace). Descriptors that are sent along are not taken.
+    pub(crate) fn receive_from_pid<'b>(
+        socket: BorrowedFd<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<(&'b [u8], i32), Errno> {
+        #[repr(C)]
+        struct Control {
+            header: cmsghdr,
+            sender: ucred,
+        }
+        const DONTWAIT_CLOEXEC: usize = 0x40 | 0x4000_0000;
+        const TRUNCATED: u32 = 0x20;
+        let mut control = Control {
+            header: cmsghdr {
+                cmsg_len: 0,
+                cmsg_level: 0,
+                cmsg_type: 0,
+            },
+            sender: ucred {
+                pid: 0,
+                uid: 0,
+                gid: 0,
+            },
+        };
+        // An iovec: where, and how long.
+        let mut vector = [buffer.as_mut_ptr() as usize, buffer.len()];
+        let mut message = msghdr {
+            msg_name: ptr::null_mut(),
+            msg_namelen: 0,
+            msg_iov: (&raw mut vector).cast(),
+            msg_iovlen: 1,
+            msg_control: (&raw mut control).cast(),
+            msg_controllen: size_of::<Control>() as _,
+            msg_flags: 0,
+        };
+        // SAFETY: the kernel writes at most the buffer's length and the control's, which it is told.
+        let length = unsafe {
+            call(
+                __NR_recvmsg,
+                [
+                    socket.as_raw_fd() as usize,
+                    &raw mut message as usize,
+                    DONTWAIT_CLOEXEC,
+                    0,
+                    0,
+                ],
+            )
+        }?;
+        let told = (control.header.cmsg_level, control.header.cmsg_type);
+        let whole = message.msg_flags & TRUNCATED == 0;
+        if told != (SOL_SOCKET as i32, SCM_CREDENTIALS as i32) || !whole {
+            return Ok((b"", 0));
+        }
+        Ok((
+            buffer.get(..length).unwrap_or_default(),
+            control.sender.pid as i32,
+        ))
+    }
 }
 
 #[cfg(test)]

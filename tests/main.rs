@@ -14,10 +14,12 @@ mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
+mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
 
 // What they share:
+mod engine; // a daemon that does what its words say, and writes down what happens to it
 mod root; // the images they start in
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         role::tests(),
         settings::tests(),
         socket::tests(),
+        supervise_signals::tests(),
         unprivileged::tests(),
         words::tests(),
     ];

@@ -17,6 +17,7 @@ tests![Needs::Root;
 ];
 
 fn is_machine(start: Start<'_>) -> bool {
+    let start = start.variable("DOCKER_LAUNCH_REAP", "false");
     let daemon = start.variable("HOME", "/").running();
     daemon.environment().contains(&"HOME=/root".into())
 }

@@ -146,9 +146,11 @@ impl Root {
         }
     }
 
-    /// As the machine's PID 1, with nothing mounted. cgroup v2, where cgroups are not the point: nothing is created then.
+    /// As the machine's PID 1, with nothing mounted, that becomes the daemon. cgroup v2, where cgroups are not the point:
+    /// nothing is created then.
     pub(crate) fn machine(&self) -> Start<'_> {
         self.start()
+            .variable("DOCKER_LAUNCH_REAP", "false")
             .variable("DOCKER_LAUNCH_AS", "machine")
             .variable("DOCKER_LAUNCH_CGROUP", "v2")
     }

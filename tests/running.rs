@@ -20,7 +20,9 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Child,
+    process::{Child, Command},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 /// How the program will be started.
@@ -106,26 +108,7 @@ impl<'r> Start<'r> {
 
     /// Until it has ended.
     pub(crate) fn ended(self) -> Ended {
-        let mut running = self.spawn();
-        let limit = Timespec {
-            tv_sec: LIMIT,
-            tv_nsec: 0,
-        };
-        let events = poll(
-            &mut [PollFd::new(&running.ends, PollFlags::IN)],
-            Some(&limit),
-        )
-        .unwrap();
-        assert!(
-            events > 0,
-            "it has not ended after {LIMIT} s: {}",
-            running.log()
-        );
-        Ended {
-            status: running.helper.wait().unwrap().code().unwrap(),
-            stdout: fs::read_to_string(&running.namespaces.stdout).unwrap(),
-            stderr: running.log(),
-        }
+        self.spawn().ended()
     }
 
     fn spawn(self) -> Running<'r> {
@@ -164,6 +147,49 @@ pub(crate) struct Running<'r> {
 }
 
 impl Running<'_> {
+    /// Until PID 1 has ended.
+    pub(crate) fn ended(mut self) -> Ended {
+        let limit = Timespec {
+            tv_sec: LIMIT,
+            tv_nsec: 0,
+        };
+        let events = poll(&mut [PollFd::new(&self.ends, PollFlags::IN)], Some(&limit)).unwrap();
+        assert!(
+            events > 0,
+            "it has not ended after {LIMIT} s: {}",
+            self.log()
+        );
+        Ended {
+            status: self.helper.wait().unwrap().code().unwrap(),
+            stdout: fs::read_to_string(&self.namespaces.stdout).unwrap(),
+            stderr: self.log(),
+        }
+    }
+
+    /// Sends a signal to PID 1 from outside, by its number: real-time signals, too.
+    pub(crate) fn signal(&self, signal: u32) {
+        let status = Command::new("kill")
+            .args([format!("-{signal}"), self.pid.to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Until a condition holds.
+    pub(crate) fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let limit = Instant::now() + Duration::from_secs(LIMIT.cast_unsigned());
+        while !condition(self) {
+            assert!(Instant::now() < limit, "not {what}: {}", self.log());
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Until this has been said.
+    #[expect(dead_code, reason = "restarts come next")]
+    pub(crate) fn until_said(&self, words: &str) {
+        self.until(words, |running| running.log().contains(words));
+    }
+
     /// What the program has said, on its standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.namespaces.stderr).unwrap()

@@ -21,7 +21,7 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     os::{
         fd::IntoRawFd,
         unix::{
@@ -41,6 +41,7 @@ pub(crate) fn run() -> Option<ExitCode> {
         "namespaces" => namespaces(),
         "pid-1" => pid_1(),
         "dockerd" | "docker" | "appliance" => daemon(),
+        "engine" => crate::engine::engine(),
         "sleeper" => sleep(),
         "once" => ExitCode::SUCCESS,
         "modprobe" => modprobe(),
@@ -244,12 +245,15 @@ fn add_bridge(name: &str) {
 
 /// The daemon: says that it has started, and waits to be ended.
 fn daemon() -> ExitCode {
+    has_started().unwrap();
+    sleep()
+}
+
+pub(crate) fn has_started() -> io::Result<()> {
     File::options()
         .write(true)
         .open(STARTED)
         .and_then(|mut pipe| pipe.write_all(b"!"))
-        .unwrap();
-    sleep()
 }
 
 fn sleep() -> ExitCode {

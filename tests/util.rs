@@ -30,6 +30,8 @@ pub(crate) enum Needs {
     Root,
     /// Root, and a program that configures the network.
     Network,
+    /// Root, and a program that supervises.
+    Supervise,
     /// Root, and a program that loads modules.
     Modprobe,
     /// A kernel that lets a user make namespaces.
@@ -84,6 +86,9 @@ fn lacking(needs: Needs) -> Option<&'static str> {
     match needs {
         Needs::Nothing => None,
         Needs::Network if !cfg!(feature = "network") => Some("needs the Cargo feature `network`"),
+        Needs::Supervise if !cfg!(feature = "supervise") => {
+            Some("needs the Cargo feature `supervise`")
+        }
         Needs::Modprobe if !cfg!(feature = "modprobe") => {
             Some("needs the Cargo feature `modprobe`")
         }

@@ -1,6 +1,6 @@
 //! The settings: their names, what is allowed, what this build can follow, and what each sets.
 
-use super::{Cgroup, Prerequisites, Role, Settings};
+use super::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
 use crate::{
     ip::{Ip, address, is_hostname},
     text::{fields, list, number, split_once},
@@ -29,12 +29,14 @@ use Set::{Choice, Value};
 
 const ALL: usize = usize::MAX;
 const NETWORK: usize = if cfg!(feature = "network") { ALL } else { 0 };
+const SUPERVISE: usize = if cfg!(feature = "supervise") { ALL } else { 0 };
+const REAP: usize = if cfg!(feature = "supervise") { ALL } else { 2 };
 const STATE: usize = if cfg!(feature = "state") { ALL } else { 0 };
 const MODPROBE: usize = if cfg!(feature = "modprobe") { ALL } else { 0 };
 
-const NO_SUPERVISE: &str = "supervising is not built yet: dockerlaunch execs the daemon";
+const NO_SUPERVISE: &str =
+    "this build execs the daemon: supervising needs the Cargo feature `supervise`";
 const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
-const NO_POLICY: &str = "only panic is built yet: the kernel's panic=N decides what follows";
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
 
@@ -63,9 +65,15 @@ pub(super) const TABLE: &[Row] = &[
     Row {
         name: "REAP",
         allowed: "allowed: auto, false, true",
-        built: 2,
+        built: REAP,
         missing: NO_SUPERVISE,
-        set: Choice(|_, _| {}),
+        set: Choice(|settings, place| {
+            settings.reap = match place {
+                0 => Reap::Auto,
+                1 => Reap::Never,
+                _ => Reap::Always,
+            }
+        }),
     },
     Row {
         name: "CGROUP",
@@ -168,32 +176,51 @@ pub(super) const TABLE: &[Row] = &[
     Row {
         name: "READY",
         allowed: "allowed: the path of a program, from /",
-        built: 0,
+        built: SUPERVISE,
         missing: NO_SUPERVISE,
-        set: Value(|_, value| unless(!value.to_bytes().starts_with(b"/"))),
+        set: Value(|settings, value| {
+            settings.ready = value;
+            unless(!value.to_bytes().starts_with(b"/"))
+        }),
     },
     Row {
         name: "ON_EXIT",
         allowed: "allowed: restart, poweroff, reboot, halt, exit",
-        built: 0,
+        built: SUPERVISE,
         missing: NO_SUPERVISE,
-        set: Choice(|_, _| {}),
+        set: Choice(|settings, place| {
+            settings.on_exit = Some(match place {
+                0 => OnExit::Restart,
+                1 => OnExit::PowerOff,
+                2 => OnExit::Reboot,
+                3 => OnExit::Halt,
+                _ => OnExit::Exit,
+            })
+        }),
     },
     Row {
         name: "ON_FAILURE",
         allowed: "allowed: panic, poweroff, reboot, shell",
-        built: 1,
-        missing: NO_POLICY,
-        set: Choice(|_, _| {}),
+        built: ALL,
+        missing: "",
+        set: Choice(|settings, place| {
+            settings.on_failure = match place {
+                0 => OnFailure::Panic,
+                1 => OnFailure::PowerOff,
+                2 => OnFailure::Reboot,
+                _ => OnFailure::Shell,
+            }
+        }),
     },
     Row {
         name: "SHUTDOWN_TIMEOUT",
         allowed: "allowed: 1 to 86400 seconds",
-        built: 0,
+        built: SUPERVISE,
         missing: NO_SUPERVISE,
-        set: Value(|_, value| {
-            let seconds = number(value.to_bytes());
-            unless(!seconds.is_some_and(|seconds| (1..=86_400).contains(&seconds)))
+        set: Value(|settings, value| {
+            let seconds = number(value.to_bytes()).filter(|seconds| (1..=86_400).contains(seconds));
+            settings.shutdown_timeout = seconds.map_or(0, |seconds| seconds as u32);
+            unless(seconds.is_none())
         }),
     },
 ];

@@ -1,0 +1,92 @@
+//! What the machine's PID 1 does when it cannot launch (DOCKER_LAUNCH_ON_FAILURE): the reason first, then the action.
+//!
+//! Whatever cannot be done ends as `panic` does: PID 1 ends, the kernel panics, and its `panic=N` decides.
+
+use crate::{
+    command::DEFAULT_PATH,
+    error::{Error, Step},
+    fs,
+    mounts::drain_console,
+    reboot,
+    role::find_role,
+    settings::{OnFailure, Role, Settings},
+    sys::{self, Words},
+};
+use core::{convert::Infallible, ffi::CStr};
+use rustix::{
+    fd::AsFd,
+    fs::{Mode, OFlags, open},
+    io::{Errno, Result},
+    process::{WaitOptions, getpid, ioctl_tiocsctty, setsid, wait},
+    system::RebootCommand,
+};
+
+const CONSOLE: &CStr = c"/dev/console";
+const SHELL: &CStr = c"/bin/sh";
+
+/// Tells why, and does what the settings say; the exit status where the program has to end.
+pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
+    settings.report(error);
+    if settings.on_failure != OnFailure::Panic && is_machine(settings) {
+        act(settings);
+    }
+    drain_console(settings);
+    error.exit_status()
+}
+
+/// A wrong setting is found before the role is.
+fn is_machine(settings: &Settings<'_>) -> bool {
+    getpid().is_init() && matches!(find_role(settings), Ok(Role::Machine))
+}
+
+fn act(settings: &Settings<'_>) {
+    let log = settings.as_log();
+    let (command, word) = match settings.on_failure {
+        OnFailure::Panic => return,
+        OnFailure::PowerOff => (RebootCommand::PowerOff, "power off after this failure"),
+        OnFailure::Reboot => (RebootCommand::Restart, "reboot after this failure"),
+        OnFailure::Shell => {
+            log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
+            if let Err(errno) = fs::executable(SHELL).and_then(|()| shell(settings)) {
+                settings.report(&Error::new(Step::Exec, SHELL.to_bytes(), errno));
+                return;
+            }
+            (RebootCommand::Restart, "reboot after the shell")
+        }
+    };
+    reboot::clean_up(log);
+    drain_console(settings);
+    reboot::end(log, command, word);
+}
+
+/// A root shell; until it ends. Orphans are reaped meanwhile.
+fn shell(settings: &Settings<'_>) -> Result<()> {
+    let Some(shell) = sys::fork()? else {
+        let errno = become_shell().err().unwrap_or(Errno::INVAL);
+        settings.report(&Error::new(Step::Exec, SHELL.to_bytes(), errno));
+        sys::exit(126)
+    };
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, _))) if pid == shell => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// With the console as its controlling terminal, so that job control and Ctrl-C work.
+fn become_shell() -> Result<Infallible> {
+    setsid()?;
+    let console = open(CONSOLE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    ioctl_tiocsctty(&console)?;
+    for number in 0..=2 {
+        sys::duplicate_to(console.as_fd(), number)?;
+    }
+    let (mut words, mut environment) = (Words::<2>::new(), Words::<4>::new());
+    let _ = words.push(SHELL);
+    for variable in [DEFAULT_PATH, c"HOME=/root", c"TERM=linux"] {
+        let _ = environment.push(variable);
+    }
+    Err(sys::execve(SHELL, &words, &environment))
+}

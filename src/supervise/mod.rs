@@ -1,0 +1,321 @@
+//! Life as PID 1: the daemon is a child, in a session of its own, and this process takes care of the rest.
+//!
+//! One loop, which sleeps until the kernel has something to tell: a signal, a datagram of the daemon's, a time that has
+//! come. It holds no state but what [`Supervisor`] names.
+
+mod children;
+mod power;
+mod readiness;
+mod restart;
+mod shutdown;
+mod signals;
+mod start;
+
+use crate::{
+    command::Command,
+    daemon::{self, Daemon},
+    error::{Error, Step},
+    launch::{Context, Ended, Failed, Launch, Outcome},
+    run::{self, NEVER},
+    settings::{OnExit, Role},
+    sys::{self, Mask},
+    text::{Decimal, Text, base_name},
+};
+use children::Status;
+use power::Button;
+use readiness::{Notify, Told};
+use restart::Backoff;
+use rustix::{
+    event::{PollFd, PollFlags},
+    fd::AsFd,
+    process::{Pid, getpid, set_child_subreaper},
+};
+use signals::{End, Meaning, Signals, meaning, name, send};
+
+/// How long the daemon may take until it is ready, in seconds; then a line says so. It may take longer.
+const READY: u64 = 120;
+
+struct Supervisor<'l> {
+    launch: &'l Launch<'l>,
+    command: &'l Command<'l>,
+    prepared: &'l Daemon,
+    /// As this process was started: the daemon's.
+    mask: Mask,
+    signals: Signals,
+    notify: Option<Notify>,
+    button: Option<Button>,
+    /// The daemon, while it runs.
+    daemon: Option<Pid>,
+    /// The program of DOCKER_LAUNCH_READY, while it runs.
+    ready_program: Option<Pid>,
+    /// How the last daemon ended.
+    last: u8,
+    started: u64,
+    /// When the next daemon is started, while none runs.
+    next: u64,
+    /// When the daemon is told to be late.
+    late: u64,
+    /// This daemon is ready.
+    ready: bool,
+    /// One was.
+    was_ready: bool,
+    backoff: Backoff,
+}
+
+/// Supervises the daemon, or becomes it where that is asked for.
+pub(crate) fn start(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    prepared: &Daemon,
+) -> Outcome<Ended> {
+    if !launch.settings.supervises(launch.role) {
+        return daemon::replace(launch, command, prepared).map(|never| match never {});
+    }
+    let mask = sys::set_signal_mask(Mask::ALL);
+    let outcome = supervise(launch, command, prepared, mask);
+    sys::set_signal_mask(mask);
+    outcome
+}
+
+fn supervise(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    prepared: &Daemon,
+    mask: Mask,
+) -> Outcome<Ended> {
+    let signals = Signals::open().at(launch, Step::Daemon, c"signalfd")?;
+    if !getpid().is_init() {
+        // With the host's PID namespace orphans would go to the host's PID 1.
+        set_child_subreaper(Some(getpid())).at(launch, Step::Daemon, c"child subreaper")?;
+    }
+    let notify = Notify::open();
+    if let Err(errno) = &notify {
+        Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno).tell(|parts| launch.log.warning(parts));
+    }
+    let button = Button::open();
+    if launch.role == Role::Machine && button.is_err() {
+        launch
+            .log
+            .debug(&[b"no power button: the kernel tells of no ACPI events"]);
+    }
+    let mut supervisor = Supervisor {
+        launch,
+        command,
+        prepared,
+        mask,
+        signals,
+        notify: notify.ok(),
+        button: button.ok().filter(|_| launch.role == Role::Machine),
+        daemon: None,
+        ready_program: None,
+        last: 0,
+        started: 0,
+        next: NEVER,
+        late: NEVER,
+        ready: false,
+        was_ready: false,
+        backoff: Backoff { failures: 0 },
+    };
+    // A first daemon that cannot be executed is a launch that failed.
+    supervisor.start()?;
+    supervisor.late = supervisor.started + READY * 1000;
+    let end = supervisor.watch();
+    supervisor.shut_down(end);
+    Ok(Ended {
+        status: supervisor.last,
+    })
+}
+
+impl Supervisor<'_> {
+    /// Until an end is asked for, or follows from the daemon's.
+    fn watch(&mut self) -> End {
+        loop {
+            self.wait(self.next.min(self.late));
+            self.hear();
+            let ran = self.daemon.is_some();
+            self.reap();
+            if ran
+                && self.daemon.is_none()
+                && let Some(end) = self.policy()
+            {
+                return end;
+            }
+            if let Some((end, by)) = self.request() {
+                self.launch.log.line(&[by.as_bytes(), end_asked(end)]);
+                return end;
+            }
+            let now = sys::since_boot();
+            if now >= self.next {
+                self.restart();
+            }
+            if now >= self.late {
+                self.late = NEVER;
+                let log = self.launch.log;
+                log.warning(&[self.name(), b" is not ready after 120 s; it goes on"]);
+            }
+        }
+    }
+
+    /// Sleeps until there is something to look at.
+    fn wait(&self, until: u64) {
+        let signals = self.signals.as_fd();
+        // Where there is no such descriptor, that of the signals stands again.
+        let notify = self.notify.as_ref().map_or(signals, AsFd::as_fd);
+        let button = self.button.as_ref().map_or(signals, AsFd::as_fd);
+        let mut all = [signals, notify, button]
+            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+        let _ = run::readable(&mut all, until);
+    }
+
+    /// The next request to end, and whose; the daemon gets those signals that are its own.
+    fn request(&self) -> Option<(End, Text<32>)> {
+        if self.button.as_ref().is_some_and(Button::was_pressed) {
+            return Some((End::PowerOff, Text::of(&[b"power button"]).ok()?));
+        }
+        while let Some(signal) = self.signals.next() {
+            match meaning(signal, self.launch.role) {
+                Meaning::End(end) => return Some((end, name(signal))),
+                Meaning::Forward => self.forward(signal),
+                Meaning::Nothing => {}
+            }
+        }
+        None
+    }
+
+    /// What the daemon has told.
+    fn hear(&mut self) {
+        let Some(notify) = &self.notify else { return };
+        let (mut ready, log) = (false, self.launch.log);
+        notify.hear(self.daemon, &mut |told| match told {
+            Told::Ready => ready = true,
+            Told::Reloading => log.line(&[self.name(), b" reloads its configuration"]),
+            Told::Stopping => log.debug(&[self.name(), b" is stopping"]),
+        });
+        // It says so again when it has reloaded.
+        if ready && !self.ready {
+            self.is_ready();
+        }
+    }
+
+    fn is_ready(&mut self) {
+        let log = self.launch.log;
+        let now = Decimal::new(sys::since_boot());
+        (self.ready, self.late) = (true, NEVER);
+        log.line(&[
+            b"docker is ready, ",
+            now.as_bytes(),
+            b" ms after kernel start",
+        ]);
+        if core::mem::replace(&mut self.was_ready, true) {
+            return;
+        }
+        if let Err(errno) = readiness::pass_on(self.command) {
+            Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno).tell(|parts| log.warning(parts));
+        }
+        if !self.launch.settings.ready.is_empty() {
+            self.run_ready_program();
+        }
+    }
+
+    /// Reaps; tells of the daemon and of the program of DOCKER_LAUNCH_READY. Whether children are left.
+    fn reap(&mut self) -> bool {
+        children::reap(&mut |pid, status| {
+            if self.daemon == Some(pid) {
+                self.daemon = None;
+                self.has_ended(status);
+            }
+            if self.ready_program == Some(pid) {
+                self.ready_program = None;
+                if status.code() != 0 {
+                    let path = self.launch.settings.ready.to_bytes();
+                    let words = status.words();
+                    self.launch.log.warning(&[path, b" ", words.as_bytes()]);
+                }
+            }
+        })
+    }
+
+    fn has_ended(&mut self, status: Status) {
+        (self.last, self.ready) = (status.code(), false);
+        let words = status.words();
+        self.launch.log.line(&[self.name(), b" ", words.as_bytes()]);
+    }
+
+    /// What follows when the daemon has ended by itself; `None`: another is started.
+    fn policy(&mut self) -> Option<End> {
+        let default = if self.is_container() {
+            OnExit::Exit
+        } else {
+            OnExit::Restart
+        };
+        match self.launch.settings.on_exit.unwrap_or(default) {
+            OnExit::PowerOff => Some(End::PowerOff),
+            OnExit::Reboot => Some(End::Reboot),
+            OnExit::Halt => Some(End::Halt),
+            OnExit::Exit => Some(End::Exit),
+            OnExit::Restart => {
+                self.schedule();
+                None
+            }
+        }
+    }
+
+    fn schedule(&mut self) {
+        let now = sys::since_boot();
+        let wait = self.backoff.after(now - self.started);
+        self.next = now + wait;
+        self.late = NEVER;
+        let (wait, log) = (Decimal::new(wait / 1000), self.launch.log);
+        log.line(&[
+            self.name(),
+            b" is started again in ",
+            wait.as_bytes(),
+            b" s",
+        ]);
+        if self.backoff.failures == restart::LOOP {
+            let last = Decimal::new(self.last.into());
+            log.warning(&[
+                b"crash loop: ",
+                self.name(),
+                b" has ended five times within a minute of its start, at last with status ",
+                last.as_bytes(),
+                b"; its own lines say why",
+            ]);
+        }
+    }
+
+    fn restart(&mut self) {
+        self.next = NEVER;
+        if let Err(Failed) = self.start() {
+            self.launch
+                .error()
+                .tell(|parts| self.launch.log.warning(parts));
+            self.last = self.launch.error().exit_status();
+            self.started = sys::since_boot();
+            self.schedule();
+        }
+    }
+
+    fn forward(&self, signal: u32) {
+        if let Some(daemon) = self.daemon {
+            send(daemon, signal);
+        }
+    }
+
+    fn name(&self) -> &[u8] {
+        base_name(self.command.path().to_bytes())
+    }
+
+    fn is_container(&self) -> bool {
+        self.launch.role == Role::Container
+    }
+}
+
+fn end_asked(end: End) -> &'static [u8] {
+    match end {
+        End::PowerOff => b": power off",
+        End::Reboot => b": reboot",
+        End::Halt => b": halt",
+        End::Exit => b": end",
+    }
+}

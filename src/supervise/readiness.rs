@@ -1,0 +1,96 @@
+//! NOTIFY_SOCKET (sd_notify(3)): the daemon tells when it is ready, reloads or stops.
+//!
+//! The socket lies in a directory of root's own: one without a path could be written to from every container that shares the
+//! network. Of what arrives, only the daemon's own datagrams count; the kernel names the sender.
+
+use crate::{command::Command, sys, text::fields};
+use core::ffi::CStr;
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{Mode, chmod, mkdir, unlink},
+    io::{Errno, Result},
+    net::{
+        AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, sendto,
+        socket_with, sockopt::set_socket_passcred,
+    },
+    process::Pid,
+};
+
+const DIRECTORY: &CStr = c"/run/dockerlaunch";
+const SOCKET: &CStr = c"/run/dockerlaunch/notify";
+/// For the daemon's environment.
+pub(crate) const VARIABLE: &CStr = c"NOTIFY_SOCKET=/run/dockerlaunch/notify";
+
+/// What the daemon has told.
+#[derive(Clone, Copy)]
+pub(crate) enum Told {
+    Ready,
+    Reloading,
+    Stopping,
+}
+
+pub(crate) struct Notify(OwnedFd);
+
+impl Notify {
+    pub(crate) fn open() -> Result<Self> {
+        let private = Mode::from_raw_mode(0o700);
+        match mkdir(DIRECTORY, private) {
+            Err(Errno::EXIST) => chmod(DIRECTORY, private)?,
+            made => made?,
+        }
+        let _ = unlink(SOCKET);
+        let socket = socket()?;
+        set_socket_passcred(&socket, true)?;
+        bind(&socket, &SocketAddrUnix::new(SOCKET)?)?;
+        Ok(Self(socket))
+    }
+
+    /// Takes what has arrived, and calls `each` with what the daemon has told.
+    pub(crate) fn hear(&self, daemon: Option<Pid>, each: &mut dyn FnMut(Told)) {
+        let mut buffer = [0; 1024];
+        while let Ok((text, sender)) = sys::receive_from_pid(self.0.as_fd(), &mut buffer) {
+            if daemon.is_none_or(|pid| pid.as_raw_nonzero().get() != sender) {
+                continue;
+            }
+            for line in fields(text, b'\n') {
+                match line {
+                    b"READY=1" => each(Told::Ready),
+                    b"RELOADING=1" => each(Told::Reloading),
+                    b"STOPPING=1" => each(Told::Stopping),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+impl AsFd for Notify {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// READY=1 for whoever supervises this process itself, by a path or, behind an `@`, a name without one.
+pub(crate) fn pass_on(command: &Command<'_>) -> Result<()> {
+    let address = match command.variable(b"NOTIFY_SOCKET") {
+        None | Some(b"") => return Ok(()),
+        Some([b'@', name @ ..]) => SocketAddrUnix::new_abstract_name(name)?,
+        Some(path) => SocketAddrUnix::new(path)?,
+    };
+    sendto(
+        socket()?,
+        b"READY=1",
+        SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+        &address,
+    )
+    .map(|_| ())
+}
+
+fn socket() -> Result<OwnedFd> {
+    socket_with(
+        AddressFamily::UNIX,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}

@@ -1,0 +1,165 @@
+//! What a signal to PID 1 means: on the machine as busybox and systemd have it, in a container as container engines.
+//!
+//! All are blocked and read from a descriptor, so that none interrupts anything and none is lost. RTMIN is 34, as systemd
+//! and Docker count, not the kernel's 32.
+
+use crate::{
+    settings::Role,
+    sys,
+    text::{Decimal, Text, words},
+};
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::{Result, read},
+    process::{Pid, getpid},
+};
+
+pub(crate) const HUP: u32 = 1;
+pub(crate) const KILL: u32 = 9;
+pub(crate) const TERM: u32 = 15;
+const CHLD: u32 = 17;
+
+/// How a supervised launch ends.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum End {
+    PowerOff,
+    Reboot,
+    Halt,
+    /// This process ends, with the daemon's status.
+    Exit,
+}
+
+/// What is done with a signal.
+#[derive(Clone, Copy)]
+pub(crate) enum Meaning {
+    End(End),
+    /// The daemon gets it.
+    Forward,
+    Nothing,
+}
+
+struct Row {
+    signal: u32,
+    machine: Meaning,
+    container: Meaning,
+}
+
+use End::{Exit, Halt, PowerOff, Reboot};
+use Meaning::{End as Ends, Forward, Nothing};
+
+const TABLE: &[Row] = &[
+    Row {
+        signal: HUP,
+        machine: Forward,
+        container: Forward,
+    },
+    Row {
+        signal: 2,
+        machine: Ends(Reboot),
+        container: Ends(Exit),
+    }, // INT: ctrl-alt-del
+    Row {
+        signal: 10,
+        machine: Ends(Halt),
+        container: Forward,
+    }, // USR1
+    Row {
+        signal: 12,
+        machine: Ends(PowerOff),
+        container: Forward,
+    }, // USR2
+    Row {
+        signal: TERM,
+        machine: Ends(Reboot),
+        container: Ends(Exit),
+    },
+    Row {
+        signal: CHLD,
+        machine: Nothing,
+        container: Nothing,
+    },
+    Row {
+        signal: 30,
+        machine: Ends(PowerOff),
+        container: Ends(Exit),
+    }, // PWR
+    Row {
+        signal: 37,
+        machine: Ends(Halt),
+        container: Ends(Exit),
+    }, // RTMIN+3
+    Row {
+        signal: 38,
+        machine: Ends(PowerOff),
+        container: Ends(Exit),
+    }, // RTMIN+4
+    Row {
+        signal: 39,
+        machine: Ends(Reboot),
+        container: Forward,
+    }, // RTMIN+5
+];
+
+/// What the table says; else a container's daemon gets it.
+pub(crate) fn meaning(signal: u32, role: Role) -> Meaning {
+    let row = TABLE.iter().find(|row| row.signal == signal);
+    match role {
+        Role::Machine => row.map_or(Nothing, |row| row.machine),
+        Role::Container => row.map_or(Forward, |row| row.container),
+    }
+}
+
+/// The names of signals 1 to 31 (signal(7)).
+const NAMES: &[u8] = b"HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU \
+    URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+
+/// `SIGTERM`, or `signal 37`.
+pub(crate) fn name(signal: u32) -> Text<32> {
+    let name = signal
+        .checked_sub(1)
+        .and_then(|place| words(NAMES).nth(place as usize));
+    let parts = match name {
+        Some(name) => Text::of(&[b"SIG", name]),
+        None => Text::of(&[b"signal ", Decimal::new(signal.into()).as_bytes()]),
+    };
+    parts.unwrap_or(Text::new())
+}
+
+/// The signals that wait.
+pub(crate) struct Signals(OwnedFd);
+
+impl Signals {
+    pub(crate) fn open() -> Result<Self> {
+        // Ignored by whoever started this process, the kernel would reap without a word.
+        sys::set_default_action(CHLD);
+        sys::signal_descriptor().map(Self)
+    }
+
+    /// The next one. Those that this process has caused itself (a log that nobody reads any more) are none.
+    pub(crate) fn next(&self) -> Option<u32> {
+        let own_pid = getpid().as_raw_nonzero().get().cast_unsigned();
+        loop {
+            // signalfd_siginfo: the number first, the sender's pid as the fourth of 32-bit words.
+            let mut information = [0; 128];
+            read(&self.0, &mut information).ok()?;
+            let word = |at: usize| {
+                let bytes = information.get(at..)?.first_chunk()?;
+                Some(u32::from_ne_bytes(*bytes))
+            };
+            if word(12) != Some(own_pid) {
+                return word(0);
+            }
+        }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A signal to one process, which may have ended.
+pub(crate) fn send(to: Pid, signal: u32) {
+    let _ = sys::kill(to.as_raw_nonzero().get(), signal);
+}
