@@ -196,8 +196,7 @@ impl Error {
     }
 
     /// The message in parts, for one write.
-    #[inline(never)] // smaller
-    pub(crate) fn tell<R>(&self, line: impl FnOnce(&[&[u8]]) -> R) -> R {
+    pub(crate) fn tell(&self, line: &mut dyn FnMut(&[&[u8]])) {
         let number = Decimal::new(self.errno.into());
         let known = ERRNOS.iter().find(|(errno, _)| *errno == self.errno);
         let (word, reason) = match known {
@@ -219,7 +218,7 @@ impl Error {
             reason,
             dash.as_bytes(),
             advice.as_bytes(),
-        ])
+        ]);
     }
 }
 
@@ -236,8 +235,9 @@ fn shortened(subject: &[u8]) -> Text<256> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tell(|parts| {
-            parts
+        let mut outcome = Ok(());
+        self.tell(&mut |parts| {
+            outcome = parts
                 .iter()
                 .flat_map(|part| part.utf8_chunks())
                 .try_for_each(|chunk| {
@@ -247,8 +247,9 @@ impl fmt::Display for Error {
                     } else {
                         "\u{fffd}"
                     })
-                })
-        })
+                });
+        });
+        outcome
     }
 }
 

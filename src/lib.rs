@@ -16,7 +16,8 @@
 //! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
-//! `network` (lo, address, names), `modprobe` (kernel modules), `iptables` (the modules of its rules): all on by default.
+//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (lo, address,
+//! names): all on by default.
 #![no_std]
 
 #[cfg(test)]
@@ -86,6 +87,9 @@ mod failure;
 #[cfg(feature = "supervise")]
 mod supervise;
 
+#[cfg(feature = "check")]
+mod check;
+
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
@@ -94,7 +98,7 @@ pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Setting
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {failure::fail, mounts::open_console, role::find_role};
+pub use {check::check, failure::fail, mounts::open_console, role::find_role};
 
 use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
@@ -214,5 +218,24 @@ mod supervise {
         prepared: &Daemon,
     ) -> Outcome<Ended> {
         daemon::replace(launch, command, prepared).map(|never| match never {})
+    }
+}
+
+/// A word that is compiled out is refused.
+#[cfg(not(feature = "check"))]
+mod check {
+    use crate::{Error, Settings, Step};
+    use core::ffi::CStr;
+
+    /// Says so.
+    pub fn check<'a>(
+        word: &CStr,
+        _: impl Iterator<Item = &'a CStr>,
+        _: impl Iterator<Item = &'a CStr> + Clone,
+    ) -> u8 {
+        let reason = "this build has no check: it needs the Cargo feature `check`";
+        let error = Error::said(Step::Usage, word.to_bytes(), reason);
+        Settings::default().report(&error);
+        error.exit_status()
     }
 }

@@ -199,6 +199,21 @@ impl<'a> Settings<'a> {
         outcome
     }
 
+    /// What is wrong with an environment variable: the name behind DOCKER_LAUNCH_, and the error of a launch with it, or none
+    /// where there is no such setting.
+    #[cfg(feature = "check")]
+    pub(crate) fn fault(variable: &'a CStr) -> Option<(&'a [u8], Option<Error>)> {
+        let (name, _) = split_once(variable.to_bytes(), b'=');
+        let name = name.strip_prefix(PREFIX)?;
+        match TABLE.iter().find(|row| row.name.as_bytes() == name) {
+            Some(row) => {
+                let error = Settings::default().set(row, variable).err()?;
+                Some((name, Some(error)))
+            }
+            None => Some((name, None)),
+        }
+    }
+
     fn set(&mut self, row: &Row, variable: &'a CStr) -> Result<()> {
         let refused = |reason| Err(Error::said(Step::Setting, variable.to_bytes(), reason));
         let value = value(variable);
@@ -235,7 +250,7 @@ impl<'a> Settings<'a> {
 
     /// Writes the message of a launch that failed, as one line on the log.
     pub fn report(&self, error: &Error) {
-        error.tell(|parts| self.as_log().line(parts));
+        error.tell(&mut |parts| self.as_log().line(parts));
     }
 
     /// This process stays and supervises the daemon.
@@ -260,6 +275,12 @@ impl<'a> Settings<'a> {
             debug: self.debug,
         }
     }
+}
+
+/// The names of all settings, behind DOCKER_LAUNCH_.
+#[cfg(feature = "check")]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.name)
 }
 
 /// What follows the first `=`.

@@ -90,7 +90,8 @@ fn supervise(
     }
     let notify = Notify::open();
     if let Err(errno) = &notify {
-        Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno).tell(|parts| launch.log.warning(parts));
+        Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno)
+            .tell(&mut |parts| launch.log.warning(parts));
     }
     let button = Button::open();
     if launch.role == Role::Machine && button.is_err() {
@@ -210,7 +211,7 @@ impl Supervisor<'_> {
             return;
         }
         if let Err(errno) = readiness::pass_on(self.command) {
-            Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno).tell(|parts| log.warning(parts));
+            Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno).tell(&mut |parts| log.warning(parts));
         }
         if !self.launch.settings.ready.is_empty() {
             self.run_ready_program();
@@ -289,7 +290,7 @@ impl Supervisor<'_> {
         if let Err(Failed) = self.start() {
             self.launch
                 .error()
-                .tell(|parts| self.launch.log.warning(parts));
+                .tell(&mut |parts| self.launch.log.warning(parts));
             self.last = self.launch.error().exit_status();
             self.started = sys::since_boot();
             self.schedule();

@@ -67,7 +67,7 @@ impl Supervisor<'_> {
             Ok(Some(child)) => self.ready_program = Some(child),
             Err(errno) => {
                 Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(|parts| self.launch.log.warning(parts));
+                    .tell(&mut |parts| self.launch.log.warning(parts));
             }
             Ok(None) => {
                 let _ = setsid();
@@ -81,7 +81,7 @@ impl Supervisor<'_> {
                     Err(errno) => errno,
                 };
                 Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(|parts| self.launch.log.warning(parts));
+                    .tell(&mut |parts| self.launch.log.warning(parts));
                 sys::exit(126)
             }
         }
