@@ -163,6 +163,16 @@ impl<'a> Command<'a> {
         &self.words
     }
 
+    /// Drops the words for which `keep` says no.
+    #[cfg(feature = "network")]
+    pub(crate) fn retain(&mut self, keep: &mut dyn FnMut(&CStr) -> bool) {
+        let mut kept = Words::new();
+        for word in self.words.iter().filter(|word| keep(word)) {
+            let _ = kept.push(word); // there was room for all of them
+        }
+        self.words = kept;
+    }
+
     pub(crate) fn environment(&self) -> &Words<'a, ROOM> {
         &self.environment
     }

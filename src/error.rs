@@ -108,6 +108,22 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
         "install it, or name another daemon as the first word",
     ),
     (Some(Step::Find), EACCES, "make it an executable file"),
+    (
+        Some(Step::State),
+        ENODEV,
+        "the kernel has no such file system; name its module in DOCKER_LAUNCH_MODULES",
+    ),
+    (Some(Step::State), EACCES, "the disk is write-protected"),
+    (
+        Some(Step::Root),
+        ENODEV,
+        "the kernel has no such file system; name its module in DOCKER_LAUNCH_MODULES",
+    ),
+    (
+        Some(Step::Root),
+        ENOSPC,
+        "what the image has in /etc, /root and /var must fit into half of the memory",
+    ),
     (None, EPERM, "run with --privileged"),
     (None, EACCES, "run with --privileged"),
     (
@@ -144,6 +160,8 @@ const ERRNOS: &[(u32, &str)] = &[
     (EADDRINUSE, "address already in use (EADDRINUSE)"),
     (ENETUNREACH, "network is unreachable (ENETUNREACH)"),
     (ETIMEDOUT, "timed out (ETIMEDOUT)"),
+    (EUCLEAN, "structure needs cleaning (EUCLEAN)"),
+    (ENOMEDIUM, "no medium found (ENOMEDIUM)"),
     (EOPNOTSUPP, "operation not supported (EOPNOTSUPP)"),
 ];
 

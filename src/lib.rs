@@ -49,13 +49,14 @@ mod netlink;
 mod run;
 mod settings;
 
-#[cfg(feature = "state")]
-mod devices;
 mod launch;
 mod role;
 
+mod aside;
 mod choices;
 mod command;
+#[cfg(feature = "state")]
+mod devices;
 
 mod places;
 #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
@@ -134,7 +135,7 @@ pub fn enter_root<'a>(
     let steps = || {
         if switch_root::is_wanted(&launch)? {
             mounts::mount_api(&launch)?;
-            modules::load(&launch, &command)?; // of the initramfs: drivers and file systems
+            modules::load_named(&launch, &command)?; // of the initramfs: drivers and file systems
             switch_root::enter(&launch)?;
         }
         Ok(())
@@ -164,9 +165,10 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
     layout::create(launch)?;
+    repair::configuration(launch)?; // before anything asks daemon.json where the data root is
     modules::load(launch, command)?;
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
-    repair::empty_json(launch, command)?; // the data root is there now
+    repair::repositories(launch, command)?; // the data root is there now
     network::configure(launch, command)?;
     prerequisites::check(launch, command)?;
     daemon::prepare(launch, command) // what follows is the point of no return
@@ -175,7 +177,12 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "modprobe"))]
 mod modules {
-    pub(crate) fn load(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
+    use crate::{Command, Launch, Outcome};
+
+    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+    pub(crate) fn load_named(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
         Ok(())
     }
 }
@@ -202,7 +209,9 @@ mod state {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "network"))]
 mod network {
-    pub(crate) fn configure(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
+    use crate::{Command, Launch, Outcome};
+
+    pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
         Ok(())
     }
 }
