@@ -37,6 +37,7 @@ mod log;
 #[cfg(any(feature = "network", feature = "supervise"))]
 mod messages;
 mod mountinfo;
+mod run;
 #[cfg(feature = "state")]
 mod superblock;
 
@@ -46,7 +47,6 @@ mod partitions;
 mod fs;
 #[cfg(feature = "network")]
 mod netlink;
-mod run;
 mod settings;
 
 mod launch;

@@ -180,27 +180,18 @@ pub(crate) fn clock() -> u64 {
 
 fn read_clock(clock: u32) -> [i64; 2] {
     let mut time = [0_i64; 2];
+    let words = [clock as usize, time.as_mut_ptr() as usize, 0, 0, 0];
     // SAFETY: the kernel writes two 64-bit words, a timespec.
-    let _ = unsafe {
-        call(
-            __NR_clock_gettime,
-            [clock as usize, time.as_mut_ptr() as usize, 0, 0, 0],
-        )
-    };
+    let _ = unsafe { call(__NR_clock_gettime, words) };
     time
 }
 
 /// `clock_settime(CLOCK_REALTIME)`.
 pub(crate) fn set_clock(seconds: u64) -> Result<(), Errno> {
     let time = [seconds.cast_signed(), 0];
+    let words = [CLOCK_REALTIME as usize, time.as_ptr() as usize, 0, 0, 0];
     // SAFETY: the kernel reads two 64-bit words, a timespec.
-    unsafe {
-        call(
-            __NR_clock_settime,
-            [CLOCK_REALTIME as usize, time.as_ptr() as usize, 0, 0, 0],
-        )
-    }
-    .map(|_| ())
+    unsafe { call(__NR_clock_settime, words) }.map(|_| ())
 }
 
 /// `getdents64(2)`: fills the buffer with linux_dirent64 records and returns those.

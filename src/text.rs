@@ -209,7 +209,8 @@ mod tests {
         fn hexadecimal_is_that_of_the_standard_library(number: u64) {
             let mut digits = [0; 16];
             hexadecimal(&number.to_be_bytes(), &mut digits);
-            prop_assert_eq!(&digits[..], std::format!("{number:016x}").as_bytes());
+            let expected = std::format!("{number:016x}");
+            prop_assert_eq!(&digits[..], expected.as_bytes());
         }
 
         #[test]

@@ -11,6 +11,7 @@ tests![Needs::Root;
     a_setting_with_a_wrong_value,
     a_setting_that_is_not_built,
     a_name_server_is_an_address,
+    a_format_without_a_disk,
     a_module_that_cannot_be_is_told_before_anything_is_touched,
     an_unknown_setting_is_only_told,
 ];
@@ -40,12 +41,17 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2", "10.0.2.256/24", ""],
-        "its client address is not four numbers up to 255, as in 10.0.2.15",
+        "its client address is not four numbers up to 255, as in 10.0.2.15, nor dhcp",
     ),
     (
         "IP",
         &["10.0.2.15/33", "10.0.2.15:::255.0.255.0"],
         "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
+    ),
+    (
+        "IP",
+        &["10.0.2.15::::::bootp", "dhcp::::::1"],
+        "its autoconf is neither dhcp nor off",
     ),
     (
         "IP",
@@ -175,6 +181,16 @@ fn a_setting_that_is_not_built() {
         if !built {
             assert_settings_refused(&[(name, values, reason)]);
         }
+    }
+}
+
+/// Both of them are right; it is the other that is missing.
+fn a_format_without_a_disk() {
+    if cfg!(feature = "state") {
+        let root = Root::new();
+        let start = root.start().variable("DOCKER_LAUNCH_STATE_FORMAT", "xfs");
+        let line = "setting DOCKER_LAUNCH_STATE_FORMAT: name the disk in DOCKER_LAUNCH_STATE, too";
+        assert_refused(start, 2, line);
     }
 }
 
