@@ -1,8 +1,9 @@
-//! Links the program without libc and start files, on the gnu target as on musl, and tells it its version.
+//! Links the program without libc and start files, on the gnu target as on musl, and tells it its version, commit and
+//! features.
 
 use std::{
     env,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -16,48 +17,108 @@ const LINK: &[&str] = &[
     "-Wl,--build-id=none,--no-eh-frame-hdr,-z,norelro,-z,noseparate-code",
 ];
 
+/// What the program is made from: a commit with changes in these is not that commit.
+const SOURCES: &[&str] = &["src", "build.rs", "Cargo.toml", "Cargo.lock"];
+
 fn main() {
-    let script =
-        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/start.ld");
+    let top = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     for argument in LINK {
         println!("cargo::rustc-link-arg-bin=dockerlaunch={argument}");
     }
     println!(
         "cargo::rustc-link-arg-bin=dockerlaunch=-Wl,-T,{}",
-        script.display()
+        top.join("src/start.ld").display()
     );
-    println!("cargo::rerun-if-changed=src/start.ld");
-    println!("cargo::rerun-if-changed=build.rs");
+    for source in SOURCES {
+        rerun_if_changed(&top.join(source));
+    }
 
     // Another daemon than dockerd for an appliance that is started without words.
     println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_DEFAULT_DAEMON");
     let daemon = env::var("DOCKERLAUNCH_DEFAULT_DAEMON").unwrap_or_else(|_| "dockerd".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_DEFAULT_DAEMON={daemon}");
 
-    // What a clock is measured by. The same source and the same compiler make the same program.
+    // How long the first wait before a restart is. Only a test shortens it: it sees a thousand restarts.
+    println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
+    let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
+    println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
+
+    // What a clock is measured by: of a source without a commit the moment of its build.
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
-    let built = env::var("SOURCE_DATE_EPOCH").ok().or_else(commit_date);
+    let built = env::var("SOURCE_DATE_EPOCH").ok();
+    let built = built.or_else(|| git(&top, &["log", "-1", "--format=%ct"]));
     println!(
         "cargo::rustc-env=DOCKERLAUNCH_BUILT={}",
         built.unwrap_or_else(now)
     );
 
-    // How long the first wait before a restart is. Only a test shortens it: it sees a thousand restarts.
-    println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
-    let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
-    println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
+    let version = env::var("CARGO_PKG_VERSION").expect("cargo sets it");
+    let commit = commit(&top).map_or(String::new(), |commit| format!(" ({commit})"));
+    println!("cargo::rustc-env=DOCKERLAUNCH_VERSION={version}{commit}");
+    println!("cargo::rustc-env=DOCKERLAUNCH_FEATURES={}", features());
 }
 
-fn commit_date() -> Option<String> {
-    let git = Command::new("git")
-        .args(["log", "-1", "--format=%ct"])
+/// Sorted, as `CARGO_CFG_FEATURE` lists them.
+fn features() -> String {
+    let list = env::var("CARGO_CFG_FEATURE").unwrap_or_default();
+    let mut features: Vec<_> = list
+        .split(',')
+        .filter(|name| !["", "default"].contains(name))
+        .collect();
+    features.sort_unstable();
+    if features.is_empty() {
+        "none".into()
+    } else {
+        features.join(" ")
+    }
+}
+
+/// The commit that is checked out, `+` where the sources differ from it. None without git, outside a repository, or in
+/// somebody else's (an unpacked crate may lie in one).
+fn commit(top: &Path) -> Option<String> {
+    let git = |words: &[&str]| git(top, words);
+    let repository = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?);
+    if repository.canonicalize().ok()? != top.canonicalize().ok()? {
+        return None;
+    }
+    let place = |name: &str| Some(top.join(git(&["rev-parse", "--git-path", name])?));
+    // A commit or a checkout changes one of these: HEAD, its log, the branch; or, where the branch is packed, the folder that
+    // gets its file with the next commit.
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]).unwrap_or("HEAD".into());
+    let branch = place(&branch)?;
+    let branch = if branch.exists() {
+        &branch
+    } else {
+        branch.parent()?
+    };
+    for path in [&place("HEAD")?, &place("logs/HEAD")?, branch] {
+        rerun_if_changed(path);
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let changes = git(&[&["status", "--porcelain", "--"], SOURCES].concat())?;
+    Some(commit + if changes.is_empty() { "" } else { "+" })
+}
+
+/// What git prints, where it succeeds.
+fn git(top: &Path, words: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .current_dir(top)
+        .arg("--no-optional-locks")
+        .args(words)
         .output()
         .ok()?;
-    let date = String::from_utf8(git.stdout).ok()?.trim().to_owned();
-    (!date.is_empty()).then_some(date)
+    let said = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| said.trim().to_owned())
 }
 
 fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs()).to_string()
+}
+
+/// Cargo runs this script every time for a file that is not there.
+fn rerun_if_changed(path: &Path) {
+    if path.exists() {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
 }

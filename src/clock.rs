@@ -28,14 +28,7 @@ pub(crate) fn set(launch: &Launch<'_>) {
         return;
     }
     let mut buffer = [0; 32];
-    let hardware = fs::read_small(HARDWARE, &mut buffer)
-        .ok()
-        .and_then(|text| number(trim(text)))
-        .filter(|seconds| *seconds >= BUILT);
-    let (seconds, whence): (_, &[u8]) = match hardware {
-        Some(seconds) => (seconds, b"the hardware clock"),
-        None => (BUILT, b"this program's build date, which is too early, too: set the hardware clock, or run an NTP client"),
-    };
+    let (seconds, whence) = better(fs::read_small(HARDWARE, &mut buffer).unwrap_or_default());
     let done: &[u8] = match sys::set_clock(seconds) {
         Ok(()) => b" s since 1970, from ",
         Err(_) => b" s since 1970 is refused by the kernel, from ",
@@ -46,4 +39,38 @@ pub(crate) fn set(launch: &Launch<'_>) {
         done,
         whence,
     ]);
+}
+
+/// The hardware clock's time, unless it is wrong as well, and where it is from.
+fn better(hardware: &[u8]) -> (u64, &'static [u8]) {
+    match number(trim(hardware)) {
+        Some(seconds) if seconds >= BUILT => (seconds, b"the hardware clock"),
+        _ => (
+            BUILT,
+            b"this program's build date, as the hardware clock is no better: set that, or run an NTP client",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{format, time::SystemTime};
+
+    #[test]
+    fn the_build_date_is_past_and_not_long() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        assert!((1_700_000_000..=now.unwrap().as_secs()).contains(&BUILT));
+    }
+
+    #[test]
+    fn a_hardware_clock_counts_unless_it_is_wrong_as_well() {
+        let later = BUILT + 86_400;
+        let text = format!("{later}\n");
+        assert_eq!(better(text.as_bytes()).0, later);
+        assert!(better(text.as_bytes()).1.starts_with(b"the hardware"));
+        for wrong in ["", "0\n", "-3600\n", "946684800\n", "x"] {
+            assert_eq!(better(wrong.as_bytes()).0, BUILT, "{wrong}");
+        }
+    }
 }

@@ -53,6 +53,22 @@ impl<'a> Command<'a> {
         words: impl IntoIterator<Item = &'a CStr>,
         environment: impl IntoIterator<Item = &'a CStr>,
     ) -> Result<Self> {
+        let command = Self::unfound(daemon, words, environment)?;
+        // Once more, for the reason.
+        if command.path().is_empty()
+            && let Some(daemon) = command.words.iter().next()
+        {
+            command.look_up(daemon)?;
+        }
+        Ok(command)
+    }
+
+    /// As [`Command::new`], but a daemon that is not found leaves its path empty.
+    fn unfound(
+        daemon: &'a CStr,
+        words: impl IntoIterator<Item = &'a CStr>,
+        environment: impl IntoIterator<Item = &'a CStr>,
+    ) -> Result<Self> {
         let mut command = Self::without_daemon(environment)?;
         let mut words = words.into_iter().peekable();
         let old = base_name(daemon.to_bytes()) == b"docker"
@@ -66,7 +82,7 @@ impl<'a> Command<'a> {
                 DOCKERD
             }
             _ => {
-                command.path = command.look_up(daemon)?;
+                command.path = command.look_up(daemon).unwrap_or(Text::new());
                 daemon
             }
         };
@@ -124,10 +140,19 @@ impl<'a> Command<'a> {
             settings.as_log().line(&ignored);
         }
         let mut words = words.skip(stray).peekable();
-        let daemon = words
-            .next_if(|word| !word.to_bytes().starts_with(b"-"))
-            .unwrap_or(DEFAULT);
+        let daemon = words.next_if(is_daemon).unwrap_or(DEFAULT);
         Self::new(daemon, words, environment)
+    }
+
+    /// All words count, and the daemon need not be there.
+    #[cfg(feature = "check")]
+    pub(crate) fn to_check(
+        words: impl Iterator<Item = &'a CStr>,
+        environment: impl IntoIterator<Item = &'a CStr>,
+    ) -> Result<Self> {
+        let mut words = words.peekable();
+        let daemon = words.next_if(is_daemon).unwrap_or(DEFAULT);
+        Self::unfound(daemon, words, environment)
     }
 
     pub(crate) fn path(&self) -> &CStr {
@@ -136,6 +161,16 @@ impl<'a> Command<'a> {
 
     pub(crate) fn words(&self) -> &Words<'a, ROOM> {
         &self.words
+    }
+
+    /// Drops the words for which `keep` says no.
+    #[cfg(feature = "network")]
+    pub(crate) fn retain(&mut self, keep: &mut dyn FnMut(&CStr) -> bool) {
+        let mut kept = Words::new();
+        for word in self.words.iter().filter(|word| keep(word)) {
+            let _ = kept.push(word); // there was room for all of them
+        }
+        self.words = kept;
     }
 
     pub(crate) fn environment(&self) -> &Words<'a, ROOM> {
@@ -184,6 +219,11 @@ impl<'a> Command<'a> {
         }
         Err(failed(outcome))
     }
+}
+
+/// Not the first flag of the daemon that is not named.
+fn is_daemon(word: &&CStr) -> bool {
+    !word.to_bytes().starts_with(b"-")
 }
 
 /// There is such a file, but it cannot be executed.

@@ -2,17 +2,20 @@
 //! one is there. The kernel tells of each that comes, so no device is looked for twice in vain.
 
 use crate::{
+    error::Step,
     fs,
-    partitions::{self, Header},
-    superblock::{self, FORMATS, Superblock, is_uuid},
+    launch::{Launch, Outcome},
+    partitions::{self, Header, is_guid, is_mbr_id},
+    run,
+    superblock::{self, FORMATS, Format, is_uuid},
     sys,
-    text::{Text, fields, number, split_once},
+    text::{Decimal, Text, fields, number, split_once},
 };
 use core::ffi::CStr;
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags},
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, ioctl_blksszget, open, readlinkat_raw, statat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, ioctl_blksszget, open, statat},
     io::{Errno, Result, pread},
     net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with},
 };
@@ -21,11 +24,13 @@ use rustix::{
 const CLASS: &CStr = c"/sys/class/block";
 /// The kernel's own group of device events; those of a udev are another.
 const KERNEL: u32 = 1;
+/// What a disk that does not say otherwise counts in (include/linux/blk_types.h).
+const SECTOR: u32 = 512;
 
 /// `/dev/` and a name of up to 32 bytes (DISK_NAME_LEN), or the path that the operator gave.
 pub(crate) type Path = Text<256>;
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum By {
     Label,
     Uuid,
@@ -33,38 +38,43 @@ enum By {
     PartUuid,
 }
 
-const SCHEMES: &[(&[u8], By)] = &[
-    (b"LABEL", By::Label),
-    (b"UUID", By::Uuid),
-    (b"PARTLABEL", By::PartLabel),
-    (b"PARTUUID", By::PartUuid),
+const SCHEMES: &[(&str, By)] = &[
+    ("LABEL", By::Label),
+    ("UUID", By::Uuid),
+    ("PARTLABEL", By::PartLabel),
+    ("PARTUUID", By::PartUuid),
 ];
 
-/// The device that was found.
-pub(crate) struct Found {
-    pub(crate) path: Path,
-    /// Others have the same name; this is the first of them by its own.
-    pub(crate) others: bool,
-}
-
-/// The device of this name. Waits for it to come, but not longer than `seconds`; `waiting` is called once when it is not
-/// there yet.
-///
-/// # Errors
-/// `TIMEDOUT`; `NOTBLK`: something else has that path; what the kernel says to /sys or the socket.
-pub(crate) fn find(name: &[u8], seconds: u64, waiting: impl FnOnce()) -> Result<Found> {
-    let events = Events::open()?;
-    let mut waiting = Some(waiting);
+/// The device of this name, of several the first by its own name. Waits for it to come, but not longer than `seconds`: then
+/// `late` says what to do.
+pub(crate) fn find(
+    launch: &Launch<'_>,
+    step: Step,
+    name: &[u8],
+    seconds: u64,
+    late: &'static str,
+) -> Outcome<Path> {
     let deadline = sys::since_boot() + seconds * 1000;
-    loop {
-        if let Some(found) = look(name)? {
-            return Ok(found);
+    let found = Events::open().and_then(|events| {
+        if let Some(path) = look(launch, name)? {
+            return Ok(path);
         }
-        if let Some(tell) = waiting.take() {
-            tell();
+        let limit = Decimal::new(seconds);
+        let limit = limit.as_bytes();
+        launch
+            .log
+            .line(&[b"waiting for ", name, b", up to ", limit, b" s"]);
+        loop {
+            events.wait(deadline)?;
+            if let Some(path) = look(launch, name)? {
+                return Ok(path);
+            }
         }
-        events.wait(deadline)?;
-    }
+    });
+    found.map_err(|errno| match errno {
+        Errno::TIMEDOUT => launch.said(step, name, late),
+        errno => launch.refused(step, name, errno),
+    })
 }
 
 /// The kernel's device events (Documentation/ABI/testing/sysfs-uevent).
@@ -84,149 +94,142 @@ impl Events {
     fn wait(&self, deadline: u64) -> Result<()> {
         let mut event = [0; 4096];
         loop {
-            let left = deadline.saturating_sub(sys::since_boot()).cast_signed();
-            let limit = Timespec {
-                tv_sec: left / 1000,
-                tv_nsec: left % 1000 * 1_000_000,
-            };
-            match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&limit)) {
-                Ok(0) => return Err(Errno::TIMEDOUT),
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno),
-            }
-            let of_block = |event: &[u8]| fields(event, 0).any(|field| field == b"SUBSYSTEM=block");
+            run::readable(&mut [PollFd::new(&self.0, PollFlags::IN)], deadline)?;
             match recv(&self.0, &mut event[..], RecvFlags::DONTWAIT) {
+                Ok((length, _)) => {
+                    let event = event.get(..length).unwrap_or_default();
+                    if fields(event, 0).any(|field| field == b"SUBSYSTEM=block") {
+                        return Ok(());
+                    }
+                }
                 // More came than the socket holds.
                 Err(Errno::NOBUFS) => return Ok(()),
-                Ok((length, _)) if of_block(event.get(..length).unwrap_or_default()) => {
-                    return Ok(());
-                }
-                _ => {}
+                Err(_) => {}
             }
         }
     }
 }
 
-fn look(name: &[u8]) -> Result<Option<Found>> {
+fn look(launch: &Launch<'_>, name: &[u8]) -> Result<Option<Path>> {
     let (scheme, value) = split_once(name, b'=');
-    let by = SCHEMES.iter().find(|(known, _)| *known == scheme);
+    let mut schemes = SCHEMES.iter();
+    let by = schemes.find(|(known, _)| known.as_bytes() == scheme);
     let (Some((_, by)), Some(value)) = (by, value) else {
-        let path = Path::of(&[name]).map_err(|_| Errno::NAMETOOLONG)?;
-        return match statat(CWD, path.as_c_str(), AtFlags::empty()) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice => {
-                Ok(Some(Found {
-                    path,
-                    others: false,
-                }))
-            }
-            Ok(_) => Err(Errno::NOTBLK),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(errno),
-        };
+        return at(name);
     };
-    let class = open(
-        CLASS,
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
-    let mut found: Option<Found> = None;
-    fs::entries(class.as_fd(), &mut |entry| {
+    let (mut found, mut several) = (None, false);
+    fs::entries(fs::directory(CLASS)?.as_fd(), &mut |entry| {
         // A device that goes away or cannot be read is not the one.
-        let Some(path) = matching(entry, *by, value) else {
-            return Ok(());
-        };
-        found = Some(match found.take() {
-            Some(first) if first.path.as_bytes() < path.as_bytes() => Found {
-                others: true,
-                ..first
-            },
-            other => Found {
-                path,
-                others: other.is_some(),
-            },
-        });
+        if let Some(path) = matching(entry, *by, value) {
+            let first = found.get_or_insert(path);
+            several |= first.as_bytes() != path.as_bytes();
+            if path.as_bytes() < first.as_bytes() {
+                *first = path;
+            }
+        }
         Ok(())
     })?;
+    if several && let Some(path) = &found {
+        let path = path.as_bytes();
+        launch
+            .log
+            .warning(&[b"several disks are ", name, b": ", path, b" is taken"]);
+    }
     Ok(found)
+}
+
+/// Nothing is there yet, or something is, but no disk.
+fn at(name: &[u8]) -> Result<Option<Path>> {
+    let path = Path::of(&[name]).map_err(|_| Errno::NAMETOOLONG)?;
+    match statat(CWD, path.as_c_str(), AtFlags::empty()) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice => {
+            Ok(Some(path))
+        }
+        Ok(_) => Err(Errno::NOTBLK),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// The path of the device that /sys lists under this name, if it is the one.
 fn matching(entry: &CStr, by: By, value: &[u8]) -> Option<Path> {
     let mut buffer = [0; 1024];
-    let uevent = Text::<256>::of(&[CLASS.to_bytes(), b"/", entry.to_bytes(), b"/uevent"]).ok()?;
-    let uevent = fs::read_small(uevent.as_c_str(), &mut buffer).ok()?;
-    let told = |key: &[u8]| {
-        fields(uevent, b'\n').find_map(|line| {
-            let (name, value) = split_once(line, b'=');
-            value.filter(|_| name == key)
-        })
-    };
-    let path = device(told(b"DEVNAME")?)?;
+    let uevent = uevent(entry, b"", &mut buffer)?;
+    let path = path(uevent)?;
     let is = match by {
-        By::PartLabel => told(b"PARTNAME")? == value,
-        By::PartUuid => has_part_uuid(entry, number(told(b"PARTN")?)?, value)?,
+        By::PartLabel => told(uevent, b"PARTNAME")? == value,
+        By::PartUuid => has_part_uuid(entry, number(told(uevent, b"PARTN")?)?, value)?,
         By::Label | By::Uuid => {
             let mut block = [0; superblock::LENGTH];
-            let superblock =
-                recognise(open_device(path.as_c_str()).ok()?.as_fd(), &mut block).ok()??;
+            let device = open_device(path.as_c_str()).ok()?;
+            let format = recognise(device.as_fd(), &mut block).ok()??;
             match by {
-                By::Label => superblock.label() == value,
-                _ => is_uuid(value, superblock.uuid()),
+                By::Label => format.label(&block) == value,
+                _ => is_uuid(value, format.uuid(&block)),
             }
         }
     };
     is.then_some(path)
 }
 
-fn device(name: &[u8]) -> Option<Path> {
-    Path::of(&[b"/dev/", name]).ok()
+/// What the kernel tells of a device, or with `/..` of the disk that a partition lies on: lines `NAME=value`.
+fn uevent<'b>(entry: &CStr, above: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let parts = [CLASS.to_bytes(), b"/", entry.to_bytes(), above, b"/uevent"];
+    let file = Text::<256>::of(&parts).ok()?;
+    fs::read_small(file.as_c_str(), buffer).ok()
+}
+
+fn told<'u>(uevent: &'u [u8], key: &[u8]) -> Option<&'u [u8]> {
+    fields(uevent, b'\n').find_map(|line| match split_once(line, b'=') {
+        (name, value) if name == key => value,
+        _ => None,
+    })
+}
+
+fn path(uevent: &[u8]) -> Option<Path> {
+    Path::of(&[b"/dev/", told(uevent, b"DEVNAME")?]).ok()
 }
 
 /// For reading; a drive without a medium is not waited for.
 pub(crate) fn open_device(path: &CStr) -> Result<OwnedFd> {
-    open(
-        path,
-        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty())
 }
 
-/// The file system on a device, if it is one that is known.
+/// The file system on a device, if it is one that is known, and its superblock.
 ///
 /// # Errors
 /// What cannot be read cannot be judged.
-pub(crate) fn recognise<'b>(
+pub(crate) fn recognise(
     device: BorrowedFd<'_>,
-    block: &'b mut [u8; superblock::LENGTH],
-) -> Result<Option<Superblock<'b>>> {
+    block: &mut [u8; superblock::LENGTH],
+) -> Result<Option<&'static Format>> {
     for format in FORMATS {
-        let length = pread(device, &mut block[..], format.offset)?;
-        if Superblock::of(format, block.get(..length).unwrap_or_default()).is_some() {
-            return Ok(Superblock::of(format, block));
+        block.fill(0);
+        pread(device, &mut block[..], format.offset)?;
+        if format.is_in(block) {
+            return Ok(Some(format));
         }
     }
     Ok(None)
 }
 
-/// Looks into the partition table of the disk that the partition lies on: /sys has it as the directory above.
+/// Looks into the partition table of the disk that the partition lies on.
 fn has_part_uuid(entry: &CStr, partition: u64, value: &[u8]) -> Option<bool> {
-    let link = Text::<256>::of(&[CLASS.to_bytes(), b"/", entry.to_bytes()]).ok()?;
-    let mut target = [0; 1024];
-    let length = readlinkat_raw(CWD, link.as_c_str(), &mut target[..]).ok()?;
-    let disk = target.get(..length)?.rsplit(|byte| *byte == b'/').nth(1)?;
-    let disk = open_device(device(disk)?.as_c_str()).ok()?;
+    let mut buffer = [0; 1024];
+    let disk = path(uevent(entry, b"/..", &mut buffer)?)?;
+    let disk = open_device(disk.as_c_str()).ok()?;
+    if is_mbr_id(value, &read(disk.as_fd(), partitions::MBR_TAIL)?, partition) {
+        return Some(true);
+    }
+    let block_size = u64::from(ioctl_blksszget(&disk).unwrap_or(SECTOR));
+    let header = Header::parse(&read(disk.as_fd(), block_size)?)?;
+    let entry = header.entry(partition, block_size)?;
+    Some(is_guid(value, &read(disk.as_fd(), entry)?))
+}
+
+fn read(disk: BorrowedFd<'_>, at: u64) -> Option<[u8; partitions::LENGTH]> {
     let mut block = [0; partitions::LENGTH];
-    let mut read = |at| pread(&disk, &mut block, at).ok().map(|_| block);
-    let block_size = u64::from(ioctl_blksszget(&disk).ok()?);
-    let Some(header) = Header::parse(&read(block_size)?) else {
-        return Some(partitions::is_mbr_id(
-            value,
-            &read(partitions::MBR_TAIL)?,
-            partition,
-        ));
-    };
-    Some(partitions::is_guid(
-        value,
-        &read(header.entry(partition, block_size)?)?,
-    ))
+    let length = pread(disk, &mut block[..], at).ok()?;
+    (length == block.len()).then_some(block)
 }

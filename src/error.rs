@@ -108,6 +108,22 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
         "install it, or name another daemon as the first word",
     ),
     (Some(Step::Find), EACCES, "make it an executable file"),
+    (
+        Some(Step::State),
+        ENODEV,
+        "the kernel has no such file system; name its module in DOCKER_LAUNCH_MODULES",
+    ),
+    (Some(Step::State), EACCES, "the disk is write-protected"),
+    (
+        Some(Step::Root),
+        ENODEV,
+        "the kernel has no such file system; name its module in DOCKER_LAUNCH_MODULES",
+    ),
+    (
+        Some(Step::Root),
+        ENOSPC,
+        "what the image has in /etc, /root and /var must fit into half of the memory",
+    ),
     (None, EPERM, "run with --privileged"),
     (None, EACCES, "run with --privileged"),
     (
@@ -144,6 +160,8 @@ const ERRNOS: &[(u32, &str)] = &[
     (EADDRINUSE, "address already in use (EADDRINUSE)"),
     (ENETUNREACH, "network is unreachable (ENETUNREACH)"),
     (ETIMEDOUT, "timed out (ETIMEDOUT)"),
+    (EUCLEAN, "structure needs cleaning (EUCLEAN)"),
+    (ENOMEDIUM, "no medium found (ENOMEDIUM)"),
     (EOPNOTSUPP, "operation not supported (EOPNOTSUPP)"),
 ];
 
@@ -196,8 +214,7 @@ impl Error {
     }
 
     /// The message in parts, for one write.
-    #[inline(never)] // smaller
-    pub(crate) fn tell<R>(&self, line: impl FnOnce(&[&[u8]]) -> R) -> R {
+    pub(crate) fn tell(&self, line: &mut dyn FnMut(&[&[u8]])) {
         let number = Decimal::new(self.errno.into());
         let known = ERRNOS.iter().find(|(errno, _)| *errno == self.errno);
         let (word, reason) = match known {
@@ -219,7 +236,7 @@ impl Error {
             reason,
             dash.as_bytes(),
             advice.as_bytes(),
-        ])
+        ]);
     }
 }
 
@@ -236,8 +253,9 @@ fn shortened(subject: &[u8]) -> Text<256> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tell(|parts| {
-            parts
+        let mut outcome = Ok(());
+        self.tell(&mut |parts| {
+            outcome = parts
                 .iter()
                 .flat_map(|part| part.utf8_chunks())
                 .try_for_each(|chunk| {
@@ -247,8 +265,9 @@ impl fmt::Display for Error {
                     } else {
                         "\u{fffd}"
                     })
-                })
-        })
+                });
+        });
+        outcome
     }
 }
 

@@ -58,6 +58,18 @@ pub(crate) fn path(parts: &[&[u8]]) -> Result<Text<PATH>> {
     Text::of(parts).map_err(|_| Errno::NAMETOOLONG)
 }
 
+/// A directory, through links, to look into.
+pub(crate) fn directory(path: &CStr) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty())
+}
+
+/// A directory in another, but no link.
+pub(crate) fn subdirectory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::empty())
+}
+
 /// Something stands there, if only a dangling link.
 pub(crate) fn exists(directory: BorrowedFd<'_>, name: &CStr) -> bool {
     statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
@@ -68,7 +80,7 @@ pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) ->
     unless_there(mkdirat(parent, name, mode))
 }
 
-/// Makes a directory and those above it where nothing stands; only root may look into it.
+/// Makes a directory and those above it where nothing stands; only root and its group may look into it.
 #[cfg(feature = "state")]
 pub(crate) fn make_directories(path_to: &CStr) -> Result<()> {
     let bytes = path_to.to_bytes();
@@ -280,16 +292,8 @@ fn copy_tree(
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                let directory = |parent| {
-                    openat(
-                        parent,
-                        name,
-                        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                        Mode::empty(),
-                    )
-                };
                 let made = mkdirat(to, name, Mode::from_raw_mode(stat.st_mode));
-                let target = match (made, directory(to)) {
+                let target = match (made, subdirectory(to, name)) {
                     // A file or a link stands there: it is the owner's choice.
                     (Err(Errno::EXIST), Err(Errno::NOTDIR | Errno::LOOP)) => return Ok(()),
                     (Err(Errno::EXIST), target) => target?,
@@ -299,7 +303,12 @@ fn copy_tree(
                 if empty == Some((stat.st_dev, stat.st_ino)) {
                     return Ok(());
                 }
-                copy_tree(directory(from)?.as_fd(), target.as_fd(), empty, deeper)
+                copy_tree(
+                    subdirectory(from, name)?.as_fd(),
+                    target.as_fd(),
+                    empty,
+                    deeper,
+                )
             }
             FileType::RegularFile if !exists(to, name) => copy_file(from, to, name, &stat),
             FileType::Symlink => {

@@ -5,6 +5,7 @@ use crate::{
     error::Step,
     fs::{self, Root},
     launch::{Context, Launch, Outcome},
+    text::hexadecimal,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -161,16 +162,7 @@ fn make_id(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     // The kernel gathers what it needs for this within a second, if it has not yet (since 5.4).
     getrandom(&mut random, GetRandomFlags::empty())?;
     let mut id = [b'\n'; 33];
-    for (place, digit) in id
-        .iter_mut()
-        .zip(random.iter().flat_map(|byte| [byte >> 4, byte & 15]))
-    {
-        *place = if digit < 10 {
-            b'0' + digit
-        } else {
-            b'a' + digit - 10
-        };
-    }
+    hexadecimal(&random, &mut id);
     let _ = unlinkat(parent, name, AtFlags::empty());
     fs::write_new(parent, name, &id, Mode::from_raw_mode(0o444))
 }

@@ -16,7 +16,8 @@
 //! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
-//! `network` (lo, address, names), `modprobe` (kernel modules), `iptables` (the modules of its rules): all on by default.
+//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (lo, address,
+//! names): all on by default.
 #![no_std]
 
 #[cfg(test)]
@@ -33,7 +34,10 @@ mod error;
 mod ip;
 mod json;
 mod log;
+#[cfg(any(feature = "network", feature = "supervise"))]
+mod messages;
 mod mountinfo;
+mod run;
 #[cfg(feature = "state")]
 mod superblock;
 
@@ -43,16 +47,16 @@ mod partitions;
 mod fs;
 #[cfg(feature = "network")]
 mod netlink;
-mod run;
 mod settings;
 
-#[cfg(feature = "state")]
-mod devices;
 mod launch;
 mod role;
 
+mod aside;
 mod choices;
 mod command;
+#[cfg(feature = "state")]
+mod devices;
 
 mod places;
 #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
@@ -84,6 +88,9 @@ mod failure;
 #[cfg(feature = "supervise")]
 mod supervise;
 
+#[cfg(feature = "check")]
+mod check;
+
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
@@ -92,7 +99,7 @@ pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Setting
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {failure::fail, mounts::open_console, role::find_role};
+pub use {check::check, failure::fail, mounts::open_console, role::find_role};
 
 use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
@@ -128,7 +135,7 @@ pub fn enter_root<'a>(
     let steps = || {
         if switch_root::is_wanted(&launch)? {
             mounts::mount_api(&launch)?;
-            modules::load(&launch, &command)?; // of the initramfs: drivers and file systems
+            modules::load_named(&launch, &command)?; // of the initramfs: drivers and file systems
             switch_root::enter(&launch)?;
         }
         Ok(())
@@ -158,9 +165,10 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
     layout::create(launch)?;
+    repair::configuration(launch)?; // before anything asks daemon.json where the data root is
     modules::load(launch, command)?;
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
-    repair::empty_json(launch, command)?; // the data root is there now
+    repair::repositories(launch, command)?; // the data root is there now
     network::configure(launch, command)?;
     prerequisites::check(launch, command)?;
     daemon::prepare(launch, command) // what follows is the point of no return
@@ -169,7 +177,12 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "modprobe"))]
 mod modules {
-    pub(crate) fn load(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
+    use crate::{Command, Launch, Outcome};
+
+    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+    pub(crate) fn load_named(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
         Ok(())
     }
 }
@@ -196,7 +209,9 @@ mod state {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "network"))]
 mod network {
-    pub(crate) fn configure(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
+    use crate::{Command, Launch, Outcome};
+
+    pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
         Ok(())
     }
 }
@@ -212,5 +227,24 @@ mod supervise {
         prepared: &Daemon,
     ) -> Outcome<Ended> {
         daemon::replace(launch, command, prepared).map(|never| match never {})
+    }
+}
+
+/// A word that is compiled out is refused.
+#[cfg(not(feature = "check"))]
+mod check {
+    use crate::{Error, Settings, Step};
+    use core::ffi::CStr;
+
+    /// Says so.
+    pub fn check<'a>(
+        word: &CStr,
+        _: impl Iterator<Item = &'a CStr>,
+        _: impl Iterator<Item = &'a CStr> + Clone,
+    ) -> u8 {
+        let reason = "this build has no check: it needs the Cargo feature `check`";
+        let error = Error::said(Step::Usage, word.to_bytes(), reason);
+        Settings::default().report(&error);
+        error.exit_status()
     }
 }

@@ -6,20 +6,28 @@ mod start;
 
 use core::ffi::CStr;
 use dockerlaunch::{
-    Command, Ended, Result, Settings, enter_root, fail, find_role, launch, open_console,
+    Command, Ended, Result, Settings, check, enter_root, fail, find_role, launch, open_console,
 };
 use start::Strings;
 
-const VERSION: &str = concat!("dockerlaunch ", env!("CARGO_PKG_VERSION"), "\n");
-const NO_CHECK: &str = "dockerlaunch: usage --check: the check of prerequisites is not built yet\n";
+const VERSION: &str = concat!(
+    "dockerlaunch ",
+    env!("DOCKERLAUNCH_VERSION"),
+    "\nfeatures: ",
+    env!("DOCKERLAUNCH_FEATURES"),
+    "\n"
+);
 const HELP: &str = "\
-Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]
+Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]
 
 Prepares the system that a kernel or a privileged container starts it on,
 and becomes DAEMON: a path, or a name in PATH; dockerd if there is none.
 Behind -- no word is dockerlaunch's own. On a kernel command line:
 
   init=/usr/bin/dockerlaunch panic=10 DOCKER_LAUNCH_DEBUG=true -- --debug
+
+--check tells what DAEMON with these words needs, what of it is there, and what
+the kernel offers; it changes nothing, and is 1 if something required is missing.
 
 Settings, as environment or on the kernel command line: DOCKER_LAUNCH_ and
   DEBUG AS CGROUP MODULES IP DNS HOSTNAME
@@ -35,8 +43,11 @@ fn main(mut words: Strings, environment: Strings) -> u8 {
     match words.clone().next().map(CStr::to_bytes) {
         Some(b"--help") => return start::print(1, HELP),
         Some(b"--version") => return start::print(1, VERSION),
-        Some(b"--check") => return start::print(2, NO_CHECK).max(2),
         Some(b"--") => _ = words.next(),
+        Some(word) if word == b"--check" || word.starts_with(b"--check=") => {
+            let word = words.next().unwrap_or_default();
+            return check(word, words, environment);
+        }
         _ => {}
     }
     let mut settings = Settings::default();

@@ -13,53 +13,65 @@ use crate::{
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::{
-    fd::AsFd,
-    fs::{CWD, Mode, OFlags, open},
-    io::Errno,
-};
+use rustix::{fd::AsFd, fs::CWD, io::Errno};
 
 /// A module, and what is there once the kernel has it, built in or loaded.
 struct Row {
     name: &'static str,
     shows: &'static CStr,
+    /// Only where this process stays.
+    supervising: bool,
 }
 
 const TABLE: &[Row] = &[
     Row {
         name: "overlay",
         shows: c"/sys/module/overlay",
+        supervising: false,
     },
     Row {
         name: "bridge",
         shows: c"/sys/module/bridge",
+        supervising: false,
     },
     Row {
         name: "br_netfilter",
         shows: c"/proc/sys/net/bridge",
+        supervising: false,
     },
     Row {
         name: "veth",
         shows: c"/sys/module/veth",
+        supervising: false,
     },
     Row {
         name: "nf_nat",
         shows: c"/sys/module/nf_nat",
+        supervising: false,
+    },
+    // The power button, whose press the kernel then tells of.
+    Row {
+        name: "button",
+        shows: c"/sys/bus/acpi/drivers/button",
+        supervising: true,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_addrtype",
         shows: c"/sys/module/xt_addrtype",
+        supervising: false,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_conntrack",
         shows: c"/sys/module/xt_conntrack",
+        supervising: false,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_MASQUERADE",
         shows: c"/sys/module/xt_MASQUERADE",
+        supervising: false,
     },
 ];
 
@@ -80,27 +92,36 @@ const LIMIT: u32 = 60;
 /// # Errors
 /// [`Step::Modules`]: more modules than fit, or a name that no module can have.
 pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    load_with(launch, command, TABLE)
+}
+
+/// Without those that Docker needs: an initramfs has drivers, and the rest lies on the root.
+pub(crate) fn load_named(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    load_with(launch, command, &[])
+}
+
+fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome<()> {
     let mut missing: Vec<Name, MOST> = Vec::new();
-    let own = TABLE
-        .iter()
-        .filter(|row| !fs::exists(CWD, row.shows))
-        .map(|row| row.name.as_bytes());
+    let mut outcome = Ok(());
     let mut add = |name: &[u8]| {
-        let added = module(name).and_then(|name| missing.push(name).ok());
-        let reason = "longer than 56 bytes, or one of more than 48";
-        added.ok_or_else(|| launch.said(Step::Modules, name, reason))
+        let added = match module(name) {
+            Some(module) if is_shown(module.as_bytes()) => true,
+            Some(module) => missing.push(module).is_ok(),
+            None => false,
+        };
+        if outcome.is_ok() && !added {
+            let reason = "longer than 56 bytes, or one of more than 48";
+            outcome = Err(launch.said(Step::Modules, name, reason));
+        }
     };
-    own.chain(list(launch.settings.modules.to_bytes()))
-        .try_for_each(&mut add)?;
+    let supervises = launch.settings.supervises(launch.role);
+    let own = own.iter().filter(|row| supervises || !row.supervising);
+    own.for_each(|row| add(row.name.as_bytes()));
+    list(launch.settings.modules.to_bytes()).for_each(&mut add);
     if launch.role == Role::Machine {
-        let mut outcome = Ok(());
-        each_in_files(&mut |name| {
-            if outcome.is_ok() && !is_shown(name) {
-                outcome = add(name);
-            }
-        });
-        outcome?;
+        each_in_files(&mut add);
     }
+    outcome?;
     if missing.is_empty() {
         launch.log.debug(&[b"all modules are there"]);
         return Ok(());
@@ -129,28 +150,23 @@ fn each_in_files(each: &mut dyn FnMut(&[u8])) {
     let mut read = |path: &CStr| {
         let _ = fs::lines(path, &mut |line| {
             // What follows the name in /etc/modules are options, which belong into modprobe.d.
-            if let Some(name) = words(line)
-                .next()
-                .filter(|word| !matches!(word, [b'#' | b';', ..]))
-            {
-                each(name);
+            match words(line).next() {
+                None | Some([b'#' | b';', ..]) => {}
+                Some(name) => each(name),
             }
         });
     };
     read(FILE);
     let [hiding, _] = DIRECTORIES;
     for directory in DIRECTORIES {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(opened) = open(directory, flags, Mode::empty()) else {
+        let Ok(opened) = fs::directory(directory) else {
             continue;
         };
-        let path = |directory: &CStr, name: &CStr| {
-            fs::path(&[directory.to_bytes(), b"/", name.to_bytes()])
-        };
         let _ = fs::entries(opened.as_fd(), &mut |name| {
-            let hidden = directory != hiding && fs::exists(CWD, path(hiding, name)?.as_c_str());
+            let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
+            let hidden = directory != hiding && fs::exists(CWD, path(hiding)?.as_c_str());
             if name.to_bytes().ends_with(b".conf") && !hidden {
-                read(path(directory, name)?.as_c_str());
+                read(path(directory)?.as_c_str());
             }
             Ok(())
         });

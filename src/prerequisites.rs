@@ -29,11 +29,11 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     }
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let search = Search::new(command, places.choices);
-    let mut required: Text<256> = Text::new();
+    let (mut required, mut path) = (Text::<256>::new(), Text::new());
     for row in TABLE.iter().filter(|row| row.need != Need::Obsolete) {
         let name = row.name.as_bytes();
-        match search.find(row) {
-            Found::At(path) => launch.log.debug(&[name, b": ", path.as_bytes()]),
+        match search.find(row, &mut path) {
+            Found::There => launch.log.debug(&[name, b": ", path.as_bytes()]),
             Found::Needless(why) => launch
                 .log
                 .debug(&[name, b" is not needed: ", why.as_bytes()]),

@@ -11,7 +11,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, FileType, Mode, OFlags, openat, renameat, statat},
+    fs::{AtFlags, FileType, renameat, statat},
     io::Errno,
 };
 
@@ -19,43 +19,40 @@ use rustix::{
 const SHORTEST: i64 = 2;
 
 const CONFIGURATION: &CStr = c"daemon.json";
-/// Of the old engines' identity, and of the images' names: this one lies in a directory for each storage driver.
-const KEY: &CStr = c"key.json";
-const REPOSITORIES: &CStr = c"repositories.json";
 
-pub(crate) fn empty_json(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    let places = Places::of(command).at(launch, Step::Layout, CONFIGURATION)?;
+/// Of /etc/docker: the old engines' identity, and the engine's settings.
+pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    if let Ok(etc) = root.directory(c"/etc/docker") {
-        set_aside(launch, etc.as_fd(), KEY, c"key.json.corrupt")?;
-        if set_aside(launch, etc.as_fd(), CONFIGURATION, c"daemon.json.corrupt")? {
-            restore(launch, &root, etc.as_fd())?;
-        }
-    }
-    let images = fs::path(&[places.data_root.as_bytes(), b"/image"]).at(
-        launch,
-        Step::Layout,
-        c"--data-root",
-    )?;
-    let Ok(images) = root.directory(images.as_c_str()) else {
+    let Ok(etc) = root.directory(c"/etc/docker") else {
         return Ok(());
     };
-    let mut outcome = Ok(());
+    set_aside(launch, etc.as_fd(), c"key.json", c"key.json.corrupt")?;
+    if set_aside(launch, etc.as_fd(), CONFIGURATION, c"daemon.json.corrupt")? {
+        restore(launch, &root, etc.as_fd())?;
+    }
+    Ok(())
+}
+
+/// Of the data root: the names of the images, which lie in a directory for each storage driver.
+pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    const NAME: &CStr = c"repositories.json";
+    let places = Places::of(command).at(launch, Step::Layout, CONFIGURATION)?;
+    let images = fs::path(&[places.data_root.as_bytes(), b"/image"]);
+    let images = images.at(launch, Step::Layout, c"--data-root")?;
+    let Ok(images) = fs::directory(images.as_c_str()) else {
+        return Ok(());
+    };
+    let mut outcome = Ok(false);
     let read = fs::entries(images.as_fd(), &mut |driver| {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        if let (Ok(()), Ok(driver)) = (&outcome, openat(&images, driver, flags, Mode::empty())) {
-            outcome = set_aside(
-                launch,
-                driver.as_fd(),
-                REPOSITORIES,
-                c"repositories.json.corrupt",
-            )
-            .map(|_| ());
+        if outcome.is_ok()
+            && let Ok(driver) = fs::subdirectory(images.as_fd(), driver)
+        {
+            outcome = set_aside(launch, driver.as_fd(), NAME, c"repositories.json.corrupt");
         }
         Ok(())
     });
     read.at(launch, Step::Layout, c"--data-root")?;
-    outcome
+    outcome.map(|_| ())
 }
 
 /// Whether the file was there and empty. One that was set aside before is replaced: it was empty as well.
@@ -70,11 +67,10 @@ fn set_aside(
     });
     if is_empty {
         renameat(directory, name, directory, corrupt).at(launch, Step::Layout, name)?;
-        launch.log.warning(&[
-            name.to_bytes(),
-            b" was empty, as after a power cut: set aside as ",
-            corrupt.to_bytes(),
-        ]);
+        let why = b" was empty, as after a power cut: set aside as ";
+        launch
+            .log
+            .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
     }
     Ok(is_empty)
 }

@@ -41,6 +41,8 @@ pub(crate) struct Requirement {
 /// What only --check and the README tell.
 #[cfg(feature = "check")]
 pub(crate) struct About {
+    /// The Cargo feature that holds the row; none for those that are always there.
+    pub(crate) feature: &'static str,
     pub(crate) needed_by: &'static str,
     /// What the engine, its client or git says without it.
     pub(crate) error: &'static str,
@@ -56,6 +58,17 @@ pub(crate) enum Need {
     Optional,
     /// The original needed it; nothing of today does.
     Obsolete,
+}
+
+#[cfg(feature = "check")]
+impl Need {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::Obsolete => "obsolete",
+        }
+    }
 }
 
 /// Where it is looked for. Lists are separated by colons, as PATH is.
@@ -86,14 +99,17 @@ enum Kernel {
 
 /// What came out of looking for it.
 pub(crate) enum Found {
-    At(Text<PATH>),
+    There,
     /// It is needed, and what is wrong with it.
     Not(&'static str),
     /// It is not needed: the choice, or what the kernel lacks.
     Needless(&'static str),
 }
 
-const MISSING: &str = "is missing";
+/// It is there, or what is wrong with it.
+type Outcome = Result<(), &'static str>;
+
+pub(crate) const MISSING: &str = "is missing";
 const CANNOT: &str = "cannot be executed";
 
 /// How many directories of PATH are looked at for being there, and only once.
@@ -133,7 +149,8 @@ impl<'c> Search<'c> {
         search
     }
 
-    pub(crate) fn find(&self, row: &Requirement) -> Found {
+    /// Writes down where it is.
+    pub(crate) fn find(&self, row: &Requirement, path: &mut Text<PATH>) -> Found {
         if let Some(choice) = choice(row.unless & self.choices) {
             return Found::Needless(choice.spelled);
         }
@@ -141,17 +158,18 @@ impl<'c> Search<'c> {
             return Found::Needless("it was not chosen");
         }
         let found = match row.place {
-            Place::Daemon => self.daemon(),
-            Place::Path(first) => self.program(first, row.name),
-            Place::BesideContainerd => self.program("", row.name).or_else(|fault| {
-                let directory = containerd_directory(self.program("", "containerd"));
-                in_directories(directory.as_bytes(), 0, row.name).map_err(|_| fault)
+            Place::Daemon => self.daemon(path),
+            Place::Path(first) => self.program(first, row.name, path),
+            Place::BesideContainerd => self.program("", row.name, path).or_else(|fault| {
+                self.program("", "containerd", path)?;
+                let directory = real_directory(path.as_c_str());
+                in_directories(directory.as_bytes(), 0, row.name, path).map_err(|_| fault)
             }),
-            Place::Directories(directories) => in_directories(directories.as_bytes(), 0, row.name),
-            Place::Certificates(files) => self.certificates(files),
+            Place::Directories(list) => in_directories(list.as_bytes(), 0, row.name, path),
+            Place::Certificates(files) => self.certificates(files, path),
         };
         match found {
-            Ok(path) => Found::At(path),
+            Ok(()) => Found::There,
             Err(fault) => row
                 .kernel
                 .lacks()
@@ -159,20 +177,21 @@ impl<'c> Search<'c> {
         }
     }
 
-    fn daemon(&self) -> Result<Text<PATH>, &'static str> {
-        match fs::path(&[self.command.path().to_bytes()]) {
-            Ok(path) if !path.as_bytes().is_empty() => Ok(path),
-            _ => Err(MISSING),
+    fn daemon(&self, path: &mut Text<PATH>) -> Outcome {
+        *path = fs::path(&[self.command.path().to_bytes()]).map_err(|_| MISSING)?;
+        if path.as_bytes().is_empty() {
+            return Err(MISSING);
         }
+        Ok(())
     }
 
-    fn program(&self, first: &str, name: &str) -> Result<Text<PATH>, &'static str> {
-        in_directories(first.as_bytes(), 0, name)
-            .or_else(|_| in_directories(self.path, self.passed_over, name))
+    fn program(&self, first: &str, name: &str, path: &mut Text<PATH>) -> Outcome {
+        in_directories(first.as_bytes(), 0, name, path)
+            .or_else(|_| in_directories(self.path, self.passed_over, name, path))
     }
 
     /// Go's crypto/x509 takes the first file that it can read.
-    fn certificates(&self, files: &'static str) -> Result<Text<PATH>, &'static str> {
+    fn certificates(&self, files: &'static str, path: &mut Text<PATH>) -> Outcome {
         let own = self.command.variable(b"SSL_CERT_FILE").unwrap_or_default();
         let files = if own.is_empty() {
             files.as_bytes()
@@ -180,11 +199,9 @@ impl<'c> Search<'c> {
             own
         };
         for file in fields(files, b':') {
-            let Ok(path) = fs::path(&[file]) else {
-                continue;
-            };
+            *path = fs::path(&[file]).map_err(|_| MISSING)?;
             match fault_of_certificates(path.as_c_str()) {
-                Ok("") => return Ok(path),
+                Ok("") => return Ok(()),
                 Ok(fault) => return Err(fault),
                 Err(_) => {}
             }
@@ -205,6 +222,19 @@ impl Requirement {
         CHOICES
             .iter()
             .filter(move |choice| choice.bit & unless != 0)
+    }
+}
+
+#[cfg(feature = "check")]
+impl Requirement {
+    /// Where it is looked for, in two parts.
+    pub(crate) fn places(&self) -> [&'static str; 2] {
+        match self.place {
+            Place::Daemon => ["", "PATH"],
+            Place::Path(first) => [first, "PATH"],
+            Place::BesideContainerd => ["PATH", "beside containerd"],
+            Place::Directories(list) | Place::Certificates(list) => [list, ""],
+        }
     }
 }
 
@@ -232,39 +262,35 @@ fn in_directories(
     directories: &[u8],
     passed_over: u32,
     name: &str,
-) -> Result<Text<PATH>, &'static str> {
-    let mut fault = MISSING;
+    path: &mut Text<PATH>,
+) -> Outcome {
+    let mut outcome = Err(MISSING);
     for (number, directory) in fields(directories, b':').enumerate() {
         if directory.is_empty() || (number < LOOKED_AT && passed_over & (1 << number) != 0) {
             continue;
         }
-        let Ok(path) = fs::path(&[directory, b"/", name.as_bytes()]) else {
+        // A path that is too long for the kernel leads nowhere.
+        let Ok(stat) = fs::path(&[directory, b"/", name.as_bytes()]).and_then(|there| {
+            *path = there;
+            statat(CWD, path.as_c_str(), AtFlags::empty())
+        }) else {
             continue;
         };
-        let Ok(stat) = statat(CWD, path.as_c_str(), AtFlags::empty()) else {
-            continue;
-        };
-        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-            && stat.st_mode & 0o111 != 0
-        {
-            return Ok(path);
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if is_file && stat.st_mode & 0o111 != 0 {
+            return Ok(());
         }
-        fault = CANNOT;
+        outcome = Err(CANNOT);
     }
-    Err(fault)
+    outcome
 }
 
 /// containerd takes a shim that lies beside its own file, links followed, when PATH has none.
-fn containerd_directory(containerd: Result<Text<PATH>, &'static str>) -> Text<PATH> {
+fn real_directory(program: &CStr) -> Text<PATH> {
     let directory = || {
-        let path = containerd.map_err(|_| Errno::NOENT)?;
-        let file = open(
-            path.as_c_str(),
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
-        let number = file.as_raw_fd().unsigned_abs();
-        let link = fs::path(&[b"/proc/self/fd/", Decimal::new(number.into()).as_bytes()])?;
+        let file = open(program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let number = Decimal::new(file.as_raw_fd().unsigned_abs().into());
+        let link = fs::path(&[b"/proc/self/fd/", number.as_bytes()])?;
         let mut target = [0; PATH];
         let length = readlinkat_raw(CWD, link.as_c_str(), &mut target)?;
         let target = target.get(..length).unwrap_or_default();

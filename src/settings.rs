@@ -196,7 +196,32 @@ impl<'a> Settings<'a> {
                 ]),
             }
         }
-        outcome
+        outcome.and_then(|()| self.disk_is_named())
+    }
+
+    /// A format alone would be followed by nobody.
+    fn disk_is_named(&self) -> Result<()> {
+        if !self.state.is_empty() || self.state_format.is_empty() {
+            return Ok(());
+        }
+        let reason = "name the disk in DOCKER_LAUNCH_STATE, too";
+        let subject = b"DOCKER_LAUNCH_STATE_FORMAT";
+        Err(Error::said(Step::Setting, subject, reason))
+    }
+
+    /// What is wrong with an environment variable: the name behind DOCKER_LAUNCH_, and the error of a launch with it, or none
+    /// where there is no such setting.
+    #[cfg(feature = "check")]
+    pub(crate) fn fault(variable: &'a CStr) -> Option<(&'a [u8], Option<Error>)> {
+        let (name, _) = split_once(variable.to_bytes(), b'=');
+        let name = name.strip_prefix(PREFIX)?;
+        match TABLE.iter().find(|row| row.name.as_bytes() == name) {
+            Some(row) => {
+                let error = Settings::default().set(row, variable).err()?;
+                Some((name, Some(error)))
+            }
+            None => Some((name, None)),
+        }
     }
 
     fn set(&mut self, row: &Row, variable: &'a CStr) -> Result<()> {
@@ -235,7 +260,23 @@ impl<'a> Settings<'a> {
 
     /// Writes the message of a launch that failed, as one line on the log.
     pub fn report(&self, error: &Error) {
-        error.tell(|parts| self.as_log().line(parts));
+        error.tell(&mut |parts| self.as_log().line(parts));
+    }
+
+    /// This process stays and supervises the daemon.
+    #[cfg(feature = "supervise")]
+    pub(crate) fn supervises(&self, role: Role) -> bool {
+        match self.reap {
+            Reap::Auto => role == Role::Machine,
+            Reap::Never => false,
+            Reap::Always => true,
+        }
+    }
+
+    /// Nothing in this build does.
+    #[cfg(all(feature = "modprobe", not(feature = "supervise")))]
+    pub(crate) fn supervises(&self, _: Role) -> bool {
+        false
     }
 
     pub(crate) fn as_log(&self) -> Log {
@@ -244,6 +285,12 @@ impl<'a> Settings<'a> {
             debug: self.debug,
         }
     }
+}
+
+/// The names of all settings, behind DOCKER_LAUNCH_.
+#[cfg(feature = "check")]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.name)
 }
 
 /// What follows the first `=`.

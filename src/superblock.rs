@@ -3,6 +3,7 @@
 //!
 //! The layouts are those of the kernel: fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, include/uapi/linux/btrfs_tree.h.
 
+use crate::text::split_once;
 use core::ffi::CStr;
 
 /// As much of a superblock as holds all that is asked of it.
@@ -87,46 +88,34 @@ pub(crate) const FORMATS: &[Format] = &[
     },
 ];
 
-/// A file system's superblock that was recognised.
-pub(crate) struct Superblock<'a> {
-    block: &'a [u8],
-    format: &'static Format,
-}
-
-impl<'a> Superblock<'a> {
-    /// `block` is what lies at the format's offset; `None` if that is not its superblock.
-    pub(crate) fn of(format: &'static Format, block: &'a [u8]) -> Option<Self> {
-        let here = Self { block, format };
-        (here.part(format.magic_at, format.magic.len()) == format.magic).then_some(here)
-    }
-
-    pub(crate) fn format(&self) -> &'static Format {
-        self.format
+impl Format {
+    /// Whether what lies at the format's offset is its superblock. All else that is asked of a block is asked of such a one.
+    pub(crate) fn is_in(&self, block: &[u8]) -> bool {
+        part(block, self.magic_at, self.magic.len()) == self.magic
     }
 
     /// Up to the first NUL; empty if it has none.
-    pub(crate) fn label(&self) -> &'a [u8] {
-        let label = self.part(self.format.label_at, self.format.label_length);
-        label.split(|byte| *byte == 0).next().unwrap_or_default()
+    pub(crate) fn label<'b>(&self, block: &'b [u8]) -> &'b [u8] {
+        split_once(part(block, self.label_at, self.label_length), 0).0
     }
 
     /// 16 bytes, in the order in which they are written as text.
-    pub(crate) fn uuid(&self) -> &'a [u8] {
-        self.part(self.format.uuid_at, 16)
+    pub(crate) fn uuid<'b>(&self, block: &'b [u8]) -> &'b [u8] {
+        part(block, self.uuid_at, 16)
     }
 
     /// The file system was marked when its driver met an error.
-    pub(crate) fn has_errors(&self) -> bool {
-        let marked = |(at, flag): (usize, u8)| self.part(at, 1).iter().any(|byte| byte & flag != 0);
-        self.format.errors.is_some_and(marked)
+    pub(crate) fn has_errors(&self, block: &[u8]) -> bool {
+        let marked = |(at, flag): (usize, u8)| block.get(at).is_some_and(|byte| byte & flag != 0);
+        self.errors.is_some_and(marked)
     }
+}
 
-    fn part(&self, at: usize, length: usize) -> &'a [u8] {
-        self.block
-            .get(at..)
-            .and_then(|rest| rest.get(..length))
-            .unwrap_or_default()
-    }
+fn part(block: &[u8], at: usize, length: usize) -> &[u8] {
+    block
+        .get(at..)
+        .and_then(|rest| rest.get(..length))
+        .unwrap_or_default()
 }
 
 /// The text form of a UUID, in either case, with its dashes anywhere or not at all.
@@ -163,34 +152,33 @@ mod tests {
     fn each_format_is_known_by_its_own_magic_alone() {
         for format in FORMATS {
             let bytes = block(format, b"state", [7; 16]);
-            let superblock = Superblock::of(format, &bytes).unwrap();
+            assert!(format.is_in(&bytes) && !format.is_in(&[0; LENGTH]));
             let is_named = format.label_length > 0;
             assert_eq!(
-                superblock.label(),
+                format.label(&bytes),
                 if is_named { &b"state"[..] } else { b"" }
             );
-            assert_eq!(superblock.uuid(), if is_named { &[7; 16][..] } else { b"" });
-            assert!(!superblock.has_errors());
-            assert!(Superblock::of(format, &[0; LENGTH]).is_none());
+            assert_eq!(
+                format.uuid(&bytes),
+                if is_named { &[7; 16][..] } else { b"" }
+            );
+            assert!(!format.has_errors(&bytes));
         }
     }
 
     #[test]
     fn a_label_that_fills_its_field_has_no_nul() {
         let bytes = block(&FORMATS[1], b"twelve_bytes", [0; 16]);
-        assert_eq!(
-            Superblock::of(&FORMATS[1], &bytes).unwrap().label(),
-            b"twelve_bytes"
-        );
+        assert_eq!(FORMATS[1].label(&bytes), b"twelve_bytes");
     }
 
     #[test]
     fn ext4_tells_of_errors() {
         let mut bytes = block(&FORMATS[0], b"", [0; 16]);
-        bytes[58] = 1;
-        assert!(!Superblock::of(&FORMATS[0], &bytes).unwrap().has_errors());
-        bytes[58] = 3;
-        assert!(Superblock::of(&FORMATS[0], &bytes).unwrap().has_errors());
+        for (state, errors) in [(1, false), (3, true), (2, true), (4, false)] {
+            bytes[58] = state;
+            assert_eq!(FORMATS[0].has_errors(&bytes), errors, "{state}");
+        }
     }
 
     proptest! {
@@ -207,9 +195,7 @@ mod tests {
         #[test]
         fn any_bytes_are_judged(bytes: Vec<u8>) {
             for format in FORMATS {
-                if let Some(superblock) = Superblock::of(format, &bytes) {
-                    let _ = (superblock.label(), superblock.uuid(), superblock.has_errors());
-                }
+                let _ = (format.is_in(&bytes), format.label(&bytes), format.uuid(&bytes), format.has_errors(&bytes));
             }
         }
     }

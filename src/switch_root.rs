@@ -3,6 +3,7 @@
 //! PID 1 on the new root. The words are the kernel's (Documentation/admin-guide/kernel-parameters.txt).
 
 use crate::{
+    aside::{self, ASIDE},
     devices,
     error::Step,
     fs,
@@ -10,29 +11,31 @@ use crate::{
     role,
     settings::Role,
     superblock,
-    text::{Decimal, list, number, split_once, words},
+    text::{list, number, split_once, words},
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdir, open, openat, statat, statfs, unlinkat},
+    fs::{AtFlags, FileType, Mode, fstat, mkdir, statat, statfs, unlinkat},
     io::{self, Errno},
     mount::{MountFlags, mount, mount_move},
-    process::{chdir, chroot},
 };
 
-/// Where the new root is mounted until it is `/`.
-const ASIDE: &CStr = c"/.dockerlaunch.root";
-/// What moves there: the early mounts that may be below `/` already.
+/// The early mounts that are below `/` already, and what is below them. They move along.
 const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
 /// How long the device may take to appear, in seconds; with `rootwait`, which is the most that `rootwait=` and `rootdelay=`
 /// may say. Nobody sleeps for `rootdelay=`: the device is waited for.
 const APPEARS: u64 = 10;
 const WAIT: u64 = 300;
+const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
 /// The longest command line of x86_64's kernel, and as much again.
 const LINE: usize = 4096;
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
 const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+/// What boot loaders that know of no initramfs call it.
+const INITRAMFS: &[u8] = b"/dev/ram0";
+/// How deep the initramfs may be.
+const DEPTH: u8 = 64;
 
 /// What the kernel's words say of the root.
 struct Wanted<'w> {
@@ -44,7 +47,7 @@ struct Wanted<'w> {
 }
 
 impl<'w> Wanted<'w> {
-    /// `None` without `root=`. Of a word that stands there twice the last counts, as for the kernel.
+    /// `None` without another root. Of a word that stands there twice the last counts, as for the kernel.
     fn parse(line: &'w [u8]) -> Option<Self> {
         let mut wanted = Self {
             device: b"",
@@ -54,20 +57,22 @@ impl<'w> Wanted<'w> {
             seconds: APPEARS,
         };
         for word in words(line).take_while(|word| *word != b"--") {
-            match (word, split_once(word, b'=')) {
-                (b"ro", _) => wanted.writable = false,
-                (b"rw", _) => wanted.writable = true,
-                (b"rootwait", _) => wanted.seconds = WAIT,
-                (_, (b"root", Some(value))) => wanted.device = value,
-                (_, (b"rootfstype", Some(value))) => wanted.types = value,
-                (_, (b"rootflags", Some(value))) => wanted.flags = value,
-                (_, (b"rootwait" | b"rootdelay", Some(value))) => {
-                    wanted.seconds = number(value).unwrap_or(WAIT).clamp(APPEARS, WAIT);
+            let (name, value) = split_once(word, b'=');
+            let value = value.unwrap_or_default();
+            match name {
+                b"ro" => wanted.writable = false,
+                b"rw" => wanted.writable = true,
+                b"root" => wanted.device = value,
+                b"rootfstype" => wanted.types = value,
+                b"rootflags" => wanted.flags = value,
+                b"rootwait" | b"rootdelay" => {
+                    let seconds = number(value).unwrap_or(WAIT).min(WAIT);
+                    wanted.seconds = wanted.seconds.max(seconds);
                 }
                 _ => {}
             }
         }
-        (!wanted.device.is_empty()).then_some(wanted)
+        (!wanted.device.is_empty() && wanted.device != INITRAMFS).then_some(wanted)
     }
 }
 
@@ -87,17 +92,18 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     let Some(wanted) = Wanted::parse(read_words(launch, &mut line)?) else {
         return Ok(());
     };
-    let device = find(launch, &wanted)?;
-    make_aside(launch)?;
+    let device = devices::find(launch, Step::Root, wanted.device, wanted.seconds, LATE)?;
+    aside::make(launch)?;
     mount_root(launch, &wanted, device.as_c_str())?;
-    let initramfs = open(
-        c"/",
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .at(launch, Step::Root, c"/")?;
-    switch(launch)?;
-    free(initramfs.as_fd(), DEPTH).at(launch, Step::Root, c"the initramfs")?;
+    let initramfs = fs::directory(c"/").at(launch, Step::Root, c"/")?;
+    MOVED
+        .iter()
+        .try_for_each(|place| move_along(launch, place))?;
+    aside::enter(launch)?;
+    if free(initramfs.as_fd(), DEPTH).is_err() {
+        let what = b"the initramfs could not be freed: it keeps its memory";
+        launch.log.warning(&[what]);
+    }
     launch.log.line(&[b"/ is ", device.as_bytes()]);
     Ok(())
 }
@@ -105,35 +111,6 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
 fn read_words<'b>(launch: &Launch<'_>, line: &'b mut [u8; LINE]) -> Outcome<&'b [u8]> {
     const FILE: &CStr = c"/proc/cmdline";
     fs::read_small(FILE, line).at(launch, Step::Root, FILE)
-}
-
-fn find(launch: &Launch<'_>, wanted: &Wanted<'_>) -> Outcome<devices::Path> {
-    let limit = Decimal::new(wanted.seconds);
-    let waiting = || {
-        launch.log.line(&[
-            b"waiting for root=",
-            wanted.device,
-            b", up to ",
-            limit.as_bytes(),
-            b" s",
-        ])
-    };
-    let found = devices::find(wanted.device, wanted.seconds, waiting);
-    found.map(|found| found.path).map_err(|errno| match errno {
-        Errno::TIMEDOUT => launch.said(
-            Step::Root,
-            wanted.device,
-            "no such disk in time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES",
-        ),
-        errno => launch.refused(Step::Root, wanted.device, errno),
-    })
-}
-
-fn make_aside(launch: &Launch<'_>) -> Outcome<()> {
-    match mkdir(ASIDE, Mode::from_raw_mode(0o700)) {
-        Err(Errno::EXIST) => Ok(()),
-        made => made.at(launch, Step::Root, ASIDE),
-    }
 }
 
 /// As `rootfstype=` says, else as the superblock does.
@@ -153,31 +130,28 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted<'_>, device: &CStr) -> Outcom
     if wanted.types.is_empty() {
         let opened = devices::open_device(device).at(launch, Step::Root, device)?;
         let mut block = [0; superblock::LENGTH];
-        let found =
-            devices::recognise(opened.as_fd(), &mut block).at(launch, Step::Root, device)?;
-        let reason = "no file system that is known; say rootfstype=";
-        let found = found.ok_or_else(|| launch.said(Step::Root, device.to_bytes(), reason))?;
-        outcome = as_type(found.format().name);
+        let found = devices::recognise(opened.as_fd(), &mut block);
+        let Some(format) = found.at(launch, Step::Root, device)? else {
+            let reason = "it holds no file system that is known; say rootfstype=";
+            return Err(launch.said(Step::Root, device.to_bytes(), reason));
+        };
+        outcome = as_type(format.name);
     }
     outcome.at(launch, Step::Root, device)
 }
 
-/// The early mounts go along; then the new root is moved over `/`, where the initramfs stays under it.
-fn switch(launch: &Launch<'_>) -> Outcome<()> {
-    for place in MOVED {
-        let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]).at(launch, Step::Root, place)?;
-        // A root that can be written may lack them; one that cannot says so below.
-        let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
-        mount_move(*place, to.as_c_str()).at(launch, Step::Root, to.as_c_str())?;
-    }
-    chdir(ASIDE).at(launch, Step::Root, ASIDE)?;
-    mount_move(c".", c"/").at(launch, Step::Root, c"/")?;
-    chroot(c".").at(launch, Step::Root, c".")?;
-    chdir(c"/").at(launch, Step::Root, c"/")
+fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
+    let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]).at(launch, Step::Root, place)?;
+    // A root that can be written may lack it.
+    let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
+    mount_move(place, to.as_c_str()).map_err(|errno| match errno {
+        Errno::NOENT => {
+            let reason = "the root lacks this directory: an image needs /dev, /proc, /run and /sys";
+            launch.said(Step::Root, place.to_bytes(), reason)
+        }
+        errno => launch.refused(Step::Root, place.to_bytes(), errno),
+    })
 }
-
-/// How deep the initramfs may be.
-const DEPTH: u8 = 64;
 
 /// Takes away all files of the file system that the directory lies on: they are memory that nobody can reach any more.
 fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
@@ -191,11 +165,7 @@ fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
         if stat.st_dev != here {
             return Ok(());
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        free(
-            openat(directory, name, flags, Mode::empty())?.as_fd(),
-            deeper,
-        )?;
+        free(fs::subdirectory(directory, name)?.as_fd(), deeper)?;
         match unlinkat(directory, name, AtFlags::REMOVEDIR) {
             // Something is mounted below it.
             Err(Errno::NOTEMPTY | Errno::BUSY) => Ok(()),
@@ -219,6 +189,7 @@ mod tests {
         );
         assert!(wanted.writable && wanted.seconds == WAIT && wanted.flags.is_empty());
         assert!(Wanted::parse(b"console=ttyS0 rw").is_none());
+        assert!(Wanted::parse(b"root=/dev/ram0 rw").is_none());
     }
 
     #[test]
@@ -229,6 +200,7 @@ mod tests {
             ("rootwait=20", 20),
             ("rootdelay=9999", 300),
             ("rootwait=x", 300),
+            ("rootwait rootdelay=1", 300),
         ] {
             let line = std::format!("root=x {line}");
             assert_eq!(

@@ -64,12 +64,12 @@ impl<'a, const N: usize> Words<'a, N> {
 ///
 /// # Safety
 /// As the system call itself.
-unsafe fn call(number: u32, [a, b, c, d]: [usize; 4]) -> Result<usize, Errno> {
+unsafe fn call(number: u32, [a, b, c, d, e]: [usize; 5]) -> Result<usize, Errno> {
     let returned: isize;
     // SAFETY: the kernel clobbers rcx and r11 only; the rest is the caller's promise.
     unsafe {
         asm!("syscall", inlateout("rax") number as isize => returned, in("rdi") a, in("rsi") b, in("rdx") c,
-            in("r10") d, lateout("rcx") _, lateout("r11") _, options(nostack));
+            in("r10") d, in("r8") e, lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     match returned {
         -4095..0 => Err(Errno::from_raw_os_error(-returned as i32)),
@@ -81,7 +81,7 @@ unsafe fn call(number: u32, [a, b, c, d]: [usize; 4]) -> Result<usize, Errno> {
 /// copied, and no lock can be held by a thread that the child lacks.
 pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: no pointer; the child has its own copy of all memory.
-    unsafe { call(__NR_fork, [0; 4]) }.map(|pid| Pid::from_raw(pid as i32))
+    unsafe { call(__NR_fork, [0; 5]) }.map(|pid| Pid::from_raw(pid as i32))
 }
 
 /// `execve(2)`: returns only the reason why it did not.
@@ -100,6 +100,7 @@ pub(crate) fn execve<const A: usize, const E: usize>(
                 words.pointers.as_ptr() as usize,
                 environment.pointers.as_ptr() as usize,
                 0,
+                0,
             ],
         )
     };
@@ -110,7 +111,7 @@ pub(crate) fn execve<const A: usize, const E: usize>(
 pub(crate) fn exit(status: u8) -> ! {
     loop {
         // SAFETY: no pointer, and it does not return.
-        let _ = unsafe { call(__NR_exit_group, [usize::from(status), 0, 0, 0]) };
+        let _ = unsafe { call(__NR_exit_group, [usize::from(status), 0, 0, 0, 0]) };
     }
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn close_on_exec_from(first: u32) {
         unsafe {
             call(
                 __NR_close_range,
-                [first as usize, u32::MAX as usize, flags as usize, 0],
+                [first as usize, u32::MAX as usize, flags as usize, 0, 0],
             )
         }
     };
@@ -135,7 +136,7 @@ pub(crate) fn close_on_exec_from(first: u32) {
 /// `dup3(2)` onto a number that need not be open, inherited by the next program.
 pub(crate) fn duplicate_to(fd: BorrowedFd<'_>, to: u32) -> Result<(), Errno> {
     // SAFETY: no pointer. What was open at `to` is closed: callers name 0 to 3, which no OwnedFd of ours is.
-    unsafe { call(__NR_dup3, [fd.as_raw_fd() as usize, to as usize, 0, 0]) }.map(|_| ())
+    unsafe { call(__NR_dup3, [fd.as_raw_fd() as usize, to as usize, 0, 0, 0]) }.map(|_| ())
 }
 
 /// Puts a descriptor at a number at which the next program finds it.
@@ -179,27 +180,18 @@ pub(crate) fn clock() -> u64 {
 
 fn read_clock(clock: u32) -> [i64; 2] {
     let mut time = [0_i64; 2];
+    let words = [clock as usize, time.as_mut_ptr() as usize, 0, 0, 0];
     // SAFETY: the kernel writes two 64-bit words, a timespec.
-    let _ = unsafe {
-        call(
-            __NR_clock_gettime,
-            [clock as usize, time.as_mut_ptr() as usize, 0, 0],
-        )
-    };
+    let _ = unsafe { call(__NR_clock_gettime, words) };
     time
 }
 
 /// `clock_settime(CLOCK_REALTIME)`.
 pub(crate) fn set_clock(seconds: u64) -> Result<(), Errno> {
     let time = [seconds.cast_signed(), 0];
+    let words = [CLOCK_REALTIME as usize, time.as_ptr() as usize, 0, 0, 0];
     // SAFETY: the kernel reads two 64-bit words, a timespec.
-    unsafe {
-        call(
-            __NR_clock_settime,
-            [CLOCK_REALTIME as usize, time.as_ptr() as usize, 0, 0],
-        )
-    }
-    .map(|_| ())
+    unsafe { call(__NR_clock_settime, words) }.map(|_| ())
 }
 
 /// `getdents64(2)`: fills the buffer with linux_dirent64 records and returns those.
@@ -216,6 +208,7 @@ pub(crate) fn directory_entries<'b>(
                 buffer.as_mut_ptr() as usize,
                 buffer.len(),
                 0,
+                0,
             ],
         )
     }?;
@@ -225,7 +218,7 @@ pub(crate) fn directory_entries<'b>(
 /// `swapoff(2)`.
 pub(crate) fn swap_off(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends with NUL.
-    unsafe { call(__NR_swapoff, [path.as_ptr() as usize, 0, 0, 0]) }.map(|_| ())
+    unsafe { call(__NR_swapoff, [path.as_ptr() as usize, 0, 0, 0, 0]) }.map(|_| ())
 }
 
 /// What only a process needs that stays PID 1.
@@ -235,8 +228,8 @@ mod supervising {
     use core::ptr;
     use linux_raw_sys::{
         general::{
-            __NR_kill, __NR_recvmsg, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_signalfd4,
-            SIG_SETMASK,
+            __NR_kill, __NR_recvmsg, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_setsockopt,
+            __NR_signalfd4, SIG_SETMASK,
         },
         net::{SCM_CREDENTIALS, SOL_SOCKET, cmsghdr, msghdr, ucred},
     };
@@ -266,6 +259,7 @@ mod supervising {
                     &raw const new as usize,
                     &raw mut before as usize,
                     8,
+                    0,
                 ],
             )
         };
@@ -280,7 +274,7 @@ mod supervising {
         let _ = unsafe {
             call(
                 __NR_rt_sigaction,
-                [signal as usize, action.as_ptr() as usize, 0, 8],
+                [signal as usize, action.as_ptr() as usize, 0, 8, 0],
             )
         };
     }
@@ -294,16 +288,31 @@ mod supervising {
         unsafe {
             let descriptor = call(
                 __NR_signalfd4,
-                [usize::MAX, &raw const mask as usize, 8, flags],
+                [usize::MAX, &raw const mask as usize, 8, flags, 0],
             )?;
             Ok(OwnedFd::from_raw_fd(descriptor as i32))
         }
     }
 
+    /// `setsockopt(2)`, NETLINK_ADD_MEMBERSHIP: what the kernel sends to that group arrives here, too.
+    pub(crate) fn join_netlink_group(socket: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
+        const SOL_NETLINK: usize = 270;
+        const ADD_MEMBERSHIP: usize = 1;
+        let (number, value) = (socket.as_raw_fd() as usize, &raw const group as usize);
+        // SAFETY: the kernel reads the group's 4 bytes.
+        unsafe {
+            call(
+                __NR_setsockopt,
+                [number, SOL_NETLINK, ADD_MEMBERSHIP, value, 4],
+            )
+        }
+        .map(|_| ())
+    }
+
     /// `kill(2)`, of -1 (all that this process may signal) and real-time signals, too.
     pub(crate) fn kill(pid: i32, signal: u32) -> Result<(), Errno> {
         // SAFETY: no pointer.
-        unsafe { call(__NR_kill, [pid as usize, signal as usize, 0, 0]) }.map(|_| ())
+        unsafe { call(__NR_kill, [pid as usize, signal as usize, 0, 0, 0]) }.map(|_| ())
     }
 
     /// `recvmsg(2)` on a socket with SO_PASSCRED: a datagram that fits the buffer, and its sender's pid (0: one of another
@@ -350,6 +359,7 @@ mod supervising {
                     socket.as_raw_fd() as usize,
                     &raw mut message as usize,
                     DONTWAIT_CLOEXEC,
+                    0,
                     0,
                 ],
             )

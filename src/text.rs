@@ -90,6 +90,14 @@ impl Decimal {
     }
 }
 
+/// Fills `digits` with hexadecimal ones, two for each byte.
+pub(crate) fn hexadecimal(bytes: &[u8], digits: &mut [u8]) {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    for (digit, half) in digits.iter_mut().zip(halves) {
+        *digit = half + if half < 10 { b'0' } else { b'a' - 10 };
+    }
+}
+
 /// A whole decimal number and nothing else: no sign, no space, no overflow.
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
@@ -195,6 +203,14 @@ mod tests {
         #[test]
         fn decimals_are_read_back(value: u64) {
             prop_assert_eq!(number(Decimal::new(value).as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn hexadecimal_is_that_of_the_standard_library(number: u64) {
+            let mut digits = [0; 16];
+            hexadecimal(&number.to_be_bytes(), &mut digits);
+            let expected = std::format!("{number:016x}");
+            prop_assert_eq!(&digits[..], expected.as_bytes());
         }
 
         #[test]

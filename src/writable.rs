@@ -12,7 +12,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::AsFd,
-    fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open, statat},
+    fs::{Access, AtFlags, CWD, accessat, statat},
     io::Errno,
     mount::{MountFlags, mount},
 };
@@ -81,16 +81,14 @@ fn is_read_only(place: &CStr) -> bool {
 
 /// The image's images and containers are not copied into memory: they can be larger than it.
 fn cover(row: &Row, data_root: &CStr) -> rustix::io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let image = open(row.place, flags, Mode::empty())?;
+    let image = fs::directory(row.place)?;
     let left = statat(CWD, data_root, AtFlags::empty());
     tmpfs(row.place, row.flags, row.data)?;
     if !row.kept {
         return Ok(());
     }
-    let covered = open(row.place, flags, Mode::empty())?;
     let left = left.map(|stat| (stat.st_dev, stat.st_ino)).ok();
-    fs::copy_missing(image.as_fd(), covered.as_fd(), left)
+    fs::copy_missing(image.as_fd(), fs::directory(row.place)?.as_fd(), left)
 }
 
 fn tmpfs(place: &CStr, flags: MountFlags, data: &CStr) -> rustix::io::Result<()> {

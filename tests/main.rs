@@ -1,6 +1,8 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod floors; // the source: which file may use which, unsafe code, length
+mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
@@ -10,15 +12,19 @@ mod mounts; // the early mounts, their flags and sharing; what is mounted stays;
 mod network; // lo, address, route, host name, name servers
 mod pid_files; // stale pid files are removed, others stay
 mod program; // the built program: static, W^X, without core::fmt
+mod read_only; // a root that cannot be written: its directories in memory, the image unaltered
 mod refusals; // bad input: the exact line, the exit status, nothing touched
+mod repair; // empty JSON files are set aside
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
+mod state; // the state disk: found, blank, marked, strange, late
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
 
 // What they share:
+mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
 mod root; // the images they start in
 mod running; // a program that is being started, that runs, or that has ended
@@ -33,8 +39,10 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        bridge::tests(),
         cgroups::tests(),
         floors::tests(),
+        kernel_ip::tests(),
         layout::tests(),
         library::tests(),
         limits::tests(),
@@ -44,10 +52,13 @@ fn main() -> ExitCode {
         network::tests(),
         pid_files::tests(),
         program::tests(),
+        read_only::tests(),
         refusals::tests(),
+        repair::tests(),
         role::tests(),
         settings::tests(),
         socket::tests(),
+        state::tests(),
         supervise_signals::tests(),
         unprivileged::tests(),
         words::tests(),

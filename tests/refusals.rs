@@ -13,7 +13,6 @@ tests![Needs::Root;
     a_daemon_without_its_interpreter,
     too_many_words,
     a_long_subject_keeps_its_end,
-    check_is_not_built,
     a_name_that_is_too_long_is_told_so,
     an_interpreter_that_cannot_be_executed,
     a_subject_of_two_lines_is_told_in_one,
@@ -150,11 +149,6 @@ fn a_long_subject_keeps_its_end() {
     );
 }
 
-fn check_is_not_built() {
-    let line = "usage --check: the check of prerequisites is not built yet";
-    assert_refused(Root::new().container().words(["--check"]), 2, line);
-}
-
 /// What `docker run` without --privileged leaves: everything is mounted but /run, and there is no CAP_SYS_ADMIN.
 fn without_privileges() {
     let root = Root::new();
@@ -188,7 +182,7 @@ fn a_full_file_system() {
         data: "size=4k".into(),
     };
     let ended = root.container().before(full).ended();
-    let line = "dockerlaunch: layout /etc/hostname: no space left on device (ENOSPC); free space on the root file system\n";
+    let line = "dockerlaunch: layout /etc/hosts: no space left on device (ENOSPC); free space on the root file system\n";
     assert_eq!((ended.status, ended.said().as_str()), (125, line));
 }
 
@@ -217,17 +211,13 @@ fn help_and_version() {
     let root = Root::new();
     let before = root.tree();
     let version = root.start().words(["--version", "dockerd"]).ended();
-    let expected = format!("dockerlaunch {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(
-        (version.status, version.stdout, version.stderr),
-        (0, expected, String::new())
-    );
+    assert_eq!((version.status, version.stderr.as_str()), (0, ""));
+    assert_version(&version.stdout);
     let help = root.start().words(["--help"]).not_pid_1().ended();
     assert_eq!((help.status, help.stderr), (0, String::new()));
-    assert!(
-        help.stdout
-            .starts_with("Usage: dockerlaunch [--help | --version] [DAEMON] [ARG...]\n")
-    );
+    assert!(help.stdout.starts_with(
+        "Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]\n"
+    ));
     // Every setting stands in it.
     for (name, ..) in settings::WRONG {
         assert!(
@@ -244,6 +234,45 @@ fn help_and_version() {
             .ended()
             .status,
         1
+    );
+}
+
+/// Its version, behind it in parentheses the commit if there is one; then the features, sorted.
+fn assert_version(text: &str) {
+    let lines: Vec<_> = text.lines().collect();
+    let version = format!("dockerlaunch {}", env!("CARGO_PKG_VERSION"));
+    let commit = lines[0].strip_prefix(&version).expect(text);
+    if !commit.is_empty() {
+        let commit = commit
+            .strip_prefix(" (")
+            .and_then(|commit| commit.strip_suffix(')'));
+        let digits = commit.expect(text).trim_end_matches('+');
+        assert!(
+            digits.len() >= 7 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{text}"
+        );
+    }
+    let features = lines[1].strip_prefix("features: ").expect(text);
+    let mut compiled: Vec<&str> = [
+        ("check", cfg!(feature = "check")),
+        ("git", cfg!(feature = "git")),
+        ("iptables", cfg!(feature = "iptables")),
+        ("modprobe", cfg!(feature = "modprobe")),
+        ("network", cfg!(feature = "network")),
+        ("xz", cfg!(feature = "xz")),
+    ]
+    .into_iter()
+    .filter_map(|(name, is)| is.then_some(name))
+    .collect();
+    if compiled.is_empty() {
+        compiled.push("none");
+    }
+    for name in compiled {
+        assert!(features.split(' ').any(|feature| feature == name), "{text}");
+    }
+    assert!(
+        features.split(' ').is_sorted() && lines.len() == 2,
+        "{text}"
     );
 }
 

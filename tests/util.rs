@@ -11,8 +11,8 @@ use std::{
     sync::OnceLock,
 };
 
-/// How long anything may take that a test waits for, in seconds: each takes milliseconds.
-pub(crate) const LIMIT: i64 = 20;
+/// How long anything may take that a test waits for, in seconds: most take milliseconds, a wait that is being tested up to 30 s.
+pub(crate) const LIMIT: i64 = 60;
 /// The capability that mounting needs.
 pub(crate) const SYS_ADMIN: u32 = 21;
 
@@ -32,6 +32,8 @@ pub(crate) enum Needs {
     Network,
     /// Root, and a program that supervises.
     Supervise,
+    /// Root, and a program that mounts a state disk.
+    State,
     /// Root, and a program that loads modules.
     Modprobe,
     /// A kernel that lets a user make namespaces.
@@ -89,12 +91,24 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::Supervise if !cfg!(feature = "supervise") => {
             Some("needs the Cargo feature `supervise`")
         }
+        Needs::State if !cfg!(feature = "state") => Some("needs the Cargo feature `state`"),
+        Needs::State if search("mkfs.ext4").is_none() => Some("needs mkfs.ext4 of e2fsprogs"),
+        Needs::State if search("sfdisk").is_none() => Some("needs sfdisk of fdisk"),
         Needs::Modprobe if !cfg!(feature = "modprobe") => {
             Some("needs the Cargo feature `modprobe`")
         }
         Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
         _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),
     }
+}
+
+/// A program of the machine, where root's programs are, too.
+pub(crate) fn search(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file())
 }
 
 /// What is done in the new namespaces before the program starts. Places are paths in the root.

@@ -1,47 +1,88 @@
 //! The host's name and its name servers. What is there stays, except where a setting or the kernel's words ask.
 
-use super::{BY_KERNEL, each_ip};
 use crate::{
     error::Step,
     fs::{self, Root},
+    ip::Ip,
     launch::{Context, Launch, Outcome},
     netlink::Netlink,
     settings::Role,
-    text::{Decimal, Text, fields, list, trim},
+    text::{Decimal, Text, TooLong, fields, hexadecimal, list, words},
 };
 use core::ffi::CStr;
 use rustix::{fd::AsFd, system::sethostname};
 
-/// An address in decimal: four numbers and three dots.
-type Dotted = Text<17>;
-/// What resolv.conf may hold.
-type Servers = Text<256>;
+/// What a kernel with IP_PNP has found out for its `ip=`.
+const BY_KERNEL: &CStr = c"/proc/net/pnp";
 
-pub(super) fn configure(launch: &Launch<'_>) -> Outcome<()> {
-    let (mut name, mut servers) = (Text::<65>::new(), Servers::new());
-    let mut fits = Ok(());
-    each_ip(launch, &mut |ip| {
-        // A hostname of ip= was checked to fit.
-        name = Text::of(&[ip.hostname]).unwrap_or(name);
-        for server in ip.dns.iter().flatten() {
-            fits = fits.and(add(&mut servers, dotted(*server).as_bytes()));
+/// What is found out before anything is written.
+pub(super) struct Names {
+    host: Text<65>,
+    /// The lines of resolv.conf, or that they are more than it may hold.
+    servers: Result<Text<256>, TooLong>,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            host: Text::new(),
+            servers: Ok(Text::new()),
         }
-        Ok(())
-    })?;
-    host_name(launch, name.as_bytes())?;
-    let asked = launch.settings.dns.to_bytes();
-    if !asked.is_empty() {
-        servers = Servers::new();
-        fits = list(asked).try_for_each(|server| add(&mut servers, server));
     }
-    if servers.as_bytes().is_empty() {
-        fits = from_kernel(&mut servers);
+
+    /// Those of an `ip=`; of several host names the last.
+    pub(super) fn take(&mut self, ip: &Ip<'_>) {
+        if !ip.hostname.is_empty() {
+            // It was checked to fit.
+            self.host = Text::of(&[ip.hostname]).unwrap_or(Text::new());
+        }
+        for server in ip.dns.iter().flatten() {
+            let mut before = &b"nameserver "[..];
+            for number in server {
+                self.add(&[before, Decimal::new((*number).into()).as_bytes()]);
+                before = b".";
+            }
+            self.add(&[b"\n"]);
+        }
     }
-    if fits.is_err() {
+
+    fn add(&mut self, parts: &[&[u8]]) {
+        for part in parts {
+            if let Ok(servers) = &mut self.servers
+                && servers.push(part).is_err()
+            {
+                self.servers = Err(TooLong);
+            }
+        }
+    }
+
+    pub(super) fn configure(mut self, launch: &Launch<'_>) -> Outcome<()> {
+        host_name(launch, self.host.as_bytes())?;
+        let asked = launch.settings.dns.to_bytes();
+        if !asked.is_empty() {
+            self.servers = Ok(Text::new());
+            list(asked).for_each(|server| self.add(&[b"nameserver ", server, b"\n"]));
+        }
+        if self.servers == Ok(Text::new()) {
+            self.take_from_kernel();
+        }
         let reason = "the name servers do not fit into 256 bytes";
-        return Err(launch.said(Step::Network, asked, reason));
+        let servers = self
+            .servers
+            .map_err(|TooLong| launch.said(Step::Network, asked, reason))?;
+        write(launch, servers.as_bytes())
     }
-    write(launch, servers.as_bytes())
+
+    /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
+    fn take_from_kernel(&mut self) {
+        let mut buffer = [0; 1024];
+        let lease = fs::read_small(BY_KERNEL, &mut buffer).unwrap_or_default();
+        for line in fields(lease, b'\n') {
+            if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
+                self.add(&[line, b"\n"]);
+            }
+        }
+    }
 }
 
 /// The setting's, that of `ip=`; on the machine that of /etc/hostname, or one made of the network card's address.
@@ -50,10 +91,8 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) -> Outcome<()> {
     let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
         (b"", b"", Role::Container) => return Ok(()),
         (b"", b"", Role::Machine) => {
-            match fs::read_small(c"/etc/hostname", &mut buffer).map(trim) {
-                Ok(b"") | Err(_) => made.as_bytes(),
-                Ok(name) => name,
-            }
+            let file = fs::read_small(c"/etc/hostname", &mut buffer).unwrap_or_default();
+            words(file).next().unwrap_or(made.as_bytes())
         }
         (b"", name, _) | (name, _, _) => name,
     };
@@ -63,34 +102,13 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) -> Outcome<()> {
 /// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
 fn from_card() -> Text<16> {
     let mut name = Text::of(&[b"docker"]).unwrap_or(Text::new());
-    if let Ok(link) = Netlink::find(b"", 0, || ()) {
+    if let Ok(link) = Netlink::find(b"", 0) {
         let [_, _, _, last @ ..] = link.address;
-        let _ = name.push(b"-");
-        for digit in last.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-            let letter = b"0123456789abcdef".get(usize::from(digit));
-            let _ = name.push(letter.map_or(b"", core::slice::from_ref));
-        }
+        let mut digits = [0; 6];
+        hexadecimal(&last, &mut digits);
+        let _ = name.push(b"-").and(name.push(&digits));
     }
     name
-}
-
-fn add(servers: &mut Servers, server: &[u8]) -> Result<(), crate::text::TooLong> {
-    servers.push(b"nameserver ")?;
-    servers.push(server)?;
-    servers.push(b"\n")
-}
-
-/// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
-fn from_kernel(servers: &mut Servers) -> Result<(), crate::text::TooLong> {
-    let mut buffer = [0; 1024];
-    let lease = fs::read_small(BY_KERNEL, &mut buffer).unwrap_or_default();
-    for line in fields(lease, b'\n') {
-        if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
-            servers.push(line)?;
-            servers.push(b"\n")?;
-        }
-    }
-    Ok(())
 }
 
 /// /etc/resolv.conf anew, where servers are named. Docker's own bind mount of it is written in place.
@@ -105,32 +123,30 @@ fn write(launch: &Launch<'_>, servers: &[u8]) -> Outcome<()> {
     fs::replace(etc.as_fd(), c"resolv.conf", servers).at(launch, Step::Network, FILE)
 }
 
-#[inline(never)] // smaller
-fn dotted([a, b, c, d]: [u8; 4]) -> Dotted {
-    let [a, b, c, d] = [a, b, c, d].map(|number| Decimal::new(number.into()));
-    Dotted::of(&[
-        a.as_bytes(),
-        b".",
-        b.as_bytes(),
-        b".",
-        c.as_bytes(),
-        b".",
-        d.as_bytes(),
-    ])
-    .unwrap_or(Dotted::new())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
     #[test]
-    fn an_address_is_written_as_it_is_read() {
-        for address in [[0, 0, 0, 0], [10, 0, 2, 15], [255, 255, 255, 255]] {
-            assert_eq!(
-                crate::ip::address(dotted(address).as_bytes()),
-                Some(address)
-            );
+    fn name_servers_are_written_as_they_are_read() {
+        let mut names = Names::new();
+        for server in ["1.2.3.4", "10.0.2.3", "255.255.255.255"] {
+            let ip = std::format!("dhcp::::box:::{server}");
+            names.take(&Ip::parse(ip.as_bytes()).unwrap());
         }
+        let written = names.servers.unwrap();
+        let lines = "nameserver 1.2.3.4\nnameserver 10.0.2.3\nnameserver 255.255.255.255\n";
+        assert_eq!(written.as_bytes(), lines.to_string().as_bytes());
+        assert_eq!(names.host.as_bytes(), b"box");
+    }
+
+    #[test]
+    fn too_many_name_servers_are_an_error_and_not_a_cut() {
+        let mut names = Names::new();
+        for _ in 0..10 {
+            names.take(&Ip::parse(b"dhcp:::::::255.255.255.255:255.255.255.255").unwrap());
+        }
+        assert_eq!(names.servers, Err(TooLong));
     }
 }

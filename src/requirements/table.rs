@@ -28,6 +28,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "everything",
             error: "dockerlaunch: daemon dockerd: no such file or directory (ENOENT)",
             ignorable: "No",
@@ -44,6 +45,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "dockerd, which starts it",
             error: "failed to start containerd: exec: \"containerd\": executable file not found in $PATH",
             ignorable: "Only where another containerd serves a socket (--containerd=SOCKET), or from Docker 29.7 with the feature embedded-containerd",
@@ -60,6 +62,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "containerd, for every container",
             error: "runtime \"io.containerd.runc.v2\" binary not installed \"containerd-shim-runc-v2\": file does not exist",
             ignorable: "Only with another default runtime that brings its own shim",
@@ -76,6 +79,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "containerd-shim-runc-v2, for every container",
             error: "exec: \"runc\": executable file not found in $PATH",
             ignorable: "Only with another default runtime, as crun",
@@ -92,6 +96,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "dockerd, for published ports on localhost",
             error: "invalid userland-proxy-path: userland-proxy is enabled, but userland-proxy-path is not set",
             ignorable: "Yes, add --userland-proxy=false; ports are then published by the kernel alone",
@@ -109,6 +114,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "iptables",
             needed_by: "dockerd, for NAT, published ports and the isolation of networks",
             error: "failed to start daemon: Error initializing network controller: error obtaining controller instance: failed to register \"bridge\" driver: failed to create NAT chain DOCKER: iptables not found",
             ignorable: "Yes, add --iptables=false; networking is then to be configured by hand. Or, from Docker 29, --firewall-backend=nftables",
@@ -126,6 +132,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "iptables",
             needed_by: "dockerd, for IPv6 networks",
             error: "unable to find ip6tables",
             ignorable: "Yes, without IPv6 networks; --ip6tables=false says so",
@@ -143,6 +150,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "iptables",
             needed_by: "dockerd with --firewall-backend=nftables",
             error: "firewall-backend is set to nftables: failed to find nft tool",
             ignorable: "Yes, it is needed with --firewall-backend=nftables only",
@@ -159,6 +167,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "dockerd, to trust registries",
             error: "x509: certificate signed by unknown authority",
             ignorable: "Only where images come by docker load, or from a registry without TLS",
@@ -175,6 +184,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "docker run --init",
             error: "exec: \"docker-init\": executable file not found in $PATH",
             ignorable: "Yes, do not use --init",
@@ -191,6 +201,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "docker top; docker ps never needed it",
             error: "exec: \"ps\": executable file not found in $PATH",
             ignorable: "Yes, do not use docker top",
@@ -208,6 +219,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Modules,
         #[cfg(feature = "check")]
         about: About {
+            feature: "modprobe",
             needed_by: "dockerlaunch and dockerd, for overlay, bridge, br_netfilter, nf_nat; the kernel, for the matches of iptables' rules",
             error: "Running modprobe bridge br_netfilter failed with message",
             ignorable: "Yes, where the modules are built in or loaded before; in a container load them on the host",
@@ -225,6 +237,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "xz",
             needed_by: "dockerd, to unpack such archives",
             error: "exec: \"xz\": executable file not found in $PATH",
             ignorable: "Yes, use archives compressed with gzip or zstd",
@@ -242,6 +255,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "git",
             needed_by: "docker build of a git URL",
             error: "failed to find git binary",
             ignorable: "Yes, do not build from git URLs",
@@ -259,6 +273,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "git",
             needed_by: "git, when docker build fetches submodules",
             error: "git: 'submodule' is not a git command",
             ignorable: "Yes, do not build from git URLs",
@@ -276,6 +291,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "git",
             needed_by: "nothing: git has it built in",
             error: "none",
             ignorable: "Yes",
@@ -293,6 +309,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "git",
             needed_by: "nothing: git has it built in",
             error: "none",
             ignorable: "Yes",
@@ -310,6 +327,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
+            feature: "git",
             needed_by: "git, for URLs of ssh",
             error: "cannot run ssh: No such file or directory",
             ignorable: "Yes, do not build from git URLs over ssh",
@@ -326,6 +344,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         kernel: Kernel::AppArmor,
         #[cfg(feature = "check")]
         about: About {
+            feature: "",
             needed_by: "dockerd, to load its profile docker-default",
             error: "none",
             ignorable: "Yes, where the kernel has no AppArmor; else containers are confined less",

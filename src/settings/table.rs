@@ -29,9 +29,9 @@ use Set::{Choice, Value};
 
 const ALL: usize = usize::MAX;
 const NETWORK: usize = if cfg!(feature = "network") { ALL } else { 0 };
-const STATE: usize = if cfg!(feature = "state") { ALL } else { 0 };
 const SUPERVISE: usize = if cfg!(feature = "supervise") { ALL } else { 0 };
 const REAP: usize = if cfg!(feature = "supervise") { ALL } else { 2 };
+const STATE: usize = if cfg!(feature = "state") { ALL } else { 0 };
 const MODPROBE: usize = if cfg!(feature = "modprobe") { ALL } else { 0 };
 
 const NO_SUPERVISE: &str =

@@ -4,37 +4,36 @@
 //! come. It holds no state but what [`Supervisor`] names.
 
 mod children;
+mod power;
 mod readiness;
 mod restart;
 mod shutdown;
 mod signals;
+mod start;
 
 use crate::{
     command::Command,
-    daemon::{self, Daemon, Variables},
+    daemon::{self, Daemon},
     error::{Error, Step},
     launch::{Context, Ended, Failed, Launch, Outcome},
     run::{self, NEVER},
-    settings::{OnExit, Reap, Role},
-    sys::{self, Mask, Words},
-    text::{Decimal, base_name},
+    settings::{OnExit, Role},
+    sys::{self, Mask},
+    text::{Decimal, Text, base_name},
 };
 use children::Status;
+use power::Button;
 use readiness::{Notify, Told};
 use restart::Backoff;
 use rustix::{
     event::{PollFd, PollFlags},
-    fd::{AsFd, OwnedFd},
-    io::{Errno, fcntl_dupfd_cloexec, read, write},
-    pipe::{PipeFlags, pipe_with},
-    process::{Pid, getpid, set_child_subreaper, setsid},
+    fd::AsFd,
+    process::{Pid, getpid, set_child_subreaper},
 };
 use signals::{End, Meaning, Signals, meaning, name, send};
 
 /// How long the daemon may take until it is ready, in seconds; then a line says so. It may take longer.
 const READY: u64 = 120;
-/// How long the kernel may take to read a program, in seconds.
-const EXEC: u64 = 60;
 
 struct Supervisor<'l> {
     launch: &'l Launch<'l>,
@@ -44,6 +43,7 @@ struct Supervisor<'l> {
     mask: Mask,
     signals: Signals,
     notify: Option<Notify>,
+    button: Option<Button>,
     /// The daemon, while it runs.
     daemon: Option<Pid>,
     /// The program of DOCKER_LAUNCH_READY, while it runs.
@@ -68,12 +68,7 @@ pub(crate) fn start(
     command: &Command<'_>,
     prepared: &Daemon,
 ) -> Outcome<Ended> {
-    let supervises = match launch.settings.reap {
-        Reap::Auto => launch.role == Role::Machine,
-        Reap::Never => false,
-        Reap::Always => true,
-    };
-    if !supervises {
+    if !launch.settings.supervises(launch.role) {
         return daemon::replace(launch, command, prepared).map(|never| match never {});
     }
     let mask = sys::set_signal_mask(Mask::ALL);
@@ -95,7 +90,14 @@ fn supervise(
     }
     let notify = Notify::open();
     if let Err(errno) = &notify {
-        Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno).tell(|parts| launch.log.warning(parts));
+        Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno)
+            .tell(&mut |parts| launch.log.warning(parts));
+    }
+    let button = Button::open();
+    if launch.role == Role::Machine && button.is_err() {
+        launch
+            .log
+            .debug(&[b"no power button: the kernel tells of no ACPI events"]);
     }
     let mut supervisor = Supervisor {
         launch,
@@ -104,6 +106,7 @@ fn supervise(
         mask,
         signals,
         notify: notify.ok(),
+        button: button.ok().filter(|_| launch.role == Role::Machine),
         daemon: None,
         ready_program: None,
         last: 0,
@@ -138,17 +141,9 @@ impl Supervisor<'_> {
             {
                 return end;
             }
-            while let Some(signal) = self.signals.next() {
-                match meaning(signal, self.launch.role) {
-                    Meaning::End(end) => {
-                        self.launch
-                            .log
-                            .line(&[name(signal).as_bytes(), end_asked(end)]);
-                        return end;
-                    }
-                    Meaning::Forward => self.forward(signal),
-                    Meaning::Nothing => {}
-                }
+            if let Some((end, by)) = self.request() {
+                self.launch.log.line(&[by.as_bytes(), end_asked(end)]);
+                return end;
             }
             let now = sys::since_boot();
             if now >= self.next {
@@ -164,14 +159,28 @@ impl Supervisor<'_> {
 
     /// Sleeps until there is something to look at.
     fn wait(&self, until: u64) {
-        let signals = PollFd::new(&self.signals, PollFlags::IN);
-        // Where there is no other descriptor, the same stands twice.
-        let other = self
-            .notify
-            .as_ref()
-            .map_or(self.signals.as_fd(), AsFd::as_fd);
-        let notify = PollFd::from_borrowed_fd(other, PollFlags::IN);
-        let _ = run::readable(&mut [signals, notify], until);
+        let signals = self.signals.as_fd();
+        // Where there is no such descriptor, that of the signals stands again.
+        let notify = self.notify.as_ref().map_or(signals, AsFd::as_fd);
+        let button = self.button.as_ref().map_or(signals, AsFd::as_fd);
+        let mut all = [signals, notify, button]
+            .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+        let _ = run::readable(&mut all, until);
+    }
+
+    /// The next request to end, and whose; the daemon gets those signals that are its own.
+    fn request(&self) -> Option<(End, Text<32>)> {
+        if self.button.as_ref().is_some_and(Button::was_pressed) {
+            return Some((End::PowerOff, Text::of(&[b"power button"]).ok()?));
+        }
+        while let Some(signal) = self.signals.next() {
+            match meaning(signal, self.launch.role) {
+                Meaning::End(end) => return Some((end, name(signal))),
+                Meaning::Forward => self.forward(signal),
+                Meaning::Nothing => {}
+            }
+        }
+        None
     }
 
     /// What the daemon has told.
@@ -202,7 +211,7 @@ impl Supervisor<'_> {
             return;
         }
         if let Err(errno) = readiness::pass_on(self.command) {
-            Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno).tell(|parts| log.warning(parts));
+            Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno).tell(&mut |parts| log.warning(parts));
         }
         if !self.launch.settings.ready.is_empty() {
             self.run_ready_program();
@@ -281,76 +290,10 @@ impl Supervisor<'_> {
         if let Err(Failed) = self.start() {
             self.launch
                 .error()
-                .tell(|parts| self.launch.log.warning(parts));
+                .tell(&mut |parts| self.launch.log.warning(parts));
             self.last = self.launch.error().exit_status();
             self.started = sys::since_boot();
             self.schedule();
-        }
-    }
-
-    /// Starts the daemon; an error if it cannot be executed.
-    fn start(&mut self) -> Outcome<()> {
-        daemon::remove_stale_files(self.launch, self.command)?;
-        let path = self.command.path();
-        let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).at(self.launch, Step::Exec, path)?;
-        // Out of the way of the descriptors that are handed over.
-        let writes = fcntl_dupfd_cloexec(writes, 64).at(self.launch, Step::Exec, path)?;
-        let Some(child) = sys::fork().at(self.launch, Step::Exec, path)? else {
-            self.in_child(&writes)
-        };
-        drop(writes);
-        self.started = sys::since_boot();
-        let mut errno = [0; 4];
-        let readable = run::readable(
-            &mut [PollFd::new(&reads, PollFlags::IN)],
-            self.started + EXEC * 1000,
-        );
-        if readable.is_ok() && read(&reads, &mut errno) == Ok(4) {
-            let errno = Errno::from_raw_os_error(i32::from_ne_bytes(errno));
-            return Err(errno).at(self.launch, Step::Exec, path);
-        }
-        self.daemon = Some(child);
-        Ok(())
-    }
-
-    /// Becomes the daemon, or tells through the pipe why not: that closes with exec.
-    fn in_child(&self, writes: &OwnedFd) -> ! {
-        let _ = setsid();
-        sys::set_signal_mask(self.mask);
-        let errno = daemon::exec(
-            self.launch,
-            self.command,
-            self.prepared,
-            Some(readiness::VARIABLE),
-        );
-        let _ = write(writes, &errno.raw_os_error().to_ne_bytes());
-        sys::exit(126)
-    }
-
-    /// Once, when the engine answers first. Nothing waits for it: it may run as long as it likes.
-    fn run_ready_program(&mut self) {
-        let path = self.launch.settings.ready;
-        match sys::fork() {
-            Ok(Some(child)) => self.ready_program = Some(child),
-            Err(errno) => {
-                Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(|parts| self.launch.log.warning(parts));
-            }
-            Ok(None) => {
-                let _ = setsid();
-                sys::set_signal_mask(self.mask);
-                let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
-                let mut words: Words<'_, 2> = Words::new();
-                let _ = words.push(path);
-                sys::close_on_exec_from(3);
-                let errno = match variables.all() {
-                    Ok(environment) => sys::execve(path, &words, &environment),
-                    Err(errno) => errno,
-                };
-                Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(|parts| self.launch.log.warning(parts));
-                sys::exit(126)
-            }
         }
     }
 

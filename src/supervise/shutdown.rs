@@ -5,11 +5,7 @@
 use super::{
     Supervisor,
     children::signal_all,
-    signals::{
-        End, KILL,
-        Meaning::{self, Forward},
-        TERM, meaning, send,
-    },
+    signals::{End, KILL, TERM, send},
 };
 use crate::{mounts, reboot, sys, text::Decimal};
 use rustix::system::RebootCommand;
@@ -66,17 +62,11 @@ impl Supervisor<'_> {
             self.wait(deadline);
             self.hear();
             self.reap();
-            while let Some(signal) = self.signals.next() {
-                match meaning(signal, self.launch.role) {
-                    Meaning::End(_) if !killed => {
-                        let sooner = sys::since_boot() + REST * 1000;
-                        if sooner < deadline {
-                            deadline = sooner;
-                            log.line(&[b"asked again: ", self.name(), b" has 5 s left"]);
-                        }
-                    }
-                    Forward => self.forward(signal),
-                    _ => {}
+            while self.request().is_some() {
+                let sooner = sys::since_boot() + REST * 1000;
+                if !killed && sooner < deadline {
+                    deadline = sooner;
+                    log.line(&[b"asked again: ", self.name(), b" has 5 s left"]);
                 }
             }
         }

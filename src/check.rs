@@ -1,0 +1,184 @@
+//! `--check`: what the daemon with these words needs, what of it is there, what the kernel offers, where images would lie,
+//! and what is wrong with the settings; each missing thing with the engine's own words for it.
+//!
+//! Everything is read from files. Nothing is mounted, no socket is opened and no module loaded: it runs as any user, on any
+//! Linux, in a container too.
+
+mod cgroups;
+mod data_root;
+mod kernel;
+mod misspelt;
+mod report;
+
+use crate::{
+    command::Command,
+    error::{Error, Step},
+    places::Places,
+    requirements::{Found, Need, Requirement, Search, TABLE},
+    settings::Settings,
+    text::Text,
+};
+use core::ffi::CStr;
+use heapless::Vec;
+use report::{Report, State, Thing};
+use rustix::system::uname;
+
+/// Reports on standard output. The exit status: 0; 1 if something required is missing, a setting is wrong, or the report
+/// cannot be written; 2 if it cannot be made.
+pub fn check<'a>(
+    word: &CStr,
+    words: impl Iterator<Item = &'a CStr>,
+    environment: impl Iterator<Item = &'a CStr> + Clone,
+) -> u8 {
+    let mut report = match word.to_bytes() {
+        b"--check" => Report::new(false),
+        b"--check=json" => Report::new(true),
+        other => {
+            let reason = "allowed: --check, --check=json";
+            return refuse(&Error::said(Step::Usage, other, reason));
+        }
+    };
+    let command = match Command::to_check(words, environment.clone()) {
+        Ok(command) => command,
+        Err(error) => return refuse(&error),
+    };
+    let places = match Places::of(&command) {
+        Ok(places) => places,
+        Err(errno) => return refuse(&Error::new(Step::Daemon, b"daemon.json", errno)),
+    };
+    let kernel = uname();
+    head(&mut report, &command, kernel.release());
+    report.title("What Docker needs");
+    let search = Search::new(&command, places.choices);
+    let mut path = Text::new();
+    for row in TABLE {
+        let found = search.find(row, &mut path);
+        requirement(&mut report, row, found, path.as_bytes());
+    }
+    report.title("What the kernel offers");
+    kernel::report(&mut report, places.choices, kernel.release());
+    cgroups::report(&mut report);
+    report.title("Where images and containers lie");
+    data_root::report(&mut report, &places.data_root);
+    settings(&mut report, environment);
+    report.verdict()
+}
+
+fn refuse(error: &Error) -> u8 {
+    Settings::default().report(error);
+    2
+}
+
+/// Which program says this, of which daemon, on which kernel.
+fn head(report: &mut Report, command: &Command<'_>, kernel: &CStr) {
+    let daemon = command.words().iter().next().unwrap_or_default().to_bytes();
+    let version = env!("DOCKERLAUNCH_VERSION").as_bytes();
+    let features = env!("DOCKERLAUNCH_FEATURES").as_bytes();
+    report.begin(&Thing {
+        kind: "program",
+        name: b"dockerlaunch",
+        state: State::Found,
+        detail: ("version", version),
+        need: Need::Required,
+        lost: "",
+        error: "",
+        remedy: &[],
+    });
+    for (key, label, value) in [
+        ("features", &b"features: "[..], features),
+        ("kernel", b"on Linux ", kernel.to_bytes()),
+        ("daemon", b"for ", daemon),
+    ] {
+        report.line(&[label, value], false);
+        report.fact(key, &[value]);
+    }
+    report.end();
+}
+
+fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]) {
+    let (state, detail) = match found {
+        Found::There => (State::Found, ("path", path)),
+        Found::Needless(why) => (State::Needless, ("because", why.as_bytes())),
+        Found::Not(fault) => (State::missing(row.need), ("fault", fault.as_bytes())),
+    };
+    let mut remedy: Vec<&[u8], 12> = Vec::new();
+    let mut put = |part: &'static str| _ = remedy.push(part.as_bytes());
+    put("install ");
+    put(row.package);
+    // There is room for all choices of any row.
+    for (choice, or) in row.choices().zip([", or say ", " or ", " or ", " or "]) {
+        put(or);
+        put(choice.spelled);
+    }
+    report.begin(&Thing {
+        kind: "requirement",
+        name: row.name.as_bytes(),
+        state,
+        detail,
+        need: row.need,
+        lost: row.lost,
+        error: row.about.error,
+        remedy: &remedy,
+    });
+    let [first, second] = row.places();
+    let colon = if first.is_empty() || second.is_empty() {
+        ""
+    } else {
+        ":"
+    };
+    report.fact("looked_for", &[first, colon, second].map(str::as_bytes));
+    report.fact("unless", remedy.get(3..).unwrap_or_default());
+    for (key, value) in [
+        ("package", row.package),
+        ("needed_by", row.about.needed_by),
+        ("ignorable", row.about.ignorable),
+        ("feature", row.about.feature),
+    ] {
+        report.fact(key, &[value.as_bytes()]);
+    }
+    report.end();
+}
+
+/// What a launch would refuse or ignore of DOCKER_LAUNCH_*.
+fn settings<'a>(report: &mut Report, environment: impl Iterator<Item = &'a CStr>) {
+    let mut titled = false;
+    for variable in environment {
+        let Some((name, error)) = Settings::fault(variable) else {
+            continue;
+        };
+        if !core::mem::replace(&mut titled, true) {
+            report.title("Settings");
+        }
+        let thing = Thing {
+            kind: "setting",
+            name: variable.to_bytes(),
+            state: State::Missing,
+            detail: ("fault", b"not allowed"),
+            need: Need::Required,
+            lost: "the launch would end",
+            error: "",
+            remedy: &[],
+        };
+        if let Some(error) = error {
+            report.begin(&thing);
+            error.tell(&mut |parts| {
+                report.line(parts, false);
+                report.fact("reason", parts);
+            });
+        } else {
+            report.begin(&Thing {
+                state: State::Lacking,
+                detail: ("fault", b"no such setting"),
+                need: Need::Optional,
+                lost: "it would be ignored",
+                ..thing
+            });
+            if let Some(nearest) = misspelt::nearest(name) {
+                let (prefix, nearest) = (&b"DOCKER_LAUNCH_"[..], nearest.as_bytes());
+                report.line(&[b"the nearest is ", prefix, nearest], false);
+                report.fact("nearest", &[prefix, nearest]);
+            }
+        }
+        report.end();
+    }
+}

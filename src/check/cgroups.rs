@@ -1,0 +1,172 @@
+//! Which controllers containers can be limited by, in the hierarchies that are mounted or in those that could be.
+
+use super::report::{Report, State, Thing};
+use crate::{
+    fs,
+    mountinfo::Mount,
+    requirements::Need,
+    text::{number, words},
+};
+use rustix::fs::statfs;
+
+struct Controller {
+    /// In v2, and in v1.
+    names: [&'static str; 2],
+    need: Need,
+    lost: &'static str,
+    error: &'static str,
+}
+
+const TABLE: &[Controller] = &[
+    Controller {
+        names: ["cpu", "cpu"],
+        need: Need::Optional,
+        lost: "docker run --cpus and --cpu-shares fail",
+        error: "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted",
+    },
+    Controller {
+        names: ["cpuset", "cpuset"],
+        need: Need::Optional,
+        lost: "docker run --cpuset-cpus limits nothing",
+        error: "Your kernel does not support cpuset or the cgroup is not mounted. Cpuset discarded.",
+    },
+    Controller {
+        names: ["io", "blkio"],
+        need: Need::Optional,
+        lost: "docker run --blkio-weight and --device-read-bps limit nothing",
+        error: "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
+    },
+    Controller {
+        names: ["memory", "memory"],
+        need: Need::Optional,
+        lost: "docker run --memory limits nothing",
+        error: "Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
+    },
+    Controller {
+        names: ["pids", "pids"],
+        need: Need::Optional,
+        lost: "docker run --pids-limit limits nothing",
+        error: "Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.",
+    },
+    // v2 has none: BPF programs do it.
+    Controller {
+        names: ["", "devices"],
+        need: Need::Required,
+        lost: "dockerd does not start",
+        error: "Devices cgroup isn't mounted",
+    },
+];
+
+/// CGROUP2_SUPER_MAGIC of statfs(2).
+const CGROUP2: i64 = 0x6367_7270;
+
+/// Controllers as bits.
+type Set = u32;
+
+/// What is there.
+struct Hierarchies {
+    /// The unified one is mounted at the top: it is what Docker uses.
+    is_v2: bool,
+    v2: Set,
+    v1: Set,
+    /// Turned on, mounted or not.
+    enabled: Set,
+}
+
+pub(super) fn report(report: &mut Report) {
+    let found = Hierarchies::find();
+    let layout = match (found.is_v2, found.v1) {
+        (true, _) => "v2 is mounted",
+        (false, 0) => "none is mounted yet",
+        _ => "v1 is mounted",
+    };
+    report.begin(&Thing {
+        kind: "kernel",
+        name: b"cgroups",
+        state: State::Found,
+        detail: ("how", layout.as_bytes()),
+        need: Need::Required,
+        lost: "",
+        error: "",
+        remedy: &[],
+    });
+    report.end();
+    for (place, row) in TABLE.iter().enumerate() {
+        let bit = 1 << place;
+        let [v2, v1] = row.names;
+        let is_mounted = found.is_v2 || found.v1 != 0;
+        let (state, key, detail) = match () {
+            () if found.is_v2 && v2.is_empty() => (State::Found, "how", "by BPF, in v2"),
+            () if found.is_v2 && found.v2 & bit != 0 => (State::Found, "how", "in v2"),
+            () if !found.is_v2 && found.v1 & bit != 0 => (State::Found, "how", "in v1"),
+            () if !is_mounted && found.enabled & bit != 0 => {
+                (State::Found, "how", "can be mounted")
+            }
+            () if found.v1 & bit != 0 => (
+                State::missing(row.need),
+                "fault",
+                "only in v1, and v2 is used",
+            ),
+            () => (
+                State::missing(row.need),
+                "fault",
+                "not in the hierarchy that is used",
+            ),
+        };
+        let name = if v2.is_empty() { v1 } else { v2 };
+        report.begin(&Thing {
+            kind: "controller",
+            name: name.as_bytes(),
+            state,
+            detail: (key, detail.as_bytes()),
+            need: row.need,
+            lost: row.lost,
+            error: row.error,
+            remedy: &[],
+        });
+        report.end();
+    }
+}
+
+impl Hierarchies {
+    fn find() -> Self {
+        let is_v2 = statfs(c"/sys/fs/cgroup").is_ok_and(|top| top.f_type == CGROUP2);
+        let mut found = Self {
+            is_v2,
+            v2: 0,
+            v1: 0,
+            enabled: 0,
+        };
+        // What cannot be read offers nothing.
+        let mut buffer = [0; 1024];
+        let controllers = fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer);
+        for name in words(controllers.unwrap_or_default()) {
+            found.v2 |= named(name, 0);
+        }
+        let _ = fs::lines(c"/proc/self/mountinfo", &mut |line| {
+            let v1 = Mount::parse(line).filter(|mount| mount.kind == b"cgroup");
+            for option in crate::text::list(v1.map_or(b"", |mount| mount.options)) {
+                found.v1 |= named(option, 1);
+            }
+        });
+        let _ = fs::lines(c"/proc/cgroups", &mut |line| {
+            let mut fields = words(line);
+            let name = fields.next().unwrap_or_default();
+            if fields.nth(2).and_then(number) == Some(1) {
+                found.enabled |= named(name, 1);
+            }
+        });
+        found
+    }
+}
+
+/// The controller of that name in v2 (0) or v1 (1).
+fn named(name: &[u8], version: usize) -> Set {
+    let is = |row: &Controller| {
+        row.names
+            .get(version)
+            .is_some_and(|own| own.as_bytes() == name)
+    };
+    let rows = TABLE.iter().enumerate();
+    rows.fold(0, |set, (place, row)| set | Set::from(is(row)) << place)
+}

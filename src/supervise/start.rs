@@ -1,0 +1,89 @@
+//! Starting the daemon and the program of DOCKER_LAUNCH_READY: children in sessions of their own, with the signals that this
+//! process was started with.
+
+use super::{Supervisor, readiness};
+use crate::{
+    daemon::{self, Variables},
+    error::{Error, Step},
+    launch::{Context, Outcome},
+    run,
+    sys::{self, Words},
+};
+use rustix::{
+    event::{PollFd, PollFlags},
+    fd::OwnedFd,
+    io::{Errno, fcntl_dupfd_cloexec, read, write},
+    pipe::{PipeFlags, pipe_with},
+    process::setsid,
+};
+
+/// How long the kernel may take to read a program, in seconds.
+const EXEC: u64 = 60;
+
+impl Supervisor<'_> {
+    /// Starts the daemon; an error if it cannot be executed.
+    pub(super) fn start(&mut self) -> Outcome<()> {
+        daemon::remove_stale_files(self.launch, self.command)?;
+        let path = self.command.path();
+        let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).at(self.launch, Step::Exec, path)?;
+        // Out of the way of the descriptors that are handed over.
+        let writes = fcntl_dupfd_cloexec(writes, 64).at(self.launch, Step::Exec, path)?;
+        let Some(child) = sys::fork().at(self.launch, Step::Exec, path)? else {
+            self.in_child(&writes)
+        };
+        drop(writes);
+        self.started = sys::since_boot();
+        let mut errno = [0; 4];
+        let readable = run::readable(
+            &mut [PollFd::new(&reads, PollFlags::IN)],
+            self.started + EXEC * 1000,
+        );
+        if readable.is_ok() && read(&reads, &mut errno) == Ok(4) {
+            let errno = Errno::from_raw_os_error(i32::from_ne_bytes(errno));
+            return Err(errno).at(self.launch, Step::Exec, path);
+        }
+        self.daemon = Some(child);
+        Ok(())
+    }
+
+    /// Becomes the daemon, or tells through the pipe why not: that closes with exec.
+    fn in_child(&self, writes: &OwnedFd) -> ! {
+        let _ = setsid();
+        sys::set_signal_mask(self.mask);
+        let errno = daemon::exec(
+            self.launch,
+            self.command,
+            self.prepared,
+            Some(readiness::VARIABLE),
+        );
+        let _ = write(writes, &errno.raw_os_error().to_ne_bytes());
+        sys::exit(126)
+    }
+
+    /// Once, when the engine answers first. Nothing waits for it: it may run as long as it likes.
+    pub(super) fn run_ready_program(&mut self) {
+        let path = self.launch.settings.ready;
+        match sys::fork() {
+            Ok(Some(child)) => self.ready_program = Some(child),
+            Err(errno) => {
+                Error::new(Step::Exec, path.to_bytes(), errno)
+                    .tell(&mut |parts| self.launch.log.warning(parts));
+            }
+            Ok(None) => {
+                let _ = setsid();
+                sys::set_signal_mask(self.mask);
+                let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
+                let mut words: Words<'_, 2> = Words::new();
+                let _ = words.push(path);
+                sys::close_on_exec_from(3);
+                let errno = match variables.all() {
+                    Ok(environment) => sys::execve(path, &words, &environment),
+                    Err(errno) => errno,
+                };
+                Error::new(Step::Exec, path.to_bytes(), errno)
+                    .tell(&mut |parts| self.launch.log.warning(parts));
+                sys::exit(126)
+            }
+        }
+    }
+}
