@@ -228,9 +228,7 @@ pub fn open_console(settings: &mut Settings<'_>) {
         return;
     }
     let log_is_closed = closed(&settings.log);
-    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
-        let _ = TABLE.first().map(mount_row);
-    }
+    mount_devices();
     let device = |path: &CStr| open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
     let console = device(c"/dev/console");
     let silent = console.is_err();
@@ -252,6 +250,13 @@ pub fn open_console(settings: &mut Settings<'_>) {
         && let Ok(kmsg) = device(c"/dev/kmsg").and_then(high)
     {
         settings.log = sys::keep(kmsg);
+    }
+}
+
+/// PID 1's devices, where the image brings none and the launch has not come so far.
+pub(crate) fn mount_devices() {
+    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
+        let _ = TABLE.first().map(mount_row);
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Process {
     pub environment: BTreeMap<String, String>,
     pub pid: u32,
     pub parent: u32,
+    pub session: u32,
     pub working_directory: String,
     pub umask: String,
     /// Signals that are blocked and ignored, as /proc/self/status has them: hexadecimal masks.

@@ -63,6 +63,8 @@ pub(crate) enum Expect {
     SaysTimes(&'static str, usize, &'static [&'static str]),
     /// All that the probe says, in its order.
     Told(&'static [&'static str]),
+    /// All that the probe and what it leaves behind say: nobody orders them.
+    ToldTogether(&'static [&'static str]),
     /// The wait status that the kernel shows when PID 1 has ended: the exit status in its second byte.
     Panic(&'static str),
     /// How the machine ended.
@@ -124,7 +126,7 @@ impl Expect {
             Self::Says(name, _) => format!("says:{name}"),
             Self::SaysOnly(_) => "says-only".into(),
             Self::SaysInOrder(name, _) | Self::SaysTimes(name, ..) => format!("says:{name}"),
-            Self::Told(_) => "told".into(),
+            Self::Told(_) | Self::ToldTogether(_) => "told".into(),
             Self::Panic(_) => "panic".into(),
             Self::Ends(end) => format!("ends:{}", end.name()),
             Self::CleanDisk => "clean-disk".into(),
@@ -226,6 +228,7 @@ impl Expect {
             Self::SaysInOrder(_, lines) => life::says_in_order(seen, lines),
             Self::SaysTimes(_, times, words) => life::says_times(seen, times, words),
             Self::Told(lines) => same("what the probe says", words_of(&seen.told), lines.to_vec()),
+            Self::ToldTogether(lines) => life::told_together(seen, lines),
             Self::Panic(status) => life::says(
                 seen,
                 &[
@@ -316,6 +319,8 @@ fn process(seen: &Seen, field: &str) -> Result<String> {
     Ok(match field {
         "pid" => process.pid.to_string(),
         "parent" => process.parent.to_string(),
+        "session" => own(process.session, process),
+        "listen-pid" => own(listen_pid(process), process),
         "directory" => process.working_directory.clone(),
         "umask" => process.umask.clone(),
         "blocked" => process.blocked.clone(),
@@ -324,6 +329,22 @@ fn process(seen: &Seen, field: &str) -> Result<String> {
         "others" => process.others.join(" "),
         _ => bail!("the table asks for `{field}`, which is no field of a process"),
     })
+}
+
+/// A number that has to be the process's own pid.
+fn own(number: u32, process: &probe::Process) -> String {
+    if number == process.pid {
+        "own".into()
+    } else {
+        number.to_string()
+    }
+}
+
+fn listen_pid(process: &probe::Process) -> u32 {
+    let value = process.environment.get("LISTEN_PID");
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_default()
 }
 
 fn descriptors(seen: &Seen, expected: &[(u32, &str)]) -> Result<()> {

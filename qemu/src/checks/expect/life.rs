@@ -117,3 +117,11 @@ pub(super) fn says_times(seen: &Seen, times: usize, words: &[&str]) -> Result<()
     }
     Ok(())
 }
+
+pub(super) fn told_together(seen: &Seen, expected: &[&str]) -> Result<()> {
+    let mut found: Vec<&str> = seen.told.iter().map(String::as_str).collect();
+    let mut expected = expected.to_vec();
+    found.sort_unstable();
+    expected.sort_unstable();
+    same("what the probe says", found, expected)
+}

@@ -45,8 +45,9 @@ const TYPED: &[Step] = &[
     Step::Console(REASON),
     Step::Type("tty; echo \"the session's terminal\" > /dev/tty; echo sum $((6*7))\n"),
     Step::Console(&["sum 42"]),
-    Step::Type("sleep 10000\n"),
-    Step::Console(&["sleep 10000"]),
+    // What is typed is shown, too, but without what the quotes are for.
+    Step::Type("echo be''gins; sleep 10000\n"),
+    Step::Console(&["begins"]),
     Step::Type("\x03"),
     Step::Type("echo after ctrl-c $((1+1))\n"),
     Step::Console(&["after ctrl-c 2"]),

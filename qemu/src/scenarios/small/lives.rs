@@ -36,16 +36,28 @@ const RESTARTED: &[Expect] = &[
     SaysInOrder(
         "backoff",
         &[
-            &["dockerlaunch: ", "status 3", "1 s"],
-            &["dockerlaunch: ", "status 3", "2 s"],
+            &["dockerlaunch: dockerd ended with status 3"],
+            &["dockerlaunch: dockerd is started again in 1 s"],
+            &["dockerlaunch: dockerd ended with status 3"],
+            &["dockerlaunch: dockerd is started again in 2 s"],
         ],
     ),
     Ends(End::PowerOff),
 ];
 
+/// One line names the loop, and the machine can be ended while no daemon runs.
 const CRASHED: &[Expect] = &[
-    SaysInOrder("signal", &[&["dockerlaunch: ", "SIGABRT", "core dumped"]]),
-    Ends(End::PowerOff),
+    SaysInOrder(
+        "signal",
+        &[
+            &["dockerlaunch: dockerd was killed by SIGABRT, core dumped"],
+            &["dockerlaunch: dockerd is started again in 8 s"],
+            &["dockerlaunch: warning: crash loop: dockerd ", "status 134"],
+        ],
+    ),
+    SaysTimes("loop", 1, &["crash loop"]),
+    CleanDisk,
+    Ends(End::Reboot),
 ];
 
 const ORPHANS: &[Expect] = &[
@@ -60,7 +72,7 @@ const ORPHANS: &[Expect] = &[
 
 /// The daemon does not listen; the rest is told to end, one does and the other is killed; both keep a file open on the disk.
 const HANGS: &[Expect] = &[
-    Told(&[
+    ToldTogether(&[
         "obeys waits",
         "ignores waits",
         "hangs waits",
@@ -68,16 +80,48 @@ const HANGS: &[Expect] = &[
         "obeys SIGTERM",
         "ignores SIGTERM",
     ]),
+    SaysInOrder(
+        "steps",
+        &[
+            &["dockerlaunch: signal 38: power off"],
+            &["dockerlaunch: SIGTERM to dockerd, which has 3 s"],
+            &["dockerlaunch: warning: dockerd has not ended in its time: SIGKILL"],
+            &["dockerlaunch: SIGTERM to all other processes, which have 5 s"],
+            &["dockerlaunch: SIGKILL to those that are left"],
+            &["dockerlaunch: unmounted: "],
+            &["dockerlaunch: / is read-only"],
+            &["dockerlaunch: everything is written out"],
+            &["dockerlaunch: power off"],
+        ],
+    ),
     CleanDisk,
     Ends(End::PowerOff),
 ];
 
-const IMPATIENT: &[Expect] = &[CleanDisk, Ends(End::PowerOff)];
+const IMPATIENT: &[Expect] = &[
+    SaysInOrder(
+        "steps",
+        &[
+            &["dockerlaunch: SIGINT: reboot"],
+            &["dockerlaunch: SIGTERM to dockerd, which has 3600 s"],
+            &["dockerlaunch: asked again: dockerd has 5 s left"],
+            &["dockerlaunch: warning: dockerd has not ended in its time: SIGKILL"],
+        ],
+    ),
+    CleanDisk,
+    Ends(End::Reboot),
+];
 
 /// ctrl-alt-del is PID 1's to answer, and that is the daemon.
 const REAP_FALSE: &[Expect] = &[
     Process("pid", "1"),
+    Process("others", ""),
     Process("blocked", "0000000000000000"),
+    Environment(&[
+        "HOME=/root",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TERM=linux",
+    ]),
     Kernel("/proc/sys/kernel/ctrl-alt-del", "0"),
     Told(&["waits", "SIGINT"]),
     Panic("exitcode=0x00000000"),
@@ -107,12 +151,15 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .words(&["--probe=ready,fail:2,signal:38,wait"])
     .lived(&[]),
     small(
-        "supervise-crash",
-        "a daemon that dies of a signal is named with it",
+        "supervise-crash-loop",
+        "a daemon that dies of a signal is named with it, and one that dies again and again as such",
         &[CRASHED],
     )
-    .words(&["--probe=abort:1,signal:38,wait"])
-    .lived(&[]),
+    .words(&["--probe=abort:100"])
+    .lived(&[
+        Step::Console(&["crash loop"]),
+        Step::Keys(CTRL_ALT_DEL),
+    ]),
     small(
         "supervise-on-exit",
         "a daemon whose end ends the machine",
