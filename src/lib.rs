@@ -135,6 +135,7 @@ pub fn enter_root<'a>(
     let steps = || {
         if switch_root::is_wanted(&launch)? {
             mounts::mount_api(&launch)?;
+            layout::create(&launch)?; // modprobe looks below /lib
             modules::load_named(&launch, &command)?; // of the initramfs: drivers and file systems
             switch_root::enter(&launch)?;
         }
