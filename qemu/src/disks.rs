@@ -155,8 +155,12 @@ impl Disk {
     }
 }
 
-/// The drive with its file system in the second partition of such a table.
-pub(crate) fn partitioned(drive: Drive, table: Table) -> Result<Drive> {
+/// The drive on a bus whose driver is a module, with its file system in the second partition of such a table.
+pub(crate) fn on_virtio(drive: Drive, table: Table) -> Result<Drive> {
+    let drive = Drive {
+        bus: Bus::Virtio,
+        ..drive
+    };
     let Some(script) = table.script() else {
         return Ok(drive);
     };

@@ -114,11 +114,50 @@ pub(crate) enum Ends {
 pub(crate) struct Large {
     /// What Docker takes the control groups for: `1` or `2`.
     pub(crate) cgroup: &'static str,
-    /// What the image has beside all groups.
+    pub(crate) groups: &'static [Group],
+    /// What the image has beside them.
     pub(crate) image: &'static [Change],
+    /// The words that give the guest its address.
+    pub(crate) address: &'static [&'static str],
+    /// The disks beside the root.
+    pub(crate) disks: &'static [Disk],
     pub(crate) checks: &'static [&'static [Row]],
-    /// What is expected after the power button was pressed.
+    /// What is expected after the power button was pressed; of nothing the power is cut.
     pub(crate) end: &'static [&'static [Expect]],
+    /// What comes of the same disks in later boots.
+    pub(crate) lives: &'static [Life],
+}
+
+/// A later boot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    /// How its checks begin.
+    pub(crate) name: &'static str,
+    pub(crate) checks: &'static [&'static [Row]],
+    pub(crate) end: &'static [&'static [Expect]],
+}
+
+impl Life {
+    fn names(&self) -> Vec<String> {
+        let rows = self.checks.iter().copied().flatten();
+        let end = self.end.iter().copied().flatten();
+        rows.map(|row| row.0.to_owned())
+            .chain(end.map(Expect::name))
+            .map(|name| self.name.to_owned() + &name)
+            .collect()
+    }
+}
+
+impl Large {
+    /// The first boot and the later ones.
+    pub(crate) fn boots(&self) -> impl Iterator<Item = Life> {
+        let first = Life {
+            name: "",
+            checks: self.checks,
+            end: self.end,
+        };
+        [first].into_iter().chain(self.lives.iter().copied())
+    }
 }
 
 /// Something that an image has more than its groups. Paths begin without `/`.
@@ -150,22 +189,17 @@ impl Scenario {
                     .chain(again.map(|name| AGAIN.to_owned() + &name))
                     .collect()
             }
-            Size::Large(large) => {
-                let rows = large.checks.iter().copied().flatten();
-                let end = large.end.iter().copied().flatten();
-                rows.map(|row| row.0.to_owned())
-                    .chain(end.map(Expect::name))
-                    .collect()
-            }
+            Size::Large(large) => large.boots().flat_map(|life| life.names()).collect(),
         }
     }
 
     /// What this machine must have for it.
     pub(crate) fn needs(&self) -> Vec<Need> {
-        let Size::Small(small) = self.size else {
-            return Vec::new();
+        let disks = match self.size {
+            Size::Small(small) => small.disks,
+            Size::Large(large) => large.disks,
         };
-        let disks = (!small.disks.is_empty()).then_some(Need::Disks);
+        let disks = (!disks.is_empty()).then_some(Need::Disks);
         let format = match self.root {
             Root::Switch(Format::Disk, _) => Some(Need::Disks),
             Root::Switch(format, _) => Some(format.need()),
@@ -184,7 +218,8 @@ pub(crate) const AGAIN: &str = "again:";
 
 /// All of them: small ones first, because they tell most for their time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    small::TABLE.iter().copied().flatten().chain(large::TABLE)
+    let large = large::TABLE.iter().chain(large::APPLIANCES);
+    small::TABLE.iter().copied().flatten().chain(large)
 }
 
 #[cfg(test)]
@@ -223,7 +258,7 @@ mod tests {
         for scenario in all() {
             let expect = match scenario.size {
                 Size::Small(small) => [small.expect, small.again],
-                Size::Large(large) => [large.end, &[]],
+                Size::Large(large) => [large.end, large.lives.last().map_or(&[], |life| life.end)],
             };
             for expect in expect.concat().into_iter().flatten() {
                 assert!(

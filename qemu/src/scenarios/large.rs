@@ -1,7 +1,10 @@
 //! Guests with a real engine. By default one of each suite and the pairs that tell something new; the rest with --long.
 
-use super::{Change, Large, Root, Scenario, Size, When};
+mod appliances;
+
+use super::{Change, Large, Life, Root, Scenario, Size, When};
 use crate::{
+    boot,
     checks::{
         engine::{COMMON, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
         expect::{
@@ -9,6 +12,7 @@ use crate::{
             Expect::{self, *},
         },
     },
+    image::table::Group,
     suites::Suite,
 };
 
@@ -56,24 +60,21 @@ const HYBRID: &[&str] = &["DOCKER_LAUNCH_CGROUP=hybrid"];
 /// The limits of a container hold.
 const TWO: Large = Large {
     cgroup: "2",
+    groups: Group::ALL,
     image: &[],
+    address: &[boot::ADDRESS, boot::DRIVER],
+    disks: &[],
     checks: FULL,
     end: ON_DISK,
+    lives: &[],
 };
 /// An initramfs has no disk to be clean.
 const TWO_IN_MEMORY: Large = Large { end: &[OFF], ..TWO };
-const ONE: Large = Large {
-    cgroup: "1",
-    image: &[],
-    checks: FULL,
-    end: ON_DISK,
-};
+const ONE: Large = Large { cgroup: "1", ..TWO };
 const ONE_IN_MEMORY: Large = Large { end: &[OFF], ..ONE };
 const ONE_REDUCED: Large = Large {
-    cgroup: "1",
-    image: &[],
     checks: REDUCED,
-    end: ON_DISK,
+    ..ONE
 };
 
 /// Started once the engine answers: the harness's hand in the guest.
@@ -91,11 +92,13 @@ setsid /usr/bin/probe --probe=agent < /dev/null &
 
 /// A container is left, too, and live-restore makes it PID 1's to end.
 const SUPERVISED_ENGINE: Large = Large {
-    cgroup: "2",
     image: AGENT,
     checks: &[SUPERVISED],
-    end: ON_DISK,
+    ..TWO
 };
+
+pub(crate) use appliances::LINE;
+pub(super) const APPLIANCES: &[Scenario] = appliances::TABLE;
 
 pub(super) const TABLE: &[Scenario] = &[
     large(

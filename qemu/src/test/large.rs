@@ -11,30 +11,45 @@ use crate::{
         engine::{PUBLISHED, Place, Row},
         seen::Seen,
     },
+    disks,
     engine::Engine,
-    image::{Format, Image, table::Group},
+    image::{Image, table::Group},
     machine::{Drive, Guest, Machine, Root},
-    scenarios::{self, Large, Scenario},
+    scenarios::{self, Large, Life, Scenario},
 };
 
-/// Boots it, and asks.
+/// MiB: the initramfs of a switch is small, and freed.
+const ON_DISKS: u32 = 1024;
+
+/// Boots it, and asks, in each of its lives.
 pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
-    // What was reached before a guest died stays; a second start begins anew.
-    let reached = RefCell::new(Checks::new());
-    let asked = machine.boot(|guest| {
-        reached.take();
-        let checks = &mut reached.borrow_mut();
-        ask(guest, large, busybox, checks)?;
-        end(guest, machine, large, checks)
-    });
-    let (stopped, note) = match asked {
-        Ok((_, (), note)) => (None, note),
-        Err(error) => (Some(format!("{error:#}")), None),
-    };
+    let (mut checks, mut notes, mut stopped) = (Checks::new(), Vec::new(), None);
+    let promised = RefCell::default();
+    for life in large.boots() {
+        let mut machine = machine.clone();
+        machine.name += life.name.trim_end_matches(':');
+        // What was reached before a guest died stays; a second start begins anew.
+        let reached = RefCell::new(Checks::new());
+        let asked = machine.boot(|guest| {
+            reached.take();
+            let checks = &mut reached.borrow_mut();
+            ask(guest, large, &life, busybox, &promised, checks)?;
+            end(guest, &machine, &life, checks)
+        });
+        let reached = reached.into_inner().into_iter();
+        checks.extend(reached.map(|(name, verdict)| (life.name.to_owned() + &name, verdict)));
+        match asked {
+            Ok((_, (), note)) => notes.extend(note),
+            Err(error) => {
+                stopped = Some(format!("{error:#}"));
+                break;
+            }
+        }
+    }
     Outcome::Ran {
-        checks: reached.into_inner(),
+        checks,
         stopped,
-        note,
+        note: (!notes.is_empty()).then(|| notes.join("\n")),
     }
 }
 
@@ -44,35 +59,46 @@ pub(super) fn machine(
     bench: &Bench,
     kit: &Kit,
 ) -> Result<Machine> {
-    let on_disk = scenario.root == scenarios::Root::Disk;
     let image = Image {
-        name: if large.image.is_empty() {
+        name: if large.image.is_empty() && large.groups == Group::ALL {
             scenario.suite.name().to_owned()
         } else {
             format!("engine-{}", scenario.name)
         },
         packages: &kit.packages,
         program: bench.program(scenario),
-        groups: Group::ALL,
+        groups: large.groups,
         extra: large
             .image
             .iter()
             .map(|change| bench.entry(change))
             .collect(),
-        format: if on_disk {
-            Format::Disk
-        } else {
-            Format::Initramfs
-        },
+        format: scenario.root.format(),
     };
     let image = image.built()?;
-    let root = if on_disk {
-        Root::Disk(Drive::kept_root(image, scenario.name)?)
-    } else {
-        Root::Initramfs(image)
+    let drive = || Drive::kept_root(image.clone(), scenario.name);
+    let mut drives = Vec::new();
+    let root = match scenario.root {
+        scenarios::Root::Disk => Root::Disk(drive()?),
+        scenarios::Root::ReadOnly => Root::ReadOnly(drive()?),
+        scenarios::Root::Initramfs => Root::Initramfs(image),
+        scenarios::Root::Switch(_, table) => {
+            drives.push(disks::on_virtio(drive()?, table)?);
+            Root::Initramfs(bench.initramfs(scenario, kit)?)
+        }
     };
+    for disk in large.disks {
+        drives.push(disk.made(scenario.name)?);
+    }
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
-    machine.append = [boot::ADDRESS, boot::DRIVER]
+    machine.memory = if drives.is_empty() {
+        machine.memory
+    } else {
+        ON_DISKS
+    };
+    machine.drives = drives;
+    machine.append = large
+        .address
         .iter()
         .chain(scenario.append)
         .map(ToString::to_string)
@@ -88,7 +114,14 @@ pub(super) fn machine(
 }
 
 /// Asks every row, as long as the guest lives.
-fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Result<()> {
+fn ask(
+    guest: &Guest,
+    large: &Large,
+    life: &Life,
+    busybox: &Path,
+    promised: &RefCell<Vec<String>>,
+    checks: &mut Checks,
+) -> Result<()> {
     guest.wait_for_line("dockerd to listen", boot::READY, boot::listens)?;
     let mut engine = Engine::connect(guest.port(boot::PORT)?)?;
     engine.wait_ready(boot::ANSWER, || guest.alive())?;
@@ -100,8 +133,9 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
         published: guest.port(PUBLISHED)?,
         cgroup: large.cgroup,
         console: &console,
+        promised,
     };
-    for Row(name, question) in large.checks.iter().copied().flatten() {
+    for Row(name, question) in life.checks.iter().copied().flatten() {
         let verdict = question(&place);
         guest
             .alive()
@@ -111,9 +145,9 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
     Ok(())
 }
 
-/// Presses the power button, and compares how it ends; a guest of which nothing is expected just ends.
-fn end(guest: &Guest, machine: &Machine, large: &Large, checks: &mut Checks) -> Result<()> {
-    if large.end.is_empty() {
+/// Presses the power button, and compares how it ends; a guest of which nothing is expected is cut off.
+fn end(guest: &Guest, machine: &Machine, life: &Life, checks: &mut Checks) -> Result<()> {
+    if life.end.is_empty() {
         return guest.quit().map(drop);
     }
     guest.press_power_button()?;
@@ -125,7 +159,7 @@ fn end(guest: &Guest, machine: &Machine, large: &Large, checks: &mut Checks) -> 
         disks: machine.kept(),
         ..Seen::default()
     };
-    for expect in large.end.iter().copied().flatten() {
+    for expect in life.end.iter().copied().flatten() {
         checks.insert(expect.name(), told(guest, expect.check(&seen)));
     }
     Ok(())

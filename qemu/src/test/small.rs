@@ -9,7 +9,7 @@ use crate::{
     checks::seen::Seen,
     disks::{self, Table},
     image::{Format, Image, table::Group},
-    machine::{Bus, Drive, Guest, Machine, ROOT, Root, disk},
+    machine::{Drive, Guest, Machine, ROOT, Root, disk},
     scenarios::{self, AGAIN, Change, Ends, Scenario, Small, Step},
 };
 
@@ -80,14 +80,12 @@ pub(super) fn machine(
         scenarios::Root::ReadOnly => Root::ReadOnly(drive()?),
         scenarios::Root::Initramfs => Root::Initramfs(image),
         scenarios::Root::Switch(_, table) => {
-            let drive = disks::partitioned(drive()?, table)?;
             drives.push(Drive {
-                bus: Bus::Virtio,
                 late: small
                     .steps
                     .iter()
                     .any(|step| matches!(step, Step::Plug(ROOT))),
-                ..drive
+                ..disks::on_virtio(drive()?, table)?
             });
             Root::Initramfs(bench.initramfs(scenario, kit)?)
         }

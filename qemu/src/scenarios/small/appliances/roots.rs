@@ -1,6 +1,6 @@
 //! A root that is never written, and a root that needs drivers: the initramfs loads them and goes on.
 
-use super::{Change, Scenario, Step, WITH_MODULES, boots, small};
+use super::{Change, Group, Scenario, Step, boots, small};
 use crate::{
     checks::expect::{
         Content::Is,
@@ -42,7 +42,7 @@ const VOLATILE: &[Expect] = &[
     Mount("/root", "tmpfs", "rw,nosuid,nodev,relatime", "mode=700"),
     Mount("/tmp", "tmpfs", "rw,nosuid,nodev,relatime", ""),
     Mount("/var", "tmpfs", "rw,relatime", "mode=755"),
-    Mount("/var/lib/docker", "tmpfs", "rw,relatime", "mode=710"),
+    Directory("/var/lib/docker", "710"),
     PivotRoot("works"),
 ];
 
@@ -79,6 +79,8 @@ const NEVER: &[Expect] = &[
     ]),
 ];
 
+const READ_ONLY: &[Group] = &[Group::Program, Group::System, Group::Links];
+
 const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_blk";
 
 const fn switched(
@@ -101,7 +103,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         &[FIRST, RO_EXT4, VOLATILE, KEPT],
     )
     .on(Suite::Trixie, Root::ReadOnly)
-    .groups(WITH_MODULES)
+    .groups(READ_ONLY)
     .image(CONTENTS)
     .words(USE)
     .lived(&[])
@@ -113,6 +115,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         &[FIRST, RO_EROFS, VOLATILE, KEPT, FREED],
     )
     .on(Suite::Trixie, Root::Switch(Format::Erofs, Table::None))
+    .groups(READ_ONLY)
     .image(CONTENTS),
     switched(
         "appliance-ro-squashfs",
@@ -125,6 +128,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         &[FIRST, RO_SQUASHFS, VOLATILE, KEPT, FREED],
     )
     .on(Suite::Trixie, Root::Switch(Format::Squashfs, Table::None))
+    .groups(READ_ONLY)
     .image(CONTENTS),
     switched(
         "appliance-root-device",
@@ -144,7 +148,8 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         "by its UUID, and read-only as the kernel's default is",
         &[DRIVER, "root=UUID={root}"],
         &[FIRST, RO_EXT4, VOLATILE, FREED],
-    ),
+    )
+    .groups(READ_ONLY),
     switched(
         "appliance-root-partuuid",
         "a partition of a GPT",
