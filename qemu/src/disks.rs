@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::Write,
     os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -179,19 +179,20 @@ pub(crate) fn on_virtio(drive: Drive, table: Table) -> Result<Drive> {
     })
 }
 
-/// An empty disk of this size for one guest; its file is sparse.
-pub(crate) fn empty(guest: &str, bytes: u64) -> Result<Drive> {
-    let directory: PathBuf = paths::target()?.join("qemu/disks");
+/// A state disk of this size, blank when it is first used, and kept.
+pub(crate) fn lasting(name: &str, bytes: u64) -> Result<Drive> {
+    let directory = paths::target()?.join("qemu/disks");
     fs::create_dir_all(&directory)?;
-    let path = directory.join(format!("{guest}.{STATE}"));
-    blank(&path, bytes)?;
+    let path = directory.join(format!("{name}.{STATE}-{bytes}"));
+    if !path.exists() {
+        blank(&path, bytes)?;
+    }
+    eprintln!("state disk: {}", path.display());
     Ok(Drive {
         name: STATE,
-        path,
         keep: true,
         bus: Bus::Virtio,
-        late: false,
-        original: None,
+        ..Drive::root(path)
     })
 }
 

@@ -83,6 +83,18 @@ impl Image<'_> {
         Ok(path)
     }
 
+    /// The initramfs that goes on to this image: the same program, what loads drivers, and the drivers.
+    pub fn switching(&self) -> Image<'_> {
+        Image {
+            name: format!("switch-{}", self.name),
+            packages: self.packages,
+            program: self.program,
+            groups: Group::INITRAMFS,
+            extra: Vec::new(),
+            format: Format::Initramfs,
+        }
+    }
+
     /// Writes the image to a file of the user's choice.
     pub fn write(&self, path: &Path) -> Result<Sizes> {
         let step = Step::spinner(&format!("image {}: building", self.name));

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::guests::{Bench, Checks, Kit, Outcome};
 use crate::{
@@ -143,6 +143,13 @@ fn watch(guest: &Guest, machine: &Machine, small: &Small) -> Result<Seen> {
         take(guest, step).with_context(|| format!("{step:?}"))?;
     }
     let reason = guest.wait_exit(ENDS_WITHIN)?.reason;
+    ensure!(
+        guest
+            .console()
+            .iter()
+            .any(|line| line.text.contains(" as init process")),
+        "the guest ended before PID 1 was started"
+    );
     let told = guest.told();
     let received = guest.wait_for_report("the probe's report", Duration::ZERO, |bytes| {
         Some(probe::unframe(bytes))
