@@ -151,7 +151,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     Ok(())
 }
 
-fn kernel_words(arguments: &Arguments) -> Vec<String> {
+pub(crate) fn kernel_words(arguments: &Arguments) -> Vec<String> {
     let mut words = arguments.appliance.words();
     if let Some(cgroup) = arguments.cgroup {
         let value = cgroup.to_possible_value().expect("no value is skipped");

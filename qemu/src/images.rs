@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     suite: Suite,
     #[arg(long, value_enum)]
     format: Format,
+    /// With what a state disk, `ip=dhcp` and a root that is never written need
+    #[arg(long)]
+    appliance: bool,
     /// The file to write
     #[arg(long, short)]
     output: PathBuf,
@@ -33,7 +36,11 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         name: arguments.suite.name().to_owned(),
         packages: &packages,
         program: &program,
-        groups: Group::ALL,
+        groups: if arguments.appliance {
+            Group::APPLIANCE
+        } else {
+            Group::ALL
+        },
         extra: Vec::new(),
         format: arguments.format,
     };

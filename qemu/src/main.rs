@@ -82,6 +82,44 @@ impl Common {
     }
 }
 
+#[cfg(test)]
+mod page {
+    //! APPLIANCE.md: its commands are understood, and its line is the one that `cargo qemu boot` boots with.
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../APPLIANCE.md");
+
+    fn parsed(command: &str) -> Command {
+        let words = command.split(' ').skip(1); // cargo
+        Cli::try_parse_from(words).expect(command).command
+    }
+
+    fn lines(prefix: &str) -> Vec<&str> {
+        let lines = PAGE.lines().filter_map(|line| line.strip_prefix("    "));
+        lines.filter(|line| line.starts_with(prefix)).collect()
+    }
+
+    #[test]
+    fn its_commands_are_understood() {
+        let commands = lines("cargo ");
+        assert!(commands.len() >= 3, "{commands:?}");
+        commands.into_iter().for_each(|command| _ = parsed(command));
+    }
+
+    #[test]
+    fn its_line_is_what_is_booted() {
+        let first = lines("cargo qemu boot ")[0];
+        let Command::Boot(arguments) = parsed(first) else {
+            panic!("{first} boots nothing");
+        };
+        let given = lines("root=");
+        let words = boot::kernel_words(&arguments).join(" ");
+        let root = "root=/dev/nvme0n1 ro init=/usr/bin/dockerlaunch";
+        assert_eq!(given, [format!("{root} {words}")]);
+    }
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {

@@ -97,7 +97,6 @@ const SUPERVISED_ENGINE: Large = Large {
     ..TWO
 };
 
-pub(crate) use appliances::LINE;
 pub(super) const APPLIANCES: &[Scenario] = appliances::TABLE;
 
 pub(super) const TABLE: &[Scenario] = &[

@@ -19,8 +19,8 @@ use crate::{
 
 const OFF: &[Expect] = &[Ends(End::PowerOff), Clean(STATE), Unchanged(ROOT)];
 
-/// What the boot loader says; the page in APPLIANCE.md says the same.
-pub(crate) const LINE: &[&str] = &[
+/// What the boot loader says.
+const LINE: &[&str] = &[
     "root=/dev/vda",
     "ro",
     "ip=dhcp",

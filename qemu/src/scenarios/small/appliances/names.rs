@@ -75,7 +75,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         CARD,
         "ip=10.0.2.15::10.0.2.2:255.255.255.0:from-the-line:eth0:off:10.0.2.3:10.0.2.4",
         "ip=192.168.77.5:::255.255.0.0::eth0:off",
-        "ip=192.0.2.1/32::::lo",
+        "ip=192.0.2.1/32:::::lo",
     ]),
     small(
         "appliance-dhcp",

@@ -70,12 +70,12 @@ const RW: &[Expect] = &[
 const FLAGS: &[Expect] = &[Mount("/", "ext4", "rw,relatime", "rw,commit=33")];
 const PARTITION: &[Expect] = &[MountedFrom("/", "/dev/vda2")];
 
-const WAITS: &[&str] = &["dockerlaunch: waiting for root=LABEL=dockerlaunch, up to 300 s"];
+const WAITS: &[&str] = &["dockerlaunch: waiting for LABEL=dockerlaunch, up to 300 s"];
 const NEVER: &[Expect] = &[
     Panic("exitcode=0x00007d00"),
     SaysOnly(&[
-        &["waiting for root=/dev/nowhere, up to 10 s"],
-        &["/dev/nowhere", "no such disk in time"],
+        &["waiting for /dev/nowhere, up to 10 s"],
+        &["/dev/nowhere", "no such disk in that time"],
     ]),
 ];
 

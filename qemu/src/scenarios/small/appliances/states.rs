@@ -42,7 +42,7 @@ const ELSEWHERE: &[Expect] = &[
 ];
 
 const FAILED: Expect = Panic("exitcode=0x00007d00");
-const WAITS: &[&str] = &["dockerlaunch: waiting for the state disk LABEL=state, up to 10 s"];
+const WAITS: &[&str] = &["dockerlaunch: waiting for LABEL=state, up to 10 s"];
 const WAITED: &[Expect] = &[SaysTimes("waits", 1, WAITS)];
 const NEVER: &[Expect] = &[
     FAILED,
@@ -210,7 +210,8 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         &[FIRST, XFS, MADE],
         &[SECOND, XFS, NOT_MADE],
     )
-    .groups(WITH_MKFS),
+    .groups(WITH_MKFS)
+    .long(),
     used(
         "appliance-state-format-btrfs",
         "the same with the image's mkfs.btrfs",
@@ -223,7 +224,8 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         &[FIRST, BTRFS, MADE],
         &[SECOND, BTRFS, NOT_MADE],
     )
-    .groups(WITH_MKFS),
+    .groups(WITH_MKFS)
+    .long(),
     refused(
         "appliance-state-blank",
         "no file system is made unasked",
@@ -272,5 +274,6 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         &[Disk::BLANK.holds(Holds::Ext4WithErrors)],
         &[FIRST, ON_DISK, NOT_REPAIRED],
         &[SECOND, ON_DISK],
-    ),
+    )
+    .long(),
 ];
