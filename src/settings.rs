@@ -196,7 +196,17 @@ impl<'a> Settings<'a> {
                 ]),
             }
         }
-        outcome
+        outcome.and_then(|()| self.disk_is_named())
+    }
+
+    /// A format alone would be followed by nobody.
+    fn disk_is_named(&self) -> Result<()> {
+        if !self.state.is_empty() || self.state_format.is_empty() {
+            return Ok(());
+        }
+        let reason = "name the disk in DOCKER_LAUNCH_STATE, too";
+        let subject = b"DOCKER_LAUNCH_STATE_FORMAT";
+        Err(Error::said(Step::Setting, subject, reason))
     }
 
     /// What is wrong with an environment variable: the name behind DOCKER_LAUNCH_, and the error of a launch with it, or none
