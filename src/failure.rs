@@ -6,7 +6,7 @@ use crate::{
     command::DEFAULT_PATH,
     error::{Error, Step},
     fs,
-    mounts::drain_console,
+    mounts::{drain_console, mount_devices},
     reboot,
     role::find_role,
     settings::{OnFailure, Role, Settings},
@@ -22,9 +22,11 @@ use rustix::{
 };
 
 const CONSOLE: &CStr = c"/dev/console";
-const SHELL: &CStr = c"/bin/sh";
+/// The first that is there: a launch that failed early has not linked /bin yet.
+const SHELLS: [&CStr; 2] = [c"/bin/sh", c"/usr/bin/sh"];
 
 /// Tells why, and does what the settings say; the exit status where the program has to end.
+#[inline(never)]
 pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
     settings.report(error);
     if settings.on_failure != OnFailure::Panic && is_machine(settings) {
@@ -46,24 +48,30 @@ fn act(settings: &Settings<'_>) {
         OnFailure::PowerOff => (RebootCommand::PowerOff, "power off after this failure"),
         OnFailure::Reboot => (RebootCommand::Restart, "reboot after this failure"),
         OnFailure::Shell => {
+            let found = SHELLS.iter().find(|path| fs::executable(path).is_ok());
+            let Some(path) = found else {
+                log.warning(&[b"there is no shell: neither /bin/sh nor /usr/bin/sh"]);
+                return;
+            };
+            // The kernel's own descriptors of the console need none.
+            mount_devices();
             log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
-            if let Err(errno) = fs::executable(SHELL).and_then(|()| shell(settings)) {
-                settings.report(&Error::new(Step::Exec, SHELL.to_bytes(), errno));
+            if let Err(errno) = shell(settings, path) {
+                settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
                 return;
             }
             (RebootCommand::Restart, "reboot after the shell")
         }
     };
     reboot::clean_up(log);
-    drain_console(settings);
-    reboot::end(log, command, word);
+    reboot::end(settings, command, word);
 }
 
 /// A root shell; until it ends. Orphans are reaped meanwhile.
-fn shell(settings: &Settings<'_>) -> Result<()> {
+fn shell(settings: &Settings<'_>, path: &CStr) -> Result<()> {
     let Some(shell) = sys::fork()? else {
-        let errno = become_shell().err().unwrap_or(Errno::INVAL);
-        settings.report(&Error::new(Step::Exec, SHELL.to_bytes(), errno));
+        let errno = become_shell(path).err().unwrap_or(Errno::INVAL);
+        settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
         sys::exit(126)
     };
     loop {
@@ -76,7 +84,7 @@ fn shell(settings: &Settings<'_>) -> Result<()> {
 }
 
 /// With the console as its controlling terminal, so that job control and Ctrl-C work.
-fn become_shell() -> Result<Infallible> {
+fn become_shell(path: &CStr) -> Result<Infallible> {
     setsid()?;
     let console = open(CONSOLE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     ioctl_tiocsctty(&console)?;
@@ -84,9 +92,9 @@ fn become_shell() -> Result<Infallible> {
         sys::duplicate_to(console.as_fd(), number)?;
     }
     let (mut words, mut environment) = (Words::<2>::new(), Words::<4>::new());
-    let _ = words.push(SHELL);
+    let _ = words.push(path);
     for variable in [DEFAULT_PATH, c"HOME=/root", c"TERM=linux"] {
         let _ = environment.push(variable);
     }
-    Err(sys::execve(SHELL, &words, &environment))
+    Err(sys::execve(path, &words, &environment))
 }

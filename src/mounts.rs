@@ -221,6 +221,7 @@ fn rows_where(
 /// /dev/console on them, or /dev/null and logs to /dev/kmsg where there is no console.
 ///
 /// Nothing can be told when this fails: the launch says the rest.
+#[inline(never)]
 pub fn open_console(settings: &mut Settings<'_>) {
     let closed = |number: &u32| fcntl_getfd(sys::inherited(*number)).is_err();
     let missing = (0..=2).filter(closed).count();
@@ -228,9 +229,7 @@ pub fn open_console(settings: &mut Settings<'_>) {
         return;
     }
     let log_is_closed = closed(&settings.log);
-    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
-        let _ = TABLE.first().map(mount_row);
-    }
+    mount_devices();
     let device = |path: &CStr| open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
     let console = device(c"/dev/console");
     let silent = console.is_err();
@@ -252,6 +251,13 @@ pub fn open_console(settings: &mut Settings<'_>) {
         && let Ok(kmsg) = device(c"/dev/kmsg").and_then(high)
     {
         settings.log = sys::keep(kmsg);
+    }
+}
+
+/// PID 1's devices, where the image brings none and the launch has not come so far.
+pub(crate) fn mount_devices() {
+    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
+        let _ = TABLE.first().map(mount_row);
     }
 }
 

@@ -1,20 +1,15 @@
 //! `cargo qemu boot`: from nothing to a container in a real engine under a real kernel, as a list of steps.
 
-use std::{sync::Arc, time::Duration};
+pub(crate) mod end;
 
-use anyhow::{Context, Result, bail};
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use tokio::{
-    runtime::Builder,
-    signal::{
-        ctrl_c,
-        unix::{SignalKind, signal},
-    },
-    task::spawn_blocking,
-};
 
 use crate::{
     Common,
+    checks::seen::SPEAKER,
     engine::Engine,
     host::{self, Need},
     image::{self, Format, Image, table::Group},
@@ -27,9 +22,6 @@ use crate::{
 pub(crate) const READY: Duration = Duration::from_secs(180);
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
-/// Nobody looks at a guest for longer.
-const STAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
 /// The guest's side of the API.
 pub(crate) const PORT: u16 = 2375;
 
@@ -41,13 +33,10 @@ pub(crate) const ADDRESS: &str =
 pub(crate) const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net";
 
 /// Without --tls=false dockerd waits 16 s to make its reader think about an open port.
-pub(crate) const DAEMON: &[&str] = &[
-    "-H",
-    "unix:///run/docker.sock",
-    "-H",
-    "tcp://0.0.0.0:2375",
-    "--tls=false",
-];
+pub(crate) const DAEMON: &[&str] = &["-H", "fd://", "-H", "tcp://0.0.0.0:2375", "--tls=false"];
+
+/// What makes the daemon PID 1 itself.
+const NOT_SUPERVISED: &str = "DOCKER_LAUNCH_REAP=false";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RootKind {
@@ -63,7 +52,7 @@ enum Cgroup {
     Hybrid,
 }
 
-/// Boot dockerlaunch as PID 1 of a real kernel, run a container, and stay until Ctrl-C
+/// Boot dockerlaunch as PID 1 of a real kernel, run a container, and stay until Ctrl-C powers it off
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Debian's suite that kernel and engine are taken from
@@ -84,7 +73,7 @@ pub(crate) struct Arguments {
     /// Show the console
     #[arg(long)]
     console: bool,
-    /// End after the container has run
+    /// Power off after the container has run
     #[arg(long)]
     once: bool,
     /// More words for dockerd
@@ -134,25 +123,19 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     machine.show_console = arguments.console;
     machine.verbose = common.verbose;
 
+    let supervised = common.has("supervise") && !arguments.append.contains(NOT_SUPERVISED);
+    let told = if supervised { is_ready } else { listens };
     let step = Step::spinner("guest: booting");
     let (guest, ready, note) =
-        machine.boot(|guest| guest.wait_for_line("dockerd to listen", READY, listens))?;
-    let start = guest.kernel_start().context("the kernel said nothing")?;
-    let port = guest.port(PORT)?;
-    step.done("guest: the engine listens");
-    println!(
-        "docker is ready, {} ms after kernel start",
-        ready.at.duration_since(start).as_millis()
-    );
+        machine.boot(|guest| guest.wait_for_line("the engine to be ready", READY, told))?;
+    step.done("guest: the engine is ready");
+    if supervised {
+        println!("{}", ready.text.trim_start_matches(SPEAKER));
+    }
     let guest = Arc::new(guest);
-    let used = use_engine(
-        &guest,
-        port,
-        &packages.root.join("usr/bin/busybox"),
-        arguments.once,
-    );
+    let busybox = packages.root.join("usr/bin/busybox");
+    let used = use_engine(&guest, &busybox, arguments.once, supervised);
     used.map_err(|error| guest.explain(error))?;
-    guest.quit()?;
     if let Some(note) = note {
         eprintln!("note: {note}");
     }
@@ -169,13 +152,19 @@ fn kernel_words(arguments: &Arguments) -> Vec<String> {
     words
 }
 
-/// dockerd's own word that it takes connections on the forwarded port.
+/// PID 1's word that the daemon has told it to be ready.
+pub(crate) fn is_ready(line: &str) -> bool {
+    line.starts_with(SPEAKER) && line.contains("docker is ready, ")
+}
+
+/// dockerd's own word that it takes connections on the forwarded port: all there is where dockerd itself is PID 1.
 pub(crate) fn listens(line: &str) -> bool {
     line.contains("API listen on ") && line.contains(&format!(":{PORT}"))
 }
 
-/// Runs a container, stays if asked to, and leaves the engine quiet.
-fn use_engine(guest: &Arc<Guest>, port: u16, busybox: &std::path::Path, once: bool) -> Result<()> {
+/// Runs a container, stays if asked to, and powers off; a daemon that is PID 1 itself cannot do that, and leaves a quiet disk.
+fn use_engine(guest: &Arc<Guest>, busybox: &Path, once: bool, supervised: bool) -> Result<()> {
+    let port = guest.port(PORT)?;
     let mut engine = Engine::connect(port)?;
     engine.wait_ready(ANSWER, || guest.alive())?;
     println!(
@@ -195,30 +184,14 @@ fn use_engine(guest: &Arc<Guest>, port: u16, busybox: &std::path::Path, once: bo
     println!("export DOCKER_HOST=tcp://127.0.0.1:{port}");
     if !once {
         eprintln!("the guest runs until Ctrl-C; the port is open to every user of this machine");
-        stay(guest)?;
+        end::stay(guest)?;
+    }
+    if supervised {
+        return end::power_off(guest);
     }
     engine.stop_all()?;
     engine.run(&["busybox", "sync"])?;
-    Ok(())
-}
-
-/// Until Ctrl-C or SIGTERM, or until the guest ends by itself, which is an error.
-fn stay(guest: &Arc<Guest>) -> Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let watched = Arc::clone(guest);
-    let outcome = runtime.block_on(async move {
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            asked = ctrl_c() => asked.context("wait for Ctrl-C"),
-            _ = terminate.recv() => Ok(()),
-            ended = spawn_blocking(move || watched.wait_exit(STAY)) => {
-                ended??;
-                bail!("the guest ended by itself")
-            }
-        }
-    });
-    runtime.shutdown_background(); // The watch ends with the guest.
-    outcome
+    guest.quit().map(drop)
 }
 
 #[cfg(test)]
@@ -233,5 +206,9 @@ mod tests {
         assert!(!listens(
             r#"level=info msg="API listen on /run/docker.sock""#
         ));
+        assert!(is_ready(
+            "dockerlaunch: docker is ready, 9876 ms after kernel start"
+        ));
+        assert!(!is_ready("level=info msg=\"docker is ready, they say\""));
     }
 }

@@ -59,6 +59,13 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Whether the program has this feature, which is one of the default ones.
+    pub(crate) fn has(&self, feature: &str) -> bool {
+        self.features
+            .as_ref()
+            .is_none_or(|features| features.iter().any(|name| name == feature))
+    }
+
     /// dockerlaunch as it ships, with the features that were asked for.
     pub(crate) fn program(&self) -> Result<PathBuf> {
         let features = match &self.features {

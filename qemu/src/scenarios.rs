@@ -22,6 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) append: &'static [&'static str],
     /// The words after `--`.
     pub(crate) words: &'static [&'static str],
+    /// The program's Cargo features; otherwise those that the command line asks for.
+    pub(crate) features: Option<&'static [&'static str]>,
     pub(crate) size: Size,
     pub(crate) when: When,
 }
@@ -41,15 +43,33 @@ pub(crate) enum Size {
     Large(Large),
 }
 
-/// The probe reports and powers off.
+/// The probe does as it is told, and reports.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Small {
     /// The groups of files in the image; the probe is added as /usr/sbin/dockerd.
     pub(crate) groups: &'static [Group],
     /// What the image has beside them.
     pub(crate) image: &'static [Change],
+    /// What is done from outside, until the guest ends.
+    pub(crate) steps: &'static [Step],
     pub(crate) ends: Ends,
     pub(crate) expect: &'static [&'static [Expect]],
+}
+
+/// Something that is done to a running guest, or waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// Until a line of the console has all these words.
+    Console(&'static [&'static str]),
+    /// Until the probe says this.
+    Told(&'static str),
+    /// Keys of the PC's keyboard, pressed at once, by QEMU's names.
+    Keys(&'static [&'static str]),
+    PowerButton,
+    /// Typed on the console.
+    Type(&'static str),
+    /// The power is cut.
+    Cut,
 }
 
 /// How a small scenario must end.
@@ -57,8 +77,10 @@ pub(crate) struct Small {
 pub(crate) enum Ends {
     /// The probe was started; it has reported and powered off, or ended as it was told.
     Reported,
-    /// The boot failed as it should: the kernel says with which status PID 1 ended.
+    /// The boot failed as it should, and the daemon was not started: the kernel says with which status PID 1 ended.
     Refused,
+    /// By what the expectations say; what it writes to its disk is kept.
+    Lived,
 }
 
 /// The real engine answers.
@@ -66,7 +88,11 @@ pub(crate) enum Ends {
 pub(crate) struct Large {
     /// What Docker takes the control groups for: `1` or `2`.
     pub(crate) cgroup: &'static str,
+    /// What the image has beside all groups.
+    pub(crate) image: &'static [Change],
     pub(crate) checks: &'static [&'static [Row]],
+    /// What is expected after the power button was pressed.
+    pub(crate) end: &'static [&'static [Expect]],
 }
 
 /// Something that an image has more than its groups. Paths begin without `/`.
@@ -98,13 +124,13 @@ impl Scenario {
                 .flatten()
                 .map(Expect::name)
                 .collect(),
-            Size::Large(large) => large
-                .checks
-                .iter()
-                .copied()
-                .flatten()
-                .map(|row| row.0.to_owned())
-                .collect(),
+            Size::Large(large) => {
+                let rows = large.checks.iter().copied().flatten();
+                let end = large.end.iter().copied().flatten();
+                rows.map(|row| row.0.to_owned())
+                    .chain(end.map(Expect::name))
+                    .collect()
+            }
         }
     }
 
@@ -147,16 +173,16 @@ mod tests {
     /// No expectation is met by a guest that reported nothing.
     #[test]
     fn nothing_passes_by_itself() {
-        let report = Some(probe::Report::default());
         let seen = Seen {
-            report,
-            console: Vec::new(),
+            report: Some(probe::Report::default()),
+            ..Seen::default()
         };
         for scenario in all() {
-            let Size::Small(small) = scenario.size else {
-                continue;
+            let expect = match scenario.size {
+                Size::Small(small) => small.expect,
+                Size::Large(large) => large.end,
             };
-            for expect in small.expect.iter().copied().flatten() {
+            for expect in expect.iter().copied().flatten() {
                 assert!(
                     expect.check(&seen).is_err(),
                     "{}/{}",

@@ -58,7 +58,7 @@ pub enum Features {
     Only(Vec<String>),
 }
 
-/// The release program, built below target/ if it is not current. Each choice of features has a file of its own.
+/// The release program: the one that was built elsewhere, or ours.
 pub fn program(features: &Features, mirror: &str) -> Result<PathBuf> {
     if let Some(ready) = env::var_os(READY) {
         let path = PathBuf::from(ready);
@@ -69,6 +69,11 @@ pub fn program(features: &Features, mirror: &str) -> Result<PathBuf> {
         );
         return Ok(path);
     }
+    built(features, mirror)
+}
+
+/// The release program, built below target/ if it is not current. Each choice of features has a file of its own.
+pub fn built(features: &Features, mirror: &str) -> Result<PathBuf> {
     let compiler = compiler(mirror)?;
     let mut command = cargo();
     command.args([

@@ -11,7 +11,7 @@ use nix::{
         socket::{UnixAddr, getsockname, getsockopt, sockopt::AcceptConn},
     },
     time::{ClockId, clock_gettime},
-    unistd::gethostname,
+    unistd::{gethostname, getsid},
 };
 use probe::{Cgroup, Descriptor, Mount, Network, Process, Report};
 
@@ -83,6 +83,7 @@ fn process() -> Process {
             .collect(),
         pid: id(),
         parent: field("PPid").parse().unwrap_or_default(),
+        session: getsid(None).map_or(0, |session| session.as_raw().unsigned_abs()),
         working_directory: env::current_dir()
             .unwrap_or_default()
             .to_string_lossy()

@@ -1,9 +1,9 @@
-//! What the probe tells the harness, and how a report is framed on the wire. Both sides use this one definition, so a
-//! report that the harness can read is the report that the probe wrote.
+//! What the probe tells the harness, and how it is framed on the wire. Both sides use this one definition, so a report that the
+//! harness can read is the report that the probe wrote.
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Everything a daemon can see of the system that was prepared for it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -35,6 +35,7 @@ pub struct Process {
     pub environment: BTreeMap<String, String>,
     pub pid: u32,
     pub parent: u32,
+    pub session: u32,
     pub working_directory: String,
     pub umask: String,
     /// Signals that are blocked and ignored, as /proc/self/status has them: hexadecimal masks.
@@ -103,6 +104,20 @@ pub struct Network {
     pub routes: Vec<String>,
 }
 
+/// What the agent answers to a command of the shell.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The request's own.
+    pub number: u32,
+    /// As a shell has it: 128 and the signal.
+    pub status: i32,
+    /// Standard output, then standard error.
+    pub output: String,
+}
+
+/// How a line that the probe says begins, outside of any frame.
+pub const SAYS: &str = "probe: ";
+
 /// The first word of a frame; it is followed by the length in bytes and the CRC-32 of the body, both decimal.
 pub const MAGIC: &str = "DOCKERLAUNCH-PROBE";
 
@@ -132,16 +147,17 @@ impl fmt::Display for Unframed {
 
 impl std::error::Error for Unframed {}
 
-/// The bytes that go over the wire: the magic line, then the report as JSON.
-pub fn frame(report: &Report) -> serde_json::Result<Vec<u8>> {
-    let body = serde_json::to_vec(report)?;
+/// The bytes that go over the wire: the magic line, then a report or an answer as JSON.
+pub fn frame(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let body = serde_json::to_vec(value)?;
     let mut bytes = format!("{MAGIC} {} {}\n", body.len(), crc32fast::hash(&body)).into_bytes();
     bytes.extend(body);
+    bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// The report in what came over the wire; whatever stands before the magic line is not ours.
-pub fn unframe(bytes: &[u8]) -> Result<Report, Unframed> {
+/// The first frame in what came over the wire; whatever stands before the magic line is not of it.
+pub fn unframe<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unframed> {
     let start = find(bytes, MAGIC.as_bytes()).ok_or(Unframed::Nothing)?;
     let rest = &bytes[start + MAGIC.len()..];
     let line = find(rest, b"\n").ok_or(Unframed::Nothing)?;
@@ -182,26 +198,30 @@ mod tests {
         };
         let mut bytes = b"noise of the firmware\r\n".to_vec();
         bytes.extend(frame(&report).unwrap());
-        assert_eq!(unframe(&bytes).unwrap().pivot_root, "works");
+        assert_eq!(unframe::<Report>(&bytes).unwrap().pivot_root, "works");
     }
 
     #[test]
     fn what_is_cut_or_changed_is_told() {
         let bytes = frame(&Report::default()).unwrap();
-        assert_eq!(unframe(b"").unwrap_err(), Unframed::Nothing);
+        assert_eq!(unframe::<Report>(b"").unwrap_err(), Unframed::Nothing);
         assert_eq!(
-            unframe(&bytes[..MAGIC.len() + 2]).unwrap_err(),
+            unframe::<Report>(&bytes[..MAGIC.len() + 2]).unwrap_err(),
             Unframed::Nothing
         );
         assert!(matches!(
-            unframe(&bytes[..bytes.len() - 1]),
+            unframe::<Report>(&bytes[..bytes.len() - 2]),
             Err(Unframed::Short { .. })
         ));
         let mut flipped = bytes.clone();
-        *flipped.last_mut().unwrap() ^= 1;
-        assert!(matches!(unframe(&flipped), Err(Unframed::Damaged(_))));
+        let last = flipped.len() - 2;
+        flipped[last] ^= 1;
         assert!(matches!(
-            unframe(b"DOCKERLAUNCH-PROBE x y\n{}"),
+            unframe::<Report>(&flipped),
+            Err(Unframed::Damaged(_))
+        ));
+        assert!(matches!(
+            unframe::<Report>(b"DOCKERLAUNCH-PROBE x y\n{}"),
             Err(Unframed::Damaged(_))
         ));
     }

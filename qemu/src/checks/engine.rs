@@ -4,6 +4,7 @@
 mod containers;
 mod limits;
 mod networks;
+mod supervision;
 
 use std::{
     thread::sleep,
@@ -14,10 +15,11 @@ use anyhow::{Result, bail, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::seen::SPEAKER;
-use crate::engine::Engine;
+use crate::{engine::Engine, machine::Guest};
 
 /// What a row may use.
 pub(crate) struct Place<'a> {
+    pub(crate) guest: &'a Guest,
     pub(crate) engine: &'a Engine,
     /// The port on 127.0.0.1 that leads to `PUBLISHED` in the guest.
     pub(crate) published: u16,
@@ -59,6 +61,17 @@ pub(crate) const MISSING_CONTROLLERS: &[Row] = &[
 /// No step failed, and none was worth a warning.
 pub(crate) const QUIET: &[Row] = &[Row("no-warning", no_warning)];
 
+/// In this order: the second kills the daemon, and what comes after asks the next one.
+pub(crate) const SUPERVISED: &[Row] = &[
+    Row("ready", supervision::ready),
+    Row("killed", supervision::container_survives),
+    Row("ready-program", supervision::ready_program),
+    Row("no-zombies", supervision::no_zombies),
+];
+
+/// A container that writes to the disk, and is there when the machine is powered off.
+pub(crate) const LEFT: &[Row] = &[Row("left-running", containers::left_running)];
+
 /// How long a container may take from its start to its first answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -74,7 +87,7 @@ fn warns_of_missing_controllers(place: &Place) -> Result<()> {
 }
 
 fn no_warning(place: &Place) -> Result<()> {
-    let lines = said(place, &[]);
+    let lines = said(place, &["warning: "]);
     ensure!(
         lines.is_empty(),
         "dockerlaunch has something to say:\n{}",

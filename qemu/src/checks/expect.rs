@@ -1,9 +1,13 @@
 //! What a small scenario expects, as data: each variant is one kind of fact of the probe's report or of the console, and
 //! names itself in the list of checks.
 
+mod life;
+
 use anyhow::{Result, bail};
 
-use super::seen::{SPEAKER, Seen, same};
+use super::seen::{Seen, same};
+use crate::machine::disk;
+pub(crate) use life::End;
 
 /// One expectation. Paths are absolute, modes octal, options sorted as the kernel prints them.
 #[derive(Debug, Clone, Copy)]
@@ -51,8 +55,20 @@ pub(crate) enum Expect {
     Says(&'static str, &'static [&'static str]),
     /// dockerlaunch writes exactly so many lines, in this order: the words that each contains.
     SaysOnly(&'static [&'static [&'static str]]),
+    /// The console has lines with these words, in this order; others may stand between them.
+    SaysInOrder(&'static str, &'static [&'static [&'static str]]),
+    /// So many lines of dockerlaunch have all these words.
+    SaysTimes(&'static str, usize, &'static [&'static str]),
+    /// All that the probe says, in its order.
+    Told(&'static [&'static str]),
+    /// All that the probe and what it leaves behind say: nobody orders them.
+    ToldTogether(&'static [&'static str]),
     /// The wait status that the kernel shows when PID 1 has ended: the exit status in its second byte.
     Panic(&'static str),
+    /// How the machine ended.
+    Ends(End),
+    /// Nothing on the disk is left to be replayed or repaired.
+    CleanDisk,
 }
 
 /// What a file holds.
@@ -92,7 +108,11 @@ impl Expect {
             Self::Module(name) => format!("module:{name}"),
             Self::Says(name, _) => format!("says:{name}"),
             Self::SaysOnly(_) => "says-only".into(),
+            Self::SaysInOrder(name, _) | Self::SaysTimes(name, ..) => format!("says:{name}"),
+            Self::Told(_) | Self::ToldTogether(_) => "told".into(),
             Self::Panic(_) => "panic".into(),
+            Self::Ends(end) => format!("ends:{}", end.name()),
+            Self::CleanDisk => "clean-disk".into(),
         }
     }
 
@@ -174,15 +194,21 @@ impl Expect {
                 Some(expected),
             ),
             Self::Module(name) => contains("the loaded modules", &seen.report()?.modules, &[name]),
-            Self::Says(_, words) => says(seen, words),
-            Self::SaysOnly(lines) => says_only(seen, lines),
-            Self::Panic(status) => says(
+            Self::Says(_, words) => life::says(seen, words),
+            Self::SaysOnly(lines) => life::says_only(seen, lines),
+            Self::SaysInOrder(_, lines) => life::says_in_order(seen, lines),
+            Self::SaysTimes(_, times, words) => life::says_times(seen, times, words),
+            Self::Told(lines) => same("what the probe says", words_of(&seen.told), lines.to_vec()),
+            Self::ToldTogether(lines) => life::told_together(seen, lines),
+            Self::Panic(status) => life::says(
                 seen,
                 &[
                     "Kernel panic - not syncing: Attempted to kill init!",
                     status,
                 ],
             ),
+            Self::Ends(end) => life::ends(seen, end),
+            Self::CleanDisk => disk::clean(seen.disk()?),
         }
     }
 }
@@ -254,6 +280,9 @@ fn process(seen: &Seen, field: &str) -> Result<String> {
     }
     Ok(match field {
         "pid" => process.pid.to_string(),
+        "parent" => process.parent.to_string(),
+        "session" => own(process.session, process),
+        "listen-pid" => own(listen_pid(process), process),
         "directory" => process.working_directory.clone(),
         "umask" => process.umask.clone(),
         "blocked" => process.blocked.clone(),
@@ -262,6 +291,22 @@ fn process(seen: &Seen, field: &str) -> Result<String> {
         "others" => process.others.join(" "),
         _ => bail!("the table asks for `{field}`, which is no field of a process"),
     })
+}
+
+/// A number that has to be the process's own pid.
+fn own(number: u32, process: &probe::Process) -> String {
+    if number == process.pid {
+        "own".into()
+    } else {
+        number.to_string()
+    }
+}
+
+fn listen_pid(process: &probe::Process) -> u32 {
+    let value = process.environment.get("LISTEN_PID");
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_default()
 }
 
 fn descriptors(seen: &Seen, expected: &[(u32, &str)]) -> Result<()> {
@@ -288,33 +333,6 @@ fn listens(seen: &Seen, number: u32, path: &str) -> Result<()> {
         descriptor.is_some_and(|descriptor| descriptor.close_on_exec),
         false,
     )
-}
-
-fn says(seen: &Seen, words: &[&str]) -> Result<()> {
-    if seen
-        .console
-        .iter()
-        .any(|line| words.iter().all(|word| line.contains(word)))
-    {
-        return Ok(());
-    }
-    bail!("no line of the console has {words:?}; {}", seen.said())
-}
-
-fn says_only(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
-    if seen.console.is_empty() {
-        bail!("the console says nothing at all");
-    }
-    let found = seen.lines(SPEAKER);
-    let fits = |(line, words): (&&str, &&[&str])| words.iter().all(|word| line.contains(word));
-    if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
-        bail!(
-            "expected are {} lines with {expected:?}; {}",
-            expected.len(),
-            seen.said()
-        );
-    }
-    Ok(())
 }
 
 fn contains(what: &str, found: &[String], expected: &[&str]) -> Result<()> {

@@ -1,5 +1,7 @@
 //! What a small scenario leaves behind, and the questions that expectations ask of it.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
 use probe::{File, Mount, Report};
 
@@ -7,11 +9,17 @@ use probe::{File, Mount, Report};
 pub(crate) const SPEAKER: &str = "dockerlaunch: ";
 
 /// The traces of a guest that has ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// `None` where the scenario expects the boot to fail before the daemon.
+    /// `None` where the daemon was not reached, or does not report.
     pub(crate) report: Option<Report>,
     pub(crate) console: Vec<String>,
+    /// The probe's lines.
+    pub(crate) told: Vec<String>,
+    /// QEMU's reason for the end.
+    pub(crate) reason: Option<String>,
+    /// The disk that the guest has written to, where what it wrote was kept.
+    pub(crate) disk: Option<PathBuf>,
 }
 
 impl Seen {
@@ -19,6 +27,12 @@ impl Seen {
         self.report
             .as_ref()
             .context("the probe was not reached, so nothing is known of this")
+    }
+
+    pub(crate) fn disk(&self) -> Result<&Path> {
+        self.disk
+            .as_deref()
+            .context("what this guest wrote to its disk was not kept")
     }
 
     /// The mount that is visible at a path: the last one there.

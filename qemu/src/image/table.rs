@@ -187,6 +187,10 @@ const TABLE: &[Row] = &[
     link(Group::Busybox, "usr/bin/umount", "busybox"),
     link(Group::Busybox, "usr/bin/uname", "busybox"),
     link(Group::Busybox, "usr/sbin/ip", BUSYBOX),
+    // They ask PID 1 by a signal.
+    link(Group::Busybox, "usr/sbin/halt", BUSYBOX),
+    link(Group::Busybox, "usr/sbin/poweroff", BUSYBOX),
+    link(Group::Busybox, "usr/sbin/reboot", BUSYBOX),
 
     // glibc opens it by itself when a thread is cancelled.
     file(Group::Libraries, "usr/lib/x86_64-linux-gnu/libgcc_s.so.1"),

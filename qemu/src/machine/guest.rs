@@ -2,12 +2,14 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
+use probe::Answer;
 use serde_json::{Value, json};
 
 use super::{
@@ -24,6 +26,9 @@ const SHOWN: usize = 40;
 
 /// How long QEMU may take to end once it was asked to.
 const END: Duration = Duration::from_secs(10);
+
+/// How long a command of the agent's may take: the emulated Docker client is slow to start.
+const SHELL: Duration = Duration::from_secs(90);
 
 /// Killed when it is dropped, as by a cut of the power.
 pub struct Guest {
@@ -111,6 +116,18 @@ impl Guest {
         self.process.wait(what, limit, |state| done(&state.report))
     }
 
+    /// The lines that the probe has said so far.
+    pub fn told(&self) -> Vec<String> {
+        lines(&self.process.shared.lock().report)
+    }
+
+    pub fn wait_until_told(&self, line: &str, limit: Duration) -> Result<()> {
+        let what = format!("the probe to say `{line}`");
+        self.wait_for_report(&what, limit, |bytes| {
+            lines(bytes).iter().any(|told| told == line).then_some(())
+        })
+    }
+
     /// An error once the guest has ended.
     pub fn alive(&self) -> Result<()> {
         match &self.process.shared.lock().exit {
@@ -124,7 +141,45 @@ impl Guest {
         self.process.wait_exit(limit)
     }
 
-    /// Asks QEMU something over QMP, for example `system_powerdown`, the power button.
+    /// Writes to the console, as someone at a terminal does.
+    pub fn type_text(&self, text: &str) -> Result<()> {
+        (&self.process.console)
+            .write_all(text.as_bytes())
+            .context("type on the console")
+    }
+
+    /// Presses these keys of the PC's keyboard at once, by QEMU's names for them, and lets them go.
+    pub fn press_keys(&self, keys: &[&str]) -> Result<()> {
+        let keys: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({ "type": "qcode", "data": key }))
+            .collect();
+        self.qmp("send-key", json!({ "keys": keys })).map(drop)
+    }
+
+    /// Presses the ACPI power button.
+    pub fn press_power_button(&self) -> Result<()> {
+        self.qmp("system_powerdown", json!({})).map(drop)
+    }
+
+    /// Runs a command of the shell in a guest whose probe serves as an agent.
+    pub fn shell(&self, command: &str) -> Result<Answer> {
+        let (number, from) = {
+            let state = self.process.shared.lock();
+            // A request's number needs to be no other's, and every answer makes the stream longer.
+            (state.report.len() as u32, state.report.len())
+        };
+        writeln!(&self.process.report, "{number} {command}").context("ask the agent")?;
+        let what = format!("the agent's answer to `{command}`");
+        let answer: Answer = self.wait_for_report(&what, SHELL, |bytes| {
+            probe::unframe::<Answer>(&bytes[from..])
+                .ok()
+                .filter(|answer| answer.number == number)
+        })?;
+        Ok(answer)
+    }
+
+    /// Asks QEMU something over QMP.
     pub fn qmp(&self, command: &str, arguments: Value) -> Result<Value> {
         let mut qmp = self.qmp.lock().unwrap_or_else(PoisonError::into_inner);
         qmp.ask(command, arguments)
@@ -162,6 +217,18 @@ impl Guest {
     }
 }
 
+/// What the probe says outside of frames.
+fn lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    // The last one may still be coming.
+    let whole = text.rsplit_once('\n').unwrap_or_default().0;
+    whole
+        .lines()
+        .filter_map(|line| line.strip_prefix(probe::SAYS))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// A word as a shell would take it, for the user who starts QEMU by hand.
 fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
@@ -174,7 +241,13 @@ fn shell(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shell;
+    use super::{lines, shell};
+
+    #[test]
+    fn only_whole_lines_of_the_probe_count() {
+        let bytes = b"noise\nprobe: one\nDOCKERLAUNCH-PROBE 2 0\n{}\nprobe: two\nprobe: hal";
+        assert_eq!(lines(bytes), ["one", "two"]);
+    }
 
     #[test]
     fn words_are_quoted_for_a_shell() {

@@ -7,16 +7,18 @@
 pub mod acceleration;
 mod arguments;
 mod console;
+pub mod disk;
 mod fault;
 mod guest;
 mod process;
 mod qmp;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 pub use guest::Guest;
+pub use process::Exit;
 
 use acceleration::Acceleration;
 
@@ -87,6 +89,14 @@ impl Machine {
             acceleration,
             show_console: false,
             verbose: false,
+        }
+    }
+
+    /// The root disk, if what the guest writes stays there.
+    pub fn kept(&self) -> Option<&Path> {
+        match &self.root {
+            Root::Disk(drive) if drive.keep => Some(&drive.path),
+            _ => None,
         }
     }
 

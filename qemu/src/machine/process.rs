@@ -28,7 +28,7 @@ const END: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Exit {
     pub status: ExitStatus,
-    /// QEMU's reason: `guest-reset` (also a panic's, by panic=-1), `guest-shutdown`, `host-qmp-quit`; none: it died.
+    /// QEMU's reason: `guest-reset` (also a panic's, by panic=N), `guest-shutdown`, `host-qmp-quit`; none: it died.
     pub reason: Option<String>,
 }
 
@@ -51,6 +51,9 @@ pub(super) struct Shared {
 /// Killed when it is dropped.
 pub(super) struct Process {
     pub(super) shared: Arc<Shared>,
+    /// Our ends of the two serial ports.
+    pub(super) console: UnixStream,
+    pub(super) report: UnixStream,
     handle: OwnedFd,
     complaints: PathBuf,
 }
@@ -81,17 +84,21 @@ impl Process {
         command.fd_mappings(ends.map(mapping).into())?;
 
         let shared = Arc::new(Shared::default());
-        let console = shared.read(console, move |state, bytes| {
+        let console_reader = shared.read(console.try_clone()?, move |state, bytes| {
             let _ = file.write_all(bytes); // A full disk must not end the guest.
             if show {
                 let _ = std::io::stderr().write_all(bytes);
             }
             state.console.push(bytes, Instant::now());
         });
-        let report = shared.read(report, |state, bytes| state.report.extend_from_slice(bytes));
-        let handle = shared.keep(command, [console, report])?;
+        let report_reader = shared.read(report.try_clone()?, |state, bytes| {
+            state.report.extend_from_slice(bytes);
+        });
+        let handle = shared.keep(command, [console_reader, report_reader])?;
         let process = Self {
             shared,
+            console,
+            report,
             handle,
             complaints,
         };

@@ -1,14 +1,25 @@
 //! Guests with a real engine. By default one of each suite and the pairs that tell something new; the rest with --long.
 
-use super::{Large, Root, Scenario, Size, When};
+use super::{Change, Large, Root, Scenario, Size, When};
 use crate::{
-    checks::engine::{COMMON, LIMITS, MISSING_CONTROLLERS, QUIET, Row},
+    checks::{
+        engine::{COMMON, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
+        expect::{
+            End,
+            Expect::{self, *},
+        },
+    },
     suites::Suite,
 };
 
-const FULL: &[&[Row]] = &[QUIET, COMMON, LIMITS];
+const FULL: &[&[Row]] = &[QUIET, COMMON, LIMITS, LEFT];
 /// Without memory and cpuset, which the kernels of trixie and sid no longer have in version 1.
-const REDUCED: &[&[Row]] = &[COMMON, MISSING_CONTROLLERS];
+const REDUCED: &[&[Row]] = &[COMMON, MISSING_CONTROLLERS, LEFT];
+
+/// The power button was pressed while a container ran.
+const OFF: &[Expect] = &[Ends(End::PowerOff)];
+const CLEAN: &[Expect] = &[CleanDisk];
+const ON_DISK: &[&[Expect]] = &[OFF, CLEAN];
 
 const fn large(
     name: &'static str,
@@ -25,6 +36,7 @@ const fn large(
         root,
         append,
         words: &[],
+        features: None,
         size: Size::Large(large),
         when: When::Default,
     }
@@ -44,15 +56,45 @@ const HYBRID: &[&str] = &["DOCKER_LAUNCH_CGROUP=hybrid"];
 /// The limits of a container hold.
 const TWO: Large = Large {
     cgroup: "2",
+    image: &[],
     checks: FULL,
+    end: ON_DISK,
 };
+/// An initramfs has no disk to be clean.
+const TWO_IN_MEMORY: Large = Large { end: &[OFF], ..TWO };
 const ONE: Large = Large {
     cgroup: "1",
+    image: &[],
     checks: FULL,
+    end: ON_DISK,
 };
+const ONE_IN_MEMORY: Large = Large { end: &[OFF], ..ONE };
 const ONE_REDUCED: Large = Large {
     cgroup: "1",
+    image: &[],
     checks: REDUCED,
+    end: ON_DISK,
+};
+
+/// Started once the engine answers: the harness's hand in the guest.
+const AGENT: &[Change] = &[
+    Change::Probe("usr/bin/probe", 0o755),
+    Change::File(
+        "opt/agent",
+        0o755,
+        "#!/bin/sh
+echo started >> /run/agent-starts
+setsid /usr/bin/probe --probe=agent < /dev/null &
+",
+    ),
+];
+
+/// A container is left, too, and live-restore makes it PID 1's to end.
+const SUPERVISED_ENGINE: Large = Large {
+    cgroup: "2",
+    image: AGENT,
+    checks: &[SUPERVISED],
+    end: ON_DISK,
 };
 
 pub(super) const TABLE: &[Scenario] = &[
@@ -70,7 +112,7 @@ pub(super) const TABLE: &[Scenario] = &[
         Suite::Trixie,
         Root::Initramfs,
         AUTO,
-        TWO,
+        TWO_IN_MEMORY,
     ),
     large(
         "bookworm-disk-v1",
@@ -96,6 +138,17 @@ pub(super) const TABLE: &[Scenario] = &[
         AUTO,
         TWO,
     ),
+    Scenario {
+        words: &["--live-restore"],
+        ..large(
+            "supervise-engine",
+            "the engine dies and its clients do not notice; its containers outlive it, and PID 1 outlives them",
+            Suite::Trixie,
+            Root::Disk,
+            &["DOCKER_LAUNCH_READY=/opt/agent"],
+            SUPERVISED_ENGINE,
+        )
+    },
     long(large(
         "bookworm-disk",
         "the oldest engine on version 2",
@@ -118,7 +171,7 @@ pub(super) const TABLE: &[Scenario] = &[
         Suite::Bookworm,
         Root::Initramfs,
         AUTO,
-        TWO,
+        TWO_IN_MEMORY,
     )),
     long(large(
         "bookworm-initramfs-v1",
@@ -126,7 +179,7 @@ pub(super) const TABLE: &[Scenario] = &[
         Suite::Bookworm,
         Root::Initramfs,
         V1,
-        ONE,
+        ONE_IN_MEMORY,
     )),
     long(large(
         "trixie-disk-hybrid",
@@ -142,7 +195,7 @@ pub(super) const TABLE: &[Scenario] = &[
         Suite::Sid,
         Root::Initramfs,
         AUTO,
-        TWO,
+        TWO_IN_MEMORY,
     )),
     long(large(
         "sid-disk-v1",

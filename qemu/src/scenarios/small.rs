@@ -3,11 +3,14 @@
 mod boots;
 mod cgroups;
 mod daemons;
+mod endings;
+mod failures;
 mod layouts;
+mod lives;
 mod networks;
 mod refusals;
 
-use super::{Change, Ends, Root, Scenario, Size, Small, When};
+use super::{Change, Ends, Root, Scenario, Size, Small, Step, When};
 use crate::{checks::expect::Expect, image::table::Group, suites::Suite};
 
 pub(super) const TABLE: &[&[Scenario]] = &[
@@ -15,6 +18,9 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     cgroups::TABLE,
     layouts::TABLE,
     daemons::TABLE,
+    endings::TABLE,
+    failures::TABLE,
+    lives::TABLE,
     networks::TABLE,
     refusals::TABLE,
 ];
@@ -35,6 +41,7 @@ const fn small(name: &'static str, why: &'static str, expect: Expectations) -> S
     let small = Small {
         groups: Group::BARE,
         image: &[],
+        steps: &[],
         ends: Ends::Reported,
         expect,
     };
@@ -45,6 +52,7 @@ const fn small(name: &'static str, why: &'static str, expect: Expectations) -> S
         root: Root::Disk,
         append: &[],
         words: &[],
+        features: None,
         size: Size::Small(small),
         when: When::Default,
     }
@@ -68,6 +76,20 @@ impl Scenario {
         Self { words, ..self }
     }
 
+    const fn features(self, features: &'static [&'static str]) -> Self {
+        Self {
+            features: Some(features),
+            ..self
+        }
+    }
+
+    const fn long(self) -> Self {
+        Self {
+            when: When::Long,
+            ..self
+        }
+    }
+
     const fn image(self, image: &'static [Change]) -> Self {
         let Size::Small(small) = self.size else {
             return self;
@@ -88,13 +110,29 @@ impl Scenario {
         }
     }
 
+    const fn ends(self, ends: Ends) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { ends, ..small }),
+            ..self
+        }
+    }
+
     const fn refused(self) -> Self {
+        self.ends(Ends::Refused)
+    }
+
+    /// It lives until these steps, or the daemon's own words, have ended it.
+    const fn lived(self, steps: &'static [Step]) -> Self {
         let Size::Small(small) = self.size else {
             return self;
         };
         Self {
             size: Size::Small(Small {
-                ends: Ends::Refused,
+                steps,
+                ends: Ends::Lived,
                 ..small
             }),
             ..self

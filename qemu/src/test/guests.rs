@@ -2,9 +2,9 @@
 //! small ones a few at a time and large ones alone; the checks stand in the table's order and wait for their guest.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     num::NonZero,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     thread,
 };
@@ -14,23 +14,77 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{Chosen, large, small};
 use crate::{
-    Common, image,
+    Common,
+    image::{
+        self,
+        table::Group,
+        tree::{Content, Entry},
+    },
     machine::{
         Machine,
         acceleration::{self, Acceleration},
     },
     packages::Unpacked,
     report::Tally,
-    scenarios::{Scenario, Size},
+    scenarios::{Change, Scenario, Size},
     suites::Suite,
-    toolchain,
+    toolchain::{self, Features},
 };
 
 /// What every guest is made with.
 pub(super) struct Bench {
-    pub(super) program: PathBuf,
-    pub(super) probe: PathBuf,
+    program: PathBuf,
+    /// By their features: what scenarios ask for instead.
+    others: BTreeMap<&'static [&'static str], PathBuf>,
+    probe: PathBuf,
     pub(super) verbose: bool,
+}
+
+impl Bench {
+    fn new(chosen: &[Chosen], program: PathBuf, common: &Common) -> Result<Self> {
+        let features: BTreeSet<_> = chosen
+            .iter()
+            .filter_map(|chosen| chosen.scenario.features)
+            .collect();
+        let other = |features: &'static [&str]| {
+            let list = features.iter().map(ToString::to_string).collect();
+            Ok((
+                features,
+                toolchain::built(&Features::Only(list), &common.mirror)?,
+            ))
+        };
+        Ok(Self {
+            program,
+            others: features.into_iter().map(other).collect::<Result<_>>()?,
+            probe: toolchain::probe()?,
+            verbose: common.verbose,
+        })
+    }
+
+    pub(super) fn program(&self, scenario: &Scenario) -> &Path {
+        let other = scenario
+            .features
+            .and_then(|features| self.others.get(features));
+        other.unwrap_or(&self.program)
+    }
+
+    /// What a scenario's image has beside its groups.
+    pub(super) fn entry(&self, change: &Change) -> (String, Entry) {
+        let (path, entry) = match *change {
+            Change::File(path, mode, content) => (path, Entry::bytes(Group::Extra, mode, content)),
+            Change::Link(path, target) => (path, Entry::link(Group::Extra, target)),
+            Change::Directory(path, mode) => (path, Entry::directory(Group::Extra, mode)),
+            Change::Probe(path, mode) => (
+                path,
+                Entry {
+                    group: Group::Extra,
+                    mode,
+                    content: Content::File(self.probe.clone()),
+                },
+            ),
+        };
+        (path.to_owned(), entry)
+    }
 }
 
 /// A suite's part.
@@ -74,11 +128,7 @@ pub(super) fn run(
     if chosen.is_empty() {
         return Ok(Tally::default());
     }
-    let bench = Bench {
-        program,
-        probe: toolchain::probe()?,
-        verbose: common.verbose,
-    };
+    let bench = Bench::new(&chosen, program, common)?;
     let slots: Vec<(Chosen, Slot)> = chosen
         .into_iter()
         .map(|chosen| (chosen, Slot::default()))
@@ -136,7 +186,7 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench, mirror: &str) -> Vec<Job> {
         let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
             let machine = match &scenario.size {
                 Size::Small(size) => small::machine(scenario, size, bench, kit),
-                Size::Large(_) => large::machine(scenario, bench, kit),
+                Size::Large(size) => large::machine(scenario, size, bench, kit),
             };
             let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
             Ok(Job {

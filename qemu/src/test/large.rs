@@ -7,10 +7,13 @@ use anyhow::{Context, Result};
 use super::guests::{Bench, Checks, Kit, Outcome};
 use crate::{
     boot,
-    checks::engine::{PUBLISHED, Place, Row},
+    checks::{
+        engine::{PUBLISHED, Place, Row},
+        seen::Seen,
+    },
     engine::Engine,
     image::{Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root},
+    machine::{Drive, Guest, Machine, Root, disk},
     scenarios::{self, Large, Scenario},
 };
 
@@ -20,7 +23,9 @@ pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
     let reached = RefCell::new(Checks::new());
     let asked = machine.boot(|guest| {
         reached.take();
-        ask(guest, large, busybox, &mut reached.borrow_mut())
+        let checks = &mut reached.borrow_mut();
+        ask(guest, large, busybox, checks)?;
+        end(guest, machine, large, checks)
     });
     let (stopped, note) = match asked {
         Ok((_, (), note)) => (None, note),
@@ -33,25 +38,38 @@ pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
     }
 }
 
-pub(super) fn machine(scenario: &Scenario, bench: &Bench, kit: &Kit) -> Result<Machine> {
-    let disk = scenario.root == scenarios::Root::Disk;
+pub(super) fn machine(
+    scenario: &Scenario,
+    large: &Large,
+    bench: &Bench,
+    kit: &Kit,
+) -> Result<Machine> {
+    let on_disk = scenario.root == scenarios::Root::Disk;
     let image = Image {
-        name: scenario.suite.name().to_owned(),
+        name: if large.image.is_empty() {
+            scenario.suite.name().to_owned()
+        } else {
+            format!("engine-{}", scenario.name)
+        },
         packages: &kit.packages,
-        program: &bench.program,
+        program: bench.program(scenario),
         groups: Group::ALL,
-        extra: Vec::new(),
-        format: if disk {
+        extra: large
+            .image
+            .iter()
+            .map(|change| bench.entry(change))
+            .collect(),
+        format: if on_disk {
             Format::Disk
         } else {
             Format::Initramfs
         },
     };
     let image = image.built()?;
-    let root = if disk {
+    let root = if on_disk {
         Root::Disk(Drive {
-            path: image,
-            keep: false,
+            path: disk::copy(&image, scenario.name)?,
+            keep: true,
         })
     } else {
         Root::Initramfs(image)
@@ -80,6 +98,7 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
     engine.load_busybox(busybox)?;
     let console: Vec<String> = guest.console().into_iter().map(|line| line.text).collect();
     let place = Place {
+        guest,
         engine: &engine,
         published: guest.port(PUBLISHED)?,
         cgroup: large.cgroup,
@@ -90,8 +109,32 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
         guest
             .alive()
             .with_context(|| format!("the guest died during `{name}`"))?;
-        let failed = |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
-        checks.insert((*name).to_owned(), verdict.map_err(failed));
+        checks.insert((*name).to_owned(), told(guest, verdict));
     }
-    guest.quit().map(drop)
+    Ok(())
+}
+
+/// Presses the power button, and compares how it ends; a guest of which nothing is expected just ends.
+fn end(guest: &Guest, machine: &Machine, large: &Large, checks: &mut Checks) -> Result<()> {
+    if large.end.is_empty() {
+        return guest.quit().map(drop);
+    }
+    guest.press_power_button()?;
+    let exit = guest.wait_exit(boot::end::WITHIN)?;
+    let seen = Seen {
+        console: guest.console().into_iter().map(|line| line.text).collect(),
+        told: guest.told(),
+        reason: exit.reason,
+        disk: machine.kept().map(Path::to_owned),
+        ..Seen::default()
+    };
+    for expect in large.end.iter().copied().flatten() {
+        checks.insert(expect.name(), told(guest, expect.check(&seen)));
+    }
+    Ok(())
+}
+
+/// A verdict for the report.
+fn told(guest: &Guest, verdict: Result<()>) -> Result<(), String> {
+    verdict.map_err(|error| format!("{error:#}\nthe console: {}", guest.console_path().display()))
 }

@@ -1,19 +1,18 @@
 //! A small scenario: a small image with the probe in it, one boot, and the expectations compared with what it left.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 use super::guests::{Bench, Checks, Kit, Outcome};
 use crate::{
     checks::{expect::Expect, seen::Seen},
-    image::{
-        Format, Image,
-        table::Group,
-        tree::{Content, Entry},
-    },
-    machine::{Drive, Guest, Machine, Root},
-    scenarios::{self, Change, Ends, Scenario, Small},
+    image::{Format, Image, table::Group},
+    machine::{Drive, Guest, Machine, Root, disk},
+    scenarios::{self, Change, Ends, Scenario, Small, Step},
 };
 
 /// Where dockerd is.
@@ -22,10 +21,12 @@ const DAEMON: &str = "usr/sbin/dockerd";
 const MEMORY: u32 = 512;
 /// Two to four seconds, emulated, on a machine that does nothing else.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
+/// What a step waits for.
+const STEP_WITHIN: Duration = Duration::from_secs(90);
 
 /// Boots it, and compares.
 pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
-    match machine.boot(|guest| watch(guest, small.ends)) {
+    match machine.boot(|guest| watch(guest, machine, small)) {
         Ok((guest, seen, note)) => {
             let verdict = |expect: &Expect| {
                 let failed =
@@ -61,6 +62,10 @@ pub(super) fn machine(
 ) -> Result<Machine> {
     let image = image(scenario, small, bench, kit)?;
     let root = match scenario.root {
+        scenarios::Root::Disk if small.ends == Ends::Lived => Root::Disk(Drive {
+            path: disk::copy(&image, scenario.name)?,
+            keep: true,
+        }),
         scenarios::Root::Disk => Root::Disk(Drive {
             path: image,
             keep: false,
@@ -77,21 +82,8 @@ pub(super) fn machine(
 }
 
 fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result<PathBuf> {
-    let probe = |mode| Entry {
-        group: Group::Extra,
-        mode,
-        content: Content::File(bench.probe.clone()),
-    };
-    let mut extra = vec![(DAEMON.to_owned(), probe(0o755))];
-    for change in small.image {
-        let (path, entry) = match *change {
-            Change::File(path, mode, content) => (path, Entry::bytes(Group::Extra, mode, content)),
-            Change::Link(path, target) => (path, Entry::link(Group::Extra, target)),
-            Change::Directory(path, mode) => (path, Entry::directory(Group::Extra, mode)),
-            Change::Probe(path, mode) => (path, probe(mode)),
-        };
-        extra.push((path.to_owned(), entry));
-    }
+    let daemon = Change::Probe(DAEMON, 0o755);
+    let extra = [&daemon].into_iter().chain(small.image);
     let format = match scenario.root {
         scenarios::Root::Disk => Format::Disk,
         scenarios::Root::Initramfs => Format::Initramfs,
@@ -100,9 +92,9 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
     let image = Image {
         name: name(scenario, small),
         packages: &kit.packages,
-        program: &bench.program,
+        program: bench.program(scenario),
         groups,
-        extra,
+        extra: extra.map(|change| bench.entry(change)).collect(),
         format,
     };
     image.built()
@@ -110,7 +102,7 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
 
 /// Scenarios with the same image share its file.
 fn name(scenario: &Scenario, small: &Small) -> String {
-    if small.image.is_empty() {
+    if small.image.is_empty() && scenario.features.is_none() {
         let groups: Vec<&str> = small.groups.iter().map(|group| group.name()).collect();
         format!("probe-{}-{}", scenario.suite.name(), groups.join("-"))
     } else {
@@ -118,22 +110,51 @@ fn name(scenario: &Scenario, small: &Small) -> String {
     }
 }
 
-/// Waits for the guest's end. That it ended in the wrong way is for the emulator's faults to be looked for, too.
-fn watch(guest: &Guest, ends: Ends) -> Result<Seen> {
-    guest.wait_exit(ENDS_WITHIN)?;
+/// Does the steps and waits for the guest's end. That it ended in the wrong way is for the emulator's faults to be looked for, too.
+fn watch(guest: &Guest, machine: &Machine, small: &Small) -> Result<Seen> {
+    for step in small.steps {
+        take(guest, step).with_context(|| format!("{step:?}"))?;
+    }
+    let reason = guest.wait_exit(ENDS_WITHIN)?.reason;
+    let told = guest.told();
     let received = guest.wait_for_report("the probe's report", Duration::ZERO, |bytes| {
         Some(probe::unframe(bytes))
     })?;
-    let report = match (ends, received) {
-        (Ends::Reported, Ok(report)) => Some(report),
-        (Ends::Reported, Err(error)) => return Err(anyhow!(error)),
-        (Ends::Refused, Err(probe::Unframed::Nothing)) => None,
+    let report = match (small.ends, received) {
+        (Ends::Reported | Ends::Lived, Ok(report)) => Some(report),
+        (Ends::Refused | Ends::Lived, Err(probe::Unframed::Nothing))
+            if told.is_empty() || small.ends == Ends::Lived =>
+        {
+            None
+        }
         (Ends::Refused, _) => {
             return Err(anyhow!(
                 "the daemon was started, although the boot had to fail"
             ));
         }
+        (_, Err(error)) => return Err(anyhow!(error)),
     };
-    let console = guest.console().into_iter().map(|line| line.text).collect();
-    Ok(Seen { report, console })
+    Ok(Seen {
+        report,
+        console: guest.console().into_iter().map(|line| line.text).collect(),
+        told,
+        reason,
+        disk: machine.kept().map(Path::to_owned),
+    })
+}
+
+fn take(guest: &Guest, step: &Step) -> Result<()> {
+    match *step {
+        Step::Console(words) => {
+            let wanted = |line: &str| words.iter().all(|word| line.contains(word));
+            guest
+                .wait_for_line("this line of the console", STEP_WITHIN, wanted)
+                .map(drop)
+        }
+        Step::Told(line) => guest.wait_until_told(line, STEP_WITHIN),
+        Step::Keys(keys) => guest.press_keys(keys),
+        Step::PowerButton => guest.press_power_button(),
+        Step::Type(text) => guest.type_text(text),
+        Step::Cut => guest.quit().map(drop),
+    }
 }

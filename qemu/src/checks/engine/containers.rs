@@ -83,3 +83,25 @@ pub(super) fn restart(place: &Place) -> Result<()> {
     ensure!(before != after, "it is the same process: {before}");
     starts
 }
+
+pub(super) fn left_running(place: &Place) -> Result<()> {
+    let host = HostConfig {
+        binds: Some(vec!["left:/left".into()]),
+        ..HostConfig::default()
+    };
+    let body = ContainerCreateBody {
+        // A shell that is PID 1 does not listen to SIGTERM, and the engine would wait for ten seconds.
+        stop_timeout: Some(1),
+        ..with(host)
+    };
+    let write = "while :; do echo written >> /left/file; sleep 1; done";
+    let container = place.engine.start(None, &["sh", "-c", write], body)?;
+    until(ANSWERS_WITHIN, "what the container writes", || {
+        let output = place
+            .engine
+            .exec(&container, &["cat", "/left/file"])?
+            .output;
+        ensure!(output.contains("written"), "the file has {output:?}");
+        Ok(())
+    })
+}

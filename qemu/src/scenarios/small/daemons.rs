@@ -5,12 +5,15 @@ use crate::checks::expect::Expect::{self, *};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+const NOTIFY: &str = "NOTIFY_SOCKET=/run/dockerlaunch/notify";
+
 /// The kernel drops `--`, hands on what it does not know, and makes `NAME=value` and even `--flag=value` environment.
 const WORDS: &[Expect] = &[
     Arguments(&["dockerd", "--debug", "--label", "a b"]),
     Environment(&[
         "--early=value",
         "HOME=/root",
+        NOTIFY,
         PATH,
         "TERM=linux",
         "plain=kept",
@@ -20,13 +23,7 @@ const WORDS: &[Expect] = &[
 
 const SOCKET: &[Expect] = &[
     Arguments(&["dockerd", "-H", "fd://"]),
-    Environment(&[
-        "HOME=/root",
-        "LISTEN_FDS=1",
-        "LISTEN_PID=1",
-        PATH,
-        "TERM=linux",
-    ]),
+    Process("listen-pid", "own"),
     Listens(3, "/run/docker.sock"),
     Descriptors(&[
         (0, "/dev/console"),
@@ -36,16 +33,23 @@ const SOCKET: &[Expect] = &[
     ]),
     Socket("/run/docker.sock", "660", 777),
 ];
+const EXECUTED: &[Expect] = &[Environment(&[
+    "HOME=/root",
+    "LISTEN_FDS=1",
+    "LISTEN_PID=1",
+    PATH,
+    "TERM=linux",
+])];
 
 const DEBUG: &[Expect] = &[
     Says("mounts", &["dockerlaunch: [", " ms] ", "/dev"]),
     Says("shared", &["dockerlaunch: [", " ms] ", "/ is shared"]),
-    Environment(&["HOME=/root", PATH, "TERM=linux"]),
+    Environment(&["HOME=/root", NOTIFY, PATH, "TERM=linux"]),
 ];
 
 const IGNORED: &[Expect] = &[
     SaysOnly(&[&["warning: ", "DOCKER_LAUNCH_NOPE=1"], NO_MODULES]),
-    Environment(&["HOME=/root", PATH, "TERM=linux"]),
+    Environment(&["HOME=/root", NOTIFY, PATH, "TERM=linux"]),
 ];
 
 /// What a start in a container leaves to the engine that started the container: version 1 hierarchies are the host's.
@@ -79,7 +83,7 @@ const MACHINE: &[Expect] = &[
 
 const ENDED: &[Expect] = &[
     Panic("exitcode=0x00000300"),
-    Arguments(&["dockerd", "--probe-exit=3"]),
+    Arguments(&["dockerd", "--probe=report,exit:3"]),
 ];
 
 const DOCKER: &[Change] = &[Change::Probe("usr/bin/docker", 0o755)];
@@ -133,6 +137,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .image(GROUP)
     .words(&["-H", "fd://"]),
     small(
+        "socket-executed",
+        "the same with a daemon that is PID 1 itself",
+        &[SOCKET, EXECUTED],
+    )
+    .image(GROUP)
+    .append(&["DOCKER_LAUNCH_REAP=false"])
+    .words(&["-H", "fd://"]),
+    small(
         "debug",
         "a line for every step, with the time since the kernel's start",
         &[DEBUG],
@@ -156,5 +168,6 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         "without supervising the daemon is PID 1, and its end is the kernel's panic",
         &[ENDED],
     )
-    .words(&["--probe-exit=3"]),
+    .append(&["DOCKER_LAUNCH_REAP=false"])
+    .words(&["--probe=report,exit:3"]),
 ];

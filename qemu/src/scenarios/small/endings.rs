@@ -1,0 +1,82 @@
+//! How the machine ends: who may ask for it, what happens on the way, and what is left on the disk.
+
+use super::{Group, Scenario, Step, small};
+use crate::checks::expect::{
+    End,
+    Expect::{self, *},
+};
+
+/// For poweroff, reboot and halt, which send their signals to PID 1.
+pub(super) const WITH_BUSYBOX: &[Group] = &[Group::Program, Group::System, Group::Busybox];
+const WITH_MODULES: &[Group] = &[
+    Group::Program,
+    Group::System,
+    Group::Busybox,
+    Group::Modules,
+];
+
+/// The daemon is asked once, and its disk is clean.
+const ASKED_ONCE: &[Expect] = &[Told(&["READY=1", "waits", "SIGTERM"]), CleanDisk];
+const POWERED_OFF: &[Expect] = &[Ends(End::PowerOff)];
+const REBOOTED: &[Expect] = &[Ends(End::Reboot)];
+const HALTED: &[Expect] = &[Ends(End::Halt)];
+
+/// The power has to be cut, as by hand.
+const UNTIL_HALTED: &[Step] = &[Step::Console(&["reboot: System halted"]), Step::Cut];
+
+pub(in crate::scenarios) const TABLE: &[Scenario] = &[
+    small(
+        "supervise-poweroff",
+        "busybox's poweroff, as a user types it",
+        &[ASKED_ONCE, POWERED_OFF],
+    )
+    .groups(WITH_BUSYBOX)
+    .words(&["--probe=ready,run:/usr/sbin/poweroff,wait"])
+    .lived(&[]),
+    small(
+        "supervise-reboot",
+        "busybox's reboot",
+        &[ASKED_ONCE, REBOOTED],
+    )
+    .groups(WITH_BUSYBOX)
+    .words(&["--probe=ready,run:/usr/sbin/reboot,wait"])
+    .lived(&[]),
+    small("supervise-halt", "busybox's halt", &[ASKED_ONCE, HALTED])
+        .groups(WITH_BUSYBOX)
+        .words(&["--probe=ready,run:/usr/sbin/halt,wait"])
+        .lived(UNTIL_HALTED),
+    small(
+        "supervise-signal-37",
+        "systemd's SIGRTMIN+3, counted from 34 as Docker and systemd do",
+        &[ASKED_ONCE, HALTED],
+    )
+    .words(&["--probe=ready,signal:37,wait"])
+    .lived(UNTIL_HALTED),
+    small(
+        "supervise-signal-38",
+        "SIGRTMIN+4",
+        &[ASKED_ONCE, POWERED_OFF],
+    )
+    .words(&["--probe=ready,signal:38,wait"])
+    .lived(&[]),
+    small("supervise-signal-39", "SIGRTMIN+5", &[ASKED_ONCE, REBOOTED])
+        .words(&["--probe=ready,signal:39,wait"])
+        .lived(&[]),
+    small(
+        "supervise-ctrl-alt-del",
+        "the kernel resets the machine at once, unless it is told to ask PID 1",
+        &[ASKED_ONCE, REBOOTED],
+    )
+    .words(&["--probe=ready,wait"])
+    .lived(&[Step::Told("waits"), Step::Keys(CTRL_ALT_DEL)]),
+    small(
+        "supervise-power-button",
+        "the button of the machine, which the kernel tells of and does nothing about",
+        &[ASKED_ONCE, POWERED_OFF],
+    )
+    .groups(WITH_MODULES)
+    .words(&["--probe=ready,wait"])
+    .lived(&[Step::Told("waits"), Step::PowerButton]),
+];
+
+pub(super) const CTRL_ALT_DEL: &[&str] = &["ctrl", "alt", "delete"];
