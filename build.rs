@@ -38,7 +38,8 @@ fn main() {
     let daemon = env::var("DOCKERLAUNCH_DEFAULT_DAEMON").unwrap_or_else(|_| "dockerd".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_DEFAULT_DAEMON={daemon}");
 
-    // How long the first wait before a restart is. Only a test shortens it: it sees a thousand restarts.
+    // How long a second is, of the waits before a restart and until the daemon is ready. Only tests shorten it: one sees a
+    // thousand restarts.
     println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
     let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");

@@ -16,6 +16,7 @@ use crate::{
     places::Places,
     requirements::{Found, Need, Requirement, Search, TABLE},
     settings::Settings,
+    sys::Strings,
     text::Text,
 };
 use core::ffi::CStr;
@@ -25,11 +26,8 @@ use rustix::system::uname;
 
 /// Reports on standard output. The exit status: 0; 1 if something required is missing, a setting is wrong, or the report
 /// cannot be written; 2 if it cannot be made.
-pub fn check<'a>(
-    word: &CStr,
-    words: impl Iterator<Item = &'a CStr>,
-    environment: impl Iterator<Item = &'a CStr> + Clone,
-) -> u8 {
+#[inline(never)] // its stack is not the caller's, which may supervise
+pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
     let mut report = match word.to_bytes() {
         b"--check" => Report::new(false),
         b"--check=json" => Report::new(true),
@@ -38,7 +36,7 @@ pub fn check<'a>(
             return refuse(&Error::said(Step::Usage, other, reason));
         }
     };
-    let command = match Command::to_check(words, environment.clone()) {
+    let command = match Command::to_check(words, environment) {
         Ok(command) => command,
         Err(error) => return refuse(&error),
     };
@@ -71,7 +69,7 @@ fn refuse(error: &Error) -> u8 {
 
 /// Which program says this, of which daemon, on which kernel.
 fn head(report: &mut Report, command: &Command<'_>, kernel: &CStr) {
-    let daemon = command.words().iter().next().unwrap_or_default().to_bytes();
+    let daemon = command.words().next().unwrap_or_default().to_bytes();
     let version = env!("DOCKERLAUNCH_VERSION").as_bytes();
     let features = env!("DOCKERLAUNCH_FEATURES").as_bytes();
     report.begin(&Thing {

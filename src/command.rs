@@ -6,7 +6,7 @@ use crate::{
     fs::{self, PATH},
     role,
     settings::{Role, Settings, is_setting},
-    sys::Words,
+    sys::Strings,
     text::{Text, base_name, fields, split_once, words_for_init},
 };
 use core::ffi::CStr;
@@ -33,12 +33,19 @@ const DOCKERD: &CStr = c"dockerd";
 pub(crate) const DEFAULT_PATH: &CStr =
     c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A daemon, its words and its environment. Nothing is copied: the words live as long as the command.
+/// A daemon, its words and its environment. Nothing is copied: they live as long as the command, which is small itself, so
+/// that one who supervises the daemon can keep it.
 #[derive(Clone)]
 pub struct Command<'a> {
-    path: Text<PATH>,
-    words: Words<'a, ROOM>,
-    environment: Words<'a, ROOM>,
+    daemon: &'a CStr,
+    /// Where along PATH the daemon was found; empty where it is a path, `None` where it was not.
+    directory: Option<&'a [u8]>,
+    /// Behind the daemon's name.
+    words: Strings<'a>,
+    /// With the settings, which are left out when it is read.
+    environment: Strings<'a>,
+    added: Option<&'static CStr>,
+    left_out: Option<&'static [u8]>,
 }
 
 impl<'a> Command<'a> {
@@ -50,65 +57,54 @@ impl<'a> Command<'a> {
     /// [`Step::Find`]: no such program, or one that cannot be executed. [`Step::Usage`]: more than 1,023 words or variables.
     pub fn new(
         daemon: &'a CStr,
-        words: impl IntoIterator<Item = &'a CStr>,
-        environment: impl IntoIterator<Item = &'a CStr>,
+        words: impl Into<Strings<'a>>,
+        environment: impl Into<Strings<'a>>,
     ) -> Result<Self> {
-        let command = Self::unfound(daemon, words, environment)?;
-        // Once more, for the reason.
-        if command.path().is_empty()
-            && let Some(daemon) = command.words.iter().next()
-        {
-            command.look_up(daemon)?;
-        }
-        Ok(command)
+        let command = Self::unfound(daemon, words.into(), environment.into())?;
+        command.found()
     }
 
-    /// As [`Command::new`], but a daemon that is not found leaves its path empty.
-    fn unfound(
-        daemon: &'a CStr,
-        words: impl IntoIterator<Item = &'a CStr>,
-        environment: impl IntoIterator<Item = &'a CStr>,
-    ) -> Result<Self> {
-        let mut command = Self::without_daemon(environment)?;
-        let mut words = words.into_iter().peekable();
-        let old = base_name(daemon.to_bytes()) == b"docker"
-            && words
-                .peek()
-                .is_some_and(|word| matches!(word.to_bytes(), b"-d" | b"--daemon" | b"daemon"));
-        let daemon = match old.then(|| command.look_up(DOCKERD)) {
-            Some(Ok(path)) => {
-                words.next();
-                command.path = path;
-                DOCKERD
-            }
-            _ => {
-                command.path = command.look_up(daemon).unwrap_or(Text::new());
-                daemon
-            }
-        };
-        for word in core::iter::once(daemon).chain(words) {
-            limited(&mut command.words, word, MOST + 1, "more than 1,023 words")?;
+    fn found(self) -> Result<Self> {
+        if self.directory.is_none() {
+            // Once more, for the reason.
+            self.directory_of(self.daemon)?;
         }
-        Ok(command)
+        Ok(self)
     }
 
-    /// An environment for the image's programs.
-    pub(crate) fn without_daemon(environment: impl IntoIterator<Item = &'a CStr>) -> Result<Self> {
+    /// An environment for the image's programs: nothing is looked for yet.
+    pub(crate) fn without_daemon(daemon: &'a CStr, environment: Strings<'a>) -> Self {
+        Self {
+            daemon,
+            directory: None,
+            words: (&[]).into(),
+            environment,
+            added: None,
+            left_out: None,
+        }
+    }
+
+    /// As [`Command::new`], but the daemon need not be there.
+    fn unfound(daemon: &'a CStr, words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
         let mut command = Self {
-            path: Text::new(),
-            words: Words::new(),
-            environment: Words::new(),
+            words,
+            ..Self::without_daemon(daemon, environment)
         };
-        for variable in environment {
-            if !is_setting(variable) {
-                limited(
-                    &mut command.environment,
-                    variable,
-                    MOST,
-                    "more than 1,023 environment variables",
-                )?;
+        let variables = command.environment();
+        limited(variables, "more than 1,023 environment variables")?;
+        let mut behind = words;
+        let old = base_name(daemon.to_bytes()) == b"docker"
+            && behind
+                .next()
+                .is_some_and(|word| matches!(word.to_bytes(), b"-d" | b"--daemon" | b"daemon"));
+        match old.then(|| command.directory_of(DOCKERD)) {
+            Some(Ok(directory)) => {
+                (command.daemon, command.directory) = (DOCKERD, Some(directory));
+                command.words = behind;
             }
+            _ => command.directory = command.directory_of(daemon).ok(),
         }
+        limited(command.words, "more than 1,023 words")?;
         Ok(command)
     }
 
@@ -120,87 +116,93 @@ impl<'a> Command<'a> {
     /// As [`Command::new`].
     pub fn from_words(
         role: Role,
-        words: impl Iterator<Item = &'a CStr> + Clone,
-        environment: impl IntoIterator<Item = &'a CStr>,
+        words: impl Into<Strings<'a>>,
+        environment: impl Into<Strings<'a>>,
         settings: &Settings<'_>,
     ) -> Result<Self> {
         let meant = match role {
             Role::Machine if role::in_first_namespace() => behind_dashes(),
             _ => usize::MAX,
         };
-        let stray = words.clone().count().saturating_sub(meant);
-        let mut ignored: Vec<&[u8], { 2 * KERNEL_WORDS + 2 }> = Vec::new();
-        let _ = ignored.push(b"ignored:");
-        for word in words.clone().take(stray.min(KERNEL_WORDS)) {
-            let _ = ignored.extend_from_slice(&[b" ", word.to_bytes()]);
-        }
+        let mut words = words.into();
+        let stray = words.count().saturating_sub(meant);
         if stray > 0 {
-            let _ =
-                ignored.push(b" (the daemon's words stand behind -- on the kernel command line)");
-            settings.as_log().line(&ignored);
+            tell_ignored(words.take(stray), settings);
+            words.nth(stray - 1);
         }
-        let mut words = words.skip(stray).peekable();
-        let daemon = words.next_if(is_daemon).unwrap_or(DEFAULT);
-        Self::new(daemon, words, environment)
+        let (daemon, words) = first_daemon(words);
+        Self::unfound(daemon, words, environment.into())?.found()
     }
 
     /// All words count, and the daemon need not be there.
     #[cfg(feature = "check")]
-    pub(crate) fn to_check(
-        words: impl Iterator<Item = &'a CStr>,
-        environment: impl IntoIterator<Item = &'a CStr>,
-    ) -> Result<Self> {
-        let mut words = words.peekable();
-        let daemon = words.next_if(is_daemon).unwrap_or(DEFAULT);
+    pub(crate) fn to_check(words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
+        let (daemon, words) = first_daemon(words);
         Self::unfound(daemon, words, environment)
     }
 
-    pub(crate) fn path(&self) -> &CStr {
-        self.path.as_c_str()
+    /// As it is executed; empty where it was not found.
+    pub(crate) fn path(&self) -> Text<PATH> {
+        let path = self.directory.map(|place| join(place, self.daemon));
+        path.and_then(io::Result::ok).unwrap_or(Text::new())
     }
 
-    pub(crate) fn words(&self) -> &Words<'a, ROOM> {
-        &self.words
+    /// What messages call the daemon.
+    pub(crate) fn name(&self) -> &'a [u8] {
+        base_name(self.daemon.to_bytes())
     }
 
-    /// Drops the words for which `keep` says no.
+    /// The daemon's name as it was given, and its words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
+        let (left_out, mut is_value) = (self.left_out, false);
+        let kept = move |word: &&CStr| {
+            let given = left_out.and_then(|flag| word.to_bytes().strip_prefix(flag));
+            let is_flag = matches!(given, Some(b"" | [b'=', ..]));
+            let was_value = core::mem::replace(&mut is_value, given == Some(b""));
+            !was_value && !is_flag
+        };
+        core::iter::once(self.daemon).chain(self.words.filter(kept))
+    }
+
+    /// A flag that the daemon is not told, with its value.
     #[cfg(feature = "network")]
-    pub(crate) fn retain(&mut self, keep: &mut dyn FnMut(&CStr) -> bool) {
-        let mut kept = Words::new();
-        for word in self.words.iter().filter(|word| keep(word)) {
-            let _ = kept.push(word); // there was room for all of them
-        }
-        self.words = kept;
+    pub(crate) fn leave_out(&mut self, flag: &'static [u8]) {
+        self.left_out = Some(flag);
     }
 
-    pub(crate) fn environment(&self) -> &Words<'a, ROOM> {
-        &self.environment
+    pub(crate) fn environment(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
+        let given = self.environment.filter(|variable| !is_setting(variable));
+        given.chain(self.added)
     }
 
     /// One more variable for the daemon, beside those it was given.
-    pub(crate) fn add_variable(&mut self, variable: &'static CStr) -> io::Result<()> {
-        if self.environment.push(variable) {
-            Ok(())
-        } else {
-            Err(Errno::TOOBIG)
-        }
+    pub(crate) fn add_variable(&mut self, variable: &'static CStr) {
+        self.added = Some(variable);
     }
 
     /// The value of an environment variable.
     pub(crate) fn variable(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.environment.iter().find_map(|variable| {
+        self.environment().find_map(|variable| {
             let (found, value) = split_once(variable.to_bytes(), b'=');
             value.filter(|_| found == name)
         })
     }
 
-    /// As a shell finds it: a name with a slash as it stands, else the first executable of that name along PATH.
+    /// The path of a program, as a shell finds it.
+    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
     pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
+        let directory = self.directory_of(program)?;
+        join(directory, program).map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))
+    }
+
+    /// Where a program is, as a shell finds it: a name with a slash as it stands, else the first executable of that name
+    /// along PATH.
+    fn directory_of(&self, program: &CStr) -> Result<&'a [u8]> {
         let failed = |errno| Error::new(Step::Find, program.to_bytes(), errno);
         if program.to_bytes().contains(&b'/') {
-            let path = fs::path(&[program.to_bytes()]).map_err(failed)?;
+            fs::path(&[program.to_bytes()]).map_err(failed)?;
             return fs::executable(program)
-                .map(|()| path)
+                .map(|()| &b""[..])
                 .map_err(|errno| failed(found_but(errno).unwrap_or(errno)));
         }
         let directories = self
@@ -211,9 +213,9 @@ impl<'a> Command<'a> {
         for directory in fields(directories, b':')
             .filter(|directory| !directory.is_empty() && !program.is_empty())
         {
-            let path = fs::path(&[directory, b"/", program.to_bytes()]).map_err(failed)?;
+            let path = join(directory, program).map_err(failed)?;
             match fs::executable(path.as_c_str()) {
-                Ok(()) => return Ok(path),
+                Ok(()) => return Ok(directory),
                 Err(errno) => outcome = found_but(errno).unwrap_or(outcome),
             }
         }
@@ -221,9 +223,32 @@ impl<'a> Command<'a> {
     }
 }
 
-/// Not the first flag of the daemon that is not named.
-fn is_daemon(word: &&CStr) -> bool {
-    !word.to_bytes().starts_with(b"-")
+fn join(directory: &[u8], program: &CStr) -> io::Result<Text<PATH>> {
+    let slash = if directory.is_empty() { &b""[..] } else { b"/" };
+    fs::path(&[directory, slash, program.to_bytes()])
+}
+
+#[inline(never)] // its stack is not the caller's
+fn tell_ignored<'a>(words: impl Iterator<Item = &'a CStr>, settings: &Settings<'_>) {
+    let mut ignored: Vec<&[u8], { 2 * KERNEL_WORDS + 2 }> = Vec::new();
+    let _ = ignored.push(b"ignored:");
+    for word in words.take(KERNEL_WORDS) {
+        let _ = ignored.extend_from_slice(&[b" ", word.to_bytes()]);
+    }
+    let _ = ignored.push(b" (the daemon's words stand behind -- on the kernel command line)");
+    settings.as_log().line(&ignored);
+}
+
+/// The first word, or dockerd where that is a flag or there is none; and the words behind it.
+fn first_daemon(words: Strings<'_>) -> (&CStr, Strings<'_>) {
+    let mut behind = words;
+    match behind
+        .next()
+        .filter(|word| !word.to_bytes().starts_with(b"-"))
+    {
+        Some(daemon) => (daemon, behind),
+        None => (DEFAULT, words),
+    }
 }
 
 /// There is such a file, but it cannot be executed.
@@ -232,21 +257,16 @@ fn found_but(errno: Errno) -> Option<Errno> {
 }
 
 /// How many words stand behind `--` on the kernel command line; all count if it cannot be read.
+#[inline(never)] // its stack is not the caller's
 fn behind_dashes() -> usize {
     let mut line = [0; 4096];
     fs::read_small(c"/proc/cmdline", &mut line).map_or(usize::MAX, words_for_init)
 }
 
-fn limited<'a>(
-    words: &mut Words<'a, ROOM>,
-    word: &'a CStr,
-    most: usize,
-    reason: &'static str,
-) -> Result<()> {
-    if words.len() < most && words.push(word) {
-        Ok(())
-    } else {
-        Err(Error::said(Step::Usage, word.to_bytes(), reason))
+fn limited<'a>(mut words: impl Iterator<Item = &'a CStr>, reason: &'static str) -> Result<()> {
+    match words.nth(MOST) {
+        None => Ok(()),
+        Some(word) => Err(Error::said(Step::Usage, word.to_bytes(), reason)),
     }
 }
 
@@ -254,81 +274,85 @@ fn limited<'a>(
 mod tests {
     use super::*;
 
-    fn command(words: &[&'static CStr]) -> Command<'static> {
-        Command::new(c"/bin/sh", words.iter().copied(), []).unwrap()
-    }
-
     #[test]
     fn a_name_is_looked_up_and_a_path_taken() {
         assert_eq!(
-            Command::new(c"sh", [], [c"PATH=/nonsense:/bin"])
+            Command::new(c"sh", &[], &[c"PATH=/nonsense:/bin"])
                 .unwrap()
-                .path(),
+                .path()
+                .as_c_str(),
             c"/bin/sh"
         );
-        assert_eq!(command(&[]).path(), c"/bin/sh");
+        let command = Command::new(c"/bin/sh", &[], &[]).unwrap();
+        assert_eq!(command.path().as_c_str(), c"/bin/sh");
         assert_eq!(
-            Command::new(c"no-such-daemon", [], [])
+            Command::new(c"no-such-daemon", &[], &[])
                 .err()
                 .unwrap()
                 .exit_status(),
             127
         );
         assert_eq!(
-            Command::new(c"/etc/passwd", [], [])
+            Command::new(c"/etc/passwd", &[], &[])
                 .err()
                 .unwrap()
                 .exit_status(),
             126
         );
         assert_eq!(
-            Command::new(c"passwd", [], [c"PATH=/etc"])
+            Command::new(c"passwd", &[], &[c"PATH=/etc"])
                 .err()
                 .unwrap()
                 .exit_status(),
             126
         );
         assert_eq!(
-            Command::new(c"/etc", [], []).err().unwrap().exit_status(),
+            Command::new(c"/etc", &[], &[]).err().unwrap().exit_status(),
             126
         );
-        assert_eq!(Command::new(c"", [], []).err().unwrap().exit_status(), 127);
+        assert_eq!(
+            Command::new(c"", &[], &[]).err().unwrap().exit_status(),
+            127
+        );
     }
 
     #[test]
     fn settings_are_not_passed_on() {
         let command = Command::new(
             c"/bin/sh",
-            [],
-            [c"A=1", c"DOCKER_LAUNCH_DEBUG=true", c"B=2"],
+            &[],
+            &[c"A=1", c"DOCKER_LAUNCH_DEBUG=true", c"B=2"],
         )
         .unwrap();
-        assert!(command.environment().iter().eq([c"A=1", c"B=2"]));
+        assert!(command.environment().eq([c"A=1", c"B=2"]));
     }
 
     #[test]
     fn one_word_too_many_is_an_error() {
-        let words = |count| core::iter::repeat_n(c"x", count);
-        assert_eq!(
-            Command::new(c"/bin/sh", words(MOST), [])
-                .unwrap()
-                .words()
-                .len(),
-            MOST + 1
-        );
-        assert_eq!(
-            Command::new(c"/bin/sh", words(MOST + 1), [])
-                .err()
-                .unwrap()
-                .exit_status(),
-            2
-        );
-        assert_eq!(
-            Command::new(c"/bin/sh", [], words(MOST + 1))
-                .err()
-                .unwrap()
-                .exit_status(),
-            2
-        );
+        let (most, more) = (&[c"x"; MOST], &[c"x"; MOST + 1]);
+        let command = Command::new(c"/bin/sh", most, most).unwrap();
+        assert_eq!(command.words().count(), MOST + 1);
+        for command in [
+            Command::new(c"/bin/sh", more, &[]),
+            Command::new(c"/bin/sh", &[], more),
+        ] {
+            assert_eq!(command.err().unwrap().exit_status(), 2);
+        }
+    }
+
+    #[cfg(feature = "network")]
+    #[test]
+    fn a_flag_is_left_out_with_its_value() {
+        for bip in [
+            &[c"--bip=10.1.0.1/16"][..],
+            &[c"--bip", c"10.1.0.1/16"],
+            &[],
+        ] {
+            let words = [&[c"-D", c"-b", c"br0"][..], bip, &[c"--bip6", c"x"]].concat();
+            let mut command = Command::new(c"/bin/sh", &words[..], &[]).unwrap();
+            command.leave_out(b"--bip");
+            let left = [c"/bin/sh", c"-D", c"-b", c"br0", c"--bip6", c"x"];
+            assert!(command.words().eq(left), "{bip:?}");
+        }
     }
 }

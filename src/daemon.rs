@@ -10,7 +10,7 @@ use crate::{
     role::in_first_namespace,
     settings::Role,
     sys::{self, Words},
-    text::{Decimal, Text, base_name, fields, number, split_once, trim},
+    text::{Decimal, Text, fields, number, split_once, trim},
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -100,8 +100,8 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Dae
 /// Removes what a daemon before this one has left: before every start.
 pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
-    let name = base_name(command.path().to_bytes());
-    remove_stale(launch, places.pid_file.as_c_str(), &[name, b"dockerd"])?;
+    let programs = [command.name(), b"dockerd"];
+    remove_stale(launch, places.pid_file.as_c_str(), &programs)?;
     let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]).at(
         launch,
         Step::Daemon,
@@ -111,13 +111,14 @@ pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> 
 }
 
 /// Becomes the daemon in place of this process.
+#[inline(never)] // its stack is not the caller's, which may supervise
 pub(crate) fn replace(
     launch: &Launch<'_>,
     command: &Command<'_>,
     daemon: &Daemon,
 ) -> Outcome<Infallible> {
     remove_stale_files(launch, command)?;
-    Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path())
+    Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
 }
 
 /// Becomes the daemon; returns only the reason why it did not. With `notify` the daemon is told where to say that it is
@@ -128,17 +129,22 @@ pub(crate) fn exec(
     daemon: &Daemon,
     notify: Option<&'static CStr>,
 ) -> Errno {
-    launch.log.debug(&[b"exec ", command.path().to_bytes()]);
+    let path = command.path();
+    launch.log.debug(&[b"exec ", path.as_bytes()]);
     let executed = || {
         if let Some(listener) = &daemon.listener {
             sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
-        let environment = variables.all()?;
+        let (mut words, mut environment) = (Words::<ROOM>::new(), Words::new());
+        variables.put_into(&mut environment)?;
+        if !words.push_all(command.words()) {
+            return Err(Errno::TOOBIG);
+        }
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
-        Err::<Infallible, _>(sys::execve(command.path(), command.words(), &environment))
+        Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
     };
     match executed() {
         Err(errno) => errno,
@@ -298,7 +304,7 @@ impl<'c> Variables<'c> {
         }
     }
 
-    pub(crate) fn all(&self) -> io::Result<Words<'_, ROOM>> {
+    pub(crate) fn put_into<'w>(&'w self, all: &mut Words<'w, ROOM>) -> io::Result<()> {
         let kept = |variable: &&CStr| {
             let (name, value) = split_once(variable.to_bytes(), b'=');
             match (name, value) {
@@ -310,8 +316,7 @@ impl<'c> Variables<'c> {
                 _ => true,
             }
         };
-        let mut all = Words::new();
-        let given = self.command.environment().iter().filter(kept);
+        let given = self.command.environment().filter(kept);
         let has = |name: &[u8]| {
             given
                 .clone()
@@ -328,12 +333,11 @@ impl<'c> Variables<'c> {
         let defaults = defaults
             .into_iter()
             .filter_map(|(wanted, variable)| wanted.then_some(variable));
-        for variable in given.clone().chain(defaults) {
-            if !all.push(variable) {
-                return Err(Errno::TOOBIG);
-            }
+        if all.push_all(given.clone().chain(defaults)) {
+            Ok(())
+        } else {
+            Err(Errno::TOOBIG)
         }
-        Ok(all)
     }
 }
 

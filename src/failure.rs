@@ -26,6 +26,7 @@ const CONSOLE: &CStr = c"/dev/console";
 const SHELLS: [&CStr; 2] = [c"/bin/sh", c"/usr/bin/sh"];
 
 /// Tells why, and does what the settings say; the exit status where the program has to end.
+#[inline(never)]
 pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
     settings.report(error);
     if settings.on_failure != OnFailure::Panic && is_machine(settings) {
@@ -63,8 +64,7 @@ fn act(settings: &Settings<'_>) {
         }
     };
     reboot::clean_up(log);
-    drain_console(settings);
-    reboot::end(log, command, word);
+    reboot::end(settings, command, word);
 }
 
 /// A root shell; until it ends. Orphans are reaped meanwhile.

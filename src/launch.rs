@@ -60,6 +60,14 @@ impl<'l> Launch<'l> {
         Failed
     }
 
+    /// What failed can be done without.
+    #[cfg(feature = "supervise")]
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn warn(&self, error: &Error) {
+        error.tell(&mut |parts| self.log.warning(parts));
+    }
+
     /// What the step that failed has noted.
     pub(crate) fn error(&self) -> Error {
         self.error.get()

@@ -12,12 +12,14 @@
 //! # What it promises
 //! Nothing is allocated and nothing panics. The library reads no global state, writes only to the descriptor
 //! [`Settings::log`], and never exits; it changes the process that calls it (its root, its mounts, its limits, with
-//! `-H fd://` its descriptor 3), so call it from a single-threaded one. A step that Docker cannot do without returns an
+//! `-H fd://` its descriptor 3), so call it from a single-threaded one. While it supervises, all signals are blocked and all
+//! children reaped; as the machine's PID 1 it then ends with the machine, by reboot(2), and does not return. A step that Docker cannot do without returns an
 //! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
-//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (lo, address,
-//! names): all on by default.
+//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (addresses,
+//! names), `state` (the state disk), `switch-root` (`root=` from an initramfs), `supervise` (a daemon that is a child): all on
+//! by default.
 #![no_std]
 
 #[cfg(test)]
@@ -82,20 +84,20 @@ mod state;
 mod switch_root;
 mod writable;
 
+#[cfg(feature = "check")]
+mod check;
 mod reboot;
 
 mod failure;
 #[cfg(feature = "supervise")]
 mod supervise;
 
-#[cfg(feature = "check")]
-mod check;
-
 pub use command::Command;
 pub use error::{Error, Result, Step};
 pub use ip::Ip;
 pub use launch::Ended;
 pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
+pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
@@ -125,13 +127,11 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 /// # Errors
 /// The step that fails, [`Step::Root`] above all; the initramfs is still `/` then, unless it was being freed.
 #[doc(hidden)]
-pub fn enter_root<'a>(
-    environment: impl IntoIterator<Item = &'a CStr>,
-    settings: &Settings<'_>,
-) -> Result<()> {
+#[inline(never)] // its stack is given back before the daemon is waited for
+pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
     let role = find_role(settings)?;
     let launch = Launch::new(role, settings);
-    let command = Command::without_daemon(environment)?;
+    let command = Command::without_daemon(c"", environment);
     let steps = || {
         if switch_root::is_wanted(&launch)? {
             mounts::mount_api(&launch)?;
@@ -150,7 +150,7 @@ pub fn enter_root<'a>(
 /// # Errors
 /// As [`Command::new`] and [`launch`].
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
-    let mut command = Command::new(docker, args.iter().copied(), [])?;
+    let mut command = Command::new(docker, args, &[])?;
     let settings = Settings::default();
     let role = find_role(&settings)?;
     let launch = Launch::new(role, &settings);
@@ -159,6 +159,7 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     outcome.map_err(|Failed| launch.error())
 }
 
+#[inline(never)] // its stack is given back before the daemon is waited for
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
     clock::set(launch); // before anything is written
@@ -234,15 +235,11 @@ mod supervise {
 /// A word that is compiled out is refused.
 #[cfg(not(feature = "check"))]
 mod check {
-    use crate::{Error, Settings, Step};
+    use crate::{Error, Settings, Step, Strings};
     use core::ffi::CStr;
 
     /// Says so.
-    pub fn check<'a>(
-        word: &CStr,
-        _: impl Iterator<Item = &'a CStr>,
-        _: impl Iterator<Item = &'a CStr> + Clone,
-    ) -> u8 {
+    pub fn check(word: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
         let reason = "this build has no check: it needs the Cargo feature `check`";
         let error = Error::said(Step::Usage, word.to_bytes(), reason);
         Settings::default().report(&error);

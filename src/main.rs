@@ -6,9 +6,9 @@ mod start;
 
 use core::ffi::CStr;
 use dockerlaunch::{
-    Command, Ended, Result, Settings, check, enter_root, fail, find_role, launch, open_console,
+    Command, Ended, Result, Settings, Strings, check, enter_root, fail, find_role, launch,
+    open_console,
 };
-use start::Strings;
 
 const VERSION: &str = concat!(
     "dockerlaunch ",
@@ -20,8 +20,9 @@ const VERSION: &str = concat!(
 const HELP: &str = "\
 Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]
 
-Prepares the system that a kernel or a privileged container starts it on,
-and becomes DAEMON: a path, or a name in PATH; dockerd if there is none.
+Prepares the system that a kernel or a privileged container starts it on, and
+runs DAEMON: a path, or a name in PATH; dockerd if there is none. As the kernel's
+PID 1 it supervises DAEMON, in a container it becomes DAEMON.
 Behind -- no word is dockerlaunch's own. On a kernel command line:
 
   init=/usr/bin/dockerlaunch panic=10 DOCKER_LAUNCH_DEBUG=true -- --debug
@@ -35,15 +36,17 @@ Settings, as environment or on the kernel command line: DOCKER_LAUNCH_ and
 A wrong value is told with those that are allowed.
 
 Exit status: 127 daemon not found, 126 not executable, 125 a step failed,
-2 usage or settings, 1 neither the machine's PID 1 nor a container.
+2 usage or settings, 1 neither the machine's PID 1 nor a container; supervising
+in a container: DAEMON's own, or 128 and the signal that killed it.
 ";
 
 /// Called by `_start`; returns the exit status.
-fn main(mut words: Strings, environment: Strings) -> u8 {
-    match words.clone().next().map(CStr::to_bytes) {
+fn main(mut words: Strings<'static>, environment: Strings<'static>) -> u8 {
+    let mut behind = words;
+    match behind.next().map(CStr::to_bytes) {
         Some(b"--help") => return start::print(1, HELP),
         Some(b"--version") => return start::print(1, VERSION),
-        Some(b"--") => _ = words.next(),
+        Some(b"--") => words = behind,
         Some(word) if word == b"--check" || word.starts_with(b"--check=") => {
             let word = words.next().unwrap_or_default();
             return check(word, words, environment);
@@ -58,11 +61,15 @@ fn main(mut words: Strings, environment: Strings) -> u8 {
     }
 }
 
-fn run(words: Strings, environment: Strings, settings: &mut Settings<'static>) -> Result<Ended> {
-    settings.read_environment(environment.clone())?;
+fn run(
+    words: Strings<'static>,
+    environment: Strings<'static>,
+    settings: &mut Settings<'static>,
+) -> Result<Ended> {
+    settings.read_environment(environment)?;
     let role = find_role(settings)?;
     settings.role = Some(role);
-    enter_root(environment.clone(), settings)?;
+    enter_root(environment, settings)?;
     let mut command = Command::from_words(role, words, environment, settings)?;
     launch(&mut command, settings)
 }

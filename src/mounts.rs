@@ -221,6 +221,7 @@ fn rows_where(
 /// /dev/console on them, or /dev/null and logs to /dev/kmsg where there is no console.
 ///
 /// Nothing can be told when this fails: the launch says the rest.
+#[inline(never)]
 pub fn open_console(settings: &mut Settings<'_>) {
     let closed = |number: &u32| fcntl_getfd(sys::inherited(*number)).is_err();
     let missing = (0..=2).filter(closed).count();

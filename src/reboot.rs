@@ -8,8 +8,11 @@ use crate::{
     fs,
     log::Log,
     mountinfo::{Mount, unescaped},
+    mounts::drain_console,
     role::in_first_namespace,
-    run, sys,
+    run,
+    settings::Settings,
+    sys,
     text::{Decimal, Text, fields},
 };
 use core::ffi::CStr;
@@ -44,7 +47,8 @@ pub(crate) fn clean_up(log: Log) {
 }
 
 /// reboot(2), which does not return; where this is not the machine's to end, it does.
-pub(crate) fn end(log: Log, command: RebootCommand, word: &str) {
+pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
+    let log = settings.as_log();
     if !in_first_namespace() {
         log.line(&[
             word.as_bytes(),
@@ -53,6 +57,7 @@ pub(crate) fn end(log: Log, command: RebootCommand, word: &str) {
         return;
     }
     log.line(&[word.as_bytes()]);
+    drain_console(settings);
     if let Err(errno) = reboot(command) {
         let number = Decimal::new(errno.raw_os_error().unsigned_abs().into());
         log.warning(&[b"reboot(2) is refused: errno ", number.as_bytes()]);

@@ -178,7 +178,7 @@ impl<'c> Search<'c> {
     }
 
     fn daemon(&self, path: &mut Text<PATH>) -> Outcome {
-        *path = fs::path(&[self.command.path().to_bytes()]).map_err(|_| MISSING)?;
+        *path = self.command.path();
         if path.as_bytes().is_empty() {
             return Err(MISSING);
         }

@@ -35,11 +35,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome
         rebind(launch)?;
         if !pivots(launch)? {
             launch.log.warning(&[b"pivot_root fails on this root: DOCKER_RAMDISK=true is set, and containers run less isolated"]);
-            command.add_variable(c"DOCKER_RAMDISK=true").at(
-                launch,
-                Step::Root,
-                c"DOCKER_RAMDISK",
-            )?;
+            command.add_variable(c"DOCKER_RAMDISK=true");
         }
     }
     mount_change(

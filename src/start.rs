@@ -2,10 +2,8 @@
 //! and a panic handler that nothing reaches (a test reads the symbols of the release program).
 #![allow(unsafe_code)] // Entry code and memory functions cannot be written without it.
 
-use core::{
-    arch::{asm, global_asm},
-    ffi::{CStr, c_char},
-};
+use core::arch::{asm, global_asm};
+use dockerlaunch::Strings;
 use linux_raw_sys::general::{__NR_exit_group, __NR_write};
 
 // The kernel enters with argc, argv and the environment on the stack (System V AMD64 ABI 3.4.1); a call needs it aligned.
@@ -24,34 +22,17 @@ global_asm!(
 /// # Safety
 /// Called by `_start` only, with the stack as the kernel made it: argc, argc pointers, null, the environment's pointers, null.
 unsafe extern "C" fn begin(stack: *const usize) -> ! {
-    // SAFETY: argc lies at the top and the arrays follow it.
-    let (words, environment) = unsafe {
+    // SAFETY: argc lies at the top and the arrays follow it, for the life of the process.
+    let (mut words, environment) = unsafe {
         let words = stack.add(1);
-        (words, words.add(*stack + 1))
+        let environment = words.add(*stack + 1);
+        (
+            Strings::from_array(words.cast()),
+            Strings::from_array(environment.cast()),
+        )
     };
-    let mut words = Strings(words.cast());
     words.next(); // the program's own name
-    exit(crate::main(words, Strings(environment.cast())))
-}
-
-/// The strings of an array that ends with a null pointer; the kernel keeps them for the life of the process.
-#[derive(Clone)]
-pub(crate) struct Strings(*const *const c_char);
-
-impl Iterator for Strings {
-    type Item = &'static CStr;
-
-    fn next(&mut self) -> Option<&'static CStr> {
-        // SAFETY: the pointer is at a place of the array, at the last its null; `begin` alone makes one.
-        unsafe {
-            let string = *self.0;
-            if string.is_null() {
-                return None;
-            }
-            self.0 = self.0.add(1);
-            Some(CStr::from_ptr(string))
-        }
-    }
+    exit(crate::main(words, environment))
 }
 
 /// Says it on a standard descriptor; the exit status.

@@ -3,7 +3,12 @@
 //! Each function here is safe to call with any arguments; what makes it so is said where it is not plain.
 #![allow(unsafe_code)] // System calls by number, and descriptors by number, cannot be written without it.
 
-use core::{arch::asm, ffi::CStr, marker::PhantomData, ptr};
+use core::{
+    arch::asm,
+    ffi::{CStr, c_char},
+    marker::PhantomData,
+    ptr,
+};
 use linux_raw_sys::general::{
     __NR_clock_gettime, __NR_clock_settime, __NR_close_range, __NR_dup3, __NR_execve,
     __NR_exit_group, __NR_fork, __NR_getdents64, __NR_swapoff, CLOCK_BOOTTIME, CLOCK_REALTIME,
@@ -17,8 +22,64 @@ use rustix::{
 #[cfg(feature = "supervise")]
 pub(crate) use supervising::*;
 
+/// Strings that somebody else keeps, to be walked again and again: a slice, or an array as the kernel makes it for a program.
+/// What steps through them are copies.
+#[derive(Clone, Copy)]
+pub struct Strings<'a>(Source<'a>);
+
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Slice(&'a [&'a CStr]),
+    /// Ends with a null pointer.
+    Array(*const *const c_char),
+}
+
+impl<'a> From<&'a [&'a CStr]> for Strings<'a> {
+    fn from(slice: &'a [&'a CStr]) -> Self {
+        Self(Source::Slice(slice))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [&'a CStr; N]> for Strings<'a> {
+    fn from(array: &'a [&'a CStr; N]) -> Self {
+        Self(Source::Slice(array))
+    }
+}
+
+impl Strings<'static> {
+    /// # Safety
+    /// The array ends with a null pointer; it and its strings, which end with NUL, live and stay as long as the process.
+    pub const unsafe fn from_array(array: *const *const c_char) -> Self {
+        Self(Source::Array(array))
+    }
+}
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = &'a CStr;
+
+    fn next(&mut self) -> Option<&'a CStr> {
+        match &mut self.0 {
+            Source::Slice(slice) => {
+                let (first, rest) = slice.split_first()?;
+                *slice = rest;
+                Some(first)
+            }
+            Source::Array(array) => {
+                // SAFETY: it stands at a place of the array, at the last its null: from_array's caller promised both.
+                unsafe {
+                    let string = **array;
+                    if string.is_null() {
+                        return None;
+                    }
+                    *array = array.add(1);
+                    Some(CStr::from_ptr(string))
+                }
+            }
+        }
+    }
+}
+
 /// Words for `execve(2)`: an array of pointers, ended by a null pointer as the kernel wants it.
-#[derive(Clone)]
 pub(crate) struct Words<'a, const N: usize> {
     pointers: [*const u8; N],
     length: usize,
@@ -47,16 +108,12 @@ impl<'a, const N: usize> Words<'a, N> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.length
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'_, 'a, N> {
-        // SAFETY: only push fills the first `length` places, each from a &'a CStr.
-        self.pointers
-            .iter()
-            .take(self.length)
-            .map(|pointer| unsafe { CStr::from_ptr(pointer.cast()) })
+    /// All of them; `false` where there is no room.
+    #[must_use]
+    pub(crate) fn push_all(&mut self, words: impl Iterator<Item = &'a CStr>) -> bool {
+        let mut fits = true;
+        words.for_each(|word| fits &= self.push(word));
+        fits
     }
 }
 
@@ -221,160 +278,8 @@ pub(crate) fn swap_off(path: &CStr) -> Result<(), Errno> {
     unsafe { call(__NR_swapoff, [path.as_ptr() as usize, 0, 0, 0, 0]) }.map(|_| ())
 }
 
-/// What only a process needs that stays PID 1.
 #[cfg(feature = "supervise")]
-mod supervising {
-    use super::call;
-    use core::ptr;
-    use linux_raw_sys::{
-        general::{
-            __NR_kill, __NR_recvmsg, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_setsockopt,
-            __NR_signalfd4, SIG_SETMASK,
-        },
-        net::{SCM_CREDENTIALS, SOL_SOCKET, cmsghdr, msghdr, ucred},
-    };
-    use rustix::{
-        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-        fs::OFlags,
-        io::Errno,
-    };
-
-    /// The kernel's sigset_t: a bit for each of 64 signals, the first for signal 1.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Mask(u64);
-
-    impl Mask {
-        pub(crate) const ALL: Self = Self(u64::MAX);
-    }
-
-    /// `rt_sigprocmask(2)`: which signals are blocked from here on; what was before.
-    pub(crate) fn set_signal_mask(mask: Mask) -> Mask {
-        let (Mask(new), mut before) = (mask, 0_u64);
-        // SAFETY: the kernel reads one mask and writes the other, of 8 bytes each.
-        let _ = unsafe {
-            call(
-                __NR_rt_sigprocmask,
-                [
-                    SIG_SETMASK as usize,
-                    &raw const new as usize,
-                    &raw mut before as usize,
-                    8,
-                    0,
-                ],
-            )
-        };
-        Mask(before)
-    }
-
-    /// `rt_sigaction(2)` to SIG_DFL: a signal that was ignored before this program is not any more.
-    pub(crate) fn set_default_action(signal: u32) {
-        // The kernel's sigaction: handler 0 (SIG_DFL), flags, restorer, mask.
-        let action = [0_u64; 4];
-        // SAFETY: the kernel reads those 32 bytes; there is no handler to be called.
-        let _ = unsafe {
-            call(
-                __NR_rt_sigaction,
-                [signal as usize, action.as_ptr() as usize, 0, 8, 0],
-            )
-        };
-    }
-
-    /// `signalfd4(2)` of all signals, not blocking.
-    pub(crate) fn signal_descriptor() -> Result<OwnedFd, Errno> {
-        let mask = Mask::ALL;
-        // SFD_CLOEXEC and SFD_NONBLOCK are those of open(2).
-        let flags = (OFlags::CLOEXEC | OFlags::NONBLOCK).bits() as usize;
-        // SAFETY: the kernel reads the mask of 8 bytes; the descriptor is new and nobody else's.
-        unsafe {
-            let descriptor = call(
-                __NR_signalfd4,
-                [usize::MAX, &raw const mask as usize, 8, flags, 0],
-            )?;
-            Ok(OwnedFd::from_raw_fd(descriptor as i32))
-        }
-    }
-
-    /// `setsockopt(2)`, NETLINK_ADD_MEMBERSHIP: what the kernel sends to that group arrives here, too.
-    pub(crate) fn join_netlink_group(socket: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
-        const SOL_NETLINK: usize = 270;
-        const ADD_MEMBERSHIP: usize = 1;
-        let (number, value) = (socket.as_raw_fd() as usize, &raw const group as usize);
-        // SAFETY: the kernel reads the group's 4 bytes.
-        unsafe {
-            call(
-                __NR_setsockopt,
-                [number, SOL_NETLINK, ADD_MEMBERSHIP, value, 4],
-            )
-        }
-        .map(|_| ())
-    }
-
-    /// `kill(2)`, of -1 (all that this process may signal) and real-time signals, too.
-    pub(crate) fn kill(pid: i32, signal: u32) -> Result<(), Errno> {
-        // SAFETY: no pointer.
-        unsafe { call(__NR_kill, [pid as usize, signal as usize, 0, 0, 0]) }.map(|_| ())
-    }
-
-    /// `recvmsg(2)` on a socket with SO_PASSCRED: a datagram that fits the buffer, and its sender's pid (0: one of another
-    /// PID namespace). Descriptors that are sent along are not taken.
-    pub(crate) fn receive_from_pid<'b>(
-        socket: BorrowedFd<'_>,
-        buffer: &'b mut [u8],
-    ) -> Result<(&'b [u8], i32), Errno> {
-        #[repr(C)]
-        struct Control {
-            header: cmsghdr,
-            sender: ucred,
-        }
-        const DONTWAIT_CLOEXEC: usize = 0x40 | 0x4000_0000;
-        const TRUNCATED: u32 = 0x20;
-        let mut control = Control {
-            header: cmsghdr {
-                cmsg_len: 0,
-                cmsg_level: 0,
-                cmsg_type: 0,
-            },
-            sender: ucred {
-                pid: 0,
-                uid: 0,
-                gid: 0,
-            },
-        };
-        // An iovec: where, and how long.
-        let mut vector = [buffer.as_mut_ptr() as usize, buffer.len()];
-        let mut message = msghdr {
-            msg_name: ptr::null_mut(),
-            msg_namelen: 0,
-            msg_iov: (&raw mut vector).cast(),
-            msg_iovlen: 1,
-            msg_control: (&raw mut control).cast(),
-            msg_controllen: size_of::<Control>() as _,
-            msg_flags: 0,
-        };
-        // SAFETY: the kernel writes at most the buffer's length and the control's, which it is told.
-        let length = unsafe {
-            call(
-                __NR_recvmsg,
-                [
-                    socket.as_raw_fd() as usize,
-                    &raw mut message as usize,
-                    DONTWAIT_CLOEXEC,
-                    0,
-                    0,
-                ],
-            )
-        }?;
-        let told = (control.header.cmsg_level, control.header.cmsg_type);
-        let whole = message.msg_flags & TRUNCATED == 0;
-        if told != (SOL_SOCKET as i32, SCM_CREDENTIALS as i32) || !whole {
-            return Ok((b"", 0));
-        }
-        Ok((
-            buffer.get(..length).unwrap_or_default(),
-            control.sender.pid as i32,
-        ))
-    }
-}
+mod supervising;
 
 #[cfg(test)]
 mod tests {
@@ -383,9 +288,12 @@ mod tests {
     #[test]
     fn words_are_kept_in_order_and_end_before_the_last_place() {
         let mut words = Words::<3>::new();
-        assert!(words.push(c"a") && words.push(c"b") && !words.push(c"c"));
-        assert!(words.iter().eq([c"a", c"b"]));
-        assert!(words.pointers[2].is_null());
+        let (a, b) = (c"a", c"b");
+        assert!(words.push_all([a, b].into_iter()) && !words.push(c"c"));
+        assert_eq!(
+            words.pointers,
+            [a.as_ptr().cast(), b.as_ptr().cast(), ptr::null()]
+        );
     }
 
     #[test]

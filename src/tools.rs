@@ -1,7 +1,7 @@
 //! A program of the image (modprobe, mkfs, udhcpc …), looked up as the daemon is, run with its environment, and waited for.
 
 use crate::{
-    command::Command,
+    command::{Command, ROOM},
     run,
     sys::{self, Words},
 };
@@ -30,7 +30,9 @@ pub(crate) fn run(
         return Err(Errno::TOOBIG);
     }
     run::in_child(seconds, || {
-        sys::execve(path.as_c_str(), &all, command.environment());
+        let mut environment = Words::<ROOM>::new();
+        let _ = environment.push_all(command.environment());
+        sys::execve(path.as_c_str(), &all, &environment);
         127
     })
 }

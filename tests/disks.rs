@@ -10,7 +10,7 @@ use std::{
     fs::{self, File},
     io::{Seek, SeekFrom, Write},
     os::unix::fs::symlink,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -104,14 +104,14 @@ pub(crate) fn tool(name: &str, words: &[&str], input: &str) {
     assert!(child.wait().unwrap().success(), "{name} {words:?}");
 }
 
-pub(crate) fn write_at(path: &PathBuf, place: u64, bytes: &[u8]) {
+pub(crate) fn write_at(path: &Path, place: u64, bytes: &[u8]) {
     let mut file = File::options().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start(place)).unwrap();
     file.write_all(bytes).unwrap();
 }
 
 /// With the file system that the machine's own mkfs makes.
-pub(crate) fn ext4(path: &PathBuf, label: &str, uuid: &str) {
+pub(crate) fn ext4(path: &Path, label: &str, uuid: &str) {
     let path = path.to_str().unwrap();
     let words = [
         "-q",

@@ -9,12 +9,17 @@ use nix::{
     },
     unistd::{getpid, getsid},
 };
+use rustix::{
+    net::accept,
+    process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
+};
 use std::{
     env,
     fs::{self, File},
     io::Write,
     os::unix::net::UnixDatagram,
-    process::{ExitCode, exit},
+    path::Path,
+    process::{Command, ExitCode, Stdio, exit},
 };
 
 pub(crate) const EVENTS: &str = "/events";
@@ -58,10 +63,20 @@ pub(crate) fn engine() -> ExitCode {
     }
     // What is sent from now on waits.
     all.thread_block().unwrap();
+    if words.is_empty() {
+        // The program of DOCKER_LAUNCH_READY.
+        alone();
+    }
     event("start");
     let _ = has_started();
     for word in &words {
         let (verb, rest) = word.split_once(':').unwrap_or((word, ""));
+        let (verb, rest) = match verb.split_once('@') {
+            // Until that signal.
+            Some((verb, signal)) => (verb, format!("go on@{signal}")),
+            None => (verb, rest.into()),
+        };
+        let rest: &str = &rest;
         match verb {
             "notify" => notify(rest),
             "exit" => return ExitCode::from(rest.parse::<u8>().unwrap()),
@@ -69,8 +84,24 @@ pub(crate) fn engine() -> ExitCode {
                 all.thread_unblock().unwrap();
                 raise(Signal::try_from(rest.parse::<i32>().unwrap()).unwrap()).unwrap();
             }
+            "exit-before" => {
+                let (status, times) = rest.split_once(':').unwrap();
+                let started = fs::read_to_string(EVENTS).unwrap().lines().count();
+                if started < times.parse().unwrap() {
+                    return ExitCode::from(status.parse::<u8>().unwrap());
+                }
+            }
+            "event" => event(rest),
+            // Sends from another process.
+            "child" => drop(another(rest).status().unwrap()),
+            "leave" => drop(another(rest).spawn().unwrap()),
+            "orphans" => drop(another(&format!("spawn:{rest}")).status().unwrap()),
+            "spawn" => spawn(rest.parse().unwrap()),
+            "serve" => serve(),
+            "none" => assert!(!Path::new(rest).exists()),
+            "pid" => fs::write(rest, getpid().to_string()).unwrap(),
             "wait" => wait_for_signals(&all, rest),
-            "status" => {}
+            "status" | "-H" | "fd" => {}
             _ => panic!("{word} is nothing that an engine does"),
         }
     }
@@ -89,11 +120,8 @@ fn status() {
     let mut variables: Vec<_> = env::vars().collect();
     variables.sort();
     for (name, value) in variables {
-        let value = if value == getpid().to_string() {
-            "own pid".into()
-        } else {
-            value
-        };
+        let own = name == "LISTEN_PID" && value == getpid().to_string();
+        let value = if own { "own pid" } else { &value };
         event(&format!("{name}={value}"));
     }
     for entry in fs::read_dir("/proc/self/fd").unwrap() {
@@ -104,6 +132,54 @@ fn status() {
             event(&format!("fd {}", path.file_name().unwrap().display()));
         }
     }
+}
+
+fn alone() -> ! {
+    let mut variables: Vec<_> = env::vars()
+        .map(|(name, value)| {
+            if name == "PATH" {
+                name
+            } else {
+                format!("{name}={value}")
+            }
+        })
+        .collect();
+    variables.sort();
+    let leads = getsid(None).unwrap() == getpid();
+    event("alone");
+    event(&format!("{} leads: {leads}", variables.join(" ")));
+    exit(0)
+}
+
+/// This program, with a word of its own.
+fn another(word: &str) -> Command {
+    let mut command = Command::new("/usr/bin/engine");
+    command.arg(word);
+    command
+}
+
+/// Children that have ended when this process does: its heir gets all of them at once.
+#[expect(clippy::zombie_processes, reason = "that is what they are for")]
+fn spawn(count: usize) {
+    for _ in 0..count {
+        let mut child = Command::new("/usr/bin/dockerlaunch");
+        child
+            .arg("--version")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+    }
+}
+
+/// One client of descriptor 3, of which a process can have a copy only by its number.
+fn serve() {
+    let own = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).unwrap();
+    let listener = pidfd_getfd(&own, 3, PidfdGetfdFlags::empty()).unwrap();
+    let client = accept(&listener).unwrap();
+    let mut buffer = [0; 64];
+    let length = rustix::io::read(&client, &mut buffer).unwrap();
+    let request = std::str::from_utf8(&buffer[..length]).unwrap();
+    rustix::io::write(&client, format!("got {request}").as_bytes()).unwrap();
 }
 
 fn notify(text: &str) {
@@ -120,6 +196,9 @@ fn wait_for_signals(all: &SigSet, how: &str) {
     loop {
         let signal = signals.read_signal().unwrap().unwrap().ssi_signo;
         event(&format!("signal {signal}"));
+        if signal.to_string() == last && status == "go on" {
+            return;
+        }
         if signal.to_string() == last && how != "stubborn" {
             exit(status.parse().unwrap_or(0));
         }

@@ -1,6 +1,9 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
+mod check; // --check in both forms, and that it changes nothing
+mod check_kernel; // what it tells of the kernel and the data root
+mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -11,14 +14,22 @@ mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod network; // lo, address, route, host name, name servers
 mod pid_files; // stale pid files are removed, others stay
+mod prerequisites; // what Docker needs: each with and without it, and what is done
+mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
+mod prerequisites_places; // where programs and certificates are looked for
 mod program; // the built program: static, W^X, without core::fmt
 mod read_only; // a root that cannot be written: its directories in memory, the image unaltered
+mod readme; // its table is the program's own
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod repair; // empty JSON files are set aside
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod supervise_cost; // memory, and descriptors after a thousand restarts
+mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
+mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
+mod supervise_restart; // a daemon that ends by itself: policies, statuses, clients that wait
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
@@ -41,6 +52,9 @@ fn main() -> ExitCode {
     let tests = [
         bridge::tests(),
         cgroups::tests(),
+        check::tests(),
+        check_kernel::tests(),
+        failure::tests(),
         floors::tests(),
         kernel_ip::tests(),
         layout::tests(),
@@ -51,14 +65,22 @@ fn main() -> ExitCode {
         mounts::tests(),
         network::tests(),
         pid_files::tests(),
+        prerequisites::tests(),
+        prerequisites_choices::tests(),
+        prerequisites_places::tests(),
         program::tests(),
         read_only::tests(),
+        readme::tests(),
         refusals::tests(),
         repair::tests(),
         role::tests(),
         settings::tests(),
         socket::tests(),
         state::tests(),
+        supervise_cost::tests(),
+        supervise_end::tests(),
+        supervise_ready::tests(),
+        supervise_restart::tests(),
         supervise_signals::tests(),
         unprivileged::tests(),
         words::tests(),

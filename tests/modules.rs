@@ -3,7 +3,7 @@
 use crate::{
     root::Root,
     running::Start,
-    util::{Before, Needs, tests},
+    util::{Before, Needs, has_feature, tests},
 };
 use std::path::Path;
 
@@ -56,7 +56,7 @@ fn missing() -> Vec<&'static str> {
         .iter()
         .copied()
         .filter(|name| *name != "br_netfilter" || !netfilter)
-        .filter(|name| !name.starts_with("xt_") || cfg!(feature = "iptables"))
+        .filter(|name| !name.starts_with("xt_") || has_feature("iptables"))
         .collect()
 }
 

@@ -16,6 +16,7 @@ tests![Needs::Nothing;
     it_is_static_and_needs_no_loader,
     nothing_is_writable_and_executable,
     the_release_program_formats_nothing,
+    a_program_without_features_holds_nothing_of_theirs,
 ];
 
 fn it_is_static_and_needs_no_loader() {
@@ -52,29 +53,43 @@ fn nothing_is_writable_and_executable() {
 
 /// With its symbols: the harness names one, or it is built here.
 fn unstripped() -> PathBuf {
-    if let Some(path) = env::var_os("DOCKERLAUNCH_UNSTRIPPED") {
-        return path.into();
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unstripped");
-    let status = Command::new(env!("CARGO"))
+    env::var_os("DOCKERLAUNCH_UNSTRIPPED").map_or_else(|| release("unstripped", &[]), PathBuf::from)
+}
+
+/// The release program of this machine's target, with its symbols, in a folder of its own.
+pub(crate) fn release(folder: &str, variables: &[(&str, &str)]) -> PathBuf {
+    build(folder, &["--release"], |cargo| {
+        cargo
+            .env("CARGO_PROFILE_RELEASE_STRIP", "none")
+            .envs(variables.iter().copied())
+    })
+}
+
+/// A program of its own, below a folder of that name.
+fn build(name: &str, words: &[&str], change: impl FnOnce(&mut Command) -> &mut Command) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
         .args([
             "build",
             "--quiet",
-            "--release",
             "--locked",
             "--offline",
             "--bin",
             "dockerlaunch",
         ])
+        .args(words)
         .arg("--manifest-path")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(&folder)
-        .env("CARGO_PROFILE_RELEASE_STRIP", "none")
-        .status()
-        .unwrap();
-    assert!(status.success());
-    folder.join("release/dockerlaunch")
+        .arg(&folder);
+    assert!(change(&mut cargo).status().unwrap().success());
+    let profile = if words.contains(&"--release") {
+        "release"
+    } else {
+        "debug"
+    };
+    folder.join(profile).join("dockerlaunch")
 }
 
 fn the_release_program_formats_nothing() {
@@ -93,3 +108,56 @@ fn the_release_program_formats_nothing() {
         .collect();
     assert_eq!(found, [&""; 0]);
 }
+
+/// What the table's rows of optional features say, and --check, which is compiled out, too.
+fn a_program_without_features_holds_nothing_of_theirs() {
+    let bare = build("bare", &["--release", "--no-default-features"], |cargo| {
+        cargo
+    });
+    let bytes = fs::read(&bare).unwrap();
+    let holds = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    for text in TEXTS {
+        assert!(!holds(text), "{text}");
+    }
+    // Those that are always there stand in it, so it is looked at rightly.
+    for text in [
+        "containerd-shim-runc-v2",
+        "--userland-proxy=false",
+        "docker top fails",
+    ] {
+        assert!(holds(text), "{text}");
+    }
+    let ended = Command::new(&bare).arg("--check").output().unwrap();
+    let line = "dockerlaunch: usage --check: this build has no check: it needs the Cargo feature `check`\n";
+    assert_eq!(
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stderr).unwrap().as_str(),
+            ended.stdout
+        ),
+        (Some(2), line, Vec::new())
+    );
+}
+
+/// Names, packages and words of the rows with a feature, and of what only --check tells.
+const TEXTS: &[&str] = &[
+    "iptables",
+    "ip6tables",
+    "nftables",
+    "git-submodule",
+    "git-clone",
+    "git-core",
+    "docker build",
+    "openssh-client",
+    "kmod",
+    "/proc/modules",
+    "xz-utils",
+    "docker import",
+    "executable file not found",
+    "engine: ",
+    "can it be ignored",
+];

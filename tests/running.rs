@@ -94,7 +94,7 @@ impl<'r> Start<'r> {
             Mode::empty(),
         )
         .unwrap();
-        let running = self.spawn();
+        let running = self.started();
         // Without asking for anything, poll tells of a hang-up: the stand-in has opened, written and closed.
         let mut watched = [
             PollFd::new(&started, PollFlags::empty()),
@@ -116,10 +116,11 @@ impl<'r> Start<'r> {
 
     /// Until it has ended.
     pub(crate) fn ended(self) -> Ended {
-        self.spawn().ended()
+        self.started().ended()
     }
 
-    fn spawn(self) -> Running<'r> {
+    /// Without waiting for anything.
+    pub(crate) fn started(self) -> Running<'r> {
         let mut helper = self
             .namespaces
             .helper()
@@ -176,11 +177,15 @@ impl Running<'_> {
 
     /// Sends a signal to PID 1 from outside, by its number: real-time signals, too.
     pub(crate) fn signal(&self, signal: u32) {
-        let status = Command::new("kill")
-            .args([format!("-{signal}"), self.pid.to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        self::signal(self.pid, signal);
+    }
+
+    /// The processes that PID 1 is the parent of, in their order.
+    pub(crate) fn children(&self) -> Vec<i32> {
+        let text = self.proc(&format!("task/{}/children", self.pid));
+        text.split_ascii_whitespace()
+            .map(|pid| pid.parse().unwrap())
+            .collect()
     }
 
     /// Until a condition holds.
@@ -193,7 +198,6 @@ impl Running<'_> {
     }
 
     /// Until this has been said.
-    #[expect(dead_code, reason = "restarts come next")]
     pub(crate) fn until_said(&self, words: &str) {
         self.until(words, |running| running.log().contains(words));
     }
@@ -265,6 +269,14 @@ impl Drop for Running<'_> {
         let _ = self.helper.wait();
         let _ = self.root;
     }
+}
+
+pub(crate) fn signal(pid: i32, signal: u32) {
+    let status = Command::new("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 fn strings(text: &str) -> Vec<String> {

@@ -4,7 +4,7 @@
 use crate::{
     refusals::assert_refused,
     root::Root,
-    util::{Needs, tests},
+    util::{Needs, has_feature, tests},
 };
 
 tests![Needs::Root;
@@ -110,8 +110,8 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// Whether this build has what the setting needs, its name, values that are allowed, and why a build without refuses them.
-const NOT_BUILT: &[(bool, &str, &[&str], &str)] = &[
+/// The Cargo feature that the setting needs, its name, values that are allowed, and why a build without refuses them.
+const NOT_BUILT: &[(&str, &str, &[&str], &str)] = &[
     (SUPERVISE, "REAP", &["true"], NO_SUPERVISE),
     (SUPERVISE, "READY", &["/bin/ready"], NO_SUPERVISE),
     (
@@ -137,18 +137,18 @@ const NOT_BUILT: &[(bool, &str, &[&str], &str)] = &[
     (NETWORK, "DNS", &["10.0.2.3"], NO_NETWORK),
     (NETWORK, "HOSTNAME", &["box"], NO_NETWORK),
     (
-        cfg!(feature = "modprobe"),
+        "modprobe",
         "MODULES",
         &["zram"],
         "this build loads no modules: it needs the Cargo feature `modprobe`",
     ),
 ];
-const SUPERVISE: bool = cfg!(feature = "supervise");
+const SUPERVISE: &str = "supervise";
 const NO_SUPERVISE: &str =
     "this build execs the daemon: supervising needs the Cargo feature `supervise`";
-const STATE: bool = cfg!(feature = "state");
+const STATE: &str = "state";
 const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
-const NETWORK: bool = cfg!(feature = "network");
+const NETWORK: &str = "network";
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 
 fn assert_settings_refused(table: &[(&str, &[&str], &str)]) {
@@ -177,8 +177,8 @@ fn a_name_server_is_an_address() {
 }
 
 fn a_setting_that_is_not_built() {
-    for (built, name, values, reason) in NOT_BUILT {
-        if !built {
+    for (feature, name, values, reason) in NOT_BUILT {
+        if !has_feature(feature) {
             assert_settings_refused(&[(name, values, reason)]);
         }
     }
@@ -186,7 +186,7 @@ fn a_setting_that_is_not_built() {
 
 /// Both of them are right; it is the other that is missing.
 fn a_format_without_a_disk() {
-    if cfg!(feature = "state") {
+    if has_feature("state") {
         let root = Root::new();
         let start = root.start().variable("DOCKER_LAUNCH_STATE_FORMAT", "xfs");
         let line = "setting DOCKER_LAUNCH_STATE_FORMAT: name the disk in DOCKER_LAUNCH_STATE, too";

@@ -6,6 +6,7 @@ use crate::{
     util::{Before, Namespaces},
 };
 use nix::{
+    errno::Errno,
     fcntl::{OFlag, open},
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
@@ -13,6 +14,7 @@ use nix::{
         prctl::set_pdeathsig,
         signal::Signal,
         stat::{Mode, umask},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::{chdir, getegid, geteuid, pivot_root},
 };
@@ -25,7 +27,7 @@ use std::{
     os::{
         fd::IntoRawFd,
         unix::{
-            fs::symlink,
+            fs::{OpenOptionsExt, symlink},
             process::{CommandExt, ExitStatusExt},
         },
     },
@@ -41,11 +43,13 @@ pub(crate) fn run() -> Option<ExitCode> {
         "namespaces" => namespaces(),
         "pid-1" => pid_1(),
         "dockerd" | "docker" | "appliance" => daemon(),
+        "sh" => crate::failure::shell(),
         "engine" => crate::engine::engine(),
         "sleeper" => sleep(),
         "once" => ExitCode::SUCCESS,
         "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
         "udhcpc" => udhcpc(),
+        "false" => ExitCode::FAILURE,
         "caller" => crate::library::caller(),
         _ => return None,
     })
@@ -128,6 +132,12 @@ fn pid_1() -> ExitCode {
     command.args(words);
     if setup.as_child {
         let status = command.status().unwrap();
+        // The sleepers are PID 1's, and so would orphans be.
+        let others = waitpid(None, Some(WaitPidFlag::WNOHANG));
+        assert!(
+            matches!(others, Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD)),
+            "{others:?}"
+        );
         exit(status.code().unwrap());
     }
     let words: Vec<OsString> = env::args_os().collect();
@@ -267,9 +277,11 @@ fn daemon() -> ExitCode {
     sleep()
 }
 
+/// An error if nobody waits for it any more.
 pub(crate) fn has_started() -> io::Result<()> {
     File::options()
         .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(STARTED)
         .and_then(|mut pipe| pipe.write_all(b"!"))
 }
@@ -288,7 +300,7 @@ fn tool() -> ExitCode {
 /// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.status says.
 fn udhcpc() -> ExitCode {
     match noted().as_str() {
-        "lease" => add_address(&env::args().last().unwrap(), [10, 9, 8, 7]),
+        "lease" => add_address(&env::args().next_back().unwrap(), [10, 9, 8, 7]),
         "hang" => return sleep(),
         status => return ExitCode::from(status.parse::<u8>().unwrap()),
     }

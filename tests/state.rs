@@ -6,7 +6,7 @@ use crate::{
     root::Root,
     util::{Before, Needs, tests},
 };
-use std::path::PathBuf;
+use std::path::Path;
 
 tests![Needs::State;
     by_the_label_and_uuid_of_its_file_system,
@@ -34,7 +34,7 @@ fn assert_found(disks: &Disks<'_>, name: &str, disk: &str) {
 }
 
 /// Nothing was changed on it, and this was said.
-fn assert_left(disks: &Disks<'_>, disk: &PathBuf, name: &str, format: Option<&str>, line: &str) {
+fn assert_left(disks: &Disks<'_>, disk: &Path, name: &str, format: Option<&str>, line: &str) {
     let before = std::fs::read(disk).unwrap();
     let start = disks.start().variable("DOCKER_LAUNCH_STATE", name);
     let start = match format {

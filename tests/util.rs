@@ -22,6 +22,24 @@ pub(crate) fn program() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_dockerlaunch").into(), PathBuf::from)
 }
 
+/// Whether the program was built with that Cargo feature: it tells them itself.
+pub(crate) fn has_feature(name: &str) -> bool {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    let version = VERSION.get_or_init(|| {
+        let output = Command::new(program()).arg("--version").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    });
+    let features = version.split_once("\nfeatures: ").unwrap().1;
+    features.split_whitespace().any(|feature| feature == name)
+}
+
+/// All rows of the table of requirements, and --check to print it.
+fn has_whole_table() -> bool {
+    ["check", "git", "iptables", "modprobe", "xz"]
+        .into_iter()
+        .all(has_feature)
+}
+
 /// What a test cannot run without.
 #[derive(Clone, Copy)]
 pub(crate) enum Needs {
@@ -36,6 +54,8 @@ pub(crate) enum Needs {
     State,
     /// Root, and a program that loads modules.
     Modprobe,
+    /// Root, and a program that holds the whole table and prints it.
+    Check,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
 }
@@ -87,15 +107,16 @@ fn lacking(needs: Needs) -> Option<&'static str> {
     };
     match needs {
         Needs::Nothing => None,
-        Needs::Network if !cfg!(feature = "network") => Some("needs the Cargo feature `network`"),
-        Needs::Supervise if !cfg!(feature = "supervise") => {
+        Needs::Network if !has_feature("network") => Some("needs the Cargo feature `network`"),
+        Needs::Supervise if !has_feature("supervise") => {
             Some("needs the Cargo feature `supervise`")
         }
-        Needs::State if !cfg!(feature = "state") => Some("needs the Cargo feature `state`"),
+        Needs::State if !has_feature("state") => Some("needs the Cargo feature `state`"),
         Needs::State if search("mkfs.ext4").is_none() => Some("needs mkfs.ext4 of e2fsprogs"),
         Needs::State if search("sfdisk").is_none() => Some("needs sfdisk of fdisk"),
-        Needs::Modprobe if !cfg!(feature = "modprobe") => {
-            Some("needs the Cargo feature `modprobe`")
+        Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
+        Needs::Check if !has_whole_table() => {
+            Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
         }
         Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
         _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),

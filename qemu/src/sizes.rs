@@ -1,28 +1,57 @@
-//! `cargo qemu size`: what the release program weighs with no, the default, and all features.
+//! `cargo qemu size`: what the release program weighs with no, the default, and all features, and what each feature adds to
+//! a program that has all others.
 
-use std::fs;
+use std::{env, fs, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::{
-    Common,
+    Common, paths, run,
     toolchain::{self, Features},
 };
 
-const BUILDS: &[(&str, Features)] = &[
-    ("no features", Features::Only(Vec::new())),
-    ("default features", Features::Default),
-    ("all features", Features::All),
-];
-
-/// Print the size of the release program with no, default and all features
+/// Print the size of the release program with no, the default and all features, and the cost of each
 #[derive(clap::Args)]
 pub struct Arguments {}
 
 pub fn run(_: &Arguments, common: &Common) -> Result<()> {
-    for (name, features) in BUILDS {
+    let weigh = |features: &Features| -> Result<u64> {
         let program = toolchain::program(features, &common.mirror)?;
-        println!("{name:<17} {:>7} bytes", fs::metadata(program)?.len());
+        Ok(fs::metadata(program)?.len())
+    };
+    let all = weigh(&Features::All)?;
+    println!(
+        "{:<17} {:>7} bytes",
+        "no features",
+        weigh(&Features::Only(Vec::new()))?
+    );
+    println!(
+        "{:<17} {:>7} bytes",
+        "default features",
+        weigh(&Features::Default)?
+    );
+    println!("{:<17} {all:>7} bytes", "all features");
+    let features = features()?;
+    for feature in &features {
+        let others = features.iter().filter(|other| *other != feature);
+        let without = weigh(&Features::Only(others.cloned().collect()))?;
+        println!("{feature:<17} {:>7} bytes", all.saturating_sub(without));
     }
     Ok(())
+}
+
+/// The program's features, as its Cargo.toml has them.
+fn features() -> Result<Vec<String>> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(paths::workspace());
+    cargo.args(["metadata", "--no-deps", "--format-version=1"]);
+    let metadata: Value = serde_json::from_str(&run::output(&mut cargo)?)?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let features = packages
+        .filter(|package| package["name"] == "dockerlaunch")
+        .find_map(|package| package["features"].as_object())
+        .context("cargo metadata tells no features of dockerlaunch")?;
+    let names = features.keys().filter(|name| *name != "default");
+    Ok(names.cloned().collect())
 }

@@ -95,15 +95,15 @@ fn nearest(path: &[u8]) -> Option<(Text<PATH>, Result<bool, Errno>)> {
     }
 }
 
-/// The first entry is `.`, a directory: with d_type it says so.
+/// A file system without d_type has it for no entry.
 fn has_types(directory: &CStr) -> Result<bool, Errno> {
-    const DIRECTORY: u8 = 4;
+    const UNKNOWN: u8 = 0;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = open(directory, flags, Mode::empty())?;
     let mut buffer = [0; 1024];
     let entries = sys::directory_entries(directory.as_fd(), &mut buffer)?;
     // linux_dirent64: inode 8, offset 8, record length 2, type 1.
-    Ok(entries.get(18) == Some(&DIRECTORY))
+    Ok(entries.get(18).is_some_and(|kind| *kind != UNKNOWN))
 }
 
 /// The mount point is the place or lies above it.

@@ -1,11 +1,6 @@
 //! The two forms of the report: lines that are aligned for a person, and one JSON object a line with the same contents.
 
-use crate::{
-    fs,
-    requirements::{MISSING, Need},
-    sys,
-    text::Text,
-};
+use crate::{fs, requirements::Need, sys, text::Text};
 use heapless::Vec;
 
 /// What is known of a thing.
@@ -124,10 +119,7 @@ impl Report {
         if !matches!(thing.state, State::Missing | State::Lacking) {
             return self.plain(&[detail]);
         }
-        if detail != MISSING.as_bytes() {
-            self.plain(&[detail, b": "]);
-        }
-        self.plain(&[thing.lost.as_bytes()]);
+        self.plain(&[detail, b": ", thing.lost.as_bytes()]);
         self.line(
             &[b"engine: ", thing.error.as_bytes()],
             thing.error.is_empty(),

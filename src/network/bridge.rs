@@ -8,7 +8,7 @@ use crate::{
     ip,
     launch::{Launch, Outcome},
     netlink::Netlink,
-    places::{BIP, BRIDGE, Flag, MTU, configuration, leave_out, values},
+    places::{BIP, BRIDGE, Flag, MTU, configuration, values},
     text::{Text, TooLong, number, split_once},
 };
 use rustix::io::{self, Errno};
@@ -44,7 +44,7 @@ pub(super) fn make(
     made().map_err(|errno| launch.refused(Step::Network, name, errno))?;
     let what = b" is a bridge; --bip is not passed on";
     launch.log.debug(&[name, what]);
-    leave_out(command, BIP);
+    command.leave_out(b"--bip");
     Ok(())
 }
 

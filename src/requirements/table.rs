@@ -30,7 +30,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "",
             needed_by: "everything",
-            error: "dockerlaunch: daemon dockerd: no such file or directory (ENOENT)",
+            error: "",
             ignorable: "No",
         },
     },
@@ -72,17 +72,17 @@ pub(crate) const TABLE: &[Requirement] = &[
         name: "runc",
         place: Place::Path(""),
         need: Need::Required,
-        lost: "no container starts",
+        lost: "dockerd does not start, an older one starts no container",
         package: "runc",
-        unless: OTHER_CONTAINERD | OTHER_RUNTIME,
+        unless: 0,
         only: 0,
         kernel: Kernel::Any,
         #[cfg(feature = "check")]
         about: About {
             feature: "",
-            needed_by: "containerd-shim-runc-v2, for every container",
-            error: "exec: \"runc\": executable file not found in $PATH",
-            ignorable: "Only with another default runtime, as crun",
+            needed_by: "dockerd, for builds; containerd-shim-runc-v2, for every container",
+            error: "failed to find runc binary",
+            ignorable: "No: BuildKit in dockerd runs it, whatever the default runtime is",
         },
     },
     Requirement {
@@ -116,7 +116,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "iptables",
             needed_by: "dockerd, for NAT, published ports and the isolation of networks",
-            error: "failed to start daemon: Error initializing network controller: error obtaining controller instance: failed to register \"bridge\" driver: failed to create NAT chain DOCKER: iptables not found",
+            error: "failed to create NAT chain DOCKER: iptables not found",
             ignorable: "Yes, add --iptables=false; networking is then to be configured by hand. Or, from Docker 29, --firewall-backend=nftables",
         },
     },
@@ -134,7 +134,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "iptables",
             needed_by: "dockerd, for IPv6 networks",
-            error: "unable to find ip6tables",
+            error: "failed to create NAT chain DOCKER: ip6tables is missing",
             ignorable: "Yes, without IPv6 networks; --ip6tables=false says so",
         },
     },
@@ -169,7 +169,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "",
             needed_by: "dockerd, to trust registries",
-            error: "x509: certificate signed by unknown authority",
+            error: "tls: failed to verify certificate: x509: certificate signed by unknown authority",
             ignorable: "Only where images come by docker load, or from a registry without TLS",
         },
     },
@@ -203,7 +203,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "",
             needed_by: "docker top; docker ps never needed it",
-            error: "exec: \"ps\": executable file not found in $PATH",
+            error: "ps: exec: \"ps\": executable file not found in $PATH",
             ignorable: "Yes, do not use docker top",
         },
     },
@@ -257,7 +257,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "git",
             needed_by: "docker build of a git URL",
-            error: "failed to find git binary",
+            error: "failed to init repo: exec: \"git\": executable file not found in $PATH",
             ignorable: "Yes, do not build from git URLs",
         },
     },
@@ -275,7 +275,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "git",
             needed_by: "git, when docker build fetches submodules",
-            error: "git: 'submodule' is not a git command",
+            error: "error initializing submodules: git: 'submodule' is not a git command",
             ignorable: "Yes, do not build from git URLs",
         },
     },
@@ -293,7 +293,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "git",
             needed_by: "nothing: git has it built in",
-            error: "none",
+            error: "",
             ignorable: "Yes",
         },
     },
@@ -311,7 +311,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "git",
             needed_by: "nothing: git has it built in",
-            error: "none",
+            error: "",
             ignorable: "Yes",
         },
     },
@@ -346,7 +346,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         about: About {
             feature: "",
             needed_by: "dockerd, to load its profile docker-default",
-            error: "none",
+            error: "",
             ignorable: "Yes, where the kernel has no AppArmor; else containers are confined less",
         },
     },

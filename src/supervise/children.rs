@@ -9,35 +9,38 @@ use crate::{
 use rustix::{
     fd::AsFd,
     io::Errno,
-    process::{Pid, WaitOptions, WaitStatus, getpid, wait},
+    process::{Pid, WaitOptions, getpid, wait},
 };
 
-/// How a process ended.
+/// How a process ended, as the kernel's wait status has it.
 #[derive(Clone, Copy)]
-pub(crate) struct Status(WaitStatus);
+pub(crate) struct Status(u32);
 
 impl Status {
+    fn signal(self) -> u32 {
+        self.0 & 0x7f
+    }
+
     /// As a shell tells it: its exit status, or 128 and the signal that killed it.
     pub(crate) fn code(self) -> u8 {
-        let signal = self.0.terminating_signal().map(|signal| 128 + signal);
-        let code = self.0.exit_status().or(signal).unwrap_or(255);
-        u8::try_from(code).unwrap_or(255)
+        match self.signal() {
+            0 => (self.0 >> 8) as u8,
+            signal => 128 + signal as u8,
+        }
     }
 
     /// `ended with status 1`, or `was killed by SIGSEGV, core dumped`.
     pub(crate) fn words(self) -> Text<64> {
-        const CORE_DUMPED: i32 = 0x80;
+        const CORE_DUMPED: u32 = 0x80;
         let code = Decimal::new(self.code().into());
-        let words = match self.0.terminating_signal() {
-            None => Text::of(&[b"ended with status ", code.as_bytes()]),
-            Some(signal) => {
-                let dumped = self.0.as_raw() & CORE_DUMPED != 0;
-                let core = if dumped { &b", core dumped"[..] } else { b"" };
-                Text::of(&[
-                    b"was killed by ",
-                    name(signal.unsigned_abs()).as_bytes(),
-                    core,
-                ])
+        let words = match self.signal() {
+            0 => Text::of(&[b"ended with status ", code.as_bytes()]),
+            signal => {
+                let core = match self.0 & CORE_DUMPED {
+                    0 => &b""[..],
+                    _ => b", core dumped",
+                };
+                Text::of(&[b"was killed by ", name(signal).as_bytes(), core])
             }
         };
         words.unwrap_or(Text::new())
@@ -48,7 +51,7 @@ impl Status {
 pub(crate) fn reap(each: &mut dyn FnMut(Pid, Status)) -> bool {
     loop {
         match wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) => each(pid, Status(status)),
+            Ok(Some((pid, status))) => each(pid, Status(status.as_raw().cast_unsigned())),
             Ok(None) => return true,
             Err(Errno::INTR) => {}
             Err(_) => return false,
@@ -85,4 +88,36 @@ fn parent(pid: &[u8]) -> Option<u64> {
     let stat = fs::read_small(path.as_c_str(), &mut buffer).ok()?;
     let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
     number(fields(stat.get(name_ends..)?, b' ').nth(2)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_status_is_told_in_words() {
+        for (raw, words, code) in [
+            (0, "ended with status 0", 0),
+            (0x0300, "ended with status 3", 3),
+            (9, "was killed by SIGKILL", 137),
+            (11 | 0x80, "was killed by SIGSEGV, core dumped", 139),
+            (37, "was killed by signal 37", 165),
+            (31, "was killed by SIGSYS", 159),
+        ] {
+            let status = Status(raw);
+            assert_eq!(
+                (status.words().as_bytes(), status.code()),
+                (words.as_bytes(), code)
+            );
+        }
+    }
+
+    #[test]
+    fn a_parent_is_found_behind_any_name() {
+        let own_pid = std::process::id().to_string();
+        let expected = std::os::unix::process::parent_id();
+        assert_eq!(parent(own_pid.as_bytes()), Some(expected.into()));
+        assert_eq!(parent(b"no-such"), None);
+    }
 }

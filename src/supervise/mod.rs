@@ -1,7 +1,8 @@
 //! Life as PID 1: the daemon is a child, in a session of its own, and this process takes care of the rest.
 //!
 //! One loop, which sleeps until the kernel has something to tell: a signal, a datagram of the daemon's, a time that has
-//! come. It holds no state but what [`Supervisor`] names.
+//! come. It holds no state but what [`Supervisor`] names. What a turn of it calls is never inlined, so that the stack that
+//! stays in use while it sleeps is small.
 
 mod children;
 mod power;
@@ -19,12 +20,12 @@ use crate::{
     run::{self, NEVER},
     settings::{OnExit, Role},
     sys::{self, Mask},
-    text::{Decimal, Text, base_name},
+    text::{Decimal, Text},
 };
 use children::Status;
 use power::Button;
 use readiness::{Notify, Told};
-use restart::Backoff;
+use restart::{Backoff, UNIT};
 use rustix::{
     event::{PollFd, PollFlags},
     fd::AsFd,
@@ -34,6 +35,10 @@ use signals::{End, Meaning, Signals, meaning, name, send};
 
 /// How long the daemon may take until it is ready, in seconds; then a line says so. It may take longer.
 const READY: u64 = 120;
+
+/// How deep the stack is that a launch may have used, and that a turn of the loop may use, in bytes.
+const LAUNCH: usize = 256 * 1024;
+const TURN: usize = 128 * 1024;
 
 struct Supervisor<'l> {
     launch: &'l Launch<'l>,
@@ -77,54 +82,67 @@ pub(crate) fn start(
     outcome
 }
 
+#[inline(never)]
 fn supervise(
     launch: &Launch<'_>,
     command: &Command<'_>,
     prepared: &Daemon,
     mask: Mask,
 ) -> Outcome<Ended> {
-    let signals = Signals::open().at(launch, Step::Daemon, c"signalfd")?;
-    if !getpid().is_init() {
-        // With the host's PID namespace orphans would go to the host's PID 1.
-        set_child_subreaper(Some(getpid())).at(launch, Step::Daemon, c"child subreaper")?;
-    }
-    let notify = Notify::open();
-    if let Err(errno) = &notify {
-        Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno)
-            .tell(&mut |parts| launch.log.warning(parts));
-    }
-    let button = Button::open();
-    if launch.role == Role::Machine && button.is_err() {
-        launch
-            .log
-            .debug(&[b"no power button: the kernel tells of no ACPI events"]);
-    }
-    let mut supervisor = Supervisor {
-        launch,
-        command,
-        prepared,
-        mask,
-        signals,
-        notify: notify.ok(),
-        button: button.ok().filter(|_| launch.role == Role::Machine),
-        daemon: None,
-        ready_program: None,
-        last: 0,
-        started: 0,
-        next: NEVER,
-        late: NEVER,
-        ready: false,
-        was_ready: false,
-        backoff: Backoff { failures: 0 },
-    };
+    sys::give_back_stack::<LAUNCH>();
+    let mut supervisor = Supervisor::new(launch, command, prepared, mask)?;
     // A first daemon that cannot be executed is a launch that failed.
     supervisor.start()?;
-    supervisor.late = supervisor.started + READY * 1000;
+    supervisor.late = supervisor.started + READY * UNIT;
     let end = supervisor.watch();
     supervisor.shut_down(end);
     Ok(Ended {
         status: supervisor.last,
     })
+}
+
+impl<'l> Supervisor<'l> {
+    #[inline(never)]
+    fn new(
+        launch: &'l Launch<'l>,
+        command: &'l Command<'l>,
+        prepared: &'l Daemon,
+        mask: Mask,
+    ) -> Outcome<Self> {
+        if !getpid().is_init() {
+            // With the host's PID namespace orphans would go to the host's PID 1.
+            set_child_subreaper(Some(getpid())).at(launch, Step::Daemon, c"child subreaper")?;
+        }
+        let notify = Notify::open();
+        if let Err(errno) = &notify {
+            launch.warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno));
+        }
+        let is_machine = launch.role == Role::Machine;
+        let button = is_machine.then(Button::open).and_then(Result::ok);
+        if is_machine && button.is_none() {
+            launch
+                .log
+                .debug(&[b"no power button: the kernel tells of no ACPI events"]);
+        }
+        Ok(Self {
+            launch,
+            command,
+            prepared,
+            mask,
+            signals: Signals::open().at(launch, Step::Daemon, c"signalfd")?,
+            notify: notify.ok(),
+            button,
+            daemon: None,
+            ready_program: None,
+            last: 0,
+            started: 0,
+            next: NEVER,
+            late: NEVER,
+            ready: false,
+            was_ready: false,
+            backoff: Backoff { failures: 0 },
+        })
+    }
 }
 
 impl Supervisor<'_> {
@@ -158,6 +176,7 @@ impl Supervisor<'_> {
     }
 
     /// Sleeps until there is something to look at.
+    #[inline(never)]
     fn wait(&self, until: u64) {
         let signals = self.signals.as_fd();
         // Where there is no such descriptor, that of the signals stands again.
@@ -165,10 +184,12 @@ impl Supervisor<'_> {
         let button = self.button.as_ref().map_or(signals, AsFd::as_fd);
         let mut all = [signals, notify, button]
             .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+        sys::give_back_stack::<TURN>();
         let _ = run::readable(&mut all, until);
     }
 
     /// The next request to end, and whose; the daemon gets those signals that are its own.
+    #[inline(never)]
     fn request(&self) -> Option<(End, Text<32>)> {
         if self.button.as_ref().is_some_and(Button::was_pressed) {
             return Some((End::PowerOff, Text::of(&[b"power button"]).ok()?));
@@ -184,6 +205,7 @@ impl Supervisor<'_> {
     }
 
     /// What the daemon has told.
+    #[inline(never)]
     fn hear(&mut self) {
         let Some(notify) = &self.notify else { return };
         let (mut ready, log) = (false, self.launch.log);
@@ -198,6 +220,7 @@ impl Supervisor<'_> {
         }
     }
 
+    #[inline(never)]
     fn is_ready(&mut self) {
         let log = self.launch.log;
         let now = Decimal::new(sys::since_boot());
@@ -211,7 +234,8 @@ impl Supervisor<'_> {
             return;
         }
         if let Err(errno) = readiness::pass_on(self.command) {
-            Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno).tell(&mut |parts| log.warning(parts));
+            self.launch
+                .warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno));
         }
         if !self.launch.settings.ready.is_empty() {
             self.run_ready_program();
@@ -219,6 +243,7 @@ impl Supervisor<'_> {
     }
 
     /// Reaps; tells of the daemon and of the program of DOCKER_LAUNCH_READY. Whether children are left.
+    #[inline(never)]
     fn reap(&mut self) -> bool {
         children::reap(&mut |pid, status| {
             if self.daemon == Some(pid) {
@@ -236,6 +261,7 @@ impl Supervisor<'_> {
         })
     }
 
+    #[inline(never)]
     fn has_ended(&mut self, status: Status) {
         (self.last, self.ready) = (status.code(), false);
         let words = status.words();
@@ -243,6 +269,7 @@ impl Supervisor<'_> {
     }
 
     /// What follows when the daemon has ended by itself; `None`: another is started.
+    #[inline(never)]
     fn policy(&mut self) -> Option<End> {
         let default = if self.is_container() {
             OnExit::Exit
@@ -261,6 +288,7 @@ impl Supervisor<'_> {
         }
     }
 
+    #[inline(never)]
     fn schedule(&mut self) {
         let now = sys::since_boot();
         let wait = self.backoff.after(now - self.started);
@@ -285,12 +313,11 @@ impl Supervisor<'_> {
         }
     }
 
+    #[inline(never)]
     fn restart(&mut self) {
         self.next = NEVER;
         if let Err(Failed) = self.start() {
-            self.launch
-                .error()
-                .tell(&mut |parts| self.launch.log.warning(parts));
+            self.launch.warn(&self.launch.error());
             self.last = self.launch.error().exit_status();
             self.started = sys::since_boot();
             self.schedule();
@@ -304,7 +331,7 @@ impl Supervisor<'_> {
     }
 
     fn name(&self) -> &[u8] {
-        base_name(self.command.path().to_bytes())
+        self.command.name()
     }
 
     fn is_container(&self) -> bool {

@@ -21,6 +21,9 @@ const SOCKET: &CStr = c"/run/dockerlaunch/notify";
 /// For the daemon's environment.
 pub(crate) const VARIABLE: &CStr = c"NOTIFY_SOCKET=/run/dockerlaunch/notify";
 
+/// So many datagrams are read in one turn: whoever sends more than that does not hold up the rest.
+const AT_ONCE: usize = 64;
+
 /// What the daemon has told.
 #[derive(Clone, Copy)]
 pub(crate) enum Told {
@@ -48,7 +51,10 @@ impl Notify {
     /// Takes what has arrived, and calls `each` with what the daemon has told.
     pub(crate) fn hear(&self, daemon: Option<Pid>, each: &mut dyn FnMut(Told)) {
         let mut buffer = [0; 1024];
-        while let Ok((text, sender)) = sys::receive_from_pid(self.0.as_fd(), &mut buffer) {
+        for _ in 0..AT_ONCE {
+            let Ok((text, sender)) = sys::receive_from_pid(self.0.as_fd(), &mut buffer) else {
+                return;
+            };
             if daemon.is_none_or(|pid| pid.as_raw_nonzero().get() != sender) {
                 continue;
             }

@@ -1,12 +1,14 @@
 //! When a daemon that has ended is started again: after 1, 2, 4 … 60 s, and from 1 s again once one has lived for 60 s.
 
-/// A second, but in a build that a test makes.
-const UNIT: u64 = match u64::from_str_radix(env!("DOCKERLAUNCH_BACKOFF_MS"), 10) {
+/// A second in milliseconds, but in a build that a test makes.
+pub(crate) const UNIT: u64 = match u64::from_str_radix(env!("DOCKERLAUNCH_BACKOFF_MS"), 10) {
     Ok(milliseconds) => milliseconds,
     Err(_) => panic!("DOCKERLAUNCH_BACKOFF_MS is no number"),
 };
-/// The longest wait, and how long a daemon lives that is healthy.
+/// The longest wait, in those.
 const LONGEST: u64 = 60;
+/// How long a daemon lives that is healthy, in milliseconds.
+const HEALTHY: u64 = 60_000;
 /// From so many ends in a row on, it is called a crash loop.
 pub(crate) const LOOP: u32 = 5;
 
@@ -18,7 +20,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// A daemon has ended that lived for so many milliseconds: how many to wait before the next.
     pub(crate) fn after(&mut self, lived: u64) -> u64 {
-        if lived >= LONGEST * UNIT {
+        if lived >= HEALTHY {
             self.failures = 0;
         }
         let wait = 1_u64

@@ -7,7 +7,7 @@ use super::{
     children::signal_all,
     signals::{End, KILL, TERM, send},
 };
-use crate::{mounts, reboot, sys, text::Decimal};
+use crate::{mounts::drain_console, reboot, sys, text::Decimal};
 use rustix::system::RebootCommand;
 
 /// How long processes may take that the daemon has left, in seconds; and the daemon, after a second request.
@@ -15,6 +15,7 @@ const REST: u64 = 5;
 
 impl Supervisor<'_> {
     /// The machine ends in it; otherwise this process has nothing left to do.
+    #[inline(never)]
     pub(super) fn shut_down(&mut self, end: End) {
         self.end_daemon();
         self.end_rest();
@@ -24,12 +25,15 @@ impl Supervisor<'_> {
             End::PowerOff => (Some(RebootCommand::PowerOff), "power off"),
             End::Reboot => (Some(RebootCommand::Restart), "reboot"),
             End::Halt => (Some(RebootCommand::Halt), "halt"),
-            End::Exit => (None, "PID 1 ends"),
+            End::Exit => (None, "PID 1 ends as the daemon did"),
         };
         reboot::clean_up(log);
-        if let Some(command) = command {
-            mounts::drain_console(self.launch.settings);
-            reboot::end(log, command, word);
+        match command {
+            Some(command) => reboot::end(self.launch.settings, command, word),
+            None => {
+                log.line(&[word.as_bytes()]);
+                drain_console(self.launch.settings);
+            }
         }
     }
 
@@ -86,7 +90,9 @@ impl Supervisor<'_> {
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {
                 self.wait(deadline);
-                while self.signals.next().is_some() {}
+                self.hear();
+                // Nothing can be asked for any more.
+                while self.request().is_some() {}
                 if signal == KILL {
                     // Not as PID 1: those that were its grandchildren have become its children.
                     signal_all(signal);

@@ -22,9 +22,11 @@ const EXEC: u64 = 60;
 
 impl Supervisor<'_> {
     /// Starts the daemon; an error if it cannot be executed.
+    #[inline(never)]
     pub(super) fn start(&mut self) -> Outcome<()> {
         daemon::remove_stale_files(self.launch, self.command)?;
         let path = self.command.path();
+        let path = path.as_c_str();
         let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).at(self.launch, Step::Exec, path)?;
         // Out of the way of the descriptors that are handed over.
         let writes = fcntl_dupfd_cloexec(writes, 64).at(self.launch, Step::Exec, path)?;
@@ -61,27 +63,28 @@ impl Supervisor<'_> {
     }
 
     /// Once, when the engine answers first. Nothing waits for it: it may run as long as it likes.
+    #[inline(never)]
     pub(super) fn run_ready_program(&mut self) {
         let path = self.launch.settings.ready;
         match sys::fork() {
             Ok(Some(child)) => self.ready_program = Some(child),
             Err(errno) => {
-                Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(&mut |parts| self.launch.log.warning(parts));
+                self.launch
+                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
             }
             Ok(None) => {
                 let _ = setsid();
                 sys::set_signal_mask(self.mask);
                 let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
-                let mut words: Words<'_, 2> = Words::new();
+                let (mut words, mut environment) = (Words::<2>::new(), Words::new());
                 let _ = words.push(path);
                 sys::close_on_exec_from(3);
-                let errno = match variables.all() {
-                    Ok(environment) => sys::execve(path, &words, &environment),
+                let errno = match variables.put_into(&mut environment) {
+                    Ok(()) => sys::execve(path, &words, &environment),
                     Err(errno) => errno,
                 };
-                Error::new(Step::Exec, path.to_bytes(), errno)
-                    .tell(&mut |parts| self.launch.log.warning(parts));
+                self.launch
+                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
                 sys::exit(126)
             }
         }

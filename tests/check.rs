@@ -1,0 +1,399 @@
+//! `--check`: what it tells in both forms, its exit status, and that it changes nothing.
+
+use crate::{
+    check_kernel::{MODULES, with_modules},
+    prerequisites::{complete, remove},
+    root::Root,
+    running::{Ended, Start},
+    util::{Before, Needs, program, tests},
+};
+use serde_json::Value;
+use std::{fs, os::unix::process::CommandExt, process::Command};
+
+tests![Needs::Check;
+    a_complete_image_has_all,
+    a_missing_program_is_told_with_the_engines_words,
+    exit_statuses,
+    the_daemons_words_count,
+    the_daemon_may_be_another,
+    settings_are_judged,
+    both_forms_tell_the_same,
+    lines_are_aligned_and_keep_to_themselves,
+    json_holds_any_byte,
+    anybody_may_ask_and_nothing_changes,
+    words_that_are_refused,
+];
+
+/// With a kernel that has all, and a data root on tmpfs.
+pub(crate) fn whole() -> Root {
+    let root = complete();
+    with_modules(&root, "modules.builtin", MODULES);
+    root.directory("/var/lib/docker");
+    root
+}
+
+pub(crate) fn check<'r>(root: &'r Root, word: &str) -> Start<'r> {
+    root.container()
+        .before(Before::mount("tmpfs", "/var/lib/docker"))
+        .words([word])
+}
+
+/// The lines of `--check=json`.
+pub(crate) fn objects(ended: &Ended) -> Vec<Value> {
+    assert_eq!(ended.stderr, "");
+    let lines = ended.stdout.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect()
+}
+
+/// The object of that name.
+pub(crate) fn of<'v>(objects: &'v [Value], name: &str) -> &'v Value {
+    let mut named = objects.iter().filter(|object| object["name"] == name);
+    let object = named
+        .next()
+        .unwrap_or_else(|| panic!("no {name}: {objects:?}"));
+    assert!(named.next().is_none(), "{name} twice");
+    object
+}
+
+/// What is told of it in JSON.
+pub(crate) fn told(start: Start<'_>, name: &str) -> Value {
+    of(&objects(&start.ended()), name).clone()
+}
+
+fn a_complete_image_has_all() {
+    let root = whole();
+    let ended = check(&root, "--check=json").ended();
+    let objects = objects(&ended);
+    let lacks = |object: &&Value| object["state"] == "missing" && object["kind"] != "controller";
+    assert_eq!(
+        objects.iter().filter(lacks).collect::<Vec<_>>(),
+        [&Value::Null; 0]
+    );
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    for (name, path) in [
+        ("dockerd", "/usr/bin/dockerd"),
+        ("runc", "/usr/sbin/runc"),
+        ("docker-init", "/usr/libexec/docker/docker-init"),
+        ("git-submodule", "/usr/lib/git-core/git-submodule"),
+        ("ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt"),
+    ] {
+        let object = of(&objects, name);
+        assert_eq!(
+            (&object["state"], &object["path"]),
+            (&"found".into(), &path.into())
+        );
+    }
+    let human = check(&root, "--check").ended();
+    assert_eq!((human.status, human.stderr.as_str()), (0, ""));
+    assert!(
+        human
+            .stdout
+            .ends_with("\nNothing that is required is missing.\n"),
+        "{}",
+        human.stdout
+    );
+}
+
+fn a_missing_program_is_told_with_the_engines_words() {
+    let root = whole();
+    remove(&root, "iptables");
+    remove(&root, "ps");
+    let ended = check(&root, "--check").ended();
+    assert_eq!(ended.status, 1);
+    for lines in [
+        "  MISSING     iptables                 is missing: dockerd does not start
+                                       engine: failed to create NAT chain DOCKER: iptables not found
+                                       install iptables, or say --iptables=false or --firewall-backend=nftables\n",
+        "  missing     ps                       is missing: docker top fails
+                                       engine: ps: exec: \"ps\": executable file not found in $PATH
+                                       install procps\n",
+        "\nRequired, but missing or wrong: iptables\n",
+    ] {
+        assert!(ended.stdout.contains(lines), "{}", ended.stdout);
+    }
+    let object = told(check(&root, "--check=json"), "iptables");
+    for (key, value) in [
+        ("kind", "requirement"),
+        ("state", "missing"),
+        ("fault", "is missing"),
+        ("need", "required"),
+        ("lost", "dockerd does not start"),
+        (
+            "error",
+            "failed to create NAT chain DOCKER: iptables not found",
+        ),
+        ("looked_for", "PATH"),
+        ("unless", "--iptables=false or --firewall-backend=nftables"),
+        ("package", "iptables"),
+        ("feature", "iptables"),
+    ] {
+        assert_eq!(object[key], value, "{key}");
+    }
+}
+
+fn exit_statuses() {
+    for (name, status) in [
+        ("ps", 0),
+        ("docker-init", 0),
+        ("git", 0),
+        ("containerd", 1),
+        ("runc", 1),
+        ("docker-proxy", 1),
+    ] {
+        let root = whole();
+        remove(&root, name);
+        for word in ["--check", "--check=json"] {
+            assert_eq!(check(&root, word).ended().status, status, "{name}");
+        }
+        let verdict = told_last(check(&root, "--check=json"));
+        let state = if status == 0 { "found" } else { "missing" };
+        assert_eq!(verdict["state"], state);
+        assert_eq!(verdict["missing"], if status == 0 { "" } else { name });
+    }
+}
+
+pub(crate) fn told_last(start: Start<'_>) -> Value {
+    let last = objects(&start.ended()).pop().unwrap();
+    assert_eq!(last["kind"], "verdict");
+    last
+}
+
+fn the_daemons_words_count() {
+    let root = whole();
+    remove(&root, "iptables");
+    let object = told(
+        check(&root, "--check=json").words(["--iptables=false"]),
+        "iptables",
+    );
+    assert_eq!(
+        (&object["state"], &object["because"]),
+        (&"not needed".into(), &"--iptables=false".into())
+    );
+    root.file(
+        "/srv/d.json",
+        r#"{"iptables": false, "data-root": "/srv/data"}"#,
+    );
+    let start = check(&root, "--check=json").words(["dockerd", "--config-file", "/srv/d.json"]);
+    let ended = start.ended();
+    assert_eq!(ended.status, 0, "{}", ended.stdout);
+    let objects = objects(&ended);
+    assert_eq!(of(&objects, "iptables")["state"], "not needed");
+    assert_eq!(of(&objects, "/srv/data")["kind"], "data root");
+    let object = told(
+        check(&root, "--check=json").words(["--firewall-backend=nftables"]),
+        "nft",
+    );
+    assert_eq!(
+        (&object["state"], &object["need"]),
+        (&"missing".into(), &"required".into())
+    );
+    assert_eq!(
+        told(check(&root, "--check=json"), "nft")["state"],
+        "not needed"
+    );
+}
+
+fn the_daemon_may_be_another() {
+    let root = whole();
+    root.stand_in("/opt/appliance");
+    let object = told(
+        check(&root, "--check=json").words(["/opt/appliance", "-D"]),
+        "dockerd",
+    );
+    assert_eq!(object["path"], "/opt/appliance");
+    for words in [&["/opt/none"][..], &["none", "--debug"]] {
+        let ended = check(&root, "--check=json").words(words).ended();
+        assert_eq!(
+            (ended.status, &of(&objects(&ended), "dockerd")["state"]),
+            (1, &"missing".into())
+        );
+        assert_eq!(of(&objects(&ended), "dockerlaunch")["daemon"], words[0]);
+    }
+    fs::remove_file(root.path("/usr/bin/dockerd")).unwrap();
+    assert_eq!(
+        told_last(check(&root, "--check=json"))["missing"],
+        "dockerd"
+    );
+}
+
+fn settings_are_judged() {
+    let root = whole();
+    let start = |name: &str, value: &str| check(&root, "--check=json").variable(name, value);
+    let object = told(
+        start("DOCKER_LAUNCH_CGROUPS", "v2"),
+        "DOCKER_LAUNCH_CGROUPS=v2",
+    );
+    assert_eq!(
+        (&object["need"], &object["nearest"]),
+        (&"optional".into(), &"DOCKER_LAUNCH_CGROUP".into())
+    );
+    let object = told(start("DOCKER_LAUNCH_COLOUR", "1"), "DOCKER_LAUNCH_COLOUR=1");
+    assert_eq!(object["nearest"], Value::Null);
+    let wrong = start("DOCKER_LAUNCH_CGROUP", "v3")
+        .variable("DOCKER_LAUNCH_AS", "x")
+        .ended();
+    let objects = objects(&wrong);
+    let object = of(&objects, "DOCKER_LAUNCH_CGROUP=v3");
+    assert_eq!(
+        object["reason"],
+        "setting DOCKER_LAUNCH_CGROUP=v3: allowed: auto, v2, v1, hybrid"
+    );
+    let missing = objects.last().unwrap()["missing"].as_str().unwrap();
+    let mut names: Vec<_> = missing.split(", ").collect();
+    names.sort_unstable();
+    assert_eq!(
+        (wrong.status, names),
+        (1, vec!["DOCKER_LAUNCH_AS", "DOCKER_LAUNCH_CGROUP"])
+    );
+    // A misspelt one is ignored by a launch, too.
+    assert_eq!(start("DOCKER_LAUNCH_DEBUGS", "1").ended().status, 0);
+    let human = check(&root, "--check")
+        .variable("DOCKER_LAUNCH_DEBUGS", "1")
+        .ended();
+    let lines =
+        "\nSettings\n  missing     DOCKER_LAUNCH_DEBUGS=1   no such setting: it would be ignored
+                                       the nearest is DOCKER_LAUNCH_DEBUG\n";
+    assert!(human.stdout.contains(lines), "{}", human.stdout);
+    assert!(
+        !check(&root, "--check")
+            .variable("DOCKER_LAUNCH_DEBUG", "true")
+            .ended()
+            .stdout
+            .contains("Settings")
+    );
+}
+
+fn both_forms_tell_the_same() {
+    let root = whole();
+    remove(&root, "xz");
+    let human = check(&root, "--check").ended();
+    let json = check(&root, "--check=json").ended();
+    assert_eq!(human.status, json.status);
+    let told: Vec<(String, String)> = human
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .map(|line| {
+            (
+                line[14..].split("  ").next().unwrap().into(),
+                line[2..14].trim().to_lowercase(),
+            )
+        })
+        .collect();
+    let listed: Vec<(String, String)> = objects(&json)
+        .iter()
+        .filter(|object| object["kind"] != "verdict")
+        .map(|object| {
+            (
+                object["name"].as_str().unwrap().into(),
+                object["state"].as_str().unwrap().into(),
+            )
+        })
+        .collect();
+    assert_eq!(told, listed);
+    assert!(told.len() > 40, "{told:?}");
+}
+
+fn lines_are_aligned_and_keep_to_themselves() {
+    let root = whole();
+    let ended = check(&root, "--check")
+        .words(["a\ndaemon\u{1b}[2J"])
+        .variable("DOCKER_LAUNCH_\n", "\t")
+        .ended();
+    for line in ended.stdout.lines().filter(|line| line.starts_with("  ")) {
+        let columns: Vec<_> = line.chars().collect();
+        assert!(
+            !columns.iter().any(|letter| letter.is_control()),
+            "{line:?}"
+        );
+        // Two blanks end a column, and one begins where the last one's width ends.
+        assert!(
+            columns[13] == ' ' && columns[38] == ' ' && columns[39] != ' ',
+            "{line}"
+        );
+    }
+    assert!(
+        ended.stdout.contains("for a?daemon?[2J\n") && ended.stdout.contains("DOCKER_LAUNCH_?=?")
+    );
+}
+
+fn json_holds_any_byte() {
+    use std::os::unix::ffi::OsStrExt;
+    let root = whole();
+    let daemon = std::ffi::OsStr::from_bytes(b"\xff\"\\\x01\n\xc3\xa9");
+    let ended = check(&root, "--check=json").words([daemon]).ended();
+    assert_eq!(
+        of(&objects(&ended), "dockerlaunch")["daemon"],
+        "\u{fffd}\"\\\u{1}\n\u{e9}"
+    );
+}
+
+/// On the machine itself, by root and by nobody: any user, any Linux, whatever is mounted.
+fn anybody_may_ask_and_nothing_changes() {
+    let state = || {
+        ["/proc/self/mountinfo", "/proc/modules", "/proc/filesystems"]
+            .map(|file| fs::read_to_string(file).unwrap_or_default())
+    };
+    let is_root = nix::unistd::geteuid().is_root();
+    // A copy that nobody can reach.
+    let path = std::env::temp_dir().join(format!("dockerlaunch-{}", std::process::id()));
+    fs::copy(program(), &path).unwrap();
+    for user in [0, 65_534].into_iter().filter(|user| is_root || *user == 0) {
+        let before = state();
+        let mut command = Command::new(&path);
+        command.arg("--check=json").env_clear();
+        if user != 0 {
+            command.uid(user).gid(user);
+        }
+        let output = command.output().unwrap();
+        assert!(
+            matches!(output.status.code(), Some(0 | 1)) && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        assert!(output.stdout.ends_with(b"}\n"));
+        assert_eq!(state(), before);
+    }
+    fs::remove_file(path).unwrap();
+    // In an image, as PID 1 and not, in a user namespace, without anything mounted.
+    let root = whole();
+    for start in [
+        check(&root, "--check=json"),
+        check(&root, "--check=json").not_pid_1(),
+        root.start().words(["--check=json"]),
+        root.start().words(["--check=json"]).unprivileged(),
+    ] {
+        let before = root.tree();
+        let ended = start.ended();
+        assert!(objects(&ended).len() > 40 && [0, 1].contains(&ended.status));
+        assert_eq!(root.tree(), before);
+    }
+}
+
+fn words_that_are_refused() {
+    let root = whole();
+    let refused = |start: Start<'_>| {
+        let ended = start.ended();
+        assert_eq!((ended.status, ended.stdout.as_str()), (2, ""));
+        ended.stderr
+    };
+    assert_eq!(
+        refused(check(&root, "--check=yaml")),
+        "dockerlaunch: usage --check=yaml: allowed: --check, --check=json\n"
+    );
+    root.directory("/etc/docker/daemon.json");
+    assert_eq!(
+        refused(check(&root, "--check")),
+        "dockerlaunch: prepare daemon daemon.json: is a directory (EISDIR)\n"
+    );
+    // Nobody reads it.
+    let start = whole();
+    assert_eq!(
+        check(&start, "--check")
+            .before(Before::Close(1))
+            .ended()
+            .status,
+        1
+    );
+}

@@ -1,0 +1,146 @@
+//! The end: what the daemon leaves behind, file systems, orphans by the thousand, and a PID namespace that is another's.
+
+use crate::{
+    engine::{events, root},
+    root::Root,
+    running::{Running, Start, signal},
+    util::{Before, Needs, tests},
+};
+use std::fs;
+
+tests![Needs::Supervise;
+    what_the_daemon_leaves_is_told_to_end,
+    what_does_not_listen_is_killed,
+    everything_is_unmounted,
+    ten_thousand_orphans_are_reaped,
+    in_anothers_pid_namespace_only_its_own_are_ended,
+];
+
+fn machine(root: &Root) -> Start<'_> {
+    root.machine()
+        .variable("DOCKER_LAUNCH_REAP", "auto")
+        .words(["engine"])
+}
+
+const TERM: &str = "dockerlaunch: SIGTERM to all other processes, which have 5 s\n";
+const KILL: &str = "dockerlaunch: SIGKILL to those that are left\n";
+
+fn what_the_daemon_leaves_is_told_to_end() {
+    let root = root();
+    let running = machine(&root).words(["leave:wait:0", "wait"]).running();
+    running.until_event(&root, "start", 2);
+    running.signal(12);
+    let log = running.ended().stderr;
+    assert!(log.contains(TERM) && !log.contains(KILL), "{log}");
+    // First the daemon, then what it has left.
+    assert_eq!(events(&root)[2..], ["signal 15", "signal 15"]);
+    let daemon = log.find("engine ended with status 0").unwrap();
+    assert!(daemon < log.find(TERM).unwrap());
+}
+
+fn what_does_not_listen_is_killed() {
+    for start in [machine, container as fn(&Root) -> Start<'_>] {
+        let root = root();
+        let running = start(&root)
+            .words(["leave:wait:stubborn", "wait:7"])
+            .running();
+        running.until_event(&root, "start", 2);
+        running.signal(15);
+        let log = running.ended().stderr;
+        assert!(log.contains(TERM) && log.contains(KILL), "{log}");
+    }
+}
+
+fn container(root: &Root) -> Start<'_> {
+    root.container()
+        .variable("DOCKER_LAUNCH_REAP", "true")
+        .words(["engine"])
+}
+
+/// One below another, one over another, one whose name has a blank; one is in use by PID 1 itself, as its directory.
+fn everything_is_unmounted() {
+    let root = root();
+    for directory in ["/a", "/a b"] {
+        root.directory(directory);
+    }
+    let mut start = machine(&root)
+        .words(["wait"])
+        .before(Before::mount("tmpfs", "/a"));
+    start = start
+        .before(Before::Directory { at: "/a/b".into() })
+        .before(Before::mount("tmpfs", "/a/b"))
+        .before(Before::mount("tmpfs", "/a/b"))
+        .before(Before::mount("tmpfs", "/a b"));
+    let running = start.running();
+    let mounted = running.mounts();
+    let kept = |at: &str| {
+        ["/", "/run", "/proc", "/sys", "/dev"].contains(&at)
+            || ["/proc/", "/sys/", "/dev/"]
+                .iter()
+                .any(|place| at.starts_with(place))
+    };
+    let count = mounted.iter().filter(|mount| !kept(&mount.at)).count();
+    assert!(count >= 4, "{mounted:?}");
+    running.signal(12);
+    let log = running.ended().stderr;
+    assert!(
+        log.contains(&format!("dockerlaunch: unmounted: {count}\n")),
+        "{count}: {log}"
+    );
+    assert!(!log.contains("is in use"), "{log}");
+}
+
+/// States of the processes in a PID namespace, as /proc shows them inside.
+fn zombies(running: &Running<'_>) -> usize {
+    let states = fs::read_dir(running.path("/proc"))
+        .unwrap()
+        .filter_map(|entry| {
+            let stat = fs::read_to_string(entry.unwrap().path().join("stat")).ok()?;
+            Some(stat.rsplit_once(')')?.1.starts_with(" Z"))
+        });
+    states.filter(|is_zombie| *is_zombie).count()
+}
+
+fn ten_thousand_orphans_are_reaped() {
+    let root = root();
+    let running = machine(&root)
+        .words(["orphans:10000", "event:orphaned", "wait"])
+        .running();
+    running.until_event(&root, "orphaned", 1);
+    running.until("reaped", |running| zombies(running) == 0);
+    // None of them was taken for the daemon.
+    assert!(!running.log().contains("engine ended"), "{}", running.log());
+    running.signal(1);
+    running.until_event(&root, "signal 1", 1);
+}
+
+/// `--pid=host`: orphans come to it nevertheless, and others are left alone.
+fn in_anothers_pid_namespace_only_its_own_are_ended() {
+    let root = root();
+    root.link("/lib64", "usr/lib64").link("/lib", "usr/lib");
+    let running = container(&root)
+        .variable("DOCKER_LAUNCH_AS", "container")
+        .words(["leave:wait:stubborn", "leave:wait:0", "wait:7"])
+        .before(Before::Sleeper {
+            program: "/usr/bin/engine".into(),
+        })
+        .not_pid_1()
+        .running();
+    running.until_event(&root, "start", 3);
+    let children = running.children();
+    assert_eq!(children.len(), 2, "not the sleeper and dockerlaunch");
+    signal(children[1], 15);
+    // PID 1 would tell by another status that the sleeper has ended.
+    let ended = running.ended();
+    assert!(
+        ended.status == 7 && ended.stderr.contains(KILL),
+        "{ended:?}"
+    );
+    assert_eq!(
+        events(&root)
+            .iter()
+            .filter(|event| *event == "signal 15")
+            .count(),
+        3
+    );
+}
