@@ -8,6 +8,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use appliance::Appliance;
+
 use crate::{
     Common,
     checks::seen::SPEAKER,
@@ -69,7 +71,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     cgroup: Option<Cgroup>,
     #[command(flatten)]
-    appliance: appliance::Arguments,
+    appliance: Appliance,
     /// Memory of the guest in MiB [default: 1024, with a whole root as initramfs 4096]
     #[arg(long)]
     memory: Option<u32>,

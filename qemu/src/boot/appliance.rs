@@ -14,7 +14,7 @@ use crate::{
 /// An appliance
 #[derive(Args)]
 #[command(next_help_heading = "Appliance")]
-pub(crate) struct Arguments {
+pub(crate) struct Appliance {
     /// A state disk of this size, made when it is first used and kept for the next boot: 4G, 800M
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     state: Option<u64>,
@@ -40,7 +40,7 @@ enum Net {
 /// The drivers of the disks, the network and a root that is never written.
 const DRIVERS: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net,virtio_blk,erofs";
 
-impl Arguments {
+impl Appliance {
     pub(super) fn format(&self) -> Format {
         if self.read_only && self.rdinit_root {
             Format::Erofs
