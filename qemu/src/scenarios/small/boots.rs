@@ -3,7 +3,7 @@
 use super::{QUIET, Root, Scenario, small};
 use crate::{
     checks::expect::{
-        Content::{Has, Is},
+        Content::{Has, MachineId},
         Expect::{self, *},
     },
     suites::Suite,
@@ -103,7 +103,8 @@ const LAYOUT: &[Expect] = &[
     File("/etc/group", "644", Has("\ndocker:x:")),
     File("/etc/nsswitch.conf", "644", Has("hosts:")),
     File("/etc/hosts", "644", Has("127.0.0.1")),
-    File("/etc/hostname", "644", Is("docker\n")),
+    File("/etc/machine-id", "444", MachineId),
+    Absent("/etc/hostname"),
 ];
 
 /// How the daemon is started.
