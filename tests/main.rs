@@ -26,6 +26,7 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         state::tests(),
+        state_formats::tests(),
         supervise_cost::tests(),
         supervise_end::tests(),
         supervise_ready::tests(),
