@@ -1,7 +1,8 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
-mod check; // --check in both forms, and that it changes nothing
+mod check; // --check: what it tells, and that it changes nothing
+mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         bridge::tests(),
         cgroups::tests(),
         check::tests(),
+        check_forms::tests(),
         check_kernel::tests(),
         failure::tests(),
         floors::tests(),

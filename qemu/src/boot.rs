@@ -13,7 +13,7 @@ use crate::{
     engine::Engine,
     host::{self, Need},
     image::{self, Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root, acceleration},
+    machine::{Drive, Guest, Machine, Root, Written, acceleration},
     progress::Step,
     suites::Suite,
 };
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     let root = match arguments.root {
         RootKind::Disk => Root::Disk(Drive {
             path: image,
-            keep: false,
+            written: Written::Lost,
         }),
         RootKind::Initramfs => Root::Initramfs(image),
     };

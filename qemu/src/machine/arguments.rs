@@ -5,7 +5,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Drive, Machine, Root, acceleration::Acceleration};
+use super::{Drive, Machine, Root, Written, acceleration::Acceleration};
 
 /// The descriptors QEMU inherits, each one end of a socket pair.
 pub(super) const CONSOLE: i32 = 3;
@@ -66,7 +66,11 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
         add("-device", "nvme,id=nvme,serial=dockerlaunch".to_owned());
     }
     for (index, drive) in drives.into_iter().enumerate() {
-        let snapshot = if drive.keep { "off" } else { "on" };
+        let snapshot = if drive.written == Written::Lost {
+            "on"
+        } else {
+            "off"
+        };
         let file = drive.path.display().to_string().replace(',', ",,");
         add(
             "-drive",
@@ -158,12 +162,12 @@ mod tests {
     fn machine() -> Machine {
         let root = Root::Disk(Drive {
             path: "/a,b".into(),
-            keep: false,
+            written: Written::Lost,
         });
         let mut machine = Machine::new("test", "/vmlinuz".into(), root, Acceleration::Emulation);
         machine.drives.push(Drive {
             path: "/c".into(),
-            keep: true,
+            written: Written::Kept,
         });
         machine.forwards = vec![2375, 8080];
         machine

@@ -1,4 +1,4 @@
-//! The disk of a guest that has ended: whether the guest left it as a clean shutdown does.
+//! The disk that a guest writes to, and whether it left it as a clean shutdown does.
 
 use std::{
     fs,
@@ -8,10 +8,28 @@ use std::{
 
 use anyhow::{Result, ensure};
 
+use super::{Drive, Machine, Root, Written};
 use crate::{host, paths, run};
 
-/// A copy of an image that a guest may write to, holes kept. An earlier one of the same name is replaced.
-pub fn copy(image: &Path, name: &str) -> Result<PathBuf> {
+/// The machine with a copy of its root disk, where it asks for one, and then that copy's path.
+pub(super) fn copied(machine: &Machine) -> Result<(Machine, Option<PathBuf>)> {
+    let mut machine = machine.clone();
+    let Root::Disk(drive) = &mut machine.root else {
+        return Ok((machine, None));
+    };
+    if drive.written != Written::KeptInCopy {
+        return Ok((machine, None));
+    }
+    *drive = Drive {
+        path: copy(&drive.path, &machine.name)?,
+        written: Written::Kept,
+    };
+    let path = drive.path.clone();
+    Ok((machine, Some(path)))
+}
+
+/// Holes are kept. An earlier one of the same name is replaced.
+fn copy(image: &Path, name: &str) -> Result<PathBuf> {
     let directory = paths::target()?.join("qemu/disks");
     fs::create_dir_all(&directory)?;
     let path = directory.join(format!("{name}.ext4"));

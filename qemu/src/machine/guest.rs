@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     Machine, arguments,
     console::Line,
-    fault,
+    disk, fault,
     process::{Exit, Process},
     qmp::{self, Qmp},
 };
@@ -37,10 +37,12 @@ pub struct Guest {
     /// The guest's port, and the one of 127.0.0.1 that leads to it.
     forwards: Vec<(u16, u16)>,
     console_path: PathBuf,
+    disk: Option<PathBuf>,
 }
 
 impl Guest {
     pub(super) fn start(machine: &Machine) -> Result<Self> {
+        let (machine, disk) = &disk::copied(machine)?;
         let words = arguments::qemu(machine)?;
         if machine.verbose {
             let quoted: Vec<String> = words.iter().map(|word| shell(word)).collect();
@@ -65,6 +67,7 @@ impl Guest {
             qmp: Mutex::new(qmp),
             forwards,
             console_path,
+            disk: disk.clone(),
         })
     }
 
@@ -84,6 +87,11 @@ impl Guest {
     /// Where every byte of the console is kept.
     pub fn console_path(&self) -> &Path {
         &self.console_path
+    }
+
+    /// The copy of its root disk that keeps what it writes.
+    pub fn disk(&self) -> Option<&Path> {
+        self.disk.as_deref()
     }
 
     /// When the kernel's first line came.

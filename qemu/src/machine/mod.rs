@@ -13,7 +13,7 @@ mod guest;
 mod process;
 mod qmp;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -63,8 +63,18 @@ pub enum Root {
 #[derive(Clone, Debug)]
 pub struct Drive {
     pub path: PathBuf,
-    /// Whether what the guest writes stays in the file; otherwise it is gone with the guest.
-    pub keep: bool,
+    pub written: Written,
+}
+
+/// What becomes of that which a guest writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is gone with the guest.
+    Lost,
+    /// It stays in the file.
+    Kept,
+    /// It stays in a copy of the file, a new one for each start (`Guest::disk`).
+    KeptInCopy,
 }
 
 impl Machine {
@@ -89,14 +99,6 @@ impl Machine {
             acceleration,
             show_console: false,
             verbose: false,
-        }
-    }
-
-    /// The root disk, if what the guest writes stays there.
-    pub fn kept(&self) -> Option<&Path> {
-        match &self.root {
-            Root::Disk(drive) if drive.keep => Some(&drive.path),
-            _ => None,
         }
     }
 

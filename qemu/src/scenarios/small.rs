@@ -83,13 +83,6 @@ impl Scenario {
         }
     }
 
-    const fn long(self) -> Self {
-        Self {
-            when: When::Long,
-            ..self
-        }
-    }
-
     const fn image(self, image: &'static [Change]) -> Self {
         let Size::Small(small) = self.size else {
             return self;

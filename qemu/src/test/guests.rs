@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fs,
     num::NonZero,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -21,7 +22,7 @@ use crate::{
         tree::{Content, Entry},
     },
     machine::{
-        Machine,
+        Guest, Machine,
         acceleration::{self, Acceleration},
     },
     packages::Unpacked,
@@ -243,6 +244,15 @@ fn work(queue: VecDeque<Job>, threads: usize) {
             });
         }
     });
+}
+
+/// It is kept only where something of it may be looked for.
+pub(super) fn discard_disk(guest: &Guest, checks: &Checks) {
+    if let Some(disk) = guest.disk()
+        && checks.values().all(Result::is_ok)
+    {
+        let _ = fs::remove_file(disk); // The next copy replaces it.
+    }
 }
 
 /// One line of the report: it waits for the guest.

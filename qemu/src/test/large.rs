@@ -4,7 +4,7 @@ use std::{cell::RefCell, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::guests::{Bench, Checks, Kit, Outcome};
+use super::guests::{Bench, Checks, Kit, Outcome, discard_disk};
 use crate::{
     boot,
     checks::{
@@ -13,7 +13,7 @@ use crate::{
     },
     engine::Engine,
     image::{Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root, disk},
+    machine::{Drive, Guest, Machine, Root, Written},
     scenarios::{self, Large, Scenario},
 };
 
@@ -25,10 +25,13 @@ pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
         reached.take();
         let checks = &mut reached.borrow_mut();
         ask(guest, large, busybox, checks)?;
-        end(guest, machine, large, checks)
+        end(guest, large, checks)
     });
     let (stopped, note) = match asked {
-        Ok((_, (), note)) => (None, note),
+        Ok((guest, (), note)) => {
+            discard_disk(&guest, &reached.borrow());
+            (None, note)
+        }
         Err(error) => (Some(format!("{error:#}")), None),
     };
     Outcome::Ran {
@@ -68,8 +71,8 @@ pub(super) fn machine(
     let image = image.built()?;
     let root = if on_disk {
         Root::Disk(Drive {
-            path: disk::copy(&image, scenario.name)?,
-            keep: true,
+            path: image,
+            written: Written::KeptInCopy,
         })
     } else {
         Root::Initramfs(image)
@@ -115,7 +118,7 @@ fn ask(guest: &Guest, large: &Large, busybox: &Path, checks: &mut Checks) -> Res
 }
 
 /// Presses the power button, and compares how it ends; a guest of which nothing is expected just ends.
-fn end(guest: &Guest, machine: &Machine, large: &Large, checks: &mut Checks) -> Result<()> {
+fn end(guest: &Guest, large: &Large, checks: &mut Checks) -> Result<()> {
     if large.end.is_empty() {
         return guest.quit().map(drop);
     }
@@ -125,7 +128,7 @@ fn end(guest: &Guest, machine: &Machine, large: &Large, checks: &mut Checks) -> 
         console: guest.console().into_iter().map(|line| line.text).collect(),
         told: guest.told(),
         reason: exit.reason,
-        disk: machine.kept().map(Path::to_owned),
+        disk: guest.disk().map(Path::to_owned),
         ..Seen::default()
     };
     for expect in large.end.iter().copied().flatten() {
