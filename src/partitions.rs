@@ -1,7 +1,10 @@
 //! PARTUUID= as the kernel forms it: of a GPT the partition's own GUID (UEFI 5.3.3), of an MBR the disk's signature and the
 //! partition's number, `1234abcd-02`. The kernel tells it in uevent files only since 6.13, so the table itself is read.
 
-use crate::superblock::is_uuid;
+use crate::{
+    superblock::is_uuid,
+    text::{hexadecimal, split_once},
+};
 
 /// As much as is read of a disk's first sector, of the GPT's header and of an entry.
 pub(crate) const LENGTH: usize = 128;
@@ -51,20 +54,17 @@ pub(crate) fn is_guid(text: &[u8], entry: &[u8]) -> bool {
 
 /// Whether the last bytes of a disk's first sector, and the number of a partition, make this text.
 pub(crate) fn is_mbr_id(text: &[u8], tail: &[u8], partition: u64) -> bool {
-    let digit = |place: usize| {
-        text.get(place)
-            .and_then(|byte| char::from(*byte).to_digit(16))
+    let Some(&[d, c, b, a]) = tail.get(56..60) else {
+        return false;
     };
-    let byte = |place: usize| Some(digit(place)? << 4 | digit(place + 1)?);
-    let signature = [byte(6), byte(4), byte(2), byte(0)];
-    let is = |(found, wanted): (&u8, Option<u32>)| wanted == Some((*found).into());
+    let mut digits = [0; 10];
+    hexadecimal(&[a, b, c, d, partition as u8], &mut digits);
+    let [signature @ .., tens, ones] = digits;
+    let (first, second) = split_once(text, b'-');
     tail.ends_with(&[0x55, 0xaa])
-        && tail
-            .get(56..60)
-            .is_some_and(|found| found.iter().zip(signature).all(is))
-        && text.len() == 11
-        && text.get(8) == Some(&b'-')
-        && byte(9).map(u64::from) == Some(partition)
+        && partition < 256
+        && first.eq_ignore_ascii_case(&signature)
+        && second.is_some_and(|second| second.eq_ignore_ascii_case(&[tens, ones]))
 }
 
 #[cfg(test)]

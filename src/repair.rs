@@ -36,7 +36,7 @@ pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
 /// Of the data root: the names of the images, which lie in a directory for each storage driver.
 pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
-    let places = Places::of(command).at(launch, Step::Layout, CONFIGURATION)?;
+    let places = Places::of(command).at(launch, Step::Daemon, CONFIGURATION)?;
     let images = fs::path(&[places.data_root.as_bytes(), b"/image"]);
     let images = images.at(launch, Step::Layout, c"--data-root")?;
     let Ok(images) = fs::directory(images.as_c_str()) else {

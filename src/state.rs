@@ -35,7 +35,7 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     if name.is_empty() {
         return Ok(());
     }
-    let places = Places::of(command).at(launch, Step::State, c"daemon.json")?;
+    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
     if is_mounted(data_root) {
         let what = b" is mounted already: the state disk is left";

@@ -3,7 +3,7 @@
 //!
 //! The layouts are those of the kernel: fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, include/uapi/linux/btrfs_tree.h.
 
-use crate::text::split_once;
+use crate::text::{hexadecimal, split_once};
 use core::ffi::CStr;
 
 /// As much of a superblock as holds all that is asked of it.
@@ -120,15 +120,10 @@ fn part(block: &[u8], at: usize, length: usize) -> &[u8] {
 
 /// The text form of a UUID, in either case, with its dashes anywhere or not at all.
 pub(crate) fn is_uuid(text: &[u8], uuid: &[u8]) -> bool {
-    let mut digits = text
-        .iter()
-        .filter(|byte| **byte != b'-')
-        .map(|byte| char::from(*byte).to_digit(16));
-    let mut next = || digits.next().flatten();
-    let same = uuid
-        .iter()
-        .all(|byte| next() == Some(u32::from(byte >> 4)) && next() == Some(u32::from(byte & 15)));
-    same && uuid.len() == 16 && digits.next().is_none()
+    let mut digits = [0; 32];
+    hexadecimal(uuid, &mut digits);
+    let given = text.iter().filter(|byte| **byte != b'-');
+    uuid.len() == 16 && given.map(u8::to_ascii_lowercase).eq(digits)
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
     launch
         .log
         .debug(&[b"/ is read-only: /etc, /root, /tmp and /var are kept in memory"]);
-    let places = Places::of(command).at(launch, Step::Root, c"daemon.json")?;
+    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
         cover(row, data_root).at(launch, Step::Root, row.place)?;

@@ -46,7 +46,7 @@ pub(crate) fn with_modules(root: &Root, list: &str, modules: &[&str]) {
 }
 
 /// Loaded modules of the machine's own would show.
-fn is_loaded(module: &str) -> bool {
+pub(crate) fn is_loaded(module: &str) -> bool {
     let modules = fs::read_to_string("/proc/modules").unwrap_or_default();
     modules
         .lines()

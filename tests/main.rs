@@ -1,7 +1,8 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
-mod check; // --check in both forms, and that it changes nothing
+mod check; // --check: what it tells, and that it changes nothing
+mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
@@ -26,6 +27,7 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         bridge::tests(),
         cgroups::tests(),
         check::tests(),
+        check_forms::tests(),
         check_kernel::tests(),
         failure::tests(),
         floors::tests(),
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         state::tests(),
+        state_formats::tests(),
         supervise_cost::tests(),
         supervise_end::tests(),
         supervise_ready::tests(),

@@ -27,7 +27,7 @@ tests![Needs::State;
 const UUID: &str = "6f8b1a52-0a3f-4c8e-9d57-2b7c9e1f4a60";
 
 /// This disk was found: an image of one is all that cannot be mounted.
-fn assert_found(disks: &Disks<'_>, name: &str, disk: &str) {
+pub(crate) fn assert_found(disks: &Disks<'_>, name: &str, disk: &str) {
     let ended = disks.start().variable("DOCKER_LAUNCH_STATE", name).ended();
     let line = format!("dockerlaunch: state disk /dev/{disk}: block device required (ENOTBLK)\n");
     assert_eq!((ended.status, ended.said()), (125, line), "{name}");

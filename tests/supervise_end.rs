@@ -12,6 +12,7 @@ tests![Needs::Supervise;
     what_the_daemon_leaves_is_told_to_end,
     what_does_not_listen_is_killed,
     everything_is_unmounted,
+    what_is_in_use_is_detached,
     ten_thousand_orphans_are_reaped,
     in_anothers_pid_namespace_only_its_own_are_ended,
 ];
@@ -57,7 +58,7 @@ fn container(root: &Root) -> Start<'_> {
         .words(["engine"])
 }
 
-/// One below another, one over another, one whose name has a blank; one is in use by PID 1 itself, as its directory.
+/// One below another, one over another, one whose name has a blank.
 fn everything_is_unmounted() {
     let root = root();
     for directory in ["/a", "/a b"] {
@@ -88,6 +89,31 @@ fn everything_is_unmounted() {
         "{count}: {log}"
     );
     assert!(!log.contains("is in use"), "{log}");
+}
+
+/// By PID 1 itself, which inherited a descriptor: nothing can end it.
+fn what_is_in_use_is_detached() {
+    let root = root();
+    root.directory("/a");
+    let running = machine(&root)
+        .words(["wait"])
+        .before(Before::mount("tmpfs", "/a"))
+        .before(Before::File {
+            at: "/a/file".into(),
+            contents: String::new(),
+        })
+        .before(Before::Open {
+            at: "/a/file".into(),
+        })
+        .running();
+    running.signal(12);
+    let log = running.ended().stderr;
+    let line = "dockerlaunch: warning: /a is in use; it is detached\n";
+    assert_eq!(log.matches("is in use").count(), 1, "{log}");
+    assert!(
+        log.contains(line) && log.contains("dockerlaunch: power off: "),
+        "{log}"
+    );
 }
 
 /// States of the processes in a PID namespace, as /proc shows them inside.

@@ -3,13 +3,14 @@
 use crate::{
     root::Root,
     running::Start,
-    util::{Before, Needs, tests},
+    util::{Before, Needs, has_feature, tests},
 };
 
 tests![Needs::UserNamespaces;
     a_container_is_prepared,
     a_root_without_anything_is_refused,
     neither_is_refused,
+    check_tells_and_changes_nothing,
 ];
 
 /// devpts wants the group of terminals, which only its owner has in a namespace of one user.
@@ -66,5 +67,22 @@ fn neither_is_refused() {
         "{}",
         ended.stderr
     );
+    assert_eq!(root.tree(), before);
+}
+
+fn check_tells_and_changes_nothing() {
+    let root = Root::new();
+    let before = root.tree();
+    let ended = root.start().words(["--check"]).unprivileged().ended();
+    if has_feature("check") {
+        assert!([0, 1].contains(&ended.status) && ended.stderr.is_empty());
+        assert!(
+            ended.stdout.contains("/usr/sbin/runc\n"),
+            "{}",
+            ended.stdout
+        );
+    } else {
+        assert_eq!((ended.status, ended.stdout.as_str()), (2, ""));
+    }
     assert_eq!(root.tree(), before);
 }

@@ -52,6 +52,8 @@ pub(crate) enum Needs {
     Supervise,
     /// Root, and a program that mounts a state disk.
     State,
+    /// The same, and what makes file systems.
+    FileSystems,
     /// Root, and a program that loads modules.
     Modprobe,
     /// Root, and a program that holds the whole table and prints it.
@@ -111,9 +113,15 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::Supervise if !has_feature("supervise") => {
             Some("needs the Cargo feature `supervise`")
         }
-        Needs::State if !has_feature("state") => Some("needs the Cargo feature `state`"),
-        Needs::State if search("mkfs.ext4").is_none() => Some("needs mkfs.ext4 of e2fsprogs"),
-        Needs::State if search("sfdisk").is_none() => Some("needs sfdisk of fdisk"),
+        Needs::State | Needs::FileSystems if !has_feature("state") => {
+            Some("needs the Cargo feature `state`")
+        }
+        Needs::State if lacks(&["mkfs.ext4", "sfdisk"]) => {
+            Some("needs mkfs.ext4 of e2fsprogs and sfdisk of fdisk")
+        }
+        Needs::FileSystems if lacks(&["mkfs.xfs", "mkfs.btrfs", "mkfs.erofs", "mksquashfs"]) => {
+            Some("needs xfsprogs, btrfs-progs, erofs-utils and squashfs-tools")
+        }
         Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
         Needs::Check if !has_whole_table() => {
             Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
@@ -130,6 +138,10 @@ pub(crate) fn search(program: &str) -> Option<PathBuf> {
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|directory| directory.join(program))
         .find(|file| file.is_file())
+}
+
+fn lacks(programs: &[&str]) -> bool {
+    programs.iter().any(|program| search(program).is_none())
 }
 
 /// What is done in the new namespaces before the program starts. Places are paths in the root.

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     host,
-    machine::{Bus, Drive},
-    paths, run,
+    machine::{Bus, Drive, disk},
+    run,
 };
 
 /// A disk, before it is made.
@@ -100,14 +100,10 @@ impl Disk {
 
     /// The disk as a file for this guest, and another with the same content.
     pub(crate) fn made(&self, guest: &str) -> Result<Drive> {
-        let directory = paths::target()?.join("qemu/disks");
-        fs::create_dir_all(&directory)?;
-        let path = directory.join(format!("{guest}.{}", self.name));
-        let original = directory.join(format!("{guest}.{}.original", self.name));
+        let path = disk::place(&format!("{guest}.{}", self.name))?;
+        let original = path.with_added_extension("original");
         self.make(&original)
             .with_context(|| format!("make the disk {}", original.display()))?;
-        let mut copy = Command::new("cp");
-        run::output(copy.args(["--sparse=always"]).args([&original, &path]))?;
         Ok(Drive {
             name: self.name,
             path,
@@ -164,26 +160,24 @@ pub(crate) fn on_virtio(drive: Drive, table: Table) -> Result<Drive> {
     let Some(script) = table.script() else {
         return Ok(drive);
     };
-    let path = drive.path.with_extension("partitioned");
-    blank(&path, fs::metadata(&drive.path)?.len() + 2 * OFFSET)?;
-    partition(&path, &script)?;
+    let image = drive.original.context("it would be lost")?;
+    let original = drive.path.with_added_extension("original");
+    blank(&original, fs::metadata(&image)?.len() + 2 * OFFSET)?;
+    partition(&original, &script)?;
     let mut copy = Command::new("dd");
     copy.args(["status=none", "bs=1M", "conv=notrunc,sparse"]);
     copy.arg(format!("seek={}", OFFSET >> 20));
-    copy.arg(format!("if={}", drive.path.display()));
-    run::output(copy.arg(format!("of={}", path.display())))?;
+    copy.arg(format!("if={}", image.display()));
+    run::output(copy.arg(format!("of={}", original.display())))?;
     Ok(Drive {
-        path,
-        original: None,
+        original: Some(original),
         ..drive
     })
 }
 
 /// A state disk of this size, blank when it is first used, and kept.
 pub(crate) fn lasting(name: &str, bytes: u64) -> Result<Drive> {
-    let directory = paths::target()?.join("qemu/disks");
-    fs::create_dir_all(&directory)?;
-    let path = directory.join(format!("{name}.{STATE}-{bytes}"));
+    let path = disk::place(&format!("{name}.{STATE}-{bytes}"))?;
     if !path.exists() {
         blank(&path, bytes)?;
     }

@@ -36,16 +36,23 @@ impl Supervisor<'_> {
         drop(writes);
         self.started = sys::since_boot();
         let mut errno = [0; 4];
-        let readable = run::readable(
-            &mut [PollFd::new(&reads, PollFlags::IN)],
-            self.started + EXEC * 1000,
-        );
-        if readable.is_ok() && read(&reads, &mut errno) == Ok(4) {
-            let errno = Errno::from_raw_os_error(i32::from_ne_bytes(errno));
-            return Err(errno).at(self.launch, Step::Exec, path);
-        }
         self.daemon = Some(child);
-        Ok(())
+        let deadline = self.started + EXEC * 1000;
+        let told = run::readable(&mut [PollFd::new(&reads, PollFlags::IN)], deadline);
+        match told.and_then(|()| read(&reads, &mut errno)) {
+            Ok(4) => {
+                // It ends by itself, and is reaped as any other child.
+                self.daemon = None;
+                let errno = Errno::from_raw_os_error(i32::from_ne_bytes(errno));
+                Err(errno).at(self.launch, Step::Exec, path)
+            }
+            Err(errno) => {
+                self.launch
+                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Becomes the daemon, or tells through the pipe why not: that closes with exec.
@@ -58,7 +65,12 @@ impl Supervisor<'_> {
             self.prepared,
             Some(readiness::VARIABLE),
         );
-        let _ = write(writes, &errno.raw_os_error().to_ne_bytes());
+        if write(writes, &errno.raw_os_error().to_ne_bytes()).is_err() {
+            // Linux 5.10 has closed it.
+            let path = self.command.path();
+            self.launch
+                .warn(&Error::new(Step::Exec, path.as_bytes(), errno));
+        }
         sys::exit(126)
     }
 

@@ -1,4 +1,4 @@
-//! The disk of a guest that has ended: whether the guest left it as a clean shutdown does.
+//! The disk that a guest writes to, and whether it left it as a clean shutdown does.
 
 use std::{
     fs,
@@ -8,17 +8,27 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
+use super::Machine;
 use crate::{host, paths, run};
 
-/// A copy of an image that a guest may write to, holes kept. An earlier one of the same name is replaced.
-pub fn copy(image: &Path, name: &str) -> Result<PathBuf> {
+/// Every disk that is written to as it was before any guest has done so. Holes are kept.
+pub(super) fn renew(machine: &Machine) -> Result<()> {
+    for drive in machine.kept() {
+        let Some(original) = drive.original else {
+            continue;
+        };
+        let mut command = Command::new("cp");
+        command.args(["--sparse=auto", "--reflink=auto"]);
+        run::output(command.arg(original).arg(drive.path))?;
+    }
+    Ok(())
+}
+
+/// Where a guest's copy of an image lies.
+pub fn place(name: &str) -> Result<PathBuf> {
     let directory = paths::target()?.join("qemu/disks");
     fs::create_dir_all(&directory)?;
-    let path = directory.join(format!("{name}.ext4"));
-    let mut command = Command::new("cp");
-    command.args(["--sparse=auto", "--reflink=auto"]);
-    run::output(command.arg(image).arg(&path))?;
-    Ok(path)
+    Ok(directory.join(name))
 }
 
 /// An error unless the file system was unmounted, or made read-only, before the machine ended: the superblock says so, there

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     Machine, arguments,
     console::Line,
-    fault,
+    disk, fault,
     process::{Exit, Process},
     qmp::{self, Qmp},
 };
@@ -41,6 +41,9 @@ pub struct Guest {
 
 impl Guest {
     pub(super) fn start(machine: &Machine) -> Result<Self> {
+        if machine.fresh {
+            disk::renew(machine)?;
+        }
         let words = arguments::qemu(machine)?;
         if machine.verbose {
             let quoted: Vec<String> = words.iter().map(|word| shell(word)).collect();

@@ -43,6 +43,8 @@ pub struct Machine {
     pub forwards: Vec<u16>,
     /// More disks: /dev/nvme0n2 and on, or /dev/nvme0n1 and on where the root is an initramfs; /dev/vda and on.
     pub drives: Vec<Drive>,
+    /// Each start finds the disks as they were before any guest has written to them.
+    pub fresh: bool,
     /// What the hardware clock begins with, as QEMU's -rtc has it; otherwise it is right.
     pub clock: Option<&'static str>,
     pub acceleration: Acceleration,
@@ -74,7 +76,7 @@ pub struct Drive {
     pub bus: Bus,
     /// It is not there until it is plugged in (`Guest::plug`).
     pub late: bool,
-    /// The file as it was before any guest wrote to it, for whoever wants to compare.
+    /// The file as it was before any guest wrote to it.
     pub original: Option<PathBuf>,
 }
 
@@ -105,7 +107,7 @@ impl Drive {
         Ok(Self {
             keep: true,
             original: Some(image.clone()),
-            ..Self::root(disk::copy(&image, guest)?)
+            ..Self::root(disk::place(&format!("{guest}.{ROOT}"))?)
         })
     }
 }
@@ -132,6 +134,7 @@ impl Machine {
             network: true,
             forwards: Vec::new(),
             drives: Vec::new(),
+            fresh: true,
             clock: None,
             acceleration,
             show_console: false,

@@ -90,10 +90,24 @@ setsid /usr/bin/probe --probe=agent < /dev/null &
     ),
 ];
 
-/// A container is left, too, and live-restore makes it PID 1's to end.
+/// A container is left by the engine, by live-restore, and is PID 1's to end.
+const STEPS: &[Expect] = &[SaysInOrder(
+    "steps",
+    &[
+        &["dockerlaunch: power button: power off"],
+        &["dockerlaunch: SIGTERM to dockerd, which has 90 s"],
+        &["dockerlaunch: dockerd ended with status 0"],
+        &["dockerlaunch: SIGTERM to all other processes, which have 5 s"],
+        &["dockerlaunch: unmounted: "],
+        &["dockerlaunch: / is read-only"],
+        &["dockerlaunch: power off"],
+    ],
+)];
+
 const SUPERVISED_ENGINE: Large = Large {
     image: AGENT,
     checks: &[SUPERVISED],
+    end: &[STEPS, OFF, CLEAN],
     ..TWO
 };
 

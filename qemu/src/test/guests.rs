@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fs,
     num::NonZero,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -256,6 +257,15 @@ fn work(queue: VecDeque<Job>, threads: usize) {
             });
         }
     });
+}
+
+/// Disks are kept only where something of them may be looked for.
+pub(super) fn discard_disks(machine: &Machine, checks: &Checks) {
+    if checks.values().all(Result::is_ok) {
+        for drive in machine.kept() {
+            let _ = fs::remove_file(drive.path); // The next start replaces it.
+        }
+    }
 }
 
 /// One line of the report: it waits for the guest.

@@ -4,7 +4,7 @@ use std::{cell::RefCell, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::guests::{Bench, Checks, Kit, Outcome};
+use super::guests::{Bench, Checks, Kit, Outcome, discard_disks};
 use crate::{
     boot,
     checks::{
@@ -27,6 +27,7 @@ pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
     let promised = RefCell::default();
     for life in large.boots() {
         let mut machine = machine.clone();
+        machine.fresh = life.name.is_empty();
         machine.name += life.name.trim_end_matches(':');
         // What was reached before a guest died stays; a second start begins anew.
         let reached = RefCell::new(Checks::new());
@@ -45,6 +46,9 @@ pub(super) fn run(machine: &Machine, large: &Large, busybox: &Path) -> Outcome {
                 break;
             }
         }
+    }
+    if stopped.is_none() {
+        discard_disks(machine, &checks);
     }
     Outcome::Ran {
         checks,

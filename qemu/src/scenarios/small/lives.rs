@@ -62,8 +62,8 @@ const CRASHED: &[Expect] = &[
 
 const ORPHANS: &[Expect] = &[
     Told(&[
-        "10000 orphans, 10000 zombies",
-        "0 zombies left, 0 processes more",
+        "10000 orphans",
+        "0 zombies, 0 processes more than before",
         "waits",
         "SIGTERM",
     ]),
