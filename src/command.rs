@@ -153,15 +153,12 @@ impl<'a> Command<'a> {
     }
 
     /// The daemon's name as it was given, and its words.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
-        let (left_out, mut is_value) = (self.left_out, false);
-        let kept = move |word: &&CStr| {
-            let given = left_out.and_then(|flag| word.to_bytes().strip_prefix(flag));
-            let is_flag = matches!(given, Some(b"" | [b'=', ..]));
-            let was_value = core::mem::replace(&mut is_value, given == Some(b""));
-            !was_value && !is_flag
-        };
-        core::iter::once(self.daemon).chain(self.words.filter(kept))
+    pub(crate) fn words(&self) -> Told<'a> {
+        Told {
+            daemon: Some(self.daemon),
+            words: self.words,
+            left_out: self.left_out,
+        }
     }
 
     /// A flag that the daemon is not told, with its value.
@@ -220,6 +217,36 @@ impl<'a> Command<'a> {
             }
         }
         Err(failed(outcome))
+    }
+}
+
+/// What the daemon is told.
+#[derive(Clone)]
+pub(crate) struct Told<'a> {
+    daemon: Option<&'a CStr>,
+    words: Strings<'a>,
+    left_out: Option<&'static [u8]>,
+}
+
+impl<'a> Iterator for Told<'a> {
+    type Item = &'a CStr;
+
+    #[inline(never)] // smaller
+    fn next(&mut self) -> Option<&'a CStr> {
+        if let Some(daemon) = self.daemon.take() {
+            return Some(daemon);
+        }
+        loop {
+            let word = self.words.next()?;
+            let flag = self
+                .left_out
+                .and_then(|flag| word.to_bytes().strip_prefix(flag));
+            match flag {
+                Some(b"") => _ = self.words.next(), // its value
+                Some([b'=', ..]) => {}
+                _ => return Some(word),
+            }
+        }
     }
 }
 

@@ -37,7 +37,28 @@ const INITRAMFS: &[u8] = b"/dev/ram0";
 /// How deep the initramfs may be.
 const DEPTH: u8 = 64;
 
-/// What the kernel's words say of the root.
+/// The kernel's words that tell of a root.
+#[derive(Clone, Copy)]
+enum Word {
+    Root,
+    Types,
+    Flags,
+    ReadOnly,
+    Writable,
+    Wait,
+}
+
+const NAMES: &[(&str, Word)] = &[
+    ("root", Word::Root),
+    ("rootfstype", Word::Types),
+    ("rootflags", Word::Flags),
+    ("ro", Word::ReadOnly),
+    ("rw", Word::Writable),
+    ("rootwait", Word::Wait),
+    ("rootdelay", Word::Wait),
+];
+
+/// What they say.
 struct Wanted<'w> {
     device: &'w [u8],
     types: &'w [u8],
@@ -59,17 +80,17 @@ impl<'w> Wanted<'w> {
         for word in words(line).take_while(|word| *word != b"--") {
             let (name, value) = split_once(word, b'=');
             let value = value.unwrap_or_default();
-            match name {
-                b"ro" => wanted.writable = false,
-                b"rw" => wanted.writable = true,
-                b"root" => wanted.device = value,
-                b"rootfstype" => wanted.types = value,
-                b"rootflags" => wanted.flags = value,
-                b"rootwait" | b"rootdelay" => {
+            match NAMES.iter().find(|(known, _)| known.as_bytes() == name) {
+                Some((_, Word::Root)) => wanted.device = value,
+                Some((_, Word::Types)) => wanted.types = value,
+                Some((_, Word::Flags)) => wanted.flags = value,
+                Some((_, Word::ReadOnly)) => wanted.writable = false,
+                Some((_, Word::Writable)) => wanted.writable = true,
+                Some((_, Word::Wait)) => {
                     let seconds = number(value).unwrap_or(WAIT).min(WAIT);
                     wanted.seconds = wanted.seconds.max(seconds);
                 }
-                _ => {}
+                None => {}
             }
         }
         (!wanted.device.is_empty() && wanted.device != INITRAMFS).then_some(wanted)

@@ -29,7 +29,7 @@ pub(crate) fn run(
     if !fits {
         return Err(Errno::TOOBIG);
     }
-    run::in_child(seconds, || {
+    run::in_child(seconds, &mut || {
         let mut environment = Words::<ROOM>::new();
         let _ = environment.push_all(command.environment());
         sys::execve(path.as_c_str(), &all, &environment);

@@ -7,7 +7,7 @@ use crate::{
     launch::{Context, Launch, Outcome},
     netlink::Netlink,
     settings::Role,
-    text::{Decimal, Text, TooLong, fields, hexadecimal, list, words},
+    text::{Decimal, Text, fields, hexadecimal, list, words},
 };
 use core::ffi::CStr;
 use rustix::{fd::AsFd, system::sethostname};
@@ -18,15 +18,18 @@ const BY_KERNEL: &CStr = c"/proc/net/pnp";
 /// What is found out before anything is written.
 pub(super) struct Names {
     host: Text<65>,
-    /// The lines of resolv.conf, or that they are more than it may hold.
-    servers: Result<Text<256>, TooLong>,
+    /// The lines of resolv.conf.
+    servers: Text<256>,
+    /// It may hold all of them.
+    fits: bool,
 }
 
 impl Names {
     pub(super) fn new() -> Self {
         Self {
             host: Text::new(),
-            servers: Ok(Text::new()),
+            servers: Text::new(),
+            fits: true,
         }
     }
 
@@ -39,38 +42,37 @@ impl Names {
         for server in ip.dns.iter().flatten() {
             let mut before = &b"nameserver "[..];
             for number in server {
-                self.add(&[before, Decimal::new((*number).into()).as_bytes()]);
+                self.add(before);
+                self.add(Decimal::new((*number).into()).as_bytes());
                 before = b".";
             }
-            self.add(&[b"\n"]);
+            self.add(b"\n");
         }
     }
 
-    fn add(&mut self, parts: &[&[u8]]) {
-        for part in parts {
-            if let Ok(servers) = &mut self.servers
-                && servers.push(part).is_err()
-            {
-                self.servers = Err(TooLong);
-            }
-        }
+    fn add(&mut self, part: &[u8]) {
+        self.fits &= self.servers.push(part).is_ok();
     }
 
-    pub(super) fn configure(mut self, launch: &Launch<'_>) -> Outcome<()> {
+    pub(super) fn configure(&mut self, launch: &Launch<'_>) -> Outcome<()> {
         host_name(launch, self.host.as_bytes())?;
         let asked = launch.settings.dns.to_bytes();
         if !asked.is_empty() {
-            self.servers = Ok(Text::new());
-            list(asked).for_each(|server| self.add(&[b"nameserver ", server, b"\n"]));
+            (self.servers, self.fits) = (Text::new(), true);
+            for server in list(asked) {
+                self.add(b"nameserver ");
+                self.add(server);
+                self.add(b"\n");
+            }
         }
-        if self.servers == Ok(Text::new()) {
+        if self.servers.as_bytes().is_empty() {
             self.take_from_kernel();
         }
-        let reason = "the name servers do not fit into 256 bytes";
-        let servers = self
-            .servers
-            .map_err(|TooLong| launch.said(Step::Network, asked, reason))?;
-        write(launch, servers.as_bytes())
+        if !self.fits {
+            let reason = "the name servers do not fit into 256 bytes";
+            return Err(launch.said(Step::Network, asked, reason));
+        }
+        write(launch, self.servers.as_bytes())
     }
 
     /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
@@ -79,7 +81,8 @@ impl Names {
         let lease = fs::read_small(BY_KERNEL, &mut buffer).unwrap_or_default();
         for line in fields(lease, b'\n') {
             if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
-                self.add(&[line, b"\n"]);
+                self.add(line);
+                self.add(b"\n");
             }
         }
     }
@@ -135,7 +138,8 @@ mod tests {
             let ip = std::format!("dhcp::::box:::{server}");
             names.take(&Ip::parse(ip.as_bytes()).unwrap());
         }
-        let written = names.servers.unwrap();
+        let written = names.servers;
+        assert!(names.fits);
         let lines = "nameserver 1.2.3.4\nnameserver 10.0.2.3\nnameserver 255.255.255.255\n";
         assert_eq!(written.as_bytes(), lines.to_string().as_bytes());
         assert_eq!(names.host.as_bytes(), b"box");
@@ -147,6 +151,6 @@ mod tests {
         for _ in 0..10 {
             names.take(&Ip::parse(b"dhcp:::::::255.255.255.255:255.255.255.255").unwrap());
         }
-        assert_eq!(names.servers, Err(TooLong));
+        assert!(!names.fits);
     }
 }
