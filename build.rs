@@ -5,6 +5,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::Command,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Only for the program: the library and the tests link as usual.
@@ -42,6 +43,16 @@ fn main() {
     println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
     let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
+
+    // What a clock is measured by: of a source without a commit the moment of its build.
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    let built = env::var("SOURCE_DATE_EPOCH").ok();
+    let built = built.or_else(|| git(&top, &["log", "-1", "--format=%ct"]));
+    println!(
+        "cargo::rustc-env=DOCKERLAUNCH_BUILT={}",
+        built.unwrap_or_else(now)
+    );
+
     let version = env::var("CARGO_PKG_VERSION").expect("cargo sets it");
     let commit = commit(&top).map_or(String::new(), |commit| format!(" ({commit})"));
     println!("cargo::rustc-env=DOCKERLAUNCH_VERSION={version}{commit}");
@@ -66,16 +77,7 @@ fn features() -> String {
 /// The commit that is checked out, `+` where the sources differ from it. None without git, outside a repository, or in
 /// somebody else's (an unpacked crate may lie in one).
 fn commit(top: &Path) -> Option<String> {
-    let git = |words: &[&str]| {
-        let output = Command::new("git")
-            .current_dir(top)
-            .arg("--no-optional-locks")
-            .args(words)
-            .output()
-            .ok()?;
-        let said = String::from_utf8(output.stdout).ok()?;
-        output.status.success().then(|| said.trim().to_owned())
-    };
+    let git = |words: &[&str]| git(top, words);
     let repository = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?);
     if repository.canonicalize().ok()? != top.canonicalize().ok()? {
         return None;
@@ -96,6 +98,23 @@ fn commit(top: &Path) -> Option<String> {
     let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
     let changes = git(&[&["status", "--porcelain", "--"], SOURCES].concat())?;
     Some(commit + if changes.is_empty() { "" } else { "+" })
+}
+
+/// What git prints, where it succeeds.
+fn git(top: &Path, words: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .current_dir(top)
+        .arg("--no-optional-locks")
+        .args(words)
+        .output()
+        .ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| said.trim().to_owned())
+}
+
+fn now() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs()).to_string()
 }
 
 /// Cargo runs this script every time for a file that is not there.

@@ -45,6 +45,7 @@ pub struct Command<'a> {
     /// With the settings, which are left out when it is read.
     environment: Strings<'a>,
     added: Option<&'static CStr>,
+    left_out: Option<&'static [u8]>,
 }
 
 impl<'a> Command<'a> {
@@ -71,14 +72,23 @@ impl<'a> Command<'a> {
         Ok(self)
     }
 
+    /// An environment for the image's programs: nothing is looked for yet.
+    pub(crate) fn without_daemon(daemon: &'a CStr, environment: Strings<'a>) -> Self {
+        Self {
+            daemon,
+            directory: None,
+            words: (&[]).into(),
+            environment,
+            added: None,
+            left_out: None,
+        }
+    }
+
     /// As [`Command::new`], but the daemon need not be there.
     fn unfound(daemon: &'a CStr, words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
         let mut command = Self {
-            daemon,
-            directory: None,
             words,
-            environment,
-            added: None,
+            ..Self::without_daemon(daemon, environment)
         };
         let variables = command.environment();
         limited(variables, "more than 1,023 environment variables")?;
@@ -143,8 +153,18 @@ impl<'a> Command<'a> {
     }
 
     /// The daemon's name as it was given, and its words.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
-        core::iter::once(self.daemon).chain(self.words)
+    pub(crate) fn words(&self) -> Told<'a> {
+        Told {
+            daemon: Some(self.daemon),
+            words: self.words,
+            left_out: self.left_out,
+        }
+    }
+
+    /// A flag that the daemon is not told, with its value.
+    #[cfg(feature = "network")]
+    pub(crate) fn leave_out(&mut self, flag: &'static [u8]) {
+        self.left_out = Some(flag);
     }
 
     pub(crate) fn environment(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
@@ -166,7 +186,7 @@ impl<'a> Command<'a> {
     }
 
     /// The path of a program, as a shell finds it.
-    #[cfg(feature = "modprobe")]
+    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
     pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
         let directory = self.directory_of(program)?;
         join(directory, program).map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))
@@ -197,6 +217,36 @@ impl<'a> Command<'a> {
             }
         }
         Err(failed(outcome))
+    }
+}
+
+/// What the daemon is told.
+#[derive(Clone)]
+pub(crate) struct Told<'a> {
+    daemon: Option<&'a CStr>,
+    words: Strings<'a>,
+    left_out: Option<&'static [u8]>,
+}
+
+impl<'a> Iterator for Told<'a> {
+    type Item = &'a CStr;
+
+    #[inline(never)] // smaller
+    fn next(&mut self) -> Option<&'a CStr> {
+        if let Some(daemon) = self.daemon.take() {
+            return Some(daemon);
+        }
+        loop {
+            let word = self.words.next()?;
+            let flag = self
+                .left_out
+                .and_then(|flag| word.to_bytes().strip_prefix(flag));
+            match flag {
+                Some(b"") => _ = self.words.next(), // its value
+                Some([b'=', ..]) => {}
+                _ => return Some(word),
+            }
+        }
     }
 }
 
@@ -314,6 +364,22 @@ mod tests {
             Command::new(c"/bin/sh", &[], more),
         ] {
             assert_eq!(command.err().unwrap().exit_status(), 2);
+        }
+    }
+
+    #[cfg(feature = "network")]
+    #[test]
+    fn a_flag_is_left_out_with_its_value() {
+        for bip in [
+            &[c"--bip=10.1.0.1/16"][..],
+            &[c"--bip", c"10.1.0.1/16"],
+            &[],
+        ] {
+            let words = [&[c"-D", c"-b", c"br0"][..], bip, &[c"--bip6", c"x"]].concat();
+            let mut command = Command::new(c"/bin/sh", &words[..], &[]).unwrap();
+            command.leave_out(b"--bip");
+            let left = [c"/bin/sh", c"-D", c"-b", c"br0", c"--bip6", c"x"];
+            assert!(command.words().eq(left), "{bip:?}");
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Step {
     Layout,
     /// Loading kernel modules.
     Modules,
+    /// Finding, making and mounting the state disk.
+    State,
     /// Addresses, routes, names.
     Network,
     /// What the daemon needs and the image lacks.
@@ -52,6 +54,7 @@ impl Step {
             Self::Cgroup => "cgroup",
             Self::Layout => "layout",
             Self::Modules => "modules",
+            Self::State => "state disk",
             Self::Network => "network",
             Self::Prerequisites => "prerequisites",
             Self::Daemon => "prepare daemon",
@@ -105,6 +108,22 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
         "install it, or name another daemon as the first word",
     ),
     (Some(Step::Find), EACCES, "make it an executable file"),
+    (
+        Some(Step::State),
+        ENODEV,
+        "the kernel has no such file system; name its module in DOCKER_LAUNCH_MODULES",
+    ),
+    (Some(Step::State), EACCES, "the disk is write-protected"),
+    (
+        Some(Step::Root),
+        ENODEV,
+        "the kernel has no such file system; name its module in DOCKER_LAUNCH_MODULES",
+    ),
+    (
+        Some(Step::Root),
+        ENOSPC,
+        "what the image has in /etc, /root and /var must fit into half of the memory",
+    ),
     (None, EPERM, "run with --privileged"),
     (None, EACCES, "run with --privileged"),
     (
@@ -127,6 +146,7 @@ const ERRNOS: &[(u32, &str)] = &[
     (EACCES, "permission denied (EACCES)"),
     (EBUSY, "device or resource busy (EBUSY)"),
     (EEXIST, "file exists (EEXIST)"),
+    (ENOTBLK, "block device required (ENOTBLK)"),
     (ENODEV, "no such device (ENODEV)"),
     (ENOTDIR, "not a directory (ENOTDIR)"),
     (EISDIR, "is a directory (EISDIR)"),
@@ -140,6 +160,8 @@ const ERRNOS: &[(u32, &str)] = &[
     (EADDRINUSE, "address already in use (EADDRINUSE)"),
     (ENETUNREACH, "network is unreachable (ENETUNREACH)"),
     (ETIMEDOUT, "timed out (ETIMEDOUT)"),
+    (EUCLEAN, "structure needs cleaning (EUCLEAN)"),
+    (ENOMEDIUM, "no medium found (ENOMEDIUM)"),
     (EOPNOTSUPP, "operation not supported (EOPNOTSUPP)"),
 ];
 

@@ -58,6 +58,18 @@ pub(crate) fn path(parts: &[&[u8]]) -> Result<Text<PATH>> {
     Text::of(parts).map_err(|_| Errno::NAMETOOLONG)
 }
 
+/// A directory, through links, to look into.
+pub(crate) fn directory(path: &CStr) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty())
+}
+
+/// A directory in another, but no link.
+pub(crate) fn subdirectory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::empty())
+}
+
 /// Something stands there, if only a dangling link.
 pub(crate) fn exists(directory: BorrowedFd<'_>, name: &CStr) -> bool {
     statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
@@ -66,6 +78,21 @@ pub(crate) fn exists(directory: BorrowedFd<'_>, name: &CStr) -> bool {
 /// Makes a directory where nothing stands.
 pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) -> Result<()> {
     unless_there(mkdirat(parent, name, mode))
+}
+
+/// Makes a directory and those above it where nothing stands; only root and its group may look into it.
+#[cfg(feature = "state")]
+pub(crate) fn make_directories(path_to: &CStr) -> Result<()> {
+    let bytes = path_to.to_bytes();
+    let slashes = bytes
+        .iter()
+        .enumerate()
+        .filter(|(place, byte)| **byte == b'/' && *place > 0);
+    for (place, _) in slashes {
+        let above = path(&[bytes.get(..place).unwrap_or_default()])?;
+        make_directory(CWD, above.as_c_str(), Mode::from_raw_mode(0o755))?;
+    }
+    make_directory(CWD, path_to, Mode::from_raw_mode(0o710))
 }
 
 /// Makes a symbolic link where nothing stands.
@@ -245,34 +272,43 @@ pub(crate) fn entries(
 }
 
 /// Copies what `from` has and `to` lacks: directories, files, links, with owners and modes; nothing is written over or
-/// through a link. Stops at the first thing that cannot be copied.
-pub(crate) fn copy_missing(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
-    copy_tree(from, to, DEPTH)
+/// through a link. Of the directory `empty`, by device and inode, only itself. Stops at the first thing that cannot be copied.
+pub(crate) fn copy_missing(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    empty: Option<(u64, u64)>,
+) -> Result<()> {
+    copy_tree(from, to, empty, DEPTH)
 }
 
-fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> {
+fn copy_tree(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    empty: Option<(u64, u64)>,
+    depth: u8,
+) -> Result<()> {
     let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     entries(from, &mut |name| {
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                let directory = |parent| {
-                    openat(
-                        parent,
-                        name,
-                        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                        Mode::empty(),
-                    )
-                };
                 let made = mkdirat(to, name, Mode::from_raw_mode(stat.st_mode));
-                let target = match (made, directory(to)) {
+                let target = match (made, subdirectory(to, name)) {
                     // A file or a link stands there: it is the owner's choice.
                     (Err(Errno::EXIST), Err(Errno::NOTDIR | Errno::LOOP)) => return Ok(()),
                     (Err(Errno::EXIST), target) => target?,
                     (Err(errno), _) => return Err(errno),
                     (Ok(()), target) => target.inspect(|fd| own(fd.as_fd(), &stat))?,
                 };
-                copy_tree(directory(from)?.as_fd(), target.as_fd(), deeper)
+                if empty == Some((stat.st_dev, stat.st_ino)) {
+                    return Ok(());
+                }
+                copy_tree(
+                    subdirectory(from, name)?.as_fd(),
+                    target.as_fd(),
+                    empty,
+                    deeper,
+                )
             }
             FileType::RegularFile if !exists(to, name) => copy_file(from, to, name, &stat),
             FileType::Symlink => {

@@ -1,16 +1,16 @@
 //! IPv4 configuration as the kernel writes it: `ip=client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1`
-//! (Documentation/admin-guide/nfs/nfsroot.rst), or shorter `address/prefix`, also in place of the client field.
+//! (Documentation/admin-guide/nfs/nfsroot.rst), or shorter `address/prefix`, also in place of the client field, or `dhcp`.
 //!
 //! Every field is checked here, so that a wrong one is told before anything is touched.
 
 use crate::text::{fields, number, split_once};
 
-/// A static IPv4 configuration.
+/// An IPv4 configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ip<'a> {
-    /// The address, in network order.
-    pub address: [u8; 4],
+    /// The address, in network order; `None`: by DHCP.
+    pub address: Option<[u8; 4]>,
     /// How many leading bits of the address are the network's: 0 to 32.
     pub prefix: u8,
     /// Where the default route goes.
@@ -34,20 +34,23 @@ impl<'a> Ip<'a> {
             (next(), next(), next(), next(), next());
         let (dns0, dns1, _time_server) = (next(), next(), next());
 
-        if matches!(client, b"dhcp" | b"on" | b"any" | b"both" | b"bootp")
-            || !matches!(autoconf, b"" | b"off" | b"none" | b"static")
-        {
+        // The protocol alone, or in its own field; an address beside it is what the kernel would overwrite.
+        let dynamic = |protocol: &[u8]| matches!(protocol, b"dhcp" | b"on" | b"any" | b"both");
+        if !dynamic(autoconf) && !matches!(autoconf, b"" | b"off" | b"none" | b"static") {
+            return Err("its autoconf is neither dhcp nor off");
+        }
+        let by_dhcp = dynamic(client) || dynamic(autoconf);
+        let address = if by_dhcp { None } else { address(client) };
+        if address.is_none() && !by_dhcp {
             return Err(
-                "only a static address is built yet, not dhcp: give client::gateway:netmask::device, or address/prefix",
+                "its client address is not four numbers up to 255, as in 10.0.2.15, nor dhcp",
             );
         }
-        let address = address(client)
-            .ok_or("its client address is not four numbers up to 255, as in 10.0.2.15")?;
         let prefix = match (prefix, netmask) {
             (Some(bits), b"") => number(bits)
                 .and_then(|bits| u8::try_from(bits).ok())
                 .filter(|bits| *bits <= 32),
-            (None, b"") => Some(class_prefix(address)),
+            (None, b"") => Some(address.map_or(0, class_prefix)),
             (None, mask) => mask_prefix(mask),
             (Some(_), _) => None,
         };
@@ -131,7 +134,7 @@ mod tests {
         let ip = Ip::parse(b"10.0.2.15::10.0.2.2:255.255.255.0:box:eth0:off:10.0.2.3").unwrap();
         assert_eq!(
             (ip.address, ip.prefix, ip.gateway),
-            ([10, 0, 2, 15], 24, Some([10, 0, 2, 2]))
+            (Some([10, 0, 2, 15]), 24, Some([10, 0, 2, 2]))
         );
         assert_eq!((ip.hostname, ip.device), (&b"box"[..], &b"eth0"[..]));
         assert_eq!(ip.dns, [Some([10, 0, 2, 3]), None]);
@@ -151,6 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn dhcp_alone_or_in_its_field() {
+        for text in ["dhcp", "on", ":::::eth0:dhcp", "10.0.2.15:::::eth0:any"] {
+            let ip = Ip::parse(text.as_bytes()).unwrap();
+            assert_eq!(ip.address, None, "{text}");
+            assert!(ip.device.is_empty() || ip.device == b"eth0", "{text}");
+        }
+    }
+
+    #[test]
     fn each_wrong_field_is_named() {
         for (text, word) in [
             ("10.0.2", "client address"),
@@ -163,8 +175,8 @@ mod tests {
             ("10.0.2.15::::a_b", "hostname"),
             ("10.0.2.15:::::a-name-of-15-by", ""),
             ("10.0.2.15:::::a-name-of-16-byte-or-more", "device"),
-            ("10.0.2.15::::::dhcp", "dhcp"),
-            ("dhcp", "dhcp"),
+            ("10.0.2.15::::::bootp", "autoconf"),
+            ("off", "client address"),
             ("10.0.2.15:::::::1.2.3", "first name server"),
             ("10.0.2.15::::::::1.2.3", "second name server"),
         ] {
@@ -187,7 +199,7 @@ mod tests {
             let mask = Ipv4Addr::from(u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).to_string();
             let text = format!("{}:::{mask}", Ipv4Addr::from(bits));
             let ip = Ip::parse(text.as_bytes()).unwrap();
-            prop_assert_eq!((ip.address, ip.prefix), (bits, prefix));
+            prop_assert_eq!((ip.address, ip.prefix), (Some(bits), prefix));
         }
 
         #[test]

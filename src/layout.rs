@@ -5,14 +5,16 @@ use crate::{
     error::Step,
     fs::{self, Root},
     launch::{Context, Launch, Outcome},
+    text::hexadecimal,
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, CWD, FileType, Mode, statat},
+    fs::{AtFlags, CWD, FileType, Mode, statat, unlinkat},
     io::{self, Errno},
     mount::mount_bind,
     process::umask,
+    rand::{GetRandomFlags, getrandom},
 };
 
 enum Thing {
@@ -22,15 +24,17 @@ enum Thing {
     Link(&'static CStr, &'static CStr),
     /// Name, contents.
     File(&'static CStr, &'static str),
+    /// 128 random bits in hexadecimal, made once (machine-id(5)); an empty file counts as missing.
+    Id(&'static CStr),
     /// A directory whose files are copied here where they are missing.
     Defaults(&'static CStr),
 }
-use Thing::{Defaults, Directory, File, Link};
+use Thing::{Defaults, Directory, File, Id, Link};
 
 impl Thing {
     fn name(&self) -> &'static CStr {
         match *self {
-            Directory(name, _) | Link(name, _) | File(name, _) | Defaults(name) => name,
+            Directory(name, _) | Link(name, _) | File(name, _) | Id(name) | Defaults(name) => name,
         }
     }
 }
@@ -83,7 +87,6 @@ const TREE: &[Place] = &[
             Defaults(c"/usr/etc"),
             Link(c"mtab", c"../proc/self/mounts"),
             File(c"group", "root:x:0:\ndocker:x:999:\n"),
-            File(c"hostname", "docker\n"),
             File(
                 c"hosts",
                 "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
@@ -92,6 +95,7 @@ const TREE: &[Place] = &[
                 c"nsswitch.conf",
                 "passwd: files\ngroup: files\nhosts: files dns\n",
             ),
+            Id(c"machine-id"),
             File(c"passwd", "root:x:0:0:root:/root:/bin/sh\n"),
         ],
     },
@@ -141,12 +145,26 @@ fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
             Mode::from_raw_mode(0o644),
         ),
         File(..) => Ok(()),
+        Id(name) => make_id(parent, name),
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => fs::copy_missing(defaults.as_fd(), parent),
+            Ok(defaults) => fs::copy_missing(defaults.as_fd(), parent, None),
             Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno),
         },
     }
+}
+
+fn make_id(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    if statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_size > 0) {
+        return Ok(());
+    }
+    let mut random = [0; 16];
+    // The kernel gathers what it needs for this within a second, if it has not yet (since 5.4).
+    getrandom(&mut random, GetRandomFlags::empty())?;
+    let mut id = [b'\n'; 33];
+    hexadecimal(&random, &mut id);
+    let _ = unlinkat(parent, name, AtFlags::empty());
+    fs::write_new(parent, name, &id, Mode::from_raw_mode(0o444))
 }
 
 /// An image whose /var/run is a directory would keep pid files over a power cut: /run is bound over it.
@@ -206,9 +224,13 @@ mod tests {
             std_fs::read_link(path.join("var/run")).unwrap().to_str(),
             Some("../run")
         );
-        assert_eq!(
-            std_fs::read_to_string(path.join("etc/hostname")).unwrap(),
-            "docker\n"
+        let id = std_fs::read_to_string(path.join("etc/machine-id")).unwrap();
+        let digits = id.strip_suffix('\n').unwrap();
+        assert!(
+            digits.len() == 32
+                && digits
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         );
         let before = std_fs::metadata(path.join("etc/passwd")).unwrap();
         fill(&root);
@@ -216,6 +238,10 @@ mod tests {
         assert_eq!(
             (before.ino(), before.mtime_nsec()),
             (after.ino(), after.mtime_nsec())
+        );
+        assert_eq!(
+            std_fs::read_to_string(path.join("etc/machine-id")).unwrap(),
+            id
         );
         std_fs::remove_dir_all(path).unwrap();
     }

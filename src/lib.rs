@@ -17,8 +17,9 @@
 //! [`Error`]; anything else is a warning on the log. Linux 5.10 or newer, x86_64.
 //!
 //! # Features
-//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (lo, address,
-//! names), `supervise` (a daemon that is a child): all on by default.
+//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (addresses,
+//! names), `state` (the state disk), `switch-root` (`root=` from an initramfs), `supervise` (a daemon that is a child): all on
+//! by default.
 #![no_std]
 
 #[cfg(test)]
@@ -38,24 +39,35 @@ mod log;
 #[cfg(any(feature = "network", feature = "supervise"))]
 mod messages;
 mod mountinfo;
+mod run;
+#[cfg(feature = "state")]
+mod superblock;
+
+#[cfg(feature = "state")]
+mod partitions;
 
 mod fs;
 #[cfg(feature = "network")]
 mod netlink;
-mod run;
 mod settings;
 
 mod launch;
 mod role;
 
+mod aside;
 mod choices;
 mod command;
+#[cfg(feature = "state")]
+mod devices;
 
 mod places;
+#[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+mod tools;
 
 mod requirements;
 
 mod cgroups;
+mod clock;
 mod daemon;
 mod layout;
 #[cfg(feature = "modprobe")]
@@ -64,7 +76,13 @@ mod mounts;
 #[cfg(feature = "network")]
 mod network;
 mod prerequisites;
+mod repair;
 mod root;
+#[cfg(feature = "state")]
+mod state;
+#[cfg(feature = "switch-root")]
+mod switch_root;
+mod writable;
 
 #[cfg(feature = "check")]
 mod check;
@@ -103,6 +121,29 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
     outcome.map_err(|Failed| launch.error())
 }
 
+/// From an initramfs with `root=` on the kernel's command line, goes on to that root: the machine's PID 1 does so before it
+/// looks for a daemon. Elsewhere it does nothing.
+///
+/// # Errors
+/// The step that fails, [`Step::Root`] above all; the initramfs is still `/` then, unless it was being freed.
+#[doc(hidden)]
+#[inline(never)] // its stack is given back before the daemon is waited for
+pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
+    let role = find_role(settings)?;
+    let launch = Launch::new(role, settings);
+    let command = Command::without_daemon(c"", environment);
+    let steps = || {
+        if switch_root::is_wanted(&launch)? {
+            mounts::mount_api(&launch)?;
+            layout::create(&launch)?; // modprobe looks below /lib
+            modules::load_named(&launch, &command)?; // of the initramfs: drivers and file systems
+            switch_root::enter(&launch)?;
+        }
+        Ok(())
+    };
+    steps().map_err(|Failed| launch.error())
+}
+
 /// The original's `func LaunchDocker(docker string, args ...string) error`: default settings, an environment of PATH and
 /// HOME only, and it never supervises. It returns only if the launch fails.
 ///
@@ -121,11 +162,16 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
 #[inline(never)] // its stack is given back before the daemon is waited for
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
+    clock::set(launch); // before anything is written
+    writable::prepare(launch, command)?; // an image that cannot be written
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
     layout::create(launch)?;
+    repair::configuration(launch)?; // before anything asks daemon.json where the data root is
     modules::load(launch, command)?;
-    network::configure(launch)?;
+    state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
+    repair::repositories(launch, command)?; // the data root is there now
+    network::configure(launch, command)?;
     prerequisites::check(launch, command)?;
     daemon::prepare(launch, command) // what follows is the point of no return
 }
@@ -133,7 +179,31 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "modprobe"))]
 mod modules {
-    pub(crate) fn load(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
+    use crate::{Command, Launch, Outcome};
+
+    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+    pub(crate) fn load_named(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+}
+
+/// A step that is compiled out has nothing to do.
+#[cfg(not(feature = "switch-root"))]
+mod switch_root {
+    pub(crate) fn is_wanted(_: &crate::Launch<'_>) -> crate::Outcome<bool> {
+        Ok(false)
+    }
+    pub(crate) fn enter(_: &crate::Launch<'_>) -> crate::Outcome<()> {
+        Ok(())
+    }
+}
+
+/// A step that is compiled out has nothing to do.
+#[cfg(not(feature = "state"))]
+mod state {
+    pub(crate) fn mount_disk(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
         Ok(())
     }
 }
@@ -141,7 +211,9 @@ mod modules {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "network"))]
 mod network {
-    pub(crate) fn configure(_: &crate::Launch<'_>) -> crate::Outcome<()> {
+    use crate::{Command, Launch, Outcome};
+
+    pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
         Ok(())
     }
 }

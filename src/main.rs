@@ -6,7 +6,8 @@ mod start;
 
 use core::ffi::CStr;
 use dockerlaunch::{
-    Command, Ended, Result, Settings, Strings, check, fail, find_role, launch, open_console,
+    Command, Ended, Result, Settings, Strings, check, enter_root, fail, find_role, launch,
+    open_console,
 };
 
 const VERSION: &str = concat!(
@@ -68,6 +69,7 @@ fn run(
     settings.read_environment(environment)?;
     let role = find_role(settings)?;
     settings.role = Some(role);
+    enter_root(environment, settings)?;
     let mut command = Command::from_words(role, words, environment, settings)?;
     launch(&mut command, settings)
 }

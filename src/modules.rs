@@ -1,18 +1,19 @@
 //! Kernel modules: what Docker's network and storage need and the kernel does not have yet, by one call of the image's
-//! modprobe. What the kernel loads by itself when it is used (nf_tables, most of xt_*) is left to it.
+//! modprobe; on the machine those that the image's files name, too (modules-load.d(5)). What the kernel loads by itself when
+//! it is used (nf_tables, most of xt_*) is left to it.
 
 use crate::{
-    command::{Command, ROOM},
+    command::Command,
     error::Step,
     fs,
     launch::{Launch, Outcome},
-    run,
-    sys::{self, Words},
-    text::{Text, list},
+    settings::Role,
+    text::{Text, list, words},
+    tools,
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::fs::CWD;
+use rustix::{fd::AsFd, fs::CWD, io::Errno};
 
 /// A module, and what is there once the kernel has it, built in or loaded.
 struct Row {
@@ -74,7 +75,12 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// Those of the table and as many as the setting may name, each of up to 56 bytes.
+/// Where images name modules to be loaded at boot: a file, and directories of files `NAME.conf`, of which the first hides
+/// those of the same name in the second.
+const FILE: &CStr = c"/etc/modules";
+const DIRECTORIES: [&CStr; 2] = [c"/etc/modules-load.d", c"/usr/lib/modules-load.d"];
+
+/// Those of the table and as many as the setting and the files may name, each of up to 56 bytes.
 const MOST: usize = TABLE.len() + 48;
 type Name = Text<57>;
 
@@ -86,54 +92,89 @@ const LIMIT: u32 = 60;
 /// # Errors
 /// [`Step::Modules`]: more modules than fit, or a name that no module can have.
 pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    load_with(launch, command, TABLE)
+}
+
+/// Without those that Docker needs: an initramfs has drivers, and the rest lies on the root.
+pub(crate) fn load_named(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    load_with(launch, command, &[])
+}
+
+fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome<()> {
     let mut missing: Vec<Name, MOST> = Vec::new();
-    let own = TABLE
-        .iter()
-        .filter(|row| !row.supervising || launch.settings.supervises(launch.role))
-        .filter(|row| !fs::exists(CWD, row.shows))
-        .map(|row| row.name.as_bytes());
-    for name in own.chain(list(launch.settings.modules.to_bytes())) {
-        let added = module(name).and_then(|name| missing.push(name).ok());
-        let reason = "longer than 56 bytes, or one of more than 48";
-        added.ok_or_else(|| launch.said(Step::Modules, name, reason))?;
+    let mut outcome = Ok(());
+    let mut add = |name: &[u8]| {
+        let added = match module(name) {
+            Some(module) if is_shown(module.as_bytes()) => true,
+            Some(module) => missing.push(module).is_ok(),
+            None => false,
+        };
+        if outcome.is_ok() && !added {
+            let reason = "longer than 56 bytes, or one of more than 48";
+            outcome = Err(launch.said(Step::Modules, name, reason));
+        }
+    };
+    let supervises = launch.settings.supervises(launch.role);
+    let own = own.iter().filter(|row| supervises || !row.supervising);
+    own.for_each(|row| add(row.name.as_bytes()));
+    list(launch.settings.modules.to_bytes()).for_each(&mut add);
+    if launch.role == Role::Machine {
+        each_in_files(&mut add);
     }
+    outcome?;
     if missing.is_empty() {
         launch.log.debug(&[b"all modules are there"]);
         return Ok(());
     }
-    let Ok(modprobe) = command.look_up(c"modprobe") else {
-        return tell(
-            launch,
-            b"there is no modprobe in PATH and the kernel does not show",
-            &missing,
-        );
-    };
-    let mut words: Words<'_, { MOST + 5 }> = Words::new();
-    let fixed = [c"modprobe", c"-a", c"-q", c"--"];
-    let all = fixed.into_iter().chain(missing.iter().map(Text::as_c_str));
+    let mut arguments: Vec<&CStr, { MOST + 3 }> = Vec::new();
+    let all = missing.iter().map(Text::as_c_str);
     // There is room for all of them by the lengths above.
-    all.for_each(|word| _ = words.push(word));
-    let outcome = run::in_child(LIMIT, || {
-        let mut environment = Words::<ROOM>::new();
-        let _ = environment.push_all(command.environment());
-        sys::execve(modprobe.as_c_str(), &words, &environment);
-        127
-    });
+    for word in [c"-a", c"-q", c"--"].into_iter().chain(all) {
+        let _ = arguments.push(word);
+    }
+    let outcome = tools::run(command, c"modprobe", &arguments, LIMIT);
     launch.log.debug(&[b"ran modprobe"]);
-    match outcome {
-        Ok(0) => Ok(()),
-        Ok(_) => tell(launch, b"modprobe could not load", &missing),
-        Err(rustix::io::Errno::TIMEDOUT) => tell(
-            launch,
-            b"modprobe took longer than 60 s and was ended, loading",
-            &missing,
-        ),
-        Err(errno) => Err(launch.refused(Step::Modules, modprobe.as_bytes(), errno)),
+    let why: &[u8] = match outcome {
+        Ok(0) => return Ok(()),
+        Ok(_) => b"modprobe could not load",
+        Err(Errno::NOENT) => b"there is no modprobe in PATH and the kernel does not show",
+        Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was ended, loading",
+        Err(errno) => return Err(launch.refused(Step::Modules, b"modprobe", errno)),
+    };
+    tell(launch, why, &missing);
+    Ok(())
+}
+
+/// Calls `each` with every module that the image's files name. A file that cannot be read names none.
+fn each_in_files(each: &mut dyn FnMut(&[u8])) {
+    let mut read = |path: &CStr| {
+        let _ = fs::lines(path, &mut |line| {
+            // What follows the name in /etc/modules are options, which belong into modprobe.d.
+            match words(line).next() {
+                None | Some([b'#' | b';', ..]) => {}
+                Some(name) => each(name),
+            }
+        });
+    };
+    read(FILE);
+    let [hiding, _] = DIRECTORIES;
+    for directory in DIRECTORIES {
+        let Ok(opened) = fs::directory(directory) else {
+            continue;
+        };
+        let _ = fs::entries(opened.as_fd(), &mut |name| {
+            let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
+            let hidden = directory != hiding && fs::exists(CWD, path(hiding)?.as_c_str());
+            if name.to_bytes().ends_with(b".conf") && !hidden {
+                read(path(directory)?.as_c_str());
+            }
+            Ok(())
+        });
     }
 }
 
 /// One warning that names those which the kernel still does not show.
-fn tell(launch: &Launch<'_>, why: &'static [u8], missing: &[Name]) -> Outcome<()> {
+fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
     let mut line: Vec<&[u8], { 2 * MOST + 2 }> = Vec::new();
     let _ = line.push(why);
     for name in missing
@@ -147,7 +188,6 @@ fn tell(launch: &Launch<'_>, why: &'static [u8], missing: &[Name]) -> Outcome<()
         let _ = line.push(b" (no matter if they are built in)");
         launch.log.warning(&line);
     }
-    Ok(())
 }
 
 /// Whether the kernel shows what the module gives; of one that is not in the table, the module itself.

@@ -2,11 +2,12 @@
 
 use crate::{
     messages::{attributes, half, messages, word},
-    sys,
+    run, sys,
+    text::Text,
 };
 use heapless::Vec;
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags},
     fd::OwnedFd,
     io::{Errno, Result, write},
     net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with},
@@ -23,12 +24,18 @@ const ACKNOWLEDGE: u16 = 0x4;
 const DUMP: u16 = 0x300;
 const CREATE_ONLY: u16 = 0x600;
 
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_LINKINFO: u16 = 18;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
+
+/// An attribute in an attribute: IFLA_INFO_KIND is `bridge`.
+const KIND_BRIDGE: &[u8] = b"\x0a\0\x01\0bridge";
 
 const ETHERNET: u16 = 1;
 const UP: u32 = 1;
@@ -36,6 +43,15 @@ const INET: u8 = 2;
 
 /// RTMGRP_LINK: the kernel tells of interfaces that come.
 const LINKS: u32 = 1;
+
+/// An interface.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) name: Text<17>,
+    /// Its hardware address; zeros where it has none of six bytes.
+    pub(crate) address: [u8; 6],
+}
 
 /// A socket to the kernel's network configuration.
 pub(crate) struct Netlink(OwnedFd);
@@ -51,9 +67,9 @@ impl Netlink {
         Ok(Self(socket))
     }
 
-    /// The number of the interface of this name, or of the first Ethernet one if it is empty. Waits for it to come, but
-    /// not longer than `seconds`; `waiting` is called once when it is not there yet.
-    pub(crate) fn find(name: &[u8], seconds: u64, waiting: impl FnOnce()) -> Result<u32> {
+    /// The interface of this name, or the first Ethernet one if it is empty. Waits for it to come, but not longer than
+    /// `seconds`; with none, only those that are there are looked at.
+    pub(crate) fn find(name: &[u8], seconds: u64) -> Result<Link> {
         let Self(socket) = Self::open()?;
         bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
         let mut message = Message::new(GET_LINK, REQUEST | DUMP);
@@ -61,33 +77,29 @@ impl Netlink {
         write(&socket, &message.finish())?;
 
         let deadline = sys::since_boot() + seconds * 1000;
-        let mut waiting = Some(waiting);
         let mut buffer = [0; 16384];
         loop {
-            let left = deadline.saturating_sub(sys::since_boot());
-            // What the dump holds is there at once: only then does the wait begin.
-            let limit = if waiting.is_some() { 0 } else { left };
-            let limit = Timespec {
-                tv_sec: (limit / 1000).cast_signed(),
-                tv_nsec: (limit % 1000 * 1_000_000).cast_signed(),
-            };
-            match poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&limit)) {
-                Ok(0) => match waiting.take() {
-                    Some(tell) => tell(),
-                    None => return Err(Errno::TIMEDOUT),
-                },
-                Ok(_) => {
-                    let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
-                    let found = messages(buffer.get(..length).unwrap_or_default())
-                        .find_map(|(kind, body)| matching_link(kind, body, name));
-                    if let Some(index) = found {
-                        return Ok(index);
-                    }
-                }
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno),
+            // What the dump holds can be read at once.
+            run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?;
+            let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
+            let found = messages(buffer.get(..length).unwrap_or_default())
+                .find_map(|(kind, body)| matching_link(kind, body, name));
+            if let Some(link) = found {
+                return Ok(link);
             }
         }
+    }
+
+    /// A bridge that is there already is left.
+    pub(crate) fn add_bridge(&self, name: &[u8], mtu: Option<u32>) -> Result<()> {
+        let mut message = Message::new(NEW_LINK, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
+        message.put(&[0; 16]);
+        message.attribute(IFLA_IFNAME, name);
+        if let Some(mtu) = mtu {
+            message.attribute(IFLA_MTU, &mtu.to_ne_bytes());
+        }
+        message.attribute(IFLA_LINKINFO, KIND_BRIDGE);
+        self.request(message)
     }
 
     pub(crate) fn set_up(&self, index: u32) -> Result<()> {
@@ -106,10 +118,10 @@ impl Netlink {
         let mut message = Message::new(NEW_ADDRESS, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
         message.put(&[INET, prefix, 0, 0]);
         message.put(&index.to_ne_bytes());
-        message.attribute(IFA_LOCAL, address);
-        message.attribute(IFA_ADDRESS, address);
+        message.attribute(IFA_LOCAL, &address);
+        message.attribute(IFA_ADDRESS, &address);
         if prefix < 31 {
-            message.attribute(IFA_BROADCAST, broadcast.to_be_bytes());
+            message.attribute(IFA_BROADCAST, &broadcast.to_be_bytes());
         }
         self.request(message)
     }
@@ -121,8 +133,8 @@ impl Netlink {
         const UNICAST: u8 = 1;
         let mut message = Message::new(NEW_ROUTE, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
         message.put(&[INET, 0, 0, 0, MAIN_TABLE, BY_BOOT, 0, UNICAST, 0, 0, 0, 0]);
-        message.attribute(RTA_GATEWAY, gateway);
-        message.attribute(RTA_OIF, index.to_ne_bytes());
+        message.attribute(RTA_GATEWAY, &gateway);
+        message.attribute(RTA_OIF, &index.to_ne_bytes());
         self.request(message)
     }
 
@@ -169,10 +181,14 @@ impl Message {
         let _ = self.0.extend_from_slice(bytes);
     }
 
-    fn attribute(&mut self, kind: u16, value: [u8; 4]) {
-        self.put(&8_u16.to_ne_bytes());
+    /// Padded to four bytes, which its length does not count.
+    fn attribute(&mut self, kind: u16, value: &[u8]) {
+        let length = value.len() + 4;
+        self.put(&(length as u16).to_ne_bytes());
         self.put(&kind.to_ne_bytes());
-        self.put(&value);
+        self.put(value);
+        let padding = length.next_multiple_of(4) - length;
+        self.put([0; 3].get(..padding).unwrap_or_default());
     }
 
     /// With its length in its first four bytes.
@@ -186,15 +202,26 @@ impl Message {
     }
 }
 
-/// The interface's number, if the message tells of one and it is the one that is looked for.
-fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<u32> {
+/// The interface, if the message tells of one and it is the one that is looked for.
+fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<Link> {
     if kind != NEW_LINK {
         return None;
     }
     let (hardware, index) = (half(body, 2)?, word(body, 4)?);
-    let name_of = attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_IFNAME);
-    let found = name_of?.1.strip_suffix(b"\0")?;
-    (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(index)
+    let mut link = Link {
+        index,
+        name: Text::new(),
+        address: [0; 6],
+    };
+    for (kind, value) in attributes(body.get(16..)?) {
+        match kind {
+            IFLA_IFNAME => link.name = Text::of(&[value.strip_suffix(b"\0")?]).ok()?,
+            IFLA_ADDRESS => link.address = value.try_into().unwrap_or_default(),
+            _ => {}
+        }
+    }
+    let found = link.name.as_bytes();
+    (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(link)
 }
 
 #[cfg(test)]
@@ -205,17 +232,34 @@ mod tests {
 
     #[test]
     fn lo_is_found_by_its_name() {
-        assert_eq!(Netlink::find(b"lo", 0, || panic!("it is there")), Ok(1));
+        let lo = Netlink::find(b"lo", 0).unwrap();
+        assert_eq!(
+            (lo.index, lo.name.as_bytes(), lo.address),
+            (1, &b"lo"[..], [0; 6])
+        );
     }
 
     #[test]
-    fn what_does_not_come_is_waited_for_once() {
-        let mut told = 0;
+    fn what_does_not_come_is_not_found() {
+        assert_eq!(Netlink::find(b"never", 0), Err(Errno::TIMEDOUT));
+    }
+
+    #[test]
+    fn attributes_are_padded_and_read_back() {
+        let mut message = Message::new(NEW_LINK, 0);
+        message.attribute(IFLA_IFNAME, b"seven7\0");
+        message.attribute(IFLA_MTU, &1400_u32.to_ne_bytes());
+        let bytes = message.finish();
+        let (kind, body) = messages(&bytes).next().unwrap();
+        assert_eq!((kind, bytes.len() % 4), (NEW_LINK, 0));
+        let read: Bytes<_> = attributes(body).collect();
         assert_eq!(
-            Netlink::find(b"never", 0, || told += 1),
-            Err(Errno::TIMEDOUT)
+            read,
+            [
+                (IFLA_IFNAME, &b"seven7\0"[..]),
+                (IFLA_MTU, &1400_u32.to_ne_bytes())
+            ]
         );
-        assert_eq!(told, 1);
     }
 
     proptest! {

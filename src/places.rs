@@ -5,19 +5,19 @@ use crate::{
     choices::{CHOICES, Choices, chosen},
     command::Command,
     fs::{self, PATH},
-    json::Scanner,
+    json::{Found, Scanner},
     text::{Text, TooLong},
 };
 use core::ffi::CStr;
 use rustix::{
-    fd::{AsFd, BorrowedFd},
+    fd::AsFd,
     fs::{Mode, OFlags, open},
     io::{self, Errno},
 };
 
 /// A flag of dockerd's.
 #[derive(Clone, Copy)]
-struct Flag {
+pub(crate) struct Flag {
     long: &'static str,
     short: Option<u8>,
     /// On or off; without `=` it is on.
@@ -32,6 +32,23 @@ impl Flag {
             is_switch: false,
         }
     }
+
+    /// The value that a word gives it, in any spelling of pflag's: `--flag=x`, `-fx`, `-Dfx`; empty where the value is the
+    /// next word: `--flag x`, `-f x`. `None`: it is another word.
+    fn given<'w>(&self, word: &'w [u8]) -> Option<&'w [u8]> {
+        match word {
+            [b'-', b'-', word @ ..] => word
+                .strip_prefix(self.long.as_bytes())
+                .filter(|value| value.is_empty() || value.starts_with(b"=")),
+            [b'-', letters @ ..] => {
+                let last = letters.iter().position(|letter| !SWITCHES.contains(letter));
+                let letters = last.and_then(|last| letters.get(last..));
+                let (letter, value) = letters.unwrap_or_default().split_first().unzip();
+                value.filter(|_| letter.copied() == self.short)
+            }
+            _ => None,
+        }
+    }
 }
 
 const CONFIG_FILE: Flag = Flag::value("config-file", None);
@@ -40,6 +57,12 @@ const DATA_ROOT: Flag = Flag::value("data-root", Some(b'g'));
 const GRAPH: Flag = Flag::value("graph", None);
 const EXEC_ROOT: Flag = Flag::value("exec-root", None);
 const HOST: Flag = Flag::value("host", Some(b'H'));
+#[cfg(feature = "network")]
+pub(crate) const BRIDGE: Flag = Flag::value("bridge", Some(b'b'));
+#[cfg(feature = "network")]
+pub(crate) const BIP: Flag = Flag::value("bip", None);
+#[cfg(feature = "network")]
+pub(crate) const MTU: Flag = Flag::value("mtu", None);
 const PIDFILE: Flag = Flag::value("pidfile", Some(b'p'));
 
 /// Where the daemon keeps what a launch must care for, and what was chosen.
@@ -67,18 +90,11 @@ impl Places {
             inherits_listener: false,
             choices: 0,
         };
-        let file = values(command, CONFIG_FILE)
-            .last()
-            .unwrap_or(b"/etc/docker/daemon.json");
-        match open(
-            fs::path(&[file])?.as_c_str(),
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        ) {
-            Ok(json) => places.read(json.as_fd())?,
-            Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno),
-        }
+        let mut fits = Ok(());
+        configuration(command, &mut |key, value| {
+            fits = fits.and(places.take(key, value));
+        })?;
+        fits.map_err(|TooLong| Errno::NAMETOOLONG)?;
         if let Some(root) = values(command, GRAPH).last() {
             places.data_root = fs::path(&[root])?;
         }
@@ -106,22 +122,16 @@ impl Places {
         Ok(places)
     }
 
-    fn read(&mut self, json: BorrowedFd<'_>) -> io::Result<()> {
-        let (mut scanner, mut fits) = (Scanner::new(), Ok(()));
-        let mut take = |key: &[u8], value: Result<&[u8], TooLong>| {
-            match key {
-                b"pidfile" => self.pid_file = Text::of(&[value?])?,
-                b"exec-root" => self.exec_root = Text::of(&[value?])?,
-                b"data-root" | b"graph" => self.data_root = Text::of(&[value?])?,
-                b"hosts" => self.inherits_listener |= value.is_ok_and(is_inherited),
-                _ => self.choices |= chosen(key, value.unwrap_or(b"longer than any path")),
-            }
-            Ok(())
-        };
-        fs::bytes(json, &mut |byte| {
-            scanner.feed(byte, &mut |key, value| fits = fits.and(take(key, value)));
-        })?;
-        fits.map_err(|TooLong| Errno::NAMETOOLONG)
+    /// What daemon.json says.
+    fn take(&mut self, key: &[u8], value: Result<&[u8], TooLong>) -> Result<(), TooLong> {
+        match key {
+            b"pidfile" => self.pid_file = Text::of(&[value?])?,
+            b"exec-root" => self.exec_root = Text::of(&[value?])?,
+            b"data-root" | b"graph" => self.data_root = Text::of(&[value?])?,
+            b"hosts" => self.inherits_listener |= value.is_ok_and(is_inherited),
+            _ => self.choices |= chosen(key, value.unwrap_or(b"longer than any path")),
+        }
+        Ok(())
     }
 }
 
@@ -133,27 +143,12 @@ fn is_inherited(host: &[u8]) -> bool {
 /// The one-letter flags of dockerd that take no value, so that another may follow in the same word.
 const SWITCHES: &[u8] = b"Dhv";
 
-/// The values that a daemon flag is given, in any spelling of pflag's: `--flag=x`, `--flag x`, `-f x`, `-fx`, `-Df x`; a
-/// switch takes no next word.
-fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c [u8]> {
+/// The values that a daemon flag is given. A switch takes no next word.
+pub(crate) fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c [u8]> {
     let mut words = command.words().skip(1).map(CStr::to_bytes);
     core::iter::from_fn(move || {
         loop {
-            let value = match words.next()? {
-                [b'-', b'-', word @ ..] => word
-                    .strip_prefix(flag.long.as_bytes())
-                    .filter(|value| value.is_empty() || value.starts_with(b"=")),
-                [b'-', letters @ ..] => {
-                    let last = letters.iter().position(|letter| !SWITCHES.contains(letter));
-                    let letters = last
-                        .and_then(|last| letters.get(last..))
-                        .unwrap_or_default();
-                    let (letter, value) = letters.split_first().unzip();
-                    value.filter(|_| letter.copied() == flag.short)
-                }
-                _ => None,
-            };
-            match value {
+            match flag.given(words.next()?) {
                 Some(b"") if flag.is_switch => return Some(&b"true"[..]),
                 Some(b"") => return words.next(),
                 Some([b'=', value @ ..] | value) => return Some(value),
@@ -161,6 +156,23 @@ fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c 
             }
         }
     })
+}
+
+/// Calls `each` with what daemon.json says. One that is not there says nothing.
+pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
+    let file = values(command, CONFIG_FILE)
+        .last()
+        .unwrap_or(b"/etc/docker/daemon.json");
+    let file = fs::path(&[file])?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    match open(file.as_c_str(), flags, Mode::empty()) {
+        Ok(json) => {
+            let mut scanner = Scanner::new();
+            fs::bytes(json.as_fd(), &mut |byte| scanner.feed(byte, each))
+        }
+        Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 #[cfg(test)]

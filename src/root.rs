@@ -5,6 +5,7 @@
 //! the bottom; only where it says so, or nothing, is it worth a child that tries.
 
 use crate::{
+    aside::{self, ASIDE},
     command::Command,
     error::Step,
     fs,
@@ -14,17 +15,14 @@ use crate::{
 };
 use core::ffi::CStr;
 use rustix::{
-    fs::{Mode, mkdir, rmdir},
-    io::Errno,
+    fs::rmdir,
     mount::{
         MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
-        mount_move, unmount,
+        unmount,
     },
-    process::{chdir, chroot, pivot_root},
+    process::{chdir, pivot_root},
 };
 
-/// A directory for the moment of the move: it lies on the old root and under the new one.
-const ASIDE: &CStr = c"/.dockerlaunch.root";
 /// How long the child may take that tries pivot_root, in seconds.
 const PROBE: u32 = 10;
 
@@ -62,15 +60,9 @@ fn may_be_bottom(launch: &Launch<'_>) -> Outcome<bool> {
 }
 
 fn rebind(launch: &Launch<'_>) -> Outcome<()> {
-    match mkdir(ASIDE, Mode::from_raw_mode(0o700)) {
-        Err(Errno::EXIST) => {}
-        made => made.at(launch, Step::Root, ASIDE)?,
-    }
+    aside::make(launch)?;
     mount_bind_recursive(c"/", ASIDE).at(launch, Step::Root, ASIDE)?;
-    chdir(ASIDE).at(launch, Step::Root, ASIDE)?;
-    mount_move(c".", c"/").at(launch, Step::Root, c"/")?;
-    chroot(c".").at(launch, Step::Root, c".")?;
-    chdir(c"/").at(launch, Step::Root, c"/")?;
+    aside::enter(launch)?;
     // Nothing depends on it: the directory is empty and nobody looks there.
     let _ = rmdir(ASIDE);
     Ok(())
@@ -78,7 +70,7 @@ fn rebind(launch: &Launch<'_>) -> Outcome<()> {
 
 /// Tries what runc will do, in a child with mounts of its own.
 fn pivots(launch: &Launch<'_>) -> Outcome<bool> {
-    let outcome = run::in_child(PROBE, || u8::from(try_pivot().is_err()));
+    let outcome = run::in_child(PROBE, &mut || u8::from(try_pivot().is_err()));
     outcome
         .map(|status| status == 0)
         .map_err(|errno| launch.refused(Step::Root, b"a child that tries pivot_root", errno))

@@ -8,8 +8,7 @@ use rustix::{
 };
 
 /// Runs `work` in a child of its own and gives its exit status; `TIMEDOUT` after so many seconds, when it is killed.
-#[inline(never)] // smaller
-pub(crate) fn in_child(seconds: u32, work: impl FnOnce() -> u8) -> Result<u8> {
+pub(crate) fn in_child(seconds: u32, work: &mut dyn FnMut() -> u8) -> Result<u8> {
     let Some(child) = sys::fork()? else {
         sys::exit(work())
     };

@@ -10,8 +10,8 @@ use core::{
     ptr,
 };
 use linux_raw_sys::general::{
-    __NR_clock_gettime, __NR_close_range, __NR_dup3, __NR_execve, __NR_exit_group, __NR_fork,
-    __NR_getdents64, __NR_swapoff, CLOCK_BOOTTIME,
+    __NR_clock_gettime, __NR_clock_settime, __NR_close_range, __NR_dup3, __NR_execve,
+    __NR_exit_group, __NR_fork, __NR_getdents64, __NR_swapoff, CLOCK_BOOTTIME, CLOCK_REALTIME,
 };
 use rustix::{
     fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
@@ -225,16 +225,30 @@ pub(crate) fn keep(fd: OwnedFd) -> u32 {
 /// Milliseconds since the kernel started: `clock_gettime(CLOCK_BOOTTIME)`. rustix would ask the vDSO through
 /// /proc/self/auxv, and PID 1 has no /proc yet.
 pub(crate) fn since_boot() -> u64 {
-    let mut time = [0_i64; 2];
-    // SAFETY: the kernel writes two 64-bit words, a timespec.
-    let _ = unsafe {
-        call(
-            __NR_clock_gettime,
-            [CLOCK_BOOTTIME as usize, time.as_mut_ptr() as usize, 0, 0, 0],
-        )
-    };
-    let [seconds, nanoseconds] = time;
+    let [seconds, nanoseconds] = read_clock(CLOCK_BOOTTIME);
     seconds.cast_unsigned() * 1000 + nanoseconds.cast_unsigned() / 1_000_000
+}
+
+/// Seconds since 1970: `clock_gettime(CLOCK_REALTIME)`; 0 before.
+pub(crate) fn clock() -> u64 {
+    let [seconds, _] = read_clock(CLOCK_REALTIME);
+    u64::try_from(seconds).unwrap_or(0)
+}
+
+fn read_clock(clock: u32) -> [i64; 2] {
+    let mut time = [0_i64; 2];
+    let words = [clock as usize, time.as_mut_ptr() as usize, 0, 0, 0];
+    // SAFETY: the kernel writes two 64-bit words, a timespec.
+    let _ = unsafe { call(__NR_clock_gettime, words) };
+    time
+}
+
+/// `clock_settime(CLOCK_REALTIME)`.
+pub(crate) fn set_clock(seconds: u64) -> Result<(), Errno> {
+    let time = [seconds.cast_signed(), 0];
+    let words = [CLOCK_REALTIME as usize, time.as_ptr() as usize, 0, 0, 0];
+    // SAFETY: the kernel reads two 64-bit words, a timespec.
+    unsafe { call(__NR_clock_settime, words) }.map(|_| ())
 }
 
 /// `getdents64(2)`: fills the buffer with linux_dirent64 records and returns those.

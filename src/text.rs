@@ -9,7 +9,7 @@ use core::ffi::CStr;
 pub(crate) struct TooLong;
 
 /// Up to `N - 1` bytes without NUL, always followed by one: a path or a word that a system call takes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
     length: usize,
@@ -87,6 +87,14 @@ impl Decimal {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.digits.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// Fills `digits` with hexadecimal ones, two for each byte.
+pub(crate) fn hexadecimal(bytes: &[u8], digits: &mut [u8]) {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    for (digit, half) in digits.iter_mut().zip(halves) {
+        *digit = half + if half < 10 { b'0' } else { b'a' - 10 };
     }
 }
 
@@ -195,6 +203,14 @@ mod tests {
         #[test]
         fn decimals_are_read_back(value: u64) {
             prop_assert_eq!(number(Decimal::new(value).as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn hexadecimal_is_that_of_the_standard_library(number: u64) {
+            let mut digits = [0; 16];
+            hexadecimal(&number.to_be_bytes(), &mut digits);
+            let expected = std::format!("{number:016x}");
+            prop_assert_eq!(&digits[..], expected.as_bytes());
         }
 
         #[test]

@@ -20,6 +20,8 @@ tests![Needs::Root;
     a_real_var_run_gets_run_over_it,
     the_modes_do_not_depend_on_the_mask,
     links_are_never_written_through,
+    a_machine_id_is_made_once,
+    an_empty_machine_id_counts_as_missing,
 ];
 
 const DIRECTORIES: &[(&str, u32)] = &[
@@ -46,7 +48,6 @@ const LINKS: &[(&str, &str)] = &[
 
 const FILES: &[(&str, &str)] = &[
     ("/etc/group", "root:x:0:\ndocker:x:999:\n"),
-    ("/etc/hostname", "docker\n"),
     (
         "/etc/hosts",
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
@@ -74,6 +75,17 @@ fn assert_whole(root: &Root) {
         assert_eq!(root.read(path), *contents, "{path}");
         assert_eq!(mode(&root.path(path)), 0o644, "{path}");
     }
+    assert_is_id(&root.read(MACHINE_ID));
+    assert_eq!(mode(&root.path(MACHINE_ID)), 0o444);
+}
+
+const MACHINE_ID: &str = "/etc/machine-id";
+
+/// machine-id(5): 32 hexadecimal digits in lower case, and a newline.
+fn assert_is_id(id: &str) {
+    let digits = id.strip_suffix('\n').unwrap();
+    let is_digit = |letter| matches!(letter, '0'..='9' | 'a'..='f');
+    assert!(digits.len() == 32 && digits.chars().all(is_digit), "{id}");
 }
 
 fn a_root_that_holds_only_programs_gets_all_of_it() {
@@ -91,6 +103,7 @@ fn a_root_that_holds_only_programs_gets_all_of_it() {
         "usr/bin",
         "usr/bin/dockerd",
         "usr/bin/dockerlaunch", // the image
+        "etc/machine-id",
     ];
     for path in root.tree().keys().map(|path| path.to_str().unwrap()) {
         let ours = |list: &[(&str, &str)]| list.iter().any(|(name, _)| name[1..] == *path);
@@ -231,4 +244,25 @@ fn links_are_never_written_through() {
     root.file("/usr/etc/docker/daemon.json", "{}");
     let _daemon = root.machine().running();
     assert_eq!(fs::read_dir(root.path("/outside")).unwrap().count(), 0);
+}
+
+fn a_machine_id_is_made_once() {
+    let (root, other) = (Root::new(), Root::new());
+    drop(root.machine().running());
+    let id = root.read(MACHINE_ID);
+    drop(root.machine().running());
+    assert_eq!(root.read(MACHINE_ID), id);
+    drop(other.machine().running());
+    assert_ne!(other.read(MACHINE_ID), id);
+}
+
+/// As images have it that are made for many machines.
+fn an_empty_machine_id_counts_as_missing() {
+    let root = Root::new();
+    root.file(MACHINE_ID, "");
+    drop(root.machine().running());
+    assert_is_id(&root.read(MACHINE_ID));
+    root.file(MACHINE_ID, "mine\n");
+    drop(root.machine().running());
+    assert_eq!(root.read(MACHINE_ID), "mine\n");
 }

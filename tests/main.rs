@@ -1,10 +1,12 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
+mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
@@ -17,11 +19,15 @@ mod prerequisites; // what Docker needs: each with and without it, and what is d
 mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
 mod prerequisites_places; // where programs and certificates are looked for
 mod program; // the built program: static, W^X, without core::fmt
+mod read_only; // a root that cannot be written: its directories in memory, the image unaltered
 mod readme; // its table is the program's own
 mod refusals; // bad input: the exact line, the exit status, nothing touched
+mod repair; // empty JSON files are set aside
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
+mod state; // the state disk: found, blank, marked, strange, late
+mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
@@ -31,6 +37,7 @@ mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
 
 // What they share:
+mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
 mod root; // the images they start in
 mod running; // a program that is being started, that runs, or that has ended
@@ -45,12 +52,14 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        bridge::tests(),
         cgroups::tests(),
         check::tests(),
         check_forms::tests(),
         check_kernel::tests(),
         failure::tests(),
         floors::tests(),
+        kernel_ip::tests(),
         layout::tests(),
         library::tests(),
         limits::tests(),
@@ -63,11 +72,15 @@ fn main() -> ExitCode {
         prerequisites_choices::tests(),
         prerequisites_places::tests(),
         program::tests(),
+        read_only::tests(),
         readme::tests(),
         refusals::tests(),
+        repair::tests(),
         role::tests(),
         settings::tests(),
         socket::tests(),
+        state::tests(),
+        state_formats::tests(),
         supervise_cost::tests(),
         supervise_end::tests(),
         supervise_ready::tests(),

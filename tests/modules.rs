@@ -14,6 +14,8 @@ tests![Needs::Modprobe;
     no_modprobe_names_what_is_missing,
     no_name_is_cut_off,
     a_module_shows_under_its_other_spelling,
+    files_of_the_image_name_modules,
+    a_container_has_no_modules_of_its_own,
 ];
 
 const TABLE: &[&str] = &[
@@ -29,7 +31,11 @@ const TABLE: &[&str] = &[
 
 /// A container whose kernel has these modules: a /sys that is made for it. br_netfilter shows in /proc.
 fn with<'r>(root: &'r Root, present: &[&str]) -> Start<'r> {
-    let mut start = root.container().before(Before::mount("tmpfs", "/sys"));
+    with_modules(root.container(), present)
+}
+
+fn with_modules<'r>(start: Start<'r>, present: &[&str]) -> Start<'r> {
+    let mut start = start.before(Before::mount("tmpfs", "/sys"));
     for directory in ["/sys/fs", "/sys/fs/cgroup", "/sys/module"] {
         start = start.before(Before::Directory {
             at: directory.into(),
@@ -164,4 +170,50 @@ fn a_module_shows_under_its_other_spelling() {
         .variable("DOCKER_LAUNCH_MODULES", "dm-crypt")
         .running();
     assert!(!daemon.log().contains("crypt"), "{}", daemon.log());
+}
+
+/// modules-load.d(5): a file in /etc hides the one of its name in /usr/lib.
+fn with_files() -> Root {
+    let root = with_modprobe("0");
+    root.directory("/sys")
+        .file(
+            "/etc/modules",
+            "# a comment\nloop max_loop=8\n\n  dm-crypt\n; another\noverlay\n",
+        )
+        .file("/etc/modules-load.d/a.conf", "from_etc\n")
+        .file("/etc/modules-load.d/README", "no_module\n")
+        .file("/usr/lib/modules-load.d/a.conf", "hidden\n")
+        .file("/usr/lib/modules-load.d/b.conf", "from_usr")
+        .link("/etc/modules-load.d/c.conf", "/dev/null")
+        .file("/usr/lib/modules-load.d/c.conf", "masked\n");
+    root
+}
+
+fn files_of_the_image_name_modules() {
+    let root = with_files();
+    let present = [TABLE, &["dm_crypt"]].concat();
+    let start = with_modules(root.machine(), &present);
+    let daemon = start.variable("DOCKER_LAUNCH_MODULES", "asked").running();
+    let words = root.read("/modprobe.words");
+    let netfilter = missing().contains(&"br_netfilter");
+    let words: Vec<_> = words
+        .lines()
+        .filter(|word| *word != "br_netfilter" || !netfilter)
+        .collect();
+    let expected = ["asked", "loop", "from_etc", "from_usr"];
+    assert_eq!(
+        words,
+        [&["modprobe", "-a", "-q", "--"][..], &expected].concat()
+    );
+    assert_eq!(warnings(&daemon.log()), [""; 0]);
+}
+
+fn a_container_has_no_modules_of_its_own() {
+    let root = with_files();
+    let _daemon = with(&root, TABLE).running();
+    let words = std::fs::read_to_string(root.path("/modprobe.words")).unwrap_or_default();
+    assert!(
+        !words.contains("from_") && !words.contains("loop"),
+        "{words}"
+    );
 }

@@ -28,7 +28,7 @@ tests![Needs::Network;
 ];
 
 /// What `look` gives in the daemon's namespaces: a thread may enter those, as it leaves none that threads share.
-fn inside<T: Send>(daemon: &Running<'_>, look: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn inside<T: Send>(daemon: &Running<'_>, look: impl FnOnce() -> T + Send) -> T {
     let enter = |namespace: &str, flag| {
         setns(
             File::open(format!("/proc/{}/ns/{namespace}", daemon.pid)).unwrap(),
@@ -45,7 +45,7 @@ fn inside<T: Send>(daemon: &Running<'_>, look: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-fn host_name(daemon: &Running<'_>) -> String {
+pub(crate) fn host_name(daemon: &Running<'_>) -> String {
     inside(daemon, || {
         fs::read_to_string("/proc/sys/kernel/hostname")
             .unwrap()
@@ -55,7 +55,7 @@ fn host_name(daemon: &Running<'_>) -> String {
 }
 
 /// The interfaces that are up.
-fn up(daemon: &Running<'_>) -> Vec<String> {
+pub(crate) fn up(daemon: &Running<'_>) -> Vec<String> {
     use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};
     let mut names: Vec<_> = inside(daemon, || getifaddrs().unwrap().collect::<Vec<_>>())
         .into_iter()
@@ -68,7 +68,7 @@ fn up(daemon: &Running<'_>) -> Vec<String> {
 }
 
 /// IPv4: interface, address, netmask, broadcast address.
-fn addresses(daemon: &Running<'_>) -> Vec<[String; 4]> {
+pub(crate) fn addresses(daemon: &Running<'_>) -> Vec<[String; 4]> {
     use nix::{ifaddrs::getifaddrs, sys::socket::SockaddrStorage};
     let text = |address: Option<SockaddrStorage>| {
         address
@@ -94,17 +94,17 @@ fn addresses(daemon: &Running<'_>) -> Vec<[String; 4]> {
 }
 
 /// IPv4: interface, destination, gateway, in the kernel's hexadecimal.
-fn routes(daemon: &Running<'_>) -> Vec<String> {
+pub(crate) fn routes(daemon: &Running<'_>) -> Vec<String> {
     let routes = daemon.proc("net/route");
     let first_three = |line: &str| line.split('\t').take(3).collect::<Vec<_>>().join(" ");
     routes.lines().skip(1).map(first_three).collect()
 }
 
-fn bridge(name: &str) -> Before {
+pub(crate) fn bridge(name: &str) -> Before {
     Before::Bridge { name: name.into() }
 }
 
-fn row(fields: [&str; 4]) -> [String; 4] {
+pub(crate) fn row(fields: [&str; 4]) -> [String; 4] {
     fields.map(String::from)
 }
 
@@ -222,7 +222,7 @@ fn the_host_name() {
     );
 }
 
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 fn name_servers_are_written() {
     let root = Root::new();

@@ -182,7 +182,7 @@ fn a_full_file_system() {
         data: "size=4k".into(),
     };
     let ended = root.container().before(full).ended();
-    let line = "dockerlaunch: layout /etc/hostname: no space left on device (ENOSPC); free space on the root file system\n";
+    let line = "dockerlaunch: layout /etc/hosts: no space left on device (ENOSPC); free space on the root file system\n";
     assert_eq!((ended.status, ended.said().as_str()), (125, line));
 }
 

@@ -59,6 +59,14 @@ impl<'r> Start<'r> {
             .before(Before::ReadOnly { at: at.into() })
     }
 
+    /// The kernel's own words.
+    pub(crate) fn cmdline(self, words: &str) -> Self {
+        const FILE: &str = "/kernel.cmdline";
+        let file = self.root.directory("/proc").file(FILE, words).path(FILE);
+        self.before(Before::mount("proc", "/proc"))
+            .before(Before::bind(file, "/proc/cmdline"))
+    }
+
     /// Another program of the root's than dockerlaunch.
     pub(crate) fn program(mut self, program: &'static str) -> Self {
         self.program = program;

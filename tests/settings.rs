@@ -11,6 +11,7 @@ tests![Needs::Root;
     a_setting_with_a_wrong_value,
     a_setting_that_is_not_built,
     a_name_server_is_an_address,
+    a_format_without_a_disk,
     a_module_that_cannot_be_is_told_before_anything_is_touched,
     an_unknown_setting_is_only_told,
 ];
@@ -40,12 +41,17 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2", "10.0.2.256/24", ""],
-        "its client address is not four numbers up to 255, as in 10.0.2.15",
+        "its client address is not four numbers up to 255, as in 10.0.2.15, nor dhcp",
     ),
     (
         "IP",
         &["10.0.2.15/33", "10.0.2.15:::255.0.255.0"],
         "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
+    ),
+    (
+        "IP",
+        &["10.0.2.15::::::bootp", "dhcp::::::1"],
+        "its autoconf is neither dhcp nor off",
     ),
     (
         "IP",
@@ -104,38 +110,46 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// Values that are allowed, but that this build does not follow.
-const NOT_BUILT: &[(&str, &[&str], &str)] = &[
+/// The Cargo feature that the setting needs, its name, values that are allowed, and why a build without refuses them.
+const NOT_BUILT: &[(&str, &str, &[&str], &str)] = &[
+    (SUPERVISE, "REAP", &["true"], NO_SUPERVISE),
+    (SUPERVISE, "READY", &["/bin/ready"], NO_SUPERVISE),
     (
-        "STATE",
-        &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
-        "the state disk is not built yet: mount the data root from the image",
-    ),
-    (
-        "STATE_FORMAT",
-        &["ext4", "xfs", "btrfs"],
-        "the state disk is not built yet: mount the data root from the image",
-    ),
-    (
-        "IP",
-        &["dhcp", "on", "any", "10.0.2.15::::::dhcp"],
-        "only a static address is built yet, not dhcp: give client::gateway:netmask::device, or address/prefix",
-    ),
-];
-
-/// Of supervising, in a build without it; ON_FAILURE needs it not.
-const NOT_SUPERVISING: &[(&str, &[&str], &str)] = &[
-    ("REAP", &["true"], NO_SUPERVISE),
-    ("READY", &["/bin/ready"], NO_SUPERVISE),
-    (
+        SUPERVISE,
         "ON_EXIT",
         &["restart", "poweroff", "reboot", "halt", "exit"],
         NO_SUPERVISE,
     ),
-    ("SHUTDOWN_TIMEOUT", &["90"], NO_SUPERVISE),
+    (SUPERVISE, "SHUTDOWN_TIMEOUT", &["90"], NO_SUPERVISE),
+    (
+        STATE,
+        "STATE",
+        &["/dev/vda", "LABEL=x", "UUID=1", "PARTLABEL=x", "PARTUUID=1"],
+        NO_STATE,
+    ),
+    (STATE, "STATE_FORMAT", &["ext4", "xfs", "btrfs"], NO_STATE),
+    (
+        NETWORK,
+        "IP",
+        &["dhcp", "10.0.2.15/24", "10.0.2.15::::::dhcp"],
+        NO_NETWORK,
+    ),
+    (NETWORK, "DNS", &["10.0.2.3"], NO_NETWORK),
+    (NETWORK, "HOSTNAME", &["box"], NO_NETWORK),
+    (
+        "modprobe",
+        "MODULES",
+        &["zram"],
+        "this build loads no modules: it needs the Cargo feature `modprobe`",
+    ),
 ];
+const SUPERVISE: &str = "supervise";
 const NO_SUPERVISE: &str =
     "this build execs the daemon: supervising needs the Cargo feature `supervise`";
+const STATE: &str = "state";
+const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
+const NETWORK: &str = "network";
+const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 
 fn assert_settings_refused(table: &[(&str, &[&str], &str)]) {
     let root = Root::new();
@@ -163,9 +177,20 @@ fn a_name_server_is_an_address() {
 }
 
 fn a_setting_that_is_not_built() {
-    assert_settings_refused(NOT_BUILT);
-    if !has_feature("supervise") {
-        assert_settings_refused(NOT_SUPERVISING);
+    for (feature, name, values, reason) in NOT_BUILT {
+        if !has_feature(feature) {
+            assert_settings_refused(&[(name, values, reason)]);
+        }
+    }
+}
+
+/// Both of them are right; it is the other that is missing.
+fn a_format_without_a_disk() {
+    if has_feature("state") {
+        let root = Root::new();
+        let start = root.start().variable("DOCKER_LAUNCH_STATE_FORMAT", "xfs");
+        let line = "setting DOCKER_LAUNCH_STATE_FORMAT: name the disk in DOCKER_LAUNCH_STATE, too";
+        assert_refused(start, 2, line);
     }
 }
 

@@ -47,8 +47,9 @@ pub(crate) fn run() -> Option<ExitCode> {
         "engine" => crate::engine::engine(),
         "sleeper" => sleep(),
         "once" => ExitCode::SUCCESS,
+        "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
+        "udhcpc" => udhcpc(),
         "false" => ExitCode::FAILURE,
-        "modprobe" => modprobe(),
         "caller" => crate::library::caller(),
         _ => return None,
     })
@@ -219,24 +220,41 @@ fn prepare(before: &Before, root: &Path) {
 /// rtnetlink(7): a bridge without ports is an Ethernet interface that every kernel for Docker can make.
 fn add_bridge(name: &str) {
     const NEW_LINK: u16 = 16;
-    const REQUEST_CREATE_ACK: u16 = 0x1 | 0x400 | 0x4;
     const IFLA_IFNAME: u16 = 3;
     const IFLA_LINKINFO: u16 = 18;
     const IFLA_INFO_KIND: u16 = 1;
-    let attribute = |kind: u16, value: &[u8]| {
-        let length = u16::try_from(4 + value.len()).unwrap();
-        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    };
     let name = attribute(IFLA_IFNAME, &[name.as_bytes(), b"\0"].concat());
     let kind = attribute(IFLA_LINKINFO, &attribute(IFLA_INFO_KIND, b"bridge\0"));
-    let body = [vec![0; 16], name, kind].concat();
+    request(NEW_LINK, &[vec![0; 16], name, kind].concat());
+}
+
+/// An address of 24 bits for the network.
+fn add_address(interface: &str, address: [u8; 4]) {
+    const NEW_ADDRESS: u16 = 20;
+    const IFA_LOCAL: u16 = 2;
+    const INET: u8 = 2;
+    let index = nix::net::if_::if_nametoindex(interface).unwrap();
+    let header = [&[INET, 24, 0, 0][..], &index.to_ne_bytes()].concat();
+    request(
+        NEW_ADDRESS,
+        &[header, attribute(IFA_LOCAL, &address)].concat(),
+    );
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + value.len()).unwrap();
+    let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn request(kind: u16, body: &[u8]) {
+    const REQUEST_CREATE_ACK: u16 = 0x1 | 0x400 | 0x4;
     let length = u32::try_from(16 + body.len()).unwrap().to_ne_bytes();
     let header = [
         &length[..],
-        &NEW_LINK.to_ne_bytes(),
+        &kind.to_ne_bytes(),
         &REQUEST_CREATE_ACK.to_ne_bytes(),
         &[0; 8],
     ];
@@ -248,9 +266,9 @@ fn add_bridge(name: &str) {
     )
     .unwrap();
     let mut answer = [0; 1024];
-    rustix::io::write(&socket, &[header.concat(), body].concat()).unwrap();
+    rustix::io::write(&socket, &[&header.concat(), body].concat()).unwrap();
     rustix::io::read(&socket, &mut answer).unwrap();
-    assert_eq!(answer[16..20], [0; 4], "the kernel makes no bridge");
+    assert_eq!(answer[16..20], [0; 4], "the kernel refuses");
 }
 
 /// The daemon: says that it has started, and waits to be ended.
@@ -274,10 +292,24 @@ fn sleep() -> ExitCode {
     }
 }
 
-/// Writes down its words, one a line, and ends with the status that /modprobe.status holds.
-fn modprobe() -> ExitCode {
+/// Writes down its words, one a line, in /NAME.words, and ends with the status that /NAME.status holds.
+fn tool() -> ExitCode {
+    ExitCode::from(noted().parse::<u8>().unwrap_or(0))
+}
+
+/// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.status says.
+fn udhcpc() -> ExitCode {
+    match noted().as_str() {
+        "lease" => add_address(&env::args().next_back().unwrap(), [10, 9, 8, 7]),
+        "hang" => return sleep(),
+        status => return ExitCode::from(status.parse::<u8>().unwrap()),
+    }
+    ExitCode::SUCCESS
+}
+
+fn noted() -> String {
     let words: Vec<String> = env::args().collect();
-    fs::write("/modprobe.words", words.join("\n")).unwrap();
-    let status = fs::read_to_string("/modprobe.status").unwrap_or_default();
-    ExitCode::from(status.trim().parse::<u8>().unwrap_or(0))
+    fs::write(format!("/{}.words", words[0]), words.join("\n")).unwrap();
+    let status = fs::read_to_string(format!("/{}.status", words[0])).unwrap_or_default();
+    status.trim().into()
 }

@@ -11,8 +11,8 @@ use std::{
     sync::OnceLock,
 };
 
-/// How long anything may take that a test waits for, in seconds: each takes milliseconds.
-pub(crate) const LIMIT: i64 = 20;
+/// How long anything may take that a test waits for, in seconds: most take milliseconds, a wait that is being tested up to 30 s.
+pub(crate) const LIMIT: i64 = 60;
 /// The capability that mounting needs.
 pub(crate) const SYS_ADMIN: u32 = 21;
 
@@ -50,6 +50,10 @@ pub(crate) enum Needs {
     Network,
     /// Root, and a program that supervises.
     Supervise,
+    /// Root, and a program that mounts a state disk.
+    State,
+    /// The same, and what makes file systems.
+    FileSystems,
     /// Root, and a program that loads modules.
     Modprobe,
     /// Root, and a program that holds the whole table and prints it.
@@ -109,6 +113,15 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::Supervise if !has_feature("supervise") => {
             Some("needs the Cargo feature `supervise`")
         }
+        Needs::State | Needs::FileSystems if !has_feature("state") => {
+            Some("needs the Cargo feature `state`")
+        }
+        Needs::State if lacks(&["mkfs.ext4", "sfdisk"]) => {
+            Some("needs mkfs.ext4 of e2fsprogs and sfdisk of fdisk")
+        }
+        Needs::FileSystems if lacks(&["mkfs.xfs", "mkfs.btrfs", "mkfs.erofs", "mksquashfs"]) => {
+            Some("needs xfsprogs, btrfs-progs, erofs-utils and squashfs-tools")
+        }
         Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
         Needs::Check if !has_whole_table() => {
             Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
@@ -116,6 +129,19 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
         _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),
     }
+}
+
+/// A program of the machine, where root's programs are, too.
+pub(crate) fn search(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|directory| directory.join(program))
+        .find(|file| file.is_file())
+}
+
+fn lacks(programs: &[&str]) -> bool {
+    programs.iter().any(|program| search(program).is_none())
 }
 
 /// What is done in the new namespaces before the program starts. Places are paths in the root.

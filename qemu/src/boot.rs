@@ -1,5 +1,6 @@
 //! `cargo qemu boot`: from nothing to a container in a real engine under a real kernel, as a list of steps.
 
+mod appliance;
 pub(crate) mod end;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -7,13 +8,15 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use appliance::Appliance;
+
 use crate::{
     Common,
     checks::seen::SPEAKER,
     engine::Engine,
     host::{self, Need},
     image::{self, Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root, Written, acceleration},
+    machine::{Guest, Machine, acceleration},
     progress::Step,
     suites::Suite,
 };
@@ -34,6 +37,9 @@ pub(crate) const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_net";
 
 /// Without --tls=false dockerd waits 16 s to make its reader think about an open port.
 pub(crate) const DAEMON: &[&str] = &["-H", "fd://", "-H", "tcp://0.0.0.0:2375", "--tls=false"];
+
+/// MiB: an initramfs that goes on to a disk is small, and freed.
+const ON_DISK: u32 = 1024;
 
 /// What makes the daemon PID 1 itself.
 const NOT_SUPERVISED: &str = "DOCKER_LAUNCH_REAP=false";
@@ -58,13 +64,15 @@ pub(crate) struct Arguments {
     /// Debian's suite that kernel and engine are taken from
     #[arg(long, value_enum, default_value = "trixie")]
     suite: Suite,
-    /// What the kernel starts from: a disk that it mounts itself, or an initramfs
-    #[arg(long, value_enum, default_value = "disk")]
+    /// What the kernel starts from: a disk that it mounts itself, or an initramfs that holds everything
+    #[arg(long, value_enum, default_value = "disk", conflicts_with_all = ["read_only", "rdinit_root"])]
     root: RootKind,
     /// The control groups to mount (sets DOCKER_LAUNCH_CGROUP)
     #[arg(long, value_enum)]
     cgroup: Option<Cgroup>,
-    /// Memory of the guest in MiB [default: 1024, with an initramfs 4096]
+    #[command(flatten)]
+    appliance: Appliance,
+    /// Memory of the guest in MiB [default: 1024, with a whole root as initramfs 4096]
     #[arg(long)]
     memory: Option<u32>,
     /// More words for the kernel's line, for example DOCKER_LAUNCH_DEBUG=true
@@ -82,36 +90,34 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
-    host::ready(&[Need::Image, Need::Guest])?;
+    let appliance = &arguments.appliance;
+    let format = match arguments.root {
+        RootKind::Disk => appliance.format(),
+        RootKind::Initramfs => Format::Initramfs,
+    };
+    host::ready(&[Need::Image, Need::Guest, format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
-    let format = if arguments.root == RootKind::Disk {
-        Format::Disk
+    let groups = appliance.groups();
+    let prefix = if groups == Group::ALL {
+        ""
     } else {
-        Format::Initramfs
+        "appliance-"
     };
-    let name = arguments.suite.name().to_owned();
     let image = Image {
-        name,
+        name: prefix.to_owned() + arguments.suite.name(),
         packages: &packages,
         more: None,
         program: &program,
-        groups: Group::ALL,
+        groups,
         extra: Vec::new(),
         format,
     };
-    let image = image.built()?;
+    let (root, drives) = appliance.disks(&image)?;
     let kernel = image::kernel(&packages)?;
     let (acceleration, reason) = acceleration::find(&kernel)?;
     eprintln!("acceleration: {acceleration:?} ({reason})");
 
-    let root = match arguments.root {
-        RootKind::Disk => Root::Disk(Drive {
-            path: image,
-            written: Written::Lost,
-        }),
-        RootKind::Initramfs => Root::Initramfs(image),
-    };
     let mut machine = Machine::new("boot", kernel, root, acceleration);
     machine.append = kernel_words(arguments);
     machine.arguments = DAEMON
@@ -119,7 +125,12 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         .map(|word| word.to_string())
         .chain(arguments.daemon.clone())
         .collect();
-    machine.memory = arguments.memory.unwrap_or(machine.memory);
+    let memory = match arguments.root {
+        RootKind::Disk => ON_DISK,
+        RootKind::Initramfs => machine.memory,
+    };
+    machine.memory = arguments.memory.unwrap_or(memory);
+    machine.drives = drives;
     machine.forwards = vec![PORT];
     machine.show_console = arguments.console;
     machine.verbose = common.verbose;
@@ -143,8 +154,8 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     Ok(())
 }
 
-fn kernel_words(arguments: &Arguments) -> Vec<String> {
-    let mut words = vec![ADDRESS.to_owned(), DRIVER.to_owned()];
+pub(crate) fn kernel_words(arguments: &Arguments) -> Vec<String> {
+    let mut words = arguments.appliance.words();
     if let Some(cgroup) = arguments.cgroup {
         let value = cgroup.to_possible_value().expect("no value is skipped");
         words.push(format!("DOCKER_LAUNCH_CGROUP={}", value.get_name()));

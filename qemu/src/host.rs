@@ -14,6 +14,10 @@ pub enum Need {
     Image,
     /// To run a guest.
     Guest,
+    /// To make disks that are more than blank.
+    Disks,
+    /// To make an image that is never written.
+    ReadOnly,
 }
 
 /// A program (or a file, with a slash) and the package that brings it.
@@ -25,6 +29,12 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::Image, "unshare", "util-linux"),
     (Need::Guest, "qemu-system-x86_64", "qemu-system-x86"),
     (Need::Guest, "setpriv", "util-linux"),
+    (Need::Disks, "mkfs.ext4", "e2fsprogs"),
+    (Need::Disks, "mkfs.xfs", "xfsprogs"),
+    (Need::Disks, "mkfs.btrfs", "btrfs-progs"),
+    (Need::Disks, "sfdisk", "fdisk"),
+    (Need::ReadOnly, "mkfs.erofs", "erofs-utils"),
+    (Need::ReadOnly, "mksquashfs", "squashfs-tools"),
 ];
 
 /// Makes sure that what the tasks need is there.

@@ -20,13 +20,16 @@ pub(crate) struct Arguments {
     suite: Suite,
     #[arg(long, value_enum)]
     format: Format,
+    /// With what a state disk, `ip=dhcp` and a root that is never written need
+    #[arg(long)]
+    appliance: bool,
     /// The file to write
     #[arg(long, short)]
     output: PathBuf,
 }
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
-    host::ready(&[Need::Image])?;
+    host::ready(&[Need::Image, arguments.format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
     let image = Image {
@@ -34,7 +37,11 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         packages: &packages,
         more: None,
         program: &program,
-        groups: Group::ALL,
+        groups: if arguments.appliance {
+            Group::APPLIANCE
+        } else {
+            Group::ALL
+        },
         extra: Vec::new(),
         format: arguments.format,
     };

@@ -3,6 +3,7 @@
 mod apt;
 mod boot;
 mod checks;
+mod disks;
 mod engine;
 mod host;
 mod image;
@@ -97,5 +98,45 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod readme {
+    //! Its commands are understood, and its appliance's line is the one that a scenario boots with.
+
+    use super::*;
+
+    const README: &str = include_str!("../../README.md");
+
+    /// The lines that stand indented, from the one that begins so to the next that does not.
+    fn block(prefix: &str) -> String {
+        let lines = README
+            .lines()
+            .skip_while(|line| !line.trim_start().starts_with(prefix));
+        let words = lines.take_while(|line| line.starts_with("    "));
+        words.map(str::trim).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn its_commands_are_understood() {
+        let lines = README.lines().filter_map(|line| line.strip_prefix("    "));
+        let commands: Vec<&str> = lines
+            .filter(|line| line.starts_with("cargo qemu "))
+            .collect();
+        assert!(commands.len() >= 3, "{commands:?}");
+        for command in commands {
+            let words = command.split(' ').skip(1); // cargo
+            assert!(Cli::try_parse_from(words).is_ok(), "{command}");
+        }
+    }
+
+    #[test]
+    fn its_appliance_is_booted() {
+        let engine = scenarios::all().find(|one| one.name == "appliance-engine");
+        let engine = engine.expect("it is in the table");
+        let words = [engine.append, &["--"], engine.words].concat().join(" ");
+        let line = format!("rdinit=/usr/bin/dockerlaunch {words}");
+        assert_eq!(block("rdinit=").replace(" panic=10", ""), line);
     }
 }

@@ -7,7 +7,9 @@ mod without;
 
 use crate::{
     checks::{engine::Row, expect::Expect, prerequisites},
-    image::table::Group,
+    disks::{Disk, Table},
+    host::Need,
+    image::{Format, table::Group},
     suites::Suite,
 };
 
@@ -34,8 +36,24 @@ pub(crate) struct Scenario {
 pub(crate) enum Root {
     /// The kernel mounts a disk and starts PID 1 on it.
     Disk,
+    /// The same, and nothing may be written to it.
+    ReadOnly,
+    /// PID 1 is started on an initramfs and goes on to an image of this format, in a partition of such a table, on the first of
+    /// the disks whose driver is a module. The scenario has `root=` among its words, where `{root}` stands for ext4's UUID.
+    Switch(Format, Table),
     /// PID 1 is started on the initramfs.
     Initramfs,
+}
+
+impl Root {
+    /// Of the image that the daemon is in.
+    pub(crate) fn format(self) -> Format {
+        match self {
+            Self::Disk | Self::ReadOnly => Format::Disk,
+            Self::Initramfs => Format::Initramfs,
+            Self::Switch(format, _) => format,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +73,12 @@ pub(crate) struct Small {
     pub(crate) steps: &'static [Step],
     pub(crate) ends: Ends,
     pub(crate) expect: &'static [&'static [Expect]],
+    /// The disks beside the root.
+    pub(crate) disks: &'static [Disk],
+    /// What is expected of a second boot of the same disks; of nothing there is none.
+    pub(crate) again: &'static [&'static [Expect]],
+    /// What the hardware clock begins with.
+    pub(crate) clock: Option<&'static str>,
 }
 
 /// Something that is done to a running guest, or waited for.
@@ -67,6 +91,8 @@ pub(crate) enum Step {
     /// Keys of the PC's keyboard, pressed at once, by QEMU's names.
     Keys(&'static [&'static str]),
     PowerButton,
+    /// A disk that was to come late is plugged in.
+    Plug(&'static str),
     /// Typed on the console.
     Type(&'static str),
     /// The power is cut.
@@ -89,13 +115,52 @@ pub(crate) enum Ends {
 pub(crate) struct Large {
     /// What Docker takes the control groups for: `1` or `2`.
     pub(crate) cgroup: &'static str,
-    /// What the image has beside all groups.
+    pub(crate) groups: &'static [Group],
+    /// What the image has beside them.
     pub(crate) image: &'static [Change],
+    /// The words that give the guest its address.
+    pub(crate) address: &'static [&'static str],
+    /// The disks beside the root.
+    pub(crate) disks: &'static [Disk],
     pub(crate) checks: &'static [&'static [Row]],
-    /// What is expected after the power button was pressed.
+    /// What is expected after the power button was pressed; of nothing the power is cut.
     pub(crate) end: &'static [&'static [Expect]],
     /// Also whether each prerequisite is one: such a guest has servers, too.
     pub(crate) prerequisites: bool,
+    /// What comes of the same disks in later boots.
+    pub(crate) lives: &'static [Life],
+}
+
+/// A later boot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    /// How its checks begin.
+    pub(crate) name: &'static str,
+    pub(crate) checks: &'static [&'static [Row]],
+    pub(crate) end: &'static [&'static [Expect]],
+}
+
+impl Life {
+    fn names(&self) -> Vec<String> {
+        let rows = self.checks.iter().copied().flatten();
+        let end = self.end.iter().copied().flatten();
+        rows.map(|row| row.0.to_owned())
+            .chain(end.map(Expect::name))
+            .map(|name| self.name.to_owned() + &name)
+            .collect()
+    }
+}
+
+impl Large {
+    /// The first boot and the later ones.
+    pub(crate) fn boots(&self) -> impl Iterator<Item = Life> {
+        let first = Life {
+            name: "",
+            checks: self.checks,
+            end: self.end,
+        };
+        [first].into_iter().chain(self.lives.iter().copied())
+    }
 }
 
 /// Something that an image has more than its groups. Paths begin without `/`.
@@ -122,23 +187,34 @@ impl Scenario {
     /// The checks by name, in their order.
     pub(crate) fn checks(&self) -> Vec<String> {
         match self.size {
-            Size::Small(small) => small
-                .expect
-                .iter()
-                .copied()
-                .flatten()
-                .map(Expect::name)
-                .collect(),
-            Size::Large(large) => {
-                let rows = large.checks.iter().copied().flatten();
-                let end = large.end.iter().copied().flatten();
-                let more = large.prerequisites.then(prerequisites::names);
-                rows.map(|row| row.0.to_owned())
-                    .chain(more.into_iter().flatten())
-                    .chain(end.map(Expect::name))
+            Size::Small(small) => {
+                let first = small.expect.iter().copied().flatten().map(Expect::name);
+                let again = small.again.iter().copied().flatten().map(Expect::name);
+                first
+                    .chain(again.map(|name| AGAIN.to_owned() + &name))
                     .collect()
             }
+            Size::Large(large) => {
+                let more = large.prerequisites.then(prerequisites::names);
+                let lives = large.boots().flat_map(|life| life.names());
+                more.into_iter().flatten().chain(lives).collect()
+            }
         }
+    }
+
+    /// What this machine must have for it.
+    pub(crate) fn needs(&self) -> Vec<Need> {
+        let disks = match self.size {
+            Size::Small(small) => small.disks,
+            Size::Large(large) => large.disks,
+        };
+        let disks = (!disks.is_empty()).then_some(Need::Disks);
+        let format = match self.root {
+            Root::Switch(Format::Disk, _) => Some(Need::Disks),
+            Root::Switch(format, _) => Some(format.need()),
+            _ => None,
+        };
+        disks.into_iter().chain(format).collect()
     }
 
     pub(crate) fn is_small(&self) -> bool {
@@ -146,14 +222,14 @@ impl Scenario {
     }
 }
 
+/// How the checks of a second boot begin.
+pub(crate) const AGAIN: &str = "again:";
+
 /// All of them: small ones first, because they tell most for their time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    small::TABLE
-        .iter()
-        .copied()
-        .flatten()
-        .chain(without::TABLE)
-        .chain(large::TABLE)
+    let large = large::TABLE.iter().chain(large::APPLIANCES);
+    let all = small::TABLE.iter().copied().flatten();
+    all.chain(without::TABLE).chain(large)
 }
 
 #[cfg(test)]
@@ -191,10 +267,10 @@ mod tests {
         };
         for scenario in all() {
             let expect = match scenario.size {
-                Size::Small(small) => small.expect,
-                Size::Large(large) => large.end,
+                Size::Small(small) => [small.expect, small.again],
+                Size::Large(large) => [large.end, large.lives.last().map_or(&[], |life| life.end)],
             };
-            for expect in expect.iter().copied().flatten() {
+            for expect in expect.concat().into_iter().flatten() {
                 assert!(
                     expect.check(&seen).is_err(),
                     "{}/{}",

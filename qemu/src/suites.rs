@@ -24,6 +24,10 @@ const PACKAGES: &[&str] = &[
     "openssh-client",
     "ca-certificates",
     "base-files",
+    "e2fsprogs",
+    "xfsprogs",
+    "btrfs-progs",
+    "udhcpc",
 ];
 
 /// Since trixie the client is a package of its own.
@@ -44,6 +48,7 @@ const PRESENT: &[&str] = &[
     "openssl",
     "passwd",
     "perl",
+    "python3",
     "systemd",
 ];
 

@@ -55,7 +55,13 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
         list(&chosen, arguments.filter.is_some());
         return Ok(ExitCode::SUCCESS);
     }
-    host::ready(&[Need::Image, Need::Guest])?;
+    let needs = chosen.iter().flat_map(|chosen| chosen.scenario.needs());
+    host::ready(
+        &[Need::Image, Need::Guest]
+            .into_iter()
+            .chain(needs)
+            .collect::<Vec<_>>(),
+    )?;
     let program = common.program()?;
     let mut tally = host_tests::run(arguments.filter.as_deref(), &program)?;
     let host = tally.passed + tally.failed + tally.ignored.len() as u64;

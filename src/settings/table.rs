@@ -31,11 +31,12 @@ const ALL: usize = usize::MAX;
 const NETWORK: usize = if cfg!(feature = "network") { ALL } else { 0 };
 const SUPERVISE: usize = if cfg!(feature = "supervise") { ALL } else { 0 };
 const REAP: usize = if cfg!(feature = "supervise") { ALL } else { 2 };
+const STATE: usize = if cfg!(feature = "state") { ALL } else { 0 };
 const MODPROBE: usize = if cfg!(feature = "modprobe") { ALL } else { 0 };
 
 const NO_SUPERVISE: &str =
     "this build execs the daemon: supervising needs the Cargo feature `supervise`";
-const NO_STATE: &str = "the state disk is not built yet: mount the data root from the image";
+const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
 
@@ -115,9 +116,10 @@ pub(super) const TABLE: &[Row] = &[
     Row {
         name: "STATE",
         allowed: "allowed: /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID=",
-        built: 0,
+        built: STATE,
         missing: NO_STATE,
-        set: Value(|_, value| {
+        set: Value(|settings, value| {
+            settings.state = value;
             let (scheme, name) = split_once(value.to_bytes(), b'=');
             let schemes = [&b"LABEL"[..], b"UUID", b"PARTLABEL", b"PARTUUID"];
             let named = name.is_some() && schemes.contains(&scheme);
@@ -127,9 +129,14 @@ pub(super) const TABLE: &[Row] = &[
     Row {
         name: "STATE_FORMAT",
         allowed: "allowed: ext4, xfs, btrfs",
-        built: 0,
+        built: STATE,
         missing: NO_STATE,
-        set: Choice(|_, _| {}),
+        set: Choice(|settings, place| {
+            settings.state_format = [c"ext4", c"xfs", c"btrfs"]
+                .get(place)
+                .copied()
+                .unwrap_or_default();
+        }),
     },
     Row {
         name: "IP",

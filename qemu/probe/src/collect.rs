@@ -33,6 +33,8 @@ const KERNEL: &[&str] = &[
     "/proc/sys/kernel/ctrl-alt-del",
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sys/fs/nr_open",
+    "/proc/sys/vm/swappiness",
+    "/proc/meminfo",
 ];
 
 pub(crate) fn report() -> Report {

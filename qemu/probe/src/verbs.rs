@@ -47,6 +47,8 @@ const TABLE: &[Verb] = &[
     // Ends with status 3, or by SIGABRT, in the first starts: so many.
     ("fail", |times| fail(times, || exit(3))),
     ("abort", |times| fail(times, || abort())),
+    // How often this machine has been started, by a file that outlives its power.
+    ("count", count),
     ("exit", |status| exit(status.parse().unwrap_or(125))),
     ("orphans", orphans::make),
     ("agent", |_| agent::serve()),
@@ -166,6 +168,20 @@ fn fail(times: &str, how: fn()) {
     port::say(&format!("start {starts}"));
     if starts <= times.parse().unwrap_or(usize::MAX) {
         how();
+    }
+}
+
+/// Adds one to the number in a file, which reaches the disk before it is told.
+fn count(path: &str) {
+    let before = fs::read_to_string(path).unwrap_or_default();
+    let boots = before.trim().parse().unwrap_or(0) + 1;
+    let written = fs::File::create(path).and_then(|mut file| {
+        writeln!(file, "{boots}")?;
+        file.sync_all()
+    });
+    match written {
+        Ok(()) => port::say(&format!("boot {boots}")),
+        Err(error) => port::say(&format!("{path}: {error}")),
     }
 }
 

@@ -1,12 +1,14 @@
 //! What is checked on a real engine. Every row stands by itself: it makes the containers it needs, and a failed one
 //! leaves the others their answer.
 
+mod appliance;
 mod containers;
 mod limits;
 mod networks;
 mod supervision;
 
 use std::{
+    cell::RefCell,
     path::Path,
     thread::sleep,
     time::{Duration, Instant},
@@ -31,6 +33,8 @@ pub(crate) struct Place<'a> {
     pub(crate) cgroup: &'a str,
     /// The console up to the moment when the engine answered.
     pub(crate) console: &'a [String],
+    /// What a boot before this one has promised to be on the disk.
+    pub(crate) promised: &'a RefCell<Vec<String>>,
 }
 
 /// One check: its name, and the question.
@@ -72,6 +76,26 @@ pub(crate) const SUPERVISED: &[Row] = &[
     Row("ready-program", supervision::ready_program),
     Row("no-zombies", supervision::no_zombies),
     Row("docker-stop", supervision::docker_stop),
+];
+
+/// An appliance in its first life, back after a shutdown, and after a cut of its power.
+pub(crate) const NEW: &[Row] = &[
+    Row("state-made", appliance::state),
+    Row("bridge", appliance::bridge),
+    Row("leaves", appliance::leave),
+];
+pub(crate) const BACK: &[Row] = &[
+    Row("state", appliance::state_again),
+    Row("restarted", appliance::restarted),
+    Row("yesterday", appliance::yesterday),
+    Row("bridge", appliance::bridge),
+    Row("writes", appliance::write),
+];
+pub(crate) const BACK_AFTER_CUT: &[Row] = &[
+    Row("state", appliance::state_again),
+    Row("restarted", appliance::restarted),
+    Row("yesterday", appliance::yesterday),
+    Row("fsynced", appliance::promised),
 ];
 
 /// A container that writes to the disk, and is there when the machine is powered off.

@@ -1,12 +1,13 @@
 //! What a small scenario expects, as data: each variant is one kind of fact of the probe's report or of the console, and
 //! names itself in the list of checks.
 
+mod appliance;
 mod life;
 
 use anyhow::{Result, bail};
 
 use super::seen::{Seen, same};
-use crate::machine::disk;
+use crate::machine::{ROOT, disk};
 pub(crate) use life::End;
 
 /// One expectation. Paths are absolute, modes octal, options sorted as the kernel prints them.
@@ -51,6 +52,7 @@ pub(crate) enum Expect {
     /// A file below /proc/sys and its value.
     Kernel(&'static str, &'static str),
     Module(&'static str),
+    NoModule(&'static str),
     /// A name for it, and what one line of the console contains: all of these words.
     Says(&'static str, &'static [&'static str]),
     /// The same for several lines, in any order; the name is the check's.
@@ -69,8 +71,20 @@ pub(crate) enum Expect {
     Panic(&'static str),
     /// How the machine ended.
     Ends(End),
-    /// Nothing on the disk is left to be replayed or repaired.
+    /// Nothing on the root's disk is left to be replayed or repaired.
     CleanDisk,
+    /// The same of another disk, which has ext4.
+    Clean(&'static str),
+    /// A disk holds what it held before.
+    Unchanged(&'static str),
+    /// What is mounted at a place, and where it comes from.
+    MountedFrom(&'static str, &'static str),
+    /// A file is as it was in the boot before.
+    Kept(&'static str),
+    /// No more than these KiB are held by file systems in memory.
+    InMemory(u64),
+    /// The clock goes on from the date that dockerlaunch says it has set.
+    ClockSet,
 }
 
 /// What a file holds.
@@ -78,6 +92,8 @@ pub(crate) enum Expect {
 pub(crate) enum Content {
     Is(&'static str),
     Has(&'static str),
+    /// machine-id(5): 32 hexadecimal digits.
+    MachineId,
 }
 
 impl Expect {
@@ -108,6 +124,7 @@ impl Expect {
             Self::Route(route) => format!("route:{route}"),
             Self::Kernel(path, _) => format!("kernel:{path}"),
             Self::Module(name) => format!("module:{name}"),
+            Self::NoModule(name) => format!("no-module:{name}"),
             Self::Says(name, _) => format!("says:{name}"),
             Self::Lines(name, _) => (*name).into(),
             Self::SaysOnly(_) => "says-only".into(),
@@ -116,6 +133,12 @@ impl Expect {
             Self::Panic(_) => "panic".into(),
             Self::Ends(end) => format!("ends:{}", end.name()),
             Self::CleanDisk => "clean-disk".into(),
+            Self::Clean(disk) => format!("clean:{disk}"),
+            Self::Unchanged(disk) => format!("unchanged:{disk}"),
+            Self::MountedFrom(target, _) => format!("mounted-from:{target}"),
+            Self::Kept(path) => format!("kept:{path}"),
+            Self::InMemory(_) => "in-memory".into(),
+            Self::ClockSet => "clock-set".into(),
         }
     }
 
@@ -197,6 +220,12 @@ impl Expect {
                 Some(expected),
             ),
             Self::Module(name) => contains("the loaded modules", &seen.report()?.modules, &[name]),
+            Self::NoModule(name) => absent(
+                seen.report()?.modules.iter().any(|module| module == name),
+                "the module",
+                name,
+                seen.report()?.modules.is_empty(),
+            ),
             Self::Says(_, words) => life::says(seen, words),
             Self::Lines(_, lines) => lines.iter().try_for_each(|words| life::says(seen, words)),
             Self::SaysOnly(lines) => life::says_only(seen, lines),
@@ -212,7 +241,15 @@ impl Expect {
                 ],
             ),
             Self::Ends(end) => life::ends(seen, end),
-            Self::CleanDisk => disk::clean(seen.disk()?),
+            Self::CleanDisk => disk::clean(&seen.disk(ROOT)?.path),
+            Self::Clean(name) => disk::clean(&seen.disk(name)?.path),
+            Self::Unchanged(name) => appliance::unchanged(seen, name),
+            Self::MountedFrom(target, source) => {
+                same("its source", seen.mount(target)?.source.as_str(), source)
+            }
+            Self::Kept(path) => appliance::kept(seen, path),
+            Self::InMemory(most) => appliance::in_memory(seen, most),
+            Self::ClockSet => appliance::clock_set(seen),
         }
     }
 }
@@ -244,6 +281,7 @@ fn file(seen: &Seen, path: &str, mode: &str, content: Content) -> Result<()> {
     match content {
         Content::Is(expected) => same("its content", file.content.as_str(), expected),
         Content::Has(part) if file.content.contains(part) => Ok(()),
+        Content::MachineId => appliance::machine_id(&file.content),
         Content::Has(part) => bail!("{path} has no `{part}` but {:?}", file.content),
     }
 }

@@ -1,9 +1,9 @@
 //! What a small scenario leaves behind, and the questions that expectations ask of it.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context, Result, bail};
 use probe::{File, Mount, Report};
+
+use crate::machine::Drive;
 
 /// How a line of dockerlaunch begins on the console.
 pub(crate) const SPEAKER: &str = "dockerlaunch: ";
@@ -18,8 +18,10 @@ pub(crate) struct Seen {
     pub(crate) told: Vec<String>,
     /// QEMU's reason for the end.
     pub(crate) reason: Option<String>,
-    /// The disk that the guest has written to, where what it wrote was kept.
-    pub(crate) disk: Option<PathBuf>,
+    /// The disks that the guest could write to, where what it wrote was kept.
+    pub(crate) disks: Vec<Drive>,
+    /// The report of the boot before.
+    pub(crate) before: Option<Report>,
 }
 
 impl Seen {
@@ -29,10 +31,9 @@ impl Seen {
             .context("the probe was not reached, so nothing is known of this")
     }
 
-    pub(crate) fn disk(&self) -> Result<&Path> {
-        self.disk
-            .as_deref()
-            .context("what this guest wrote to its disk was not kept")
+    pub(crate) fn disk(&self, name: &str) -> Result<&Drive> {
+        let found = self.disks.iter().find(|drive| drive.name == name);
+        found.with_context(|| format!("what this guest wrote to its {name} disk was not kept"))
     }
 
     /// The mount that is visible at a path: the last one there.

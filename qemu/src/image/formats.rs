@@ -1,11 +1,9 @@
 //! A tree as a file: a disk, an initramfs, a tar archive. Owner and group are root in each.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::File,
     io::{BufReader, BufWriter, Read, Write},
-    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
-    process::Command,
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,17 +11,9 @@ use cpio::newc::{self, ModeFileType};
 use tar::EntryType;
 
 use super::{
-    Format,
+    Format, file_systems,
     tree::{Content, Entry, Tree},
 };
-use crate::{host, run};
-
-/// Room on a disk for what containers write; the file is sparse.
-const FREE: u64 = 3 << 30;
-
-/// ext4's own use of the disk, at most: a part of the files, and its journal.
-const OVERHEAD_PART: u64 = 10;
-const OVERHEAD: u64 = 128 << 20;
 
 /// zstd's: half a second more than the fastest, a tenth smaller.
 const COMPRESSION: i32 = 3;
@@ -31,7 +21,9 @@ const COMPRESSION: i32 = 3;
 /// Writes the tree to `path`; `aside` is a folder on the same file system for what lies about meanwhile.
 pub fn write(tree: &Tree, format: Format, path: &Path, aside: &Path) -> Result<()> {
     match format {
-        Format::Disk => disk(tree, path, &aside.join("stage")),
+        Format::Disk => file_systems::ext4(tree, path, &aside.join("stage")),
+        Format::Erofs => file_systems::erofs(tree, path, &aside.join("stage")),
+        Format::Squashfs => file_systems::squashfs(tree, path, &aside.join("stage")),
         Format::Initramfs => {
             let mut writer = zstd::Encoder::new(BufWriter::new(File::create(path)?), COMPRESSION)?;
             writer.multithread(2)?;
@@ -44,52 +36,6 @@ pub fn write(tree: &Tree, format: Format, path: &Path, aside: &Path) -> Result<(
             Ok(writer.flush()?)
         }
     }
-}
-
-fn disk(tree: &Tree, path: &Path, stage: &Path) -> Result<()> {
-    fs::create_dir(stage)?;
-    let mut bytes = 0;
-    for (at, entry) in tree.iter() {
-        let to = stage.join(at);
-        let put = match &entry.content {
-            Content::Directory => fs::create_dir(&to),
-            Content::File(from) => fs::copy(from, &to).map(drop),
-            Content::Bytes(bytes) => fs::write(&to, bytes),
-            Content::Link(target) => symlink(target, &to),
-        };
-        put.with_context(|| format!("write {}", to.display()))?;
-        if !matches!(entry.content, Content::Link(_)) {
-            fs::set_permissions(&to, Permissions::from_mode(entry.mode))?;
-        }
-        bytes += entry.content.size()?;
-    }
-    File::create(path)?
-        .set_len((bytes + bytes / OVERHEAD_PART + OVERHEAD + FREE).next_multiple_of(1 << 20))?;
-    // mkfs takes owners from the stage: where we are not root, a user namespace makes us look so.
-    let root = rustix::process::geteuid().is_root();
-    let mut command = if root {
-        Command::new("mkfs.ext4")
-    } else {
-        Command::new("unshare")
-    };
-    if !root {
-        command.args(["--map-root-user", "mkfs.ext4"]);
-    }
-    command
-        .args([
-            "-q",
-            "-F",
-            "-L",
-            "dockerlaunch",
-            "-E",
-            "root_owner=0:0",
-            "-d",
-        ])
-        .arg(stage)
-        .arg(path);
-    command.env("PATH", host::search_path());
-    run::output(&mut command)?;
-    Ok(())
 }
 
 fn initramfs(tree: &Tree, mut writer: impl Write) -> Result<()> {

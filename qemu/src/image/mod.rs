@@ -1,5 +1,6 @@
 //! An image: what goes in (`Image`), and the file that comes out, made again only when something that goes in changed.
 
+mod file_systems;
 mod formats;
 mod libraries;
 mod modules;
@@ -16,14 +17,18 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
-use crate::{packages::Unpacked, paths, progress::Step};
+use crate::{host::Need, packages::Unpacked, paths, progress::Step};
 use table::Group;
 use tree::{Content, Entry, Tree};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Format {
     /// A raw disk with ext4 on it and no partitions.
     Disk,
+    /// A file system that is never written, lz4-compressed.
+    Erofs,
+    /// Another, zstd-compressed.
+    Squashfs,
     /// A cpio archive for the kernel to unpack, zstd-compressed.
     Initramfs,
     /// For `docker import` and the like.
@@ -47,6 +52,7 @@ pub struct Image<'a> {
 
 /// How images are made is an input like the others.
 const MAKING: &[&str] = &[
+    include_str!("file_systems.rs"),
     include_str!("formats.rs"),
     include_str!("libraries.rs"),
     include_str!("mod.rs"),
@@ -77,6 +83,19 @@ impl Image<'_> {
         }
         self.write(&path)?;
         Ok(path)
+    }
+
+    /// The initramfs that goes on to this image: the same program, what loads drivers, and the drivers.
+    pub fn switching(&self) -> Image<'_> {
+        Image {
+            name: format!("switch-{}", self.name),
+            packages: self.packages,
+            more: None,
+            program: self.program,
+            groups: Group::INITRAMFS,
+            extra: Vec::new(),
+            format: Format::Initramfs,
+        }
     }
 
     /// Writes the image to a file of the user's choice.
@@ -145,9 +164,19 @@ impl Image<'_> {
 }
 
 impl Format {
+    /// What this machine must have to make one.
+    pub fn need(self) -> Need {
+        match self {
+            Self::Erofs | Self::Squashfs => Need::ReadOnly,
+            Self::Disk | Self::Initramfs | Self::Tar => Need::Image,
+        }
+    }
+
     fn extension(self) -> &'static str {
         match self {
             Self::Disk => "ext4",
+            Self::Erofs => "erofs",
+            Self::Squashfs => "squashfs",
             Self::Initramfs => "cpio.zst",
             Self::Tar => "tar",
         }

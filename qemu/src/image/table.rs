@@ -25,11 +25,17 @@ pub enum Group {
     Busybox,
     /// The link to busybox by this name: the kernel starts it, too.
     Modprobe,
+    /// udhcpc's own script, for `ip=dhcp`.
+    Dhcp,
+    /// To make a state disk's file system, and to repair one.
+    FileSystems,
     /// What all the above are linked with.
     Libraries,
     Modules,
     /// os-release and the empty folders that the kernel and dockerlaunch mount on.
     System,
+    /// The links into /usr, which nobody can make at boot on a root that is never written.
+    Links,
     /// What a scenario adds.
     Extra,
 }
@@ -52,6 +58,35 @@ impl Group {
         Self::System,
     ];
 
+    /// What an appliance uses beside that: a state disk, an address from a server.
+    pub const APPLIANCE: &[Self] = &[
+        Self::Program,
+        Self::Engine,
+        Self::Client,
+        Self::Iptables,
+        Self::Apparmor,
+        Self::Git,
+        Self::Ssh,
+        Self::Certificates,
+        Self::Busybox,
+        Self::Modprobe,
+        Self::Dhcp,
+        Self::FileSystems,
+        Self::Libraries,
+        Self::Modules,
+        Self::System,
+        Self::Links,
+    ];
+
+    /// What goes on to a root that needs drivers: it loads them, and that is all.
+    pub const INITRAMFS: &[Self] = &[
+        Self::Program,
+        Self::Busybox,
+        Self::Modprobe,
+        Self::Modules,
+        Self::System,
+    ];
+
     /// dockerlaunch and nothing that it could start: the scenario brings that.
     pub const BARE: &[Self] = &[Self::Program, Self::System];
 
@@ -67,9 +102,12 @@ impl Group {
             Self::Certificates => "certificates",
             Self::Busybox => "busybox",
             Self::Modprobe => "modprobe",
+            Self::Dhcp => "dhcp",
+            Self::FileSystems => "file-systems",
             Self::Libraries => "libraries",
             Self::Modules => "modules",
             Self::System => "system",
+            Self::Links => "links",
             Self::Extra => "extra",
         }
     }
@@ -196,6 +234,14 @@ const TABLE: &[Row] = &[
     link(Group::Busybox, "usr/sbin/poweroff", BUSYBOX),
     link(Group::Busybox, "usr/sbin/reboot", BUSYBOX),
 
+    file(Group::Dhcp, "usr/etc/udhcpc/default.script"),
+
+    file(Group::FileSystems, "usr/sbin/mkfs.ext4"),
+    file(Group::FileSystems, "usr/sbin/e2fsck"),
+    file(Group::FileSystems, "usr/etc/mke2fs.conf"),
+    file(Group::FileSystems, "usr/sbin/mkfs.xfs"),
+    file(Group::FileSystems, "usr/sbin/mkfs.btrfs"),
+
     // glibc opens it by itself when a thread is cancelled.
     file(Group::Libraries, "usr/lib/x86_64-linux-gnu/libgcc_s.so.1"),
 
@@ -209,6 +255,10 @@ const TABLE: &[Row] = &[
     directory("sys", 0o555),
     directory("tmp", 0o1777),
     directory("var", 0o755),
+    link(Group::Links, "bin", "usr/bin"),
+    link(Group::Links, "lib", "usr/lib"),
+    link(Group::Links, "lib64", "usr/lib64"),
+    link(Group::Links, "sbin", "usr/sbin"),
 ];
 
 /// Puts the rows of the groups into the tree.
@@ -290,13 +340,17 @@ mod tests {
     fn everything_but_the_mount_points_lies_below_usr() {
         for row in TABLE {
             let empty = matches!(row.from, From::Directory(_)) && !row.at.contains('/');
-            assert!(empty || row.at.starts_with("usr/"), "{}", row.at);
+            assert!(
+                empty || row.group == Group::Links || row.at.starts_with("usr/"),
+                "{}",
+                row.at
+            );
         }
     }
 
     #[test]
     fn links_lead_to_something_in_the_table() {
-        for row in TABLE {
+        for row in TABLE.iter().filter(|row| row.group != Group::Links) {
             let From::Link(to) = row.from else { continue };
             let mut place: Vec<&str> = row.at.split('/').collect();
             place.pop();
@@ -316,7 +370,11 @@ mod tests {
     }
 
     #[test]
-    fn every_group_of_the_table_is_in_a_full_image() {
-        assert!(TABLE.iter().all(|row| Group::ALL.contains(&row.group)));
+    fn every_group_of_the_table_is_in_an_appliance() {
+        assert!(
+            TABLE
+                .iter()
+                .all(|row| Group::APPLIANCE.contains(&row.group))
+        );
     }
 }

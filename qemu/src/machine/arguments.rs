@@ -5,7 +5,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Drive, Machine, Root, Written, acceleration::Acceleration};
+use super::{Bus, Machine, Root, acceleration::Acceleration};
 
 /// The descriptors QEMU inherits, each one end of a socket pair.
 pub(super) const CONSOLE: i32 = 3;
@@ -60,29 +60,36 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
         add("-netdev", network(&machine.forwards));
         add("-device", "virtio-net-pci,netdev=net,romfile=".to_owned());
     }
-    let drives = drives(machine);
-    if !drives.is_empty() {
+    if let Some(clock) = machine.clock {
+        add("-rtc", format!("base={clock}"));
+    }
+    if machine.disks().any(|drive| drive.bus == Bus::Nvme) {
         // One controller with a namespace for each disk: the names follow the order, whatever is found first.
         add("-device", "nvme,id=nvme,serial=dockerlaunch".to_owned());
     }
-    for (index, drive) in drives.into_iter().enumerate() {
-        let snapshot = if drive.written == Written::Lost {
-            "on"
-        } else {
-            "off"
-        };
+    let mut namespaces = 1..;
+    for drive in machine.disks() {
+        let (name, snapshot) = (drive.name, if drive.keep { "off" } else { "on" });
         let file = drive.path.display().to_string().replace(',', ",,");
         add(
             "-drive",
-            format!("file={file},if=none,id=disk{index},format=raw,snapshot={snapshot}"),
+            format!("file={file},if=none,id={name},format=raw,snapshot={snapshot}"),
         );
-        add(
-            "-device",
-            format!("nvme-ns,drive=disk{index},bus=nvme,nsid={}", index + 1),
-        );
+        let device = match (drive.bus, drive.late) {
+            (_, true) => format!("pcie-root-port,id={SLOT}{name},chassis=1,slot=1"),
+            (Bus::Virtio, false) => format!("virtio-blk-pci,drive={name}"),
+            (Bus::Nvme, false) => {
+                let number = namespaces.next().expect("they do not end");
+                format!("nvme-ns,drive={name},bus=nvme,nsid={number}")
+            }
+        };
+        add("-device", device);
     }
     Ok(words)
 }
+
+/// What a drive that comes late is plugged into: this and its name.
+pub(super) const SLOT: &str = "slot-";
 
 /// The user network; port 0 lets QEMU choose, so that nothing is guessed and nothing collides.
 fn network(forwards: &[u16]) -> String {
@@ -93,14 +100,6 @@ fn network(forwards: &[u16]) -> String {
     network
 }
 
-fn drives(machine: &Machine) -> Vec<&Drive> {
-    let root = match &machine.root {
-        Root::Disk(drive) => Some(drive),
-        Root::Initramfs(_) | Root::None => None,
-    };
-    root.into_iter().chain(&machine.drives).collect()
-}
-
 pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
     let mut words = vec![
         "console=ttyS0".to_owned(),
@@ -108,12 +107,10 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
         "printk.time=1".into(),
         "printk.devkmsg=on".into(),
     ];
+    let init = format!("init={}", machine.init);
     match &machine.root {
-        Root::Disk(_) => words.extend([
-            "root=/dev/nvme0n1".into(),
-            "rw".into(),
-            format!("init={}", machine.init),
-        ]),
+        Root::Disk(_) => words.extend(["root=/dev/nvme0n1".into(), "rw".into(), init]),
+        Root::ReadOnly(_) => words.extend(["root=/dev/nvme0n1".into(), "ro".into(), init]),
         Root::Initramfs(_) => words.push(format!("rdinit={}", machine.init)),
         Root::None => {}
     }
@@ -158,16 +155,22 @@ fn quoted(word: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Drive;
 
     fn machine() -> Machine {
-        let root = Root::Disk(Drive {
-            path: "/a,b".into(),
-            written: Written::Lost,
-        });
+        let root = Root::Disk(Drive::root("/a,b".into()));
         let mut machine = Machine::new("test", "/vmlinuz".into(), root, Acceleration::Emulation);
+        let drive = |name, path: &str, bus| Drive {
+            name,
+            keep: true,
+            bus,
+            ..Drive::root(path.into())
+        };
+        machine.drives.push(drive("c", "/c", Bus::Nvme));
+        machine.drives.push(drive("d", "/d", Bus::Virtio));
         machine.drives.push(Drive {
-            path: "/c".into(),
-            written: Written::Kept,
+            late: true,
+            ..drive("e", "/e", Bus::Virtio)
         });
         machine.forwards = vec![2375, 8080];
         machine
@@ -177,17 +180,16 @@ mod tests {
     fn the_root_is_the_first_disk_and_a_comma_is_doubled() {
         let words = qemu(&machine()).unwrap().join(" ");
         assert!(
-            words.contains("file=/a,,b,if=none,id=disk0,format=raw,snapshot=on"),
+            words.contains("file=/a,,b,if=none,id=root,format=raw,snapshot=on"),
             "{words}"
         );
         assert!(
-            words.contains("file=/c,if=none,id=disk1,format=raw,snapshot=off"),
+            words.contains("file=/c,if=none,id=c,format=raw,snapshot=off"),
             "{words}"
         );
-        assert!(
-            words.contains("nvme-ns,drive=disk1,bus=nvme,nsid=2"),
-            "{words}"
-        );
+        assert!(words.contains("nvme-ns,drive=c,bus=nvme,nsid=2"), "{words}");
+        assert!(words.contains("virtio-blk-pci,drive=d"), "{words}");
+        assert!(!words.contains("drive=e"), "{words}");
         assert!(
             words.contains("hostfwd=tcp:127.0.0.1:0-:2375,hostfwd=tcp:127.0.0.1:0-:8080"),
             "{words}"

@@ -6,37 +6,29 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::{Drive, Machine, Root, Written};
+use super::Machine;
 use crate::{host, paths, run};
 
-/// The machine with a copy of its root disk, where it asks for one, and then that copy's path.
-pub(super) fn copied(machine: &Machine) -> Result<(Machine, Option<PathBuf>)> {
-    let mut machine = machine.clone();
-    let Root::Disk(drive) = &mut machine.root else {
-        return Ok((machine, None));
-    };
-    if drive.written != Written::KeptInCopy {
-        return Ok((machine, None));
+/// Every disk that is written to as it was before any guest has done so. Holes are kept.
+pub(super) fn renew(machine: &Machine) -> Result<()> {
+    for drive in machine.kept() {
+        let Some(original) = drive.original else {
+            continue;
+        };
+        let mut command = Command::new("cp");
+        command.args(["--sparse=auto", "--reflink=auto"]);
+        run::output(command.arg(original).arg(drive.path))?;
     }
-    *drive = Drive {
-        path: copy(&drive.path, &machine.name)?,
-        written: Written::Kept,
-    };
-    let path = drive.path.clone();
-    Ok((machine, Some(path)))
+    Ok(())
 }
 
-/// Holes are kept. An earlier one of the same name is replaced.
-fn copy(image: &Path, name: &str) -> Result<PathBuf> {
+/// Where a guest's copy of an image lies.
+pub fn place(name: &str) -> Result<PathBuf> {
     let directory = paths::target()?.join("qemu/disks");
     fs::create_dir_all(&directory)?;
-    let path = directory.join(format!("{name}.ext4"));
-    let mut command = Command::new("cp");
-    command.args(["--sparse=auto", "--reflink=auto"]);
-    run::output(command.arg(image).arg(&path))?;
-    Ok(path)
+    Ok(directory.join(name))
 }
 
 /// An error unless the file system was unmounted, or made read-only, before the machine ended: the superblock says so, there
@@ -59,6 +51,20 @@ pub fn clean(path: &Path) -> Result<()> {
         "the journal is to be replayed: {features}"
     );
     run::output(tool("e2fsck").arg("-fn").arg(path)).map(drop)
+}
+
+/// The UUID of an ext4, which an image gets anew whenever it is made.
+pub fn uuid(path: &Path) -> Result<String> {
+    let head = run::output(tool("dumpe2fs").arg("-h").arg(path))?;
+    let uuid = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Filesystem UUID:"));
+    Ok(uuid.context("dumpe2fs names no UUID")?.trim().to_owned())
+}
+
+/// An error unless both files hold the same.
+pub fn same(original: &Path, path: &Path) -> Result<()> {
+    run::output(Command::new("cmp").arg(original).arg(path)).map(drop)
 }
 
 fn tool(name: &str) -> Command {

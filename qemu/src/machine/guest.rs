@@ -37,12 +37,13 @@ pub struct Guest {
     /// The guest's port, and the one of 127.0.0.1 that leads to it.
     forwards: Vec<(u16, u16)>,
     console_path: PathBuf,
-    disk: Option<PathBuf>,
 }
 
 impl Guest {
     pub(super) fn start(machine: &Machine) -> Result<Self> {
-        let (machine, disk) = &disk::copied(machine)?;
+        if machine.fresh {
+            disk::renew(machine)?;
+        }
         let words = arguments::qemu(machine)?;
         if machine.verbose {
             let quoted: Vec<String> = words.iter().map(|word| shell(word)).collect();
@@ -67,7 +68,6 @@ impl Guest {
             qmp: Mutex::new(qmp),
             forwards,
             console_path,
-            disk: disk.clone(),
         })
     }
 
@@ -87,11 +87,6 @@ impl Guest {
     /// Where every byte of the console is kept.
     pub fn console_path(&self) -> &Path {
         &self.console_path
-    }
-
-    /// The copy of its root disk that keeps what it writes.
-    pub fn disk(&self) -> Option<&Path> {
-        self.disk.as_deref()
     }
 
     /// When the kernel's first line came.
@@ -163,6 +158,14 @@ impl Guest {
             .map(|key| json!({ "type": "qcode", "data": key }))
             .collect();
         self.qmp("send-key", json!({ "keys": keys })).map(drop)
+    }
+
+    /// Plugs in a disk that was to come late.
+    pub fn plug(&self, name: &str) -> Result<()> {
+        let slot = format!("{}{name}", arguments::SLOT);
+        let device =
+            json!({ "driver": "virtio-blk-pci", "id": "plugged", "drive": name, "bus": slot });
+        self.qmp("device_add", device).map(drop)
     }
 
     /// Presses the ACPI power button.

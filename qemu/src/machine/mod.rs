@@ -41,8 +41,12 @@ pub struct Machine {
     pub network: bool,
     /// Ports of the guest that can be reached on 127.0.0.1, at a port that QEMU chooses (`Guest::port`).
     pub forwards: Vec<u16>,
-    /// More disks: /dev/nvme0n2 and on, or /dev/nvme0n1 and on where the root is an initramfs.
+    /// More disks: /dev/nvme0n2 and on, or /dev/nvme0n1 and on where the root is an initramfs; /dev/vda and on.
     pub drives: Vec<Drive>,
+    /// Each start finds the disks as they were before any guest has written to them.
+    pub fresh: bool,
+    /// What the hardware clock begins with, as QEMU's -rtc has it; otherwise it is right.
+    pub clock: Option<&'static str>,
     pub acceleration: Acceleration,
     /// Show the console while it runs.
     pub show_console: bool,
@@ -52,8 +56,10 @@ pub struct Machine {
 
 #[derive(Clone, Debug)]
 pub enum Root {
-    /// /dev/nvme0n1, mounted by the kernel itself.
+    /// /dev/nvme0n1, mounted by the kernel itself: `rw`.
     Disk(Drive),
+    /// The same, `ro`.
+    ReadOnly(Drive),
     Initramfs(PathBuf),
     /// Nothing: the kernel panics. For the trial of an accelerator.
     None,
@@ -62,20 +68,52 @@ pub enum Root {
 /// A raw disk image.
 #[derive(Clone, Debug)]
 pub struct Drive {
+    /// What it is called here.
+    pub name: &'static str,
     pub path: PathBuf,
-    pub written: Written,
+    /// Whether what the guest writes stays in the file; otherwise it is gone with the guest.
+    pub keep: bool,
+    pub bus: Bus,
+    /// It is not there until it is plugged in (`Guest::plug`).
+    pub late: bool,
+    /// The file as it was before any guest wrote to it.
+    pub original: Option<PathBuf>,
 }
 
-/// What becomes of that which a guest writes.
+/// How a disk is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It is gone with the guest.
-    Lost,
-    /// It stays in the file.
-    Kept,
-    /// It stays in a copy of the file, a new one for each start (`Guest::disk`).
-    KeptInCopy,
+pub enum Bus {
+    /// Debian's cloud kernels have its driver built in.
+    Nvme,
+    /// There it is a module.
+    Virtio,
 }
+
+impl Drive {
+    /// The root's: what a guest writes is forgotten.
+    pub fn root(path: PathBuf) -> Self {
+        Self {
+            name: ROOT,
+            path,
+            keep: false,
+            bus: Bus::Nvme,
+            late: false,
+            original: None,
+        }
+    }
+
+    /// The root's on a copy of the image that the guest may write to.
+    pub fn kept_root(image: PathBuf, guest: &str) -> Result<Self> {
+        Ok(Self {
+            keep: true,
+            original: Some(image.clone()),
+            ..Self::root(disk::place(&format!("{guest}.{ROOT}"))?)
+        })
+    }
+}
+
+/// The name of the drive that holds the root.
+pub const ROOT: &str = "root";
 
 impl Machine {
     /// The settings most guests share: dockerlaunch as PID 1, 1 GiB (an initramfs of a whole engine needs 4), a network.
@@ -96,10 +134,26 @@ impl Machine {
             network: true,
             forwards: Vec::new(),
             drives: Vec::new(),
+            fresh: true,
+            clock: None,
             acceleration,
             show_console: false,
             verbose: false,
         }
+    }
+
+    /// The disks on which what the guest writes stays.
+    pub fn kept(&self) -> Vec<Drive> {
+        self.disks().filter(|drive| drive.keep).cloned().collect()
+    }
+
+    /// All disks, the root's first.
+    pub fn disks(&self) -> impl Iterator<Item = &Drive> {
+        let root = match &self.root {
+            Root::Disk(drive) | Root::ReadOnly(drive) => Some(drive),
+            Root::Initramfs(_) | Root::None => None,
+        };
+        root.into_iter().chain(&self.drives)
     }
 
     /// Starts it once. Returns as soon as QEMU answers; the guest boots meanwhile.

@@ -1,7 +1,10 @@
 //! Guests with a real engine. By default one of each suite and the pairs that tell something new; the rest with --long.
 
-use super::{Change, Large, Root, Scenario, Size, When};
+mod appliances;
+
+use super::{Change, Large, Life, Root, Scenario, Size, When};
 use crate::{
+    boot,
     checks::{
         engine::{COMMON, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
         expect::{
@@ -9,6 +12,7 @@ use crate::{
             Expect::{self, *},
         },
     },
+    image::table::Group,
     suites::Suite,
 };
 
@@ -53,27 +57,26 @@ const AUTO: &[&str] = &[];
 const V1: &[&str] = &["DOCKER_LAUNCH_CGROUP=v1"];
 const HYBRID: &[&str] = &["DOCKER_LAUNCH_CGROUP=hybrid"];
 
-const fn plain(
-    cgroup: &'static str,
-    checks: &'static [&'static [Row]],
-    end: &'static [&'static [Expect]],
-) -> Large {
-    Large {
-        cgroup,
-        image: &[],
-        checks,
-        prerequisites: false,
-        end,
-    }
-}
-
 /// The limits of a container hold.
-const TWO: Large = plain("2", FULL, ON_DISK);
+pub(super) const TWO: Large = Large {
+    cgroup: "2",
+    groups: Group::ALL,
+    image: &[],
+    address: &[boot::ADDRESS, boot::DRIVER],
+    disks: &[],
+    checks: FULL,
+    end: ON_DISK,
+    prerequisites: false,
+    lives: &[],
+};
 /// An initramfs has no disk to be clean.
-const TWO_IN_MEMORY: Large = plain("2", FULL, &[OFF]);
-const ONE: Large = plain("1", FULL, ON_DISK);
-const ONE_IN_MEMORY: Large = plain("1", FULL, &[OFF]);
-const ONE_REDUCED: Large = plain("1", REDUCED, ON_DISK);
+const TWO_IN_MEMORY: Large = Large { end: &[OFF], ..TWO };
+const ONE: Large = Large { cgroup: "1", ..TWO };
+const ONE_IN_MEMORY: Large = Large { end: &[OFF], ..ONE };
+const ONE_REDUCED: Large = Large {
+    checks: REDUCED,
+    ..ONE
+};
 
 /// Started once the engine answers: the harness's hand in the guest.
 const AGENT: &[Change] = &[
@@ -104,8 +107,12 @@ const STEPS: &[Expect] = &[SaysInOrder(
 
 const SUPERVISED_ENGINE: Large = Large {
     image: AGENT,
-    ..plain("2", &[SUPERVISED], &[STEPS, OFF, CLEAN])
+    checks: &[SUPERVISED],
+    end: &[STEPS, OFF, CLEAN],
+    ..TWO
 };
+
+pub(super) const APPLIANCES: &[Scenario] = appliances::TABLE;
 
 pub(super) const TABLE: &[Scenario] = &[
     large(

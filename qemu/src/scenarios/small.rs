@@ -1,5 +1,6 @@
 //! Guests with the probe in place of dockerd.
 
+mod appliances;
 mod boots;
 mod cgroups;
 mod daemons;
@@ -11,10 +12,13 @@ mod networks;
 mod refusals;
 
 use super::{Change, Ends, Root, Scenario, Size, Small, Step, When};
-use crate::{checks::expect::Expect, image::table::Group, suites::Suite};
+use crate::{checks::expect::Expect, disks::Disk, image::table::Group, suites::Suite};
 
 pub(super) const TABLE: &[&[Scenario]] = &[
     boots::TABLE,
+    appliances::roots::TABLE,
+    appliances::states::TABLE,
+    appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
     daemons::TABLE,
@@ -44,6 +48,9 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         steps: &[],
         ends: Ends::Reported,
         expect,
+        disks: &[],
+        again: &[],
+        clock: None,
     };
     Scenario {
         name,
@@ -83,6 +90,13 @@ impl Scenario {
         }
     }
 
+    const fn long(self) -> Self {
+        Self {
+            when: When::Long,
+            ..self
+        }
+    }
+
     const fn image(self, image: &'static [Change]) -> Self {
         let Size::Small(small) = self.size else {
             return self;
@@ -109,6 +123,40 @@ impl Scenario {
         };
         Self {
             size: Size::Small(Small { ends, ..small }),
+            ..self
+        }
+    }
+
+    const fn disks(self, disks: &'static [Disk]) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { disks, ..small }),
+            ..self
+        }
+    }
+
+    /// It is booted twice.
+    const fn again(self, again: Expectations) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { again, ..small }),
+            ..self
+        }
+    }
+
+    const fn clock(self, clock: &'static str) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small {
+                clock: Some(clock),
+                ..small
+            }),
             ..self
         }
     }

@@ -1,7 +1,11 @@
 //! Guests that show what each prerequisite is for, and what is lost without it. Most are taken away from one guest that
 //! runs; modprobe has one of its own, because a module that is loaded stays.
 
-use super::{Large, Root, Scenario, Suite, large::large, small::small};
+use super::{
+    Large, Root, Scenario, Suite,
+    large::{TWO, large},
+    small::small,
+};
 use crate::{
     checks::{
         expect::Expect::{self, *},
@@ -49,11 +53,11 @@ const NO_MODPROBE: &[Expect] = &[
 ];
 
 const ALL: Large = Large {
-    end: &[],
-    cgroup: "2",
+    image: PACKAGED,
     checks: &[],
     prerequisites: true,
-    image: PACKAGED,
+    end: &[],
+    ..TWO
 };
 
 pub(super) const TABLE: &[Scenario] = &[

@@ -15,9 +15,10 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::{Chosen, large, small};
 use crate::{
-    Common, image,
+    Common,
+    image::{self, Format, Image, table::Group},
     machine::{
-        Guest, Machine,
+        Machine,
         acceleration::{self, Acceleration},
     },
     packages::Unpacked,
@@ -64,6 +65,20 @@ impl Bench {
             .features
             .and_then(|features| self.others.get(features));
         other.unwrap_or(&self.program)
+    }
+
+    /// What goes on to a root that needs drivers.
+    pub(super) fn initramfs(&self, scenario: &Scenario, kit: &Kit) -> Result<PathBuf> {
+        let image = Image {
+            name: format!("switch-{}", scenario.suite.name()),
+            packages: &kit.packages,
+            more: None,
+            program: self.program(scenario),
+            groups: Group::INITRAMFS,
+            extra: Vec::new(),
+            format: Format::Initramfs,
+        };
+        image.built()
     }
 }
 
@@ -229,12 +244,12 @@ fn work(queue: VecDeque<Job>, threads: usize) {
     });
 }
 
-/// It is kept only where something of it may be looked for.
-pub(super) fn discard_disk(guest: &Guest, checks: &Checks) {
-    if let Some(disk) = guest.disk()
-        && checks.values().all(Result::is_ok)
-    {
-        let _ = fs::remove_file(disk); // The next copy replaces it.
+/// Disks are kept only where something of them may be looked for.
+pub(super) fn discard_disks(machine: &Machine, checks: &Checks) {
+    if checks.values().all(Result::is_ok) {
+        for drive in machine.kept() {
+            let _ = fs::remove_file(drive.path); // The next start replaces it.
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::{
     extra,
-    guests::{Bench, Checks, Kit, Outcome, discard_disk},
+    guests::{Bench, Checks, Kit, Outcome, discard_disks},
 };
 use crate::{
     boot,
@@ -15,37 +15,52 @@ use crate::{
         prerequisites::{self, World},
         seen::Seen,
     },
+    disks,
     engine::Engine,
-    image::{Format, Image, table::Group},
-    machine::{Drive, Guest, Machine, Root, Written},
+    image::{Image, table::Group},
+    machine::{Drive, Guest, Machine, Root},
     packages::Unpacked,
-    scenarios::{self, Large, Scenario},
+    scenarios::{self, Large, Life, Scenario},
 };
 
 /// MiB, for a guest with servers and a second engine.
 const SERVES: u32 = 2048;
+/// MiB: the initramfs of a switch is small, and freed.
+const ON_DISKS: u32 = 1024;
 
-/// Boots it, and asks.
+/// Boots it, and asks, in each of its lives.
 pub(super) fn run(machine: &Machine, large: &Large, chosen: &[String], busybox: &Path) -> Outcome {
-    // What was reached before a guest died stays; a second start begins anew.
-    let reached = RefCell::new(Checks::new());
-    let asked = machine.boot(|guest| {
-        reached.take();
-        let checks = &mut reached.borrow_mut();
-        ask(guest, large, chosen, busybox, checks)?;
-        end(guest, large, checks)
-    });
-    let (stopped, note) = match asked {
-        Ok((guest, (), note)) => {
-            discard_disk(&guest, &reached.borrow());
-            (None, note)
+    let (mut checks, mut notes, mut stopped) = (Checks::new(), Vec::new(), None);
+    let promised = RefCell::default();
+    for life in large.boots() {
+        let mut machine = machine.clone();
+        machine.fresh = life.name.is_empty();
+        machine.name += life.name.trim_end_matches(':');
+        // What was reached before a guest died stays; a second start begins anew.
+        let reached = RefCell::new(Checks::new());
+        let asked = machine.boot(|guest| {
+            reached.take();
+            let checks = &mut reached.borrow_mut();
+            ask(guest, large, &life, chosen, busybox, &promised, checks)?;
+            end(guest, &machine, &life, checks)
+        });
+        let reached = reached.into_inner().into_iter();
+        checks.extend(reached.map(|(name, verdict)| (life.name.to_owned() + &name, verdict)));
+        match asked {
+            Ok((_, (), note)) => notes.extend(note),
+            Err(error) => {
+                stopped = Some(format!("{error:#}"));
+                break;
+            }
         }
-        Err(error) => (Some(format!("{error:#}")), None),
-    };
+    }
+    if stopped.is_none() {
+        discard_disks(machine, &checks);
+    }
     Outcome::Ran {
-        checks: reached.into_inner(),
+        checks,
         stopped,
-        note,
+        note: (!notes.is_empty()).then(|| notes.join("\n")),
     }
 }
 
@@ -61,9 +76,8 @@ pub(super) fn machine(
         .then(|| scenario.suite.servers(&bench.mirror));
     let servers = servers.transpose()?;
     let roots: Vec<&Unpacked> = [&kit.packages].into_iter().chain(&servers).collect();
-    let on_disk = scenario.root == scenarios::Root::Disk;
     let image = Image {
-        name: if large.image.is_empty() {
+        name: if large.image.is_empty() && large.groups == Group::ALL {
             scenario.suite.name().to_owned()
         } else {
             format!("engine-{}", scenario.name)
@@ -71,25 +85,34 @@ pub(super) fn machine(
         packages: &kit.packages,
         more: servers.as_ref(),
         program: bench.program(scenario),
-        groups: Group::ALL,
+        groups: large.groups,
         extra: extra::changes(large.image, bench, &roots)?,
-        format: if on_disk {
-            Format::Disk
-        } else {
-            Format::Initramfs
-        },
+        format: scenario.root.format(),
     };
     let image = image.built()?;
-    let root = if on_disk {
-        Root::Disk(Drive {
-            path: image,
-            written: Written::KeptInCopy,
-        })
-    } else {
-        Root::Initramfs(image)
+    let drive = || Drive::kept_root(image.clone(), scenario.name);
+    let mut drives = Vec::new();
+    let root = match scenario.root {
+        scenarios::Root::Disk => Root::Disk(drive()?),
+        scenarios::Root::ReadOnly => Root::ReadOnly(drive()?),
+        scenarios::Root::Initramfs => Root::Initramfs(image),
+        scenarios::Root::Switch(_, table) => {
+            drives.push(disks::on_virtio(drive()?, table)?);
+            Root::Initramfs(bench.initramfs(scenario, kit)?)
+        }
     };
+    for disk in large.disks {
+        drives.push(disk.made(scenario.name)?);
+    }
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
-    machine.append = [boot::ADDRESS, boot::DRIVER]
+    machine.memory = if drives.is_empty() {
+        machine.memory
+    } else {
+        ON_DISKS
+    };
+    machine.drives = drives;
+    machine.append = large
+        .address
         .iter()
         .chain(scenario.append)
         .map(ToString::to_string)
@@ -113,8 +136,10 @@ pub(super) fn machine(
 fn ask(
     guest: &Guest,
     large: &Large,
+    life: &Life,
     chosen: &[String],
     busybox: &Path,
+    promised: &RefCell<Vec<String>>,
     checks: &mut Checks,
 ) -> Result<()> {
     guest.wait_for_line("dockerd to listen", boot::READY, boot::listens)?;
@@ -129,6 +154,7 @@ fn ask(
         busybox,
         cgroup: large.cgroup,
         console: &console,
+        promised,
     };
     let mut judge = |name: &str, verdict: Result<()>| {
         guest
@@ -137,8 +163,8 @@ fn ask(
         checks.insert(name.to_owned(), told(guest, verdict));
         anyhow::Ok(())
     };
-    let is_chosen = |name: &str| chosen.iter().any(|chosen| chosen == name);
-    let rows = large.checks.iter().copied().flatten();
+    let is_chosen = |name: &str| chosen.contains(&(life.name.to_owned() + name));
+    let rows = life.checks.iter().copied().flatten();
     for Row(name, question) in rows.filter(|row| is_chosen(row.0)) {
         judge(name, question(&place))?;
     }
@@ -152,9 +178,9 @@ fn ask(
     Ok(())
 }
 
-/// Presses the power button, and compares how it ends; a guest of which nothing is expected just ends.
-fn end(guest: &Guest, large: &Large, checks: &mut Checks) -> Result<()> {
-    if large.end.is_empty() {
+/// Presses the power button, and compares how it ends; a guest of which nothing is expected is cut off.
+fn end(guest: &Guest, machine: &Machine, life: &Life, checks: &mut Checks) -> Result<()> {
+    if life.end.is_empty() {
         return guest.quit().map(drop);
     }
     guest.press_power_button()?;
@@ -163,10 +189,10 @@ fn end(guest: &Guest, large: &Large, checks: &mut Checks) -> Result<()> {
         console: guest.console().into_iter().map(|line| line.text).collect(),
         told: guest.told(),
         reason: exit.reason,
-        disk: guest.disk().map(Path::to_owned),
+        disks: machine.kept(),
         ..Seen::default()
     };
-    for expect in large.end.iter().copied().flatten() {
+    for expect in life.end.iter().copied().flatten() {
         checks.insert(expect.name(), told(guest, expect.check(&seen)));
     }
     Ok(())

@@ -1,27 +1,27 @@
 //! A small scenario: a small image with the probe in it, one boot, and the expectations compared with what it left.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{
     extra,
-    guests::{Bench, Checks, Kit, Outcome, discard_disk},
+    guests::{Bench, Checks, Kit, Outcome, discard_disks},
 };
 use crate::{
-    checks::{expect::Expect, seen::Seen},
+    checks::seen::Seen,
+    disks::{self, Table},
     image::{Format, Image, table::Group, tree::Entry},
-    machine::{Drive, Guest, Machine, Root, Written},
-    scenarios::{self, Ends, Scenario, Small, Step},
+    machine::{Drive, Guest, Machine, ROOT, Root, disk},
+    scenarios::{self, AGAIN, Ends, Scenario, Small, Step},
 };
 
 /// Where dockerd is.
 const DAEMON: &str = "usr/sbin/dockerd";
 /// The probe needs nothing of what Docker needs. A scenario's own word stands behind it, and counts.
 const NOT_LOOKED_FOR: &str = "DOCKER_LAUNCH_PREREQUISITES=skip";
+/// The root has a UUID, which every new image has anew.
+const ON_EXT4: scenarios::Root = scenarios::Root::Switch(Format::Disk, Table::None);
 /// MiB: the probe needs a few, the kernel the rest.
 const MEMORY: u32 = 512;
 /// Two to four seconds, emulated, on a machine that does nothing else.
@@ -29,29 +29,44 @@ const ENDS_WITHIN: Duration = Duration::from_secs(180);
 /// What a step waits for.
 const STEP_WITHIN: Duration = Duration::from_secs(90);
 
-/// Boots it, and compares.
+/// Boots it, once or twice, and compares.
 pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
-    match machine.boot(|guest| watch(guest, small)) {
-        Ok((guest, seen, note)) => {
-            let verdict = |expect: &Expect| {
-                let failed =
-                    |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
-                (expect.name(), expect.check(&seen).map_err(failed))
-            };
-            let expected = small.expect.iter().copied().flatten();
-            let checks: Checks = expected.map(verdict).collect();
-            discard_disk(&guest, &checks);
-            Outcome::Ran {
-                checks,
-                stopped: None,
-                note,
-            }
+    let (mut checks, mut notes) = (Checks::new(), Vec::new());
+    let mut before = None;
+    let mut stopped = None;
+    for (prefix, expect) in [("", small.expect), (AGAIN, small.again)] {
+        if expect.is_empty() {
+            continue;
         }
-        Err(error) => Outcome::Ran {
-            checks: Checks::new(),
-            stopped: Some(format!("{error:#}")),
-            note: None,
-        },
+        let mut machine = machine.clone();
+        machine.fresh = prefix.is_empty();
+        machine.name += prefix.trim_end_matches(':');
+        let (guest, mut seen) = match machine.boot(|guest| watch(guest, &machine, small)) {
+            Ok((guest, seen, note)) => {
+                notes.extend(note);
+                (guest, seen)
+            }
+            Err(error) => {
+                stopped = Some(format!("{error:#}"));
+                break;
+            }
+        };
+        seen.before = before;
+        for expect in expect.iter().copied().flatten() {
+            let failed =
+                |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
+            let name = prefix.to_owned() + &expect.name();
+            checks.insert(name, expect.check(&seen).map_err(failed));
+        }
+        before = seen.report;
+    }
+    if stopped.is_none() {
+        discard_disks(machine, &checks);
+    }
+    Outcome::Ran {
+        checks,
+        stopped,
+        note: (!notes.is_empty()).then(|| notes.join("\n")),
     }
 }
 
@@ -62,23 +77,41 @@ pub(super) fn machine(
     kit: &Kit,
 ) -> Result<Machine> {
     let image = image(scenario, small, bench, kit)?;
-    let root = match scenario.root {
-        scenarios::Root::Disk => Root::Disk(Drive {
-            path: image,
-            written: if small.ends == Ends::Lived {
-                Written::KeptInCopy
-            } else {
-                Written::Lost
-            },
-        }),
-        scenarios::Root::Initramfs => Root::Initramfs(image),
+    let drive = || match small.ends {
+        Ends::Lived => Drive::kept_root(image.clone(), scenario.name),
+        Ends::Reported | Ends::Refused => Ok(Drive::root(image.clone())),
     };
+    let mut drives = Vec::new();
+    let root = match scenario.root {
+        scenarios::Root::Disk => Root::Disk(drive()?),
+        scenarios::Root::ReadOnly => Root::ReadOnly(drive()?),
+        scenarios::Root::Initramfs => Root::Initramfs(image),
+        scenarios::Root::Switch(_, table) => {
+            drives.push(Drive {
+                late: small
+                    .steps
+                    .iter()
+                    .any(|step| matches!(step, Step::Plug(ROOT))),
+                ..disks::on_virtio(drive()?, table)?
+            });
+            Root::Initramfs(bench.initramfs(scenario, kit)?)
+        }
+    };
+    for disk in small.disks {
+        drives.push(disk.made(scenario.name)?);
+    }
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
-    machine.append = [NOT_LOOKED_FOR]
-        .iter()
-        .chain(scenario.append)
-        .map(ToString::to_string)
-        .collect();
+    machine.drives = drives;
+    machine.clock = small.clock;
+    let append = [NOT_LOOKED_FOR].iter().chain(scenario.append);
+    let append = append.map(ToString::to_string);
+    machine.append = match machine.drives.first() {
+        Some(drive) if scenario.root == ON_EXT4 => {
+            let uuid = disk::uuid(drive.original.as_ref().unwrap_or(&drive.path))?;
+            append.map(|word| word.replace("{root}", &uuid)).collect()
+        }
+        _ => append.collect(),
+    };
     machine.arguments = scenario.words.iter().map(ToString::to_string).collect();
     machine.memory = if stands_in(small) {
         MEMORY
@@ -96,10 +129,6 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
         .into_iter()
         .collect();
     extra.extend(extra::changes(small.image, bench, &[&kit.packages])?);
-    let format = match scenario.root {
-        scenarios::Root::Disk => Format::Disk,
-        scenarios::Root::Initramfs => Format::Initramfs,
-    };
     let groups = small.groups;
     let image = Image {
         name: name(scenario, small),
@@ -108,7 +137,7 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
         program: bench.program(scenario),
         groups,
         extra,
-        format,
+        format: scenario.root.format(),
     };
     image.built()
 }
@@ -131,11 +160,18 @@ fn name(scenario: &Scenario, small: &Small) -> String {
 }
 
 /// Does the steps and waits for the guest's end. That it ended in the wrong way is for the emulator's faults to be looked for, too.
-fn watch(guest: &Guest, small: &Small) -> Result<Seen> {
+fn watch(guest: &Guest, machine: &Machine, small: &Small) -> Result<Seen> {
     for step in small.steps {
         take(guest, step).with_context(|| format!("{step:?}"))?;
     }
     let reason = guest.wait_exit(ENDS_WITHIN)?.reason;
+    ensure!(
+        guest
+            .console()
+            .iter()
+            .any(|line| line.text.contains(" as init process")),
+        "the guest ended before PID 1 was started"
+    );
     let told = guest.told();
     let received = guest.wait_for_report("the probe's report", Duration::ZERO, |bytes| {
         Some(probe::unframe(bytes))
@@ -159,7 +195,8 @@ fn watch(guest: &Guest, small: &Small) -> Result<Seen> {
         console: guest.console().into_iter().map(|line| line.text).collect(),
         told,
         reason,
-        disk: guest.disk().map(Path::to_owned),
+        disks: machine.kept(),
+        before: None,
     })
 }
 
@@ -174,6 +211,7 @@ fn take(guest: &Guest, step: &Step) -> Result<()> {
         Step::Told(line) => guest.wait_until_told(line, STEP_WITHIN),
         Step::Keys(keys) => guest.press_keys(keys),
         Step::PowerButton => guest.press_power_button(),
+        Step::Plug(name) => guest.plug(name),
         Step::Type(text) => guest.type_text(text),
         Step::Cut => guest.quit().map(drop),
     }

@@ -3,14 +3,14 @@
 use super::{QUIET, Root, Scenario, small};
 use crate::{
     checks::expect::{
-        Content::{Has, Is},
+        Content::{Has, MachineId},
         Expect::{self, *},
     },
     suites::Suite,
 };
 
 /// The early mounts: target, type, options, and the file system's own.
-const MOUNTS: &[Expect] = &[
+pub(super) const MOUNTS: &[Expect] = &[
     Mount("/proc", "proc", "rw,nosuid,nodev,noexec,relatime", ""),
     Mount("/sys", "sysfs", "rw,nosuid,nodev,noexec,relatime", ""),
     Mount("/dev", "devtmpfs", "rw,nosuid", "mode=755"),
@@ -56,7 +56,7 @@ const MOUNTS: &[Expect] = &[
 ];
 
 /// Nothing else is mounted, and nothing twice.
-const MOUNTED_ON_DISK: &[Expect] = &[MountedAll(
+pub(super) const MOUNTED_ON_DISK: &[Expect] = &[MountedAll(
     "exact",
     &[
         "/",
@@ -74,7 +74,7 @@ const MOUNTED_ON_DISK: &[Expect] = &[MountedAll(
     ],
 )];
 
-const DEVICES: &[Expect] = &[
+pub(super) const DEVICES: &[Expect] = &[
     Link("/dev/fd", "/proc/self/fd"),
     Link("/dev/stdin", "/proc/self/fd/0"),
     Link("/dev/stdout", "/proc/self/fd/1"),
@@ -103,7 +103,8 @@ const LAYOUT: &[Expect] = &[
     File("/etc/group", "644", Has("\ndocker:x:")),
     File("/etc/nsswitch.conf", "644", Has("hosts:")),
     File("/etc/hosts", "644", Has("127.0.0.1")),
-    File("/etc/hostname", "644", Is("docker\n")),
+    File("/etc/machine-id", "444", MachineId),
+    Absent("/etc/hostname"),
 ];
 
 /// How the daemon is started.
@@ -134,7 +135,7 @@ const DAEMON: &[Expect] = &[
     ]),
 ];
 
-const SHARED: &[Expect] = &[
+pub(super) const SHARED: &[Expect] = &[
     PivotRoot("works"),
     Propagation("/", "shared"),
     Propagation("/dev", "shared"),

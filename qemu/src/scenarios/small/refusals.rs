@@ -28,12 +28,12 @@ const BAD_ADDRESS: &[Expect] = &[
     USAGE,
     SaysOnly(&[&["dockerlaunch: ", "DOCKER_LAUNCH_IP=10.0.2"]]),
 ];
-const NOT_YET: &[Expect] = &[
+const NOT_BUILT: &[Expect] = &[
     USAGE,
     SaysOnly(&[&[
         "dockerlaunch: ",
         "DOCKER_LAUNCH_STATE=/dev/vdb",
-        "not built yet",
+        "needs the Cargo feature `state`",
     ]]),
 ];
 const UNKNOWN: &[Expect] = &[
@@ -69,11 +69,12 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .append(&["DOCKER_LAUNCH_IP=10.0.2"])
     .refused(),
     small(
-        "not-built-yet",
+        "not-built",
         "a setting that this build cannot follow is an error, never ignored",
-        &[NOT_YET],
+        &[NOT_BUILT],
     )
     .append(&["DOCKER_LAUNCH_STATE=/dev/vdb"])
+    .features(&[])
     .refused(),
     small(
         "unknown-daemon",

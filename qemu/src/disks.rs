@@ -1,0 +1,221 @@
+//! Disks that a machine has beside its root: what is on them before the first boot, as data. All are named by the same
+//! label, UUID, partition's name and partition's UUID, so that a row of a table only says how it asks.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::FileExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    host,
+    machine::{Bus, Drive, disk},
+    run,
+};
+
+/// A disk, before it is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Disk {
+    pub(crate) name: &'static str,
+    pub(crate) bus: Bus,
+    pub(crate) table: Table,
+    pub(crate) holds: Holds,
+    /// It comes when a step plugs it in.
+    pub(crate) late: bool,
+}
+
+/// A partition table: of two partitions the second is the one that is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    None,
+    Gpt,
+    Mbr,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Nothing,
+    Ext4,
+    /// Marked as the kernel does when it met an error.
+    Ext4WithErrors,
+    Xfs,
+    Btrfs,
+    /// The header of an encrypted volume: nothing that Docker's state can lie on, and not to be lost.
+    Luks,
+}
+
+/// The name by which scenarios ask for a state disk.
+pub(crate) const STATE: &str = "state";
+const LABEL: &str = "state";
+const UUID: &str = "0dad5cc0-57a7-4e00-8d15-000000000001";
+const PART_LABEL: &str = "docker-state";
+const PART_UUID: &str = "0dad5cc0-57a7-4e00-8d15-000000000002";
+const MBR_ID: &str = "0x0dad5cc0";
+
+/// xfs makes nothing smaller than 300 MiB. The file is sparse.
+const SIZE: u64 = 512 << 20;
+/// Where the partition that is meant begins.
+const OFFSET: u64 = 2 << 20;
+
+impl Table {
+    /// As sfdisk(8) reads it.
+    fn script(self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Gpt => Some(format!(
+                "label: gpt\nstart=2048, size=2048, name=other\nstart=4096, name={PART_LABEL}, uuid={PART_UUID}\n"
+            )),
+            Self::Mbr => Some(format!(
+                "label: dos\nlabel-id: {MBR_ID}\nstart=2048, size=2048\nstart=4096\n"
+            )),
+        }
+    }
+}
+
+impl Disk {
+    /// A blank state disk whose driver is a module.
+    pub(crate) const BLANK: Self = Self {
+        name: STATE,
+        bus: Bus::Virtio,
+        table: Table::None,
+        holds: Holds::Nothing,
+        late: false,
+    };
+
+    pub(crate) const fn holds(self, holds: Holds) -> Self {
+        Self { holds, ..self }
+    }
+
+    pub(crate) const fn table(self, table: Table) -> Self {
+        Self { table, ..self }
+    }
+
+    pub(crate) const fn late(self) -> Self {
+        Self { late: true, ..self }
+    }
+
+    /// The disk as a file for this guest, and another with the same content.
+    pub(crate) fn made(&self, guest: &str) -> Result<Drive> {
+        let path = disk::place(&format!("{guest}.{}", self.name))?;
+        let original = path.with_added_extension("original");
+        self.make(&original)
+            .with_context(|| format!("make the disk {}", original.display()))?;
+        Ok(Drive {
+            name: self.name,
+            path,
+            keep: true,
+            bus: self.bus,
+            late: self.late,
+            original: Some(original),
+        })
+    }
+
+    fn make(&self, path: &Path) -> Result<()> {
+        blank(path, SIZE)?;
+        if let Some(script) = self.table.script() {
+            partition(path, &script)?;
+        }
+        let in_partition = self.table != Table::None;
+        ensure!(
+            !in_partition || matches!(self.holds, Holds::Ext4 | Holds::Nothing),
+            "only mkfs.ext4 is told where a partition begins"
+        );
+        match self.holds {
+            Holds::Nothing => Ok(()),
+            Holds::Ext4 if in_partition => {
+                let offset = format!("offset={OFFSET}");
+                // The end of a GPT is its copy.
+                let size = format!("{}k", (SIZE - 2 * OFFSET) >> 10);
+                let words = ["-q", "-F", "-L", LABEL, "-U", UUID, "-E", &offset];
+                run::output(tool("mkfs.ext4", &words, path).arg(size)).map(drop)
+            }
+            Holds::Ext4 => made("mkfs.ext4", &["-q", "-F", "-L", LABEL, "-U", UUID], path),
+            Holds::Ext4WithErrors => {
+                made("mkfs.ext4", &["-q", "-F", "-L", LABEL, "-U", UUID], path)?;
+                made("debugfs", &["-w", "-R", "ssv state 2"], path)
+            }
+            Holds::Xfs => {
+                let uuid = format!("uuid={UUID}");
+                made("mkfs.xfs", &["-q", "-f", "-L", LABEL, "-m", &uuid], path)
+            }
+            Holds::Btrfs => made("mkfs.btrfs", &["-q", "-f", "-L", LABEL, "-U", UUID], path),
+            Holds::Luks => Ok(File::options()
+                .write(true)
+                .open(path)?
+                .write_all_at(b"LUKS\xba\xbe\0\x02", 0)?),
+        }
+    }
+}
+
+/// The drive on a bus whose driver is a module, with its file system in the second partition of such a table.
+pub(crate) fn on_virtio(drive: Drive, table: Table) -> Result<Drive> {
+    let drive = Drive {
+        bus: Bus::Virtio,
+        ..drive
+    };
+    let Some(script) = table.script() else {
+        return Ok(drive);
+    };
+    let image = drive.original.context("it would be lost")?;
+    let original = drive.path.with_added_extension("original");
+    blank(&original, fs::metadata(&image)?.len() + 2 * OFFSET)?;
+    partition(&original, &script)?;
+    let mut copy = Command::new("dd");
+    copy.args(["status=none", "bs=1M", "conv=notrunc,sparse"]);
+    copy.arg(format!("seek={}", OFFSET >> 20));
+    copy.arg(format!("if={}", image.display()));
+    run::output(copy.arg(format!("of={}", original.display())))?;
+    Ok(Drive {
+        original: Some(original),
+        ..drive
+    })
+}
+
+/// A state disk of this size, blank when it is first used, and kept.
+pub(crate) fn lasting(name: &str, bytes: u64) -> Result<Drive> {
+    let path = disk::place(&format!("{name}.{STATE}-{bytes}"))?;
+    if !path.exists() {
+        blank(&path, bytes)?;
+    }
+    eprintln!("state disk: {}", path.display());
+    Ok(Drive {
+        name: STATE,
+        keep: true,
+        bus: Bus::Virtio,
+        ..Drive::root(path)
+    })
+}
+
+fn blank(path: &Path, bytes: u64) -> Result<()> {
+    Ok(File::create(path)?.set_len(bytes)?)
+}
+
+fn partition(path: &Path, script: &str) -> Result<()> {
+    let mut child = tool("sfdisk", &["-q"], path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("start sfdisk")?;
+    let mut input = child.stdin.take().expect("it is piped");
+    input.write_all(script.as_bytes())?;
+    drop(input);
+    let status = child.wait()?;
+    ensure!(status.success(), "sfdisk: {status}");
+    Ok(())
+}
+
+fn made(program: &str, words: &[&str], path: &Path) -> Result<()> {
+    run::output(&mut tool(program, words, path)).map(drop)
+}
+
+fn tool(program: &str, words: &[&str], path: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env("PATH", host::search_path())
+        .args(words)
+        .arg(path);
+    command
+}

@@ -1,0 +1,63 @@
+//! The engine as an appliance runs it: a root that is never written, reached through an initramfs; a state disk; an address
+//! from a server; its own bridge. Three lives of one machine.
+
+use super::{Change, Large, Life, Scenario, large};
+use crate::{
+    checks::{
+        engine::{BACK, BACK_AFTER_CUT, NEW},
+        expect::{
+            End,
+            Expect::{self, *},
+        },
+    },
+    disks::{Disk, STATE, Table},
+    image::{Format, table::Group},
+    machine::ROOT,
+    scenarios::Root,
+    suites::Suite,
+};
+
+const OFF: &[Expect] = &[Ends(End::PowerOff), Clean(STATE), Unchanged(ROOT)];
+
+/// What the boot loader says.
+const LINE: &[&str] = &[
+    "root=/dev/vda",
+    "ro",
+    "ip=dhcp",
+    "DOCKER_LAUNCH_MODULES=virtio_blk,virtio_net,erofs",
+    "DOCKER_LAUNCH_STATE=/dev/vdb",
+    "DOCKER_LAUNCH_STATE_FORMAT=ext4",
+];
+
+pub(in crate::scenarios) const TABLE: &[Scenario] = &[Scenario {
+    words: &["-b", "docker9", "--bip", "172.31.9.1/24"],
+    ..large(
+        "appliance-engine",
+        "containers and files outlive a shutdown, and a cut of the power in the middle of writing",
+        Suite::Trixie,
+        Root::Switch(Format::Erofs, Table::None),
+        LINE,
+        Large {
+            cgroup: "2",
+            image: &[] as &[Change],
+            groups: Group::APPLIANCE,
+            address: &[],
+            disks: &[Disk::BLANK],
+            checks: &[NEW],
+            end: &[OFF],
+            prerequisites: false,
+            lives: &[
+                Life {
+                    name: "again:",
+                    checks: &[BACK],
+                    end: &[],
+                },
+                Life {
+                    name: "after-cut:",
+                    checks: &[BACK_AFTER_CUT],
+                    end: &[OFF],
+                },
+            ],
+        },
+    )
+}];

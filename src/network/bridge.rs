@@ -1,0 +1,63 @@
+//! The bridge of `-b NAME --bip ADDRESS/PREFIX`. dockerd refuses to be told both, and takes only a bridge that is there: so
+//! it is made here, with that address and the MTU that the daemon is told, and `--bip` is left out of the daemon's words.
+//! One of them alone is dockerd's to follow, as `--fixed-cidr` always is.
+
+use crate::{
+    command::Command,
+    error::Step,
+    ip,
+    launch::{Launch, Outcome},
+    netlink::Netlink,
+    places::{BIP, BRIDGE, Flag, MTU, configuration, values},
+    text::{Text, TooLong, number, split_once},
+};
+use rustix::io::{self, Errno};
+
+pub(super) fn make(
+    launch: &Launch<'_>,
+    command: &mut Command<'_>,
+    netlink: &Netlink,
+) -> Outcome<()> {
+    let Some(bip) = values(command, BIP).last() else {
+        return Ok(());
+    };
+    let failed = |errno| launch.refused(Step::Network, b"--bridge", errno);
+    let name = asked(command, BRIDGE, b"bridge").map_err(failed)?;
+    let name = name.as_bytes();
+    if matches!(name, b"" | b"none") {
+        return Ok(());
+    }
+    let (address, prefix) = split_once(bip, b'/');
+    let prefix = prefix.and_then(number).filter(|prefix| *prefix <= 32);
+    let (Some(address), Some(prefix)) = (ip::address(address), prefix) else {
+        let reason = "--bip is not an address and its prefix, as in 172.18.0.1/16";
+        return Err(launch.said(Step::Network, bip, reason));
+    };
+    let mtu = asked(command, MTU, b"mtu").map_err(failed)?;
+    let mtu = number(mtu.as_bytes()).and_then(|mtu| u32::try_from(mtu).ok());
+    let made = || {
+        netlink.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
+        let index = Netlink::find(name, 0)?.index;
+        netlink.add_address(index, address, prefix as u8)?;
+        netlink.set_up(index)
+    };
+    made().map_err(|errno| launch.refused(Step::Network, name, errno))?;
+    let what = b" is a bridge; --bip is not passed on";
+    launch.log.debug(&[name, what]);
+    command.leave_out(b"--bip");
+    Ok(())
+}
+
+/// What the daemon is told, by a flag or else by daemon.json.
+fn asked(command: &Command<'_>, flag: Flag, key: &[u8]) -> io::Result<Text<17>> {
+    let mut told = Ok(Text::new());
+    configuration(command, &mut |found, value| {
+        if found == key {
+            told = value.and_then(|value| Text::of(&[value]));
+        }
+    })?;
+    if let Some(value) = values(command, flag).last() {
+        told = Text::of(&[value]);
+    }
+    told.map_err(|TooLong| Errno::NAMETOOLONG)
+}

@@ -1,0 +1,156 @@
+//! The host's name and its name servers. What is there stays, except where a setting or the kernel's words ask.
+
+use crate::{
+    error::Step,
+    fs::{self, Root},
+    ip::Ip,
+    launch::{Context, Launch, Outcome},
+    netlink::Netlink,
+    settings::Role,
+    text::{Decimal, Text, fields, hexadecimal, list, words},
+};
+use core::ffi::CStr;
+use rustix::{fd::AsFd, system::sethostname};
+
+/// What a kernel with IP_PNP has found out for its `ip=`.
+const BY_KERNEL: &CStr = c"/proc/net/pnp";
+
+/// What is found out before anything is written.
+pub(super) struct Names {
+    host: Text<65>,
+    /// The lines of resolv.conf.
+    servers: Text<256>,
+    /// It may hold all of them.
+    fits: bool,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            host: Text::new(),
+            servers: Text::new(),
+            fits: true,
+        }
+    }
+
+    /// Those of an `ip=`; of several host names the last.
+    pub(super) fn take(&mut self, ip: &Ip<'_>) {
+        if !ip.hostname.is_empty() {
+            // It was checked to fit.
+            self.host = Text::of(&[ip.hostname]).unwrap_or(Text::new());
+        }
+        for server in ip.dns.iter().flatten() {
+            let mut before = &b"nameserver "[..];
+            for number in server {
+                self.add(before);
+                self.add(Decimal::new((*number).into()).as_bytes());
+                before = b".";
+            }
+            self.add(b"\n");
+        }
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        self.fits &= self.servers.push(part).is_ok();
+    }
+
+    pub(super) fn configure(&mut self, launch: &Launch<'_>) -> Outcome<()> {
+        host_name(launch, self.host.as_bytes())?;
+        let asked = launch.settings.dns.to_bytes();
+        if !asked.is_empty() {
+            (self.servers, self.fits) = (Text::new(), true);
+            for server in list(asked) {
+                self.add(b"nameserver ");
+                self.add(server);
+                self.add(b"\n");
+            }
+        }
+        if self.servers.as_bytes().is_empty() {
+            self.take_from_kernel();
+        }
+        if !self.fits {
+            let reason = "the name servers do not fit into 256 bytes";
+            return Err(launch.said(Step::Network, asked, reason));
+        }
+        write(launch, self.servers.as_bytes())
+    }
+
+    /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
+    fn take_from_kernel(&mut self) {
+        let mut buffer = [0; 1024];
+        let lease = fs::read_small(BY_KERNEL, &mut buffer).unwrap_or_default();
+        for line in fields(lease, b'\n') {
+            if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
+                self.add(line);
+                self.add(b"\n");
+            }
+        }
+    }
+}
+
+/// The setting's, that of `ip=`; on the machine that of /etc/hostname, or one made of the network card's address.
+fn host_name(launch: &Launch<'_>, from_ip: &[u8]) -> Outcome<()> {
+    let (mut buffer, made) = ([0; 256], from_card());
+    let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
+        (b"", b"", Role::Container) => return Ok(()),
+        (b"", b"", Role::Machine) => {
+            let file = fs::read_small(c"/etc/hostname", &mut buffer).unwrap_or_default();
+            words(file).next().unwrap_or(made.as_bytes())
+        }
+        (b"", name, _) | (name, _, _) => name,
+    };
+    sethostname(name).map_err(|errno| launch.refused(Step::Network, name, errno))
+}
+
+/// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
+fn from_card() -> Text<16> {
+    let mut name = Text::of(&[b"docker"]).unwrap_or(Text::new());
+    if let Ok(link) = Netlink::find(b"", 0) {
+        let [_, _, _, last @ ..] = link.address;
+        let mut digits = [0; 6];
+        hexadecimal(&last, &mut digits);
+        let _ = name.push(b"-").and(name.push(&digits));
+    }
+    name
+}
+
+/// /etc/resolv.conf anew, where servers are named. Docker's own bind mount of it is written in place.
+fn write(launch: &Launch<'_>, servers: &[u8]) -> Outcome<()> {
+    const FILE: &CStr = c"/etc/resolv.conf";
+    if servers.is_empty() {
+        return Ok(());
+    }
+    let etc = Root::open(c"/")
+        .and_then(|root| root.directory(c"/etc"))
+        .at(launch, Step::Network, c"/etc")?;
+    fs::replace(etc.as_fd(), c"resolv.conf", servers).at(launch, Step::Network, FILE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn name_servers_are_written_as_they_are_read() {
+        let mut names = Names::new();
+        for server in ["1.2.3.4", "10.0.2.3", "255.255.255.255"] {
+            let ip = std::format!("dhcp::::box:::{server}");
+            names.take(&Ip::parse(ip.as_bytes()).unwrap());
+        }
+        let written = names.servers;
+        assert!(names.fits);
+        let lines = "nameserver 1.2.3.4\nnameserver 10.0.2.3\nnameserver 255.255.255.255\n";
+        assert_eq!(written.as_bytes(), lines.to_string().as_bytes());
+        assert_eq!(names.host.as_bytes(), b"box");
+    }
+
+    #[test]
+    fn too_many_name_servers_are_an_error_and_not_a_cut() {
+        let mut names = Names::new();
+        for _ in 0..10 {
+            names.take(&Ip::parse(b"dhcp:::::::255.255.255.255:255.255.255.255").unwrap());
+        }
+        assert!(!names.fits);
+    }
+}

@@ -1,0 +1,158 @@
+//! The state disk: DOCKER_LAUNCH_STATE, mounted at the daemon's data root. A disk that holds a file system is mounted as it
+//! is; only a blank one is given one, and only if DOCKER_LAUNCH_STATE_FORMAT asks for it. Anything else is left alone.
+
+use crate::{
+    command::Command,
+    devices,
+    error::Step,
+    fs,
+    launch::{Context, Launch, Outcome},
+    places::Places,
+    superblock::{self, Format},
+    tools,
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    fs::{AtFlags, CWD, SeekFrom, StatxAttributes, StatxFlags, seek, statx},
+    io::{self, Errno, pread},
+    mount::{MountFlags, mount},
+};
+
+/// How long the disk may take to appear, in seconds.
+const APPEARS: u64 = 10;
+const LATE: &str = "no such disk after 10 s; look at its name, or name the module of its driver in DOCKER_LAUNCH_MODULES";
+/// How long its check and its making may take, in seconds: large and slow disks included.
+const REPAIR: u32 = 900;
+const FORMAT: u32 = 900;
+
+/// No file system, volume or partition table begins later, or keeps its copy farther from the end.
+const EDGE: u64 = 2 << 20;
+
+/// What is mounted at the data root already stays, so that a second launch finds the first one's disk.
+pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    let name = launch.settings.state.to_bytes();
+    if name.is_empty() {
+        return Ok(());
+    }
+    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let data_root = places.data_root.as_c_str();
+    if is_mounted(data_root) {
+        let what = b" is mounted already: the state disk is left";
+        launch.log.line(&[data_root.to_bytes(), what]);
+        return Ok(());
+    }
+    let device = devices::find(launch, Step::State, name, APPEARS, LATE)?;
+    let device = device.as_c_str();
+    let format = prepare(launch, command, device)?;
+    fs::make_directories(data_root).at(launch, Step::State, data_root)?;
+    mount(device, data_root, format, MountFlags::empty(), None).at(launch, Step::State, device)?;
+    launch.log.line(&[
+        device.to_bytes(),
+        b" (",
+        format.to_bytes(),
+        b") is mounted at ",
+        data_root.to_bytes(),
+    ]);
+    Ok(())
+}
+
+fn is_mounted(place: &CStr) -> bool {
+    statx(CWD, place, AtFlags::empty(), StatxFlags::empty())
+        .is_ok_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// The type of the file system on the device: found, checked where it was marked, or made.
+fn prepare(launch: &Launch<'_>, command: &Command<'_>, path: &CStr) -> Outcome<&'static CStr> {
+    let device = devices::open_device(path).at(launch, Step::State, path)?;
+    let mut block = [0; superblock::LENGTH];
+    let found = devices::recognise(device.as_fd(), &mut block).at(launch, Step::State, path)?;
+    let reason = match found {
+        Some(format) if format.writable => {
+            drop(device);
+            repair(launch, command, path, format, &block);
+            return Ok(format.name);
+        }
+        Some(_) => "its file system cannot be written: Docker's state needs ext4, xfs or btrfs",
+        None if !is_blank(device.as_fd()).at(launch, Step::State, path)? => {
+            "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero"
+        }
+        None if launch.settings.state_format.is_empty() => {
+            "the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it"
+        }
+        None => {
+            drop(device);
+            return make(launch, command, path, launch.settings.state_format);
+        }
+    };
+    Err(launch.said(Step::State, path.to_bytes(), reason))
+}
+
+/// One warning, and the image's e2fsck if it has one; the disk is mounted all the same.
+fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Format, block: &[u8]) {
+    if !format.has_errors(block) {
+        return;
+    }
+    let what: &[u8] = match tools::run(command, c"e2fsck", &[c"-p", path], REPAIR) {
+        Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
+        Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
+        Err(_) => b"e2fsck could not be run",
+        // 1: repaired; 2: repaired, and to be booted anew if it was the root, which it is not (e2fsck(8)).
+        Ok(0..=2) => b"e2fsck has repaired it",
+        Ok(_) => b"e2fsck could not repair it: run it by hand",
+    };
+    let marked = b" is marked: its file system had errors; ";
+    launch.log.warning(&[path.to_bytes(), marked, what]);
+}
+
+/// Makes the file system with the image's own mkfs.
+fn make(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    path: &CStr,
+    format: &'static CStr,
+) -> Outcome<&'static CStr> {
+    let tool = fs::path(&[b"mkfs.", format.to_bytes()]).at(launch, Step::State, format)?;
+    launch.log.line(&[
+        b"the state disk ",
+        path.to_bytes(),
+        b" is blank: making an ",
+        format.to_bytes(),
+        b" file system on it",
+    ]);
+    let reason = match tools::run(command, tool.as_c_str(), &[c"-q", path], FORMAT) {
+        Ok(0) => return Ok(format),
+        Ok(_) => "it failed: what it said stands above",
+        Err(Errno::NOENT) => {
+            "the image has no such program: install e2fsprogs, xfsprogs or btrfs-progs"
+        }
+        Err(Errno::TIMEDOUT) => "it took longer than 900 s and was ended",
+        Err(errno) => return Err(launch.refused(Step::State, tool.as_bytes(), errno)),
+    };
+    Err(launch.said(Step::State, tool.as_bytes(), reason))
+}
+
+/// Whether both ends of the device, where every file system, volume and partition table has its signature, hold nothing
+/// but zeros.
+fn is_blank(device: BorrowedFd<'_>) -> io::Result<bool> {
+    let end = seek(device, SeekFrom::End(0))?;
+    if end == 0 {
+        return Err(Errno::NXIO); // a drive without a medium
+    }
+    Ok(is_zero(device, 0, end.min(EDGE))? && is_zero(device, end.saturating_sub(EDGE), end)?)
+}
+
+fn is_zero(device: BorrowedFd<'_>, mut from: u64, to: u64) -> io::Result<bool> {
+    let mut buffer = [0; 4096];
+    while from < to {
+        let length = pread(device, &mut buffer[..], from)?;
+        if length == 0 {
+            return Err(Errno::IO);
+        }
+        if buffer.iter().take(length).any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        from += length as u64;
+    }
+    Ok(true)
+}

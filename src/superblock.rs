@@ -1,0 +1,197 @@
+//! What a disk says it holds: the file systems that a state disk may have, by their superblocks, and the signatures of
+//! everything else, so that what is not blank is named and never written over.
+//!
+//! The layouts are those of the kernel: fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, include/uapi/linux/btrfs_tree.h.
+
+use crate::text::{hexadecimal, split_once};
+use core::ffi::CStr;
+
+/// As much of a superblock as holds all that is asked of it.
+pub(crate) const LENGTH: usize = 1024;
+
+/// Where a file system keeps what. Places are bytes from the superblock's beginning.
+pub(crate) struct Format {
+    /// As mount(2) and /proc/filesystems name it.
+    pub(crate) name: &'static CStr,
+    /// Bytes from the device's beginning.
+    pub(crate) offset: u64,
+    magic_at: usize,
+    magic: &'static [u8],
+    uuid_at: usize,
+    label_at: usize,
+    label_length: usize,
+    /// A flag of the byte there says that errors were found.
+    errors: Option<(usize, u8)>,
+    /// It can hold Docker's state.
+    pub(crate) writable: bool,
+}
+
+/// Where nothing is kept.
+const NOWHERE: usize = usize::MAX;
+
+/// ext2 and ext3 have ext4's superblock, and its driver mounts them.
+pub(crate) const FORMATS: &[Format] = &[
+    Format {
+        name: c"ext4",
+        offset: 1024,
+        magic_at: 56,
+        magic: &[0x53, 0xef],
+        uuid_at: 104,
+        label_at: 120,
+        label_length: 16,
+        errors: Some((58, 2)),
+        writable: true,
+    },
+    Format {
+        name: c"xfs",
+        offset: 0,
+        magic_at: 0,
+        magic: b"XFSB",
+        uuid_at: 32,
+        label_at: 108,
+        label_length: 12,
+        errors: None,
+        writable: true,
+    },
+    Format {
+        name: c"btrfs",
+        offset: 65536,
+        magic_at: 64,
+        magic: b"_BHRfS_M",
+        uuid_at: 32,
+        label_at: 299,
+        label_length: 256,
+        errors: None,
+        writable: true,
+    },
+    Format {
+        name: c"erofs",
+        offset: 1024,
+        magic_at: 0,
+        magic: &[0xe2, 0xe1, 0xf5, 0xe0],
+        uuid_at: 48,
+        label_at: 64,
+        label_length: 16,
+        errors: None,
+        writable: false,
+    },
+    Format {
+        name: c"squashfs",
+        offset: 0,
+        magic_at: 0,
+        magic: b"hsqs",
+        uuid_at: NOWHERE,
+        label_at: NOWHERE,
+        label_length: 0,
+        errors: None,
+        writable: false,
+    },
+];
+
+impl Format {
+    /// Whether what lies at the format's offset is its superblock. All else that is asked of a block is asked of such a one.
+    pub(crate) fn is_in(&self, block: &[u8]) -> bool {
+        part(block, self.magic_at, self.magic.len()) == self.magic
+    }
+
+    /// Up to the first NUL; empty if it has none.
+    pub(crate) fn label<'b>(&self, block: &'b [u8]) -> &'b [u8] {
+        split_once(part(block, self.label_at, self.label_length), 0).0
+    }
+
+    /// 16 bytes, in the order in which they are written as text.
+    pub(crate) fn uuid<'b>(&self, block: &'b [u8]) -> &'b [u8] {
+        part(block, self.uuid_at, 16)
+    }
+
+    /// The file system was marked when its driver met an error.
+    pub(crate) fn has_errors(&self, block: &[u8]) -> bool {
+        let marked = |(at, flag): (usize, u8)| block.get(at).is_some_and(|byte| byte & flag != 0);
+        self.errors.is_some_and(marked)
+    }
+}
+
+fn part(block: &[u8], at: usize, length: usize) -> &[u8] {
+    block
+        .get(at..)
+        .and_then(|rest| rest.get(..length))
+        .unwrap_or_default()
+}
+
+/// The text form of a UUID, in either case, with its dashes anywhere or not at all.
+pub(crate) fn is_uuid(text: &[u8], uuid: &[u8]) -> bool {
+    let mut digits = [0; 32];
+    hexadecimal(uuid, &mut digits);
+    let given = text.iter().filter(|byte| **byte != b'-');
+    uuid.len() == 16 && given.map(u8::to_ascii_lowercase).eq(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::{format, string::String, vec, vec::Vec};
+
+    fn block(format: &Format, label: &[u8], uuid: [u8; 16]) -> Vec<u8> {
+        let mut block = vec![0; LENGTH];
+        let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+        put(format.magic_at, format.magic);
+        if format.label_length > 0 {
+            put(format.label_at, label);
+            put(format.uuid_at, &uuid);
+        }
+        block
+    }
+
+    #[test]
+    fn each_format_is_known_by_its_own_magic_alone() {
+        for format in FORMATS {
+            let bytes = block(format, b"state", [7; 16]);
+            assert!(format.is_in(&bytes) && !format.is_in(&[0; LENGTH]));
+            let is_named = format.label_length > 0;
+            assert_eq!(
+                format.label(&bytes),
+                if is_named { &b"state"[..] } else { b"" }
+            );
+            assert_eq!(
+                format.uuid(&bytes),
+                if is_named { &[7; 16][..] } else { b"" }
+            );
+            assert!(!format.has_errors(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_label_that_fills_its_field_has_no_nul() {
+        let bytes = block(&FORMATS[1], b"twelve_bytes", [0; 16]);
+        assert_eq!(FORMATS[1].label(&bytes), b"twelve_bytes");
+    }
+
+    #[test]
+    fn ext4_tells_of_errors() {
+        let mut bytes = block(&FORMATS[0], b"", [0; 16]);
+        for (state, errors) in [(1, false), (3, true), (2, true), (4, false)] {
+            bytes[58] = state;
+            assert_eq!(FORMATS[0].has_errors(&bytes), errors, "{state}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_uuid_is_known_by_its_text(uuid: [u8; 16], other: [u8; 16]) {
+            let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+            let dashed = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+            prop_assert!(is_uuid(hex.as_bytes(), &uuid) && is_uuid(dashed.to_uppercase().as_bytes(), &uuid));
+            prop_assert_eq!(is_uuid(dashed.as_bytes(), &other), uuid == other);
+            let longer = format!("{dashed}0");
+            prop_assert!(!is_uuid(&dashed.as_bytes()[..35], &uuid) && !is_uuid(longer.as_bytes(), &uuid));
+        }
+
+        #[test]
+        fn any_bytes_are_judged(bytes: Vec<u8>) {
+            for format in FORMATS {
+                let _ = (format.is_in(&bytes), format.label(&bytes), format.uuid(&bytes), format.has_errors(&bytes));
+            }
+        }
+    }
+}

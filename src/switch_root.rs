@@ -1,0 +1,241 @@
+//! A root that needs drivers: as `rdinit`, with `root=` among the kernel's own words, modules are loaded from the initramfs,
+//! the device is waited for and mounted, the early mounts move there, the initramfs is freed, and the launch goes on as
+//! PID 1 on the new root. The words are the kernel's (Documentation/admin-guide/kernel-parameters.txt).
+
+use crate::{
+    aside::{self, ASIDE},
+    devices,
+    error::Step,
+    fs,
+    launch::{Context, Launch, Outcome},
+    role,
+    settings::Role,
+    superblock,
+    text::{list, number, split_once, words},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    fs::{AtFlags, FileType, Mode, fstat, mkdir, statat, statfs, unlinkat},
+    io::{self, Errno},
+    mount::{MountFlags, mount, mount_move},
+};
+
+/// The early mounts that are below `/` already, and what is below them. They move along.
+const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
+/// How long the device may take to appear, in seconds; with `rootwait`, which is the most that `rootwait=` and `rootdelay=`
+/// may say. Nobody sleeps for `rootdelay=`: the device is waited for.
+const APPEARS: u64 = 10;
+const WAIT: u64 = 300;
+const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
+/// The longest command line of x86_64's kernel, and as much again.
+const LINE: usize = 4096;
+/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
+const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+/// What boot loaders that know of no initramfs call it.
+const INITRAMFS: &[u8] = b"/dev/ram0";
+/// How deep the initramfs may be.
+const DEPTH: u8 = 64;
+
+/// The kernel's words that tell of a root.
+#[derive(Clone, Copy)]
+enum Word {
+    Root,
+    Types,
+    Flags,
+    ReadOnly,
+    Writable,
+    Wait,
+}
+
+const NAMES: &[(&str, Word)] = &[
+    ("root", Word::Root),
+    ("rootfstype", Word::Types),
+    ("rootflags", Word::Flags),
+    ("ro", Word::ReadOnly),
+    ("rw", Word::Writable),
+    ("rootwait", Word::Wait),
+    ("rootdelay", Word::Wait),
+];
+
+/// What they say.
+struct Wanted<'w> {
+    device: &'w [u8],
+    types: &'w [u8],
+    flags: &'w [u8],
+    writable: bool,
+    seconds: u64,
+}
+
+impl<'w> Wanted<'w> {
+    /// `None` without another root. Of a word that stands there twice the last counts, as for the kernel.
+    fn parse(line: &'w [u8]) -> Option<Self> {
+        let mut wanted = Self {
+            device: b"",
+            types: b"",
+            flags: b"",
+            writable: false,
+            seconds: APPEARS,
+        };
+        for word in words(line).take_while(|word| *word != b"--") {
+            let (name, value) = split_once(word, b'=');
+            let value = value.unwrap_or_default();
+            match NAMES.iter().find(|(known, _)| known.as_bytes() == name) {
+                Some((_, Word::Root)) => wanted.device = value,
+                Some((_, Word::Types)) => wanted.types = value,
+                Some((_, Word::Flags)) => wanted.flags = value,
+                Some((_, Word::ReadOnly)) => wanted.writable = false,
+                Some((_, Word::Writable)) => wanted.writable = true,
+                Some((_, Word::Wait)) => {
+                    let seconds = number(value).unwrap_or(WAIT).min(WAIT);
+                    wanted.seconds = wanted.seconds.max(seconds);
+                }
+                None => {}
+            }
+        }
+        (!wanted.device.is_empty() && wanted.device != INITRAMFS).then_some(wanted)
+    }
+}
+
+/// Whether this is the machine's PID 1 on an initramfs, and `root=` names another root.
+pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
+    let ours = launch.role == Role::Machine && role::in_first_namespace();
+    if !ours || !statfs(c"/").is_ok_and(|root| IN_MEMORY.contains(&root.f_type)) {
+        return Ok(false);
+    }
+    let mut line = [0; LINE];
+    Ok(Wanted::parse(read_words(launch, &mut line)?).is_some())
+}
+
+/// Goes on from the root that is wanted.
+pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
+    let mut line = [0; LINE];
+    let Some(wanted) = Wanted::parse(read_words(launch, &mut line)?) else {
+        return Ok(());
+    };
+    let device = devices::find(launch, Step::Root, wanted.device, wanted.seconds, LATE)?;
+    aside::make(launch)?;
+    mount_root(launch, &wanted, device.as_c_str())?;
+    let initramfs = fs::directory(c"/").at(launch, Step::Root, c"/")?;
+    MOVED
+        .iter()
+        .try_for_each(|place| move_along(launch, place))?;
+    aside::enter(launch)?;
+    if free(initramfs.as_fd(), DEPTH).is_err() {
+        let what = b"the initramfs could not be freed: it keeps its memory";
+        launch.log.warning(&[what]);
+    }
+    launch.log.line(&[b"/ is ", device.as_bytes()]);
+    Ok(())
+}
+
+fn read_words<'b>(launch: &Launch<'_>, line: &'b mut [u8; LINE]) -> Outcome<&'b [u8]> {
+    const FILE: &CStr = c"/proc/cmdline";
+    fs::read_small(FILE, line).at(launch, Step::Root, FILE)
+}
+
+/// As `rootfstype=` says, else as the superblock does.
+fn mount_root(launch: &Launch<'_>, wanted: &Wanted<'_>, device: &CStr) -> Outcome<()> {
+    let flags = if wanted.writable {
+        MountFlags::empty()
+    } else {
+        MountFlags::RDONLY
+    };
+    let data = fs::path(&[wanted.flags]).at(launch, Step::Root, c"rootflags=")?;
+    let as_type = |kind: &CStr| mount(device, ASIDE, kind, flags, data.as_c_str());
+    let mut outcome = Err(Errno::NODEV);
+    for kind in list(wanted.types) {
+        let kind = fs::path(&[kind]).at(launch, Step::Root, c"rootfstype=")?;
+        outcome = outcome.or_else(|_| as_type(kind.as_c_str()));
+    }
+    if wanted.types.is_empty() {
+        let opened = devices::open_device(device).at(launch, Step::Root, device)?;
+        let mut block = [0; superblock::LENGTH];
+        let found = devices::recognise(opened.as_fd(), &mut block);
+        let Some(format) = found.at(launch, Step::Root, device)? else {
+            let reason = "it holds no file system that is known; say rootfstype=";
+            return Err(launch.said(Step::Root, device.to_bytes(), reason));
+        };
+        outcome = as_type(format.name);
+    }
+    outcome.at(launch, Step::Root, device)
+}
+
+fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
+    let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]).at(launch, Step::Root, place)?;
+    // A root that can be written may lack it.
+    let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
+    mount_move(place, to.as_c_str()).map_err(|errno| match errno {
+        Errno::NOENT => {
+            let reason = "the root lacks this directory: an image needs /dev, /proc, /run and /sys";
+            launch.said(Step::Root, place.to_bytes(), reason)
+        }
+        errno => launch.refused(Step::Root, place.to_bytes(), errno),
+    })
+}
+
+/// Takes away all files of the file system that the directory lies on: they are memory that nobody can reach any more.
+fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
+    let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    let here = fstat(directory)?.st_dev;
+    fs::entries(directory, &mut |name| {
+        let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return unlinkat(directory, name, AtFlags::empty());
+        }
+        if stat.st_dev != here {
+            return Ok(());
+        }
+        free(fs::subdirectory(directory, name)?.as_fd(), deeper)?;
+        match unlinkat(directory, name, AtFlags::REMOVEDIR) {
+            // Something is mounted below it.
+            Err(Errno::NOTEMPTY | Errno::BUSY) => Ok(()),
+            outcome => outcome,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_last_of_each_word_counts_up_to_the_dashes() {
+        let line = b"root=/dev/sda1 ro root=LABEL=x rootfstype=ext4,xfs rootwait rw -- root=y ro\n";
+        let wanted = Wanted::parse(line).unwrap();
+        assert_eq!(
+            (wanted.device, wanted.types),
+            (&b"LABEL=x"[..], &b"ext4,xfs"[..])
+        );
+        assert!(wanted.writable && wanted.seconds == WAIT && wanted.flags.is_empty());
+        assert!(Wanted::parse(b"console=ttyS0 rw").is_none());
+        assert!(Wanted::parse(b"root=/dev/ram0 rw").is_none());
+    }
+
+    #[test]
+    fn waits_are_limited() {
+        for (line, seconds) in [
+            ("", 10),
+            ("rootdelay=1", 10),
+            ("rootwait=20", 20),
+            ("rootdelay=9999", 300),
+            ("rootwait=x", 300),
+            ("rootwait rootdelay=1", 300),
+        ] {
+            let line = std::format!("root=x {line}");
+            assert_eq!(
+                Wanted::parse(line.as_bytes()).unwrap().seconds,
+                seconds,
+                "{line}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read(line: std::vec::Vec<u8>) {
+            let _ = Wanted::parse(&line);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A root that cannot be written: the directories in which Docker and its tools write become tmpfs, filled with what the
+//! image has there. They forget at power off; what must last lies on the state disk. Nothing of the image is altered.
+
+use crate::{
+    command::Command,
+    error::Step,
+    fs,
+    launch::{Context, Launch, Outcome},
+    places::Places,
+    settings::Role,
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::AsFd,
+    fs::{Access, AtFlags, CWD, accessat, statat},
+    io::Errno,
+    mount::{MountFlags, mount},
+};
+
+struct Row {
+    place: &'static CStr,
+    flags: MountFlags,
+    data: &'static CStr,
+    /// What the image has there is copied; of /tmp nothing is.
+    kept: bool,
+}
+
+const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
+/// Where images are kept, set-user-ID programs and devices are those of containers.
+const DATA: MountFlags = MountFlags::empty();
+
+const TABLE: &[Row] = &[
+    Row {
+        place: c"/etc",
+        flags: PLAIN,
+        data: c"mode=755",
+        kept: true,
+    },
+    Row {
+        place: c"/root",
+        flags: PLAIN,
+        data: c"mode=700",
+        kept: true,
+    },
+    Row {
+        place: c"/tmp",
+        flags: PLAIN,
+        data: c"mode=1777",
+        kept: false,
+    },
+    Row {
+        place: c"/var",
+        flags: DATA,
+        data: c"mode=755",
+        kept: true,
+    },
+];
+
+/// Leaves alone what can be written, so that a disk mounted at /var stays. In a container the outer engine has decided.
+pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    if launch.role == Role::Container || !is_read_only(c"/") {
+        return Ok(());
+    }
+    launch
+        .log
+        .debug(&[b"/ is read-only: /etc, /root, /tmp and /var are kept in memory"]);
+    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let data_root = places.data_root.as_c_str();
+    for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
+        cover(row, data_root).at(launch, Step::Root, row.place)?;
+    }
+    if launch.settings.state.is_empty() && is_read_only(data_root) {
+        tmpfs(data_root, DATA, c"mode=710").at(launch, Step::Root, data_root)?;
+    }
+    Ok(())
+}
+
+fn is_read_only(place: &CStr) -> bool {
+    accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) == Err(Errno::ROFS)
+}
+
+/// The image's images and containers are not copied into memory: they can be larger than it.
+fn cover(row: &Row, data_root: &CStr) -> rustix::io::Result<()> {
+    let image = fs::directory(row.place)?;
+    let left = statat(CWD, data_root, AtFlags::empty());
+    tmpfs(row.place, row.flags, row.data)?;
+    if !row.kept {
+        return Ok(());
+    }
+    let left = left.map(|stat| (stat.st_dev, stat.st_ino)).ok();
+    fs::copy_missing(image.as_fd(), fs::directory(row.place)?.as_fd(), left)
+}
+
+fn tmpfs(place: &CStr, flags: MountFlags, data: &CStr) -> rustix::io::Result<()> {
+    mount(c"tmpfs", place, c"tmpfs", flags, data)
+}

@@ -1,0 +1,128 @@
+//! Disks that are images: a /sys that tells of them and a /dev that holds them, so that no device of the machine is touched.
+//! All can be found, read, checked and made; only mounted they cannot be.
+
+use crate::{
+    root::Root,
+    running::Start,
+    util::{Before, search},
+};
+use std::{
+    fs::{self, File},
+    io::{Seek, SeekFrom, Write},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The images of a root.
+pub(crate) struct Disks<'r> {
+    root: &'r Root,
+    /// Their names below /dev.
+    names: Vec<String>,
+}
+
+impl<'r> Disks<'r> {
+    pub(crate) fn new(root: &'r Root) -> Self {
+        root.directory("/sysfs/class/block")
+            .directory("/sysfs/fs/cgroup");
+        Self {
+            root,
+            names: Vec::new(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path(&format!("/disks/{name}"))
+    }
+
+    /// A disk of zeros.
+    pub(crate) fn add(&mut self, name: &str, bytes: u64) -> PathBuf {
+        self.list(name, name, &format!("DEVNAME={name}\nDEVTYPE=disk\n"));
+        self.root.file(&format!("/disks/{name}"), "");
+        let path = self.path(name);
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(bytes)
+            .unwrap();
+        path
+    }
+
+    /// A partition of zeros, beside its disk.
+    pub(crate) fn add_partition(&mut self, disk: &str, number: u32, name: &str) -> PathBuf {
+        let partition = format!("{disk}{number}");
+        let path = self.add(&partition, 4 << 20);
+        let link = self.root.path(&format!("/sysfs/class/block/{partition}"));
+        fs::remove_file(link).unwrap();
+        let uevent = format!(
+            "MAJOR=254\nDEVNAME={partition}\nDEVTYPE=partition\nPARTN={number}\nPARTNAME={name}\n"
+        );
+        self.list(&partition, &format!("{disk}/{partition}"), &uevent);
+        path
+    }
+
+    fn list(&mut self, name: &str, place: &str, uevent: &str) {
+        self.root
+            .file(&format!("/sysfs/devices/{place}/uevent"), uevent);
+        let link = self.root.path(&format!("/sysfs/class/block/{name}"));
+        symlink(format!("../../devices/{place}"), link).unwrap();
+        self.names.retain(|known| known != name);
+        self.names.push(name.into());
+    }
+
+    /// A container that has these disks.
+    pub(crate) fn start(&self) -> Start<'r> {
+        let mut start = self
+            .root
+            .container()
+            .before(Before::bind(self.root.path("/sysfs"), "/sys"));
+        for name in &self.names {
+            let at = format!("/dev/{name}");
+            start = start
+                .before(Before::File {
+                    at: at.clone(),
+                    contents: String::new(),
+                })
+                .before(Before::bind(self.path(name), &at));
+        }
+        start.foreign_cgroups()
+    }
+}
+
+/// Runs a tool of the machine that tests run on.
+pub(crate) fn tool(name: &str, words: &[&str], input: &str) {
+    let mut child = Command::new(search(name).unwrap())
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success(), "{name} {words:?}");
+}
+
+pub(crate) fn write_at(path: &Path, place: u64, bytes: &[u8]) {
+    let mut file = File::options().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(place)).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// With the file system that the machine's own mkfs makes.
+pub(crate) fn ext4(path: &Path, label: &str, uuid: &str) {
+    let path = path.to_str().unwrap();
+    let words = [
+        "-q",
+        "-F",
+        "-O",
+        "^has_journal",
+        "-L",
+        label,
+        "-U",
+        uuid,
+        path,
+    ];
+    tool("mkfs.ext4", &words, "");
+}

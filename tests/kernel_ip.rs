@@ -1,0 +1,199 @@
+//! The kernel's own `ip=` words, of which there may be several; DHCP by the image's udhcpc; what a kernel with IP_PNP found out.
+
+use crate::{
+    network::{RESOLV_CONF, addresses, bridge, host_name, routes, row, up},
+    root::Root,
+    running::Running,
+    util::{Before, Needs, tests},
+};
+
+tests![Needs::Network;
+    every_ip_word_is_followed,
+    words_for_another_init_are_told_once,
+    a_setting_stands_for_all_words,
+    a_container_has_no_kernel_of_its_own,
+    a_lease_is_asked_for,
+    dhcp_words_of_the_kernel,
+    without_a_lease_the_daemon_starts,
+    a_client_that_hangs_is_ended,
+    a_client_that_fails,
+    no_client,
+    what_has_a_route_is_not_asked_for,
+    name_servers_that_the_kernel_found,
+];
+
+fn warnings(daemon: &Running<'_>) -> Vec<String> {
+    let log = daemon.log();
+    let lines = log.lines().filter(|line| line.contains("warning: "));
+    lines
+        .filter(|line| line.contains("ip=") || line.contains(" eth0 "))
+        .map(String::from)
+        .collect()
+}
+
+fn every_ip_word_is_followed() {
+    let root = Root::new();
+    let daemon = root
+        .machine()
+        .cmdline("quiet ip=10.9.8.7:10.9.8.2:10.9.8.1:255.255.255.0:box:eth0:off:10.0.2.4:10.0.2.5:10.0.2.6 ip=off ip=none \
+            ip=192.168.7.2/24:::::eth1 rw -- ip=172.16.0.1/24:::::eth1\n")
+        .before(bridge("eth0"))
+        .before(bridge("eth1"))
+        .running();
+    assert_eq!(up(&daemon), ["eth0", "eth1", "lo"]);
+    assert_eq!(
+        addresses(&daemon),
+        [
+            row(["eth0", "10.9.8.7", "255.255.255.0", "10.9.8.255"]),
+            row(["eth1", "192.168.7.2", "255.255.255.0", "192.168.7.255"]),
+        ]
+    );
+    assert_eq!(routes(&daemon)[0], "eth0 00000000 0108090A");
+    assert_eq!(host_name(&daemon), "box");
+    assert_eq!(
+        root.read(RESOLV_CONF),
+        "nameserver 10.0.2.4\nnameserver 10.0.2.5\n"
+    );
+    assert_eq!(warnings(&daemon), [""; 0]);
+}
+
+fn words_for_another_init_are_told_once() {
+    let root = Root::new();
+    let start = root.machine().before(bridge("eth0"));
+    let daemon = start
+        .cmdline("ip=eth0:dhcp ip=10.9.8.7/24:::::eth0 ip=[2001:db8::1]::::box:eth0:off")
+        .running();
+    let said = |word: &str| {
+        format!(
+            "dockerlaunch: warning: {word} is ignored: its client address is not four numbers up to 255, as in 10.0.2.15, nor dhcp"
+        )
+    };
+    let dracut = "ip=[2001:db8::1]::::box:eth0:off";
+    assert_eq!(warnings(&daemon), [said("ip=eth0:dhcp"), said(dracut)]);
+    assert_eq!(addresses(&daemon).len(), 1);
+}
+
+fn a_setting_stands_for_all_words() {
+    let root = Root::new();
+    let daemon = root
+        .machine()
+        .before(bridge("eth0"))
+        .cmdline("ip=10.9.8.7/24:::box:eth0 ip=nonsense")
+        .variable("DOCKER_LAUNCH_IP", "10.1.1.1/24")
+        .running();
+    assert_eq!(addresses(&daemon)[0][1], "10.1.1.1");
+    assert_eq!((addresses(&daemon).len(), warnings(&daemon).len()), (1, 0));
+    assert!(host_name(&daemon).starts_with("docker-"));
+}
+
+fn a_container_has_no_kernel_of_its_own() {
+    let root = Root::new();
+    let words = root
+        .file("/words", "ip=10.9.8.7/24:::box:eth0")
+        .path("/words");
+    let start = root.container().before(bridge("eth0"));
+    let daemon = start.before(Before::bind(words, "/proc/cmdline")).running();
+    assert_eq!(addresses(&daemon), [[""; 4]; 0]);
+}
+
+/// A root whose DHCP client does this.
+fn with_client(does: &str) -> Root {
+    let root = Root::new();
+    root.stand_in("/usr/sbin/udhcpc")
+        .file("/udhcpc.status", does);
+    root
+}
+
+const DHCP: (&str, &str) = ("DOCKER_LAUNCH_IP", "dhcp");
+
+fn a_lease_is_asked_for() {
+    let root = with_client("lease");
+    let start = root.container().before(bridge("eth0"));
+    let daemon = start.variable(DHCP.0, DHCP.1).running();
+    assert_eq!(root.read("/udhcpc.words"), "udhcpc\n-b\n-i\neth0");
+    assert_eq!(up(&daemon), ["eth0", "lo"]);
+    assert_eq!(addresses(&daemon)[0][1], "10.9.8.7");
+    assert_eq!(warnings(&daemon), [""; 0]);
+}
+
+fn dhcp_words_of_the_kernel() {
+    for (words, device) in [("ip=dhcp", "eth0"), ("ip=::::box:eth1:dhcp", "eth1")] {
+        let root = with_client("lease");
+        let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
+        let daemon = start.cmdline(words).running();
+        assert_eq!(
+            root.read("/udhcpc.words"),
+            format!("udhcpc\n-b\n-i\n{device}")
+        );
+        assert_eq!(addresses(&daemon)[0][0], device);
+        assert_eq!(host_name(&daemon) == "box", device == "eth1");
+    }
+}
+
+fn without_a_lease_the_daemon_starts() {
+    let root = with_client("0");
+    let start = root.container().before(bridge("eth0"));
+    let daemon = start.variable(DHCP.0, DHCP.1).running();
+    let line = "dockerlaunch: warning: eth0 has no lease yet: no DHCP server has answered, and udhcpc goes on asking";
+    assert_eq!(warnings(&daemon), [line]);
+}
+
+/// This takes the thirty seconds that a client may take.
+fn a_client_that_hangs_is_ended() {
+    let root = with_client("hang");
+    let start = root.container().before(bridge("eth0"));
+    let daemon = start.variable(DHCP.0, DHCP.1).running();
+    let line =
+        "dockerlaunch: warning: eth0 has no lease: udhcpc took longer than 30 s and was ended";
+    assert_eq!(warnings(&daemon), [line]);
+}
+
+fn assert_refused(root: &Root, line: &str) {
+    let start = root.container().before(bridge("eth0"));
+    let ended = start.variable(DHCP.0, DHCP.1).ended();
+    let line = format!("dockerlaunch: network eth0: {line}\n");
+    assert_eq!((ended.status, ended.said()), (125, line));
+}
+
+fn a_client_that_fails() {
+    let line = "udhcpc failed: what it said stands above";
+    assert_refused(&with_client("1"), line);
+}
+
+fn no_client() {
+    let line =
+        "dhcp needs the image's udhcpc, and there is none in PATH: install busybox or udhcpc";
+    assert_refused(&Root::new(), line);
+}
+
+fn what_has_a_route_is_not_asked_for() {
+    let root = with_client("1");
+    root.stand_in("/usr/bin/once");
+    let first = Before::Launch {
+        variables: vec![("DOCKER_LAUNCH_IP".into(), "10.9.8.7/24".into())],
+    };
+    let start = root.container().before(bridge("eth0")).before(first);
+    let daemon = start.variable(DHCP.0, DHCP.1).running();
+    assert_eq!(addresses(&daemon).len(), 1);
+    assert!(!root.path("/udhcpc.words").exists());
+}
+
+/// As net/ipv4/ipconfig.c writes it, where a kernel has it.
+fn name_servers_that_the_kernel_found() {
+    let pnp = "#PROTO: DHCP\ndomain example.org\nnameserver 10.0.2.3\nnameserver 10.0.2.4\nbootserver 10.0.2.2\n";
+    let start = |root: &Root| {
+        let net = root
+            .file("/net/pnp", pnp)
+            .file("/net/route", "")
+            .path("/net");
+        Before::bind(net, "/proc/1/net")
+    };
+    let root = Root::new();
+    drop(root.machine().cmdline("").before(start(&root)).running());
+    let found = "domain example.org\nnameserver 10.0.2.3\nnameserver 10.0.2.4\n";
+    assert_eq!(root.read(RESOLV_CONF), found);
+    // A setting wins.
+    let start = root.machine().cmdline("").before(start(&root));
+    drop(start.variable("DOCKER_LAUNCH_DNS", "10.0.2.9").running());
+    assert_eq!(root.read(RESOLV_CONF), "nameserver 10.0.2.9\n");
+}

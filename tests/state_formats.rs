@@ -1,0 +1,73 @@
+//! The state disk on file systems of other kinds than ext4, as their own mkfs makes them; what they are mounted as is a
+//! guest's to see.
+
+use crate::{
+    disks::{Disks, tool},
+    root::Root,
+    state::assert_found,
+    util::{Needs, tests},
+};
+
+tests![Needs::FileSystems;
+    xfs_by_its_label_and_uuid,
+    btrfs_by_its_label_and_uuid,
+    an_image_holds_no_state,
+];
+
+const UUID: &str = "9a1e6c54-77d2-4b0e-a8f3-5d2c0b7e8f19";
+
+fn xfs_by_its_label_and_uuid() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    disks.add("vda", 1 << 20);
+    // No mkfs.xfs of today makes a smaller one.
+    let disk = disks.add("vdb", 512 << 20);
+    let id = format!("uuid={UUID}");
+    let words = ["-q", "-L", "twelve_bytes", "-m", &id];
+    tool(
+        "mkfs.xfs",
+        &[&words[..], &[disk.to_str().unwrap()]].concat(),
+        "",
+    );
+    assert_found(&disks, "LABEL=twelve_bytes", "vdb");
+    assert_found(&disks, &format!("UUID={UUID}"), "vdb");
+}
+
+fn btrfs_by_its_label_and_uuid() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    disks.add("vda", 1 << 20);
+    let disk = disks.add("vdb", 256 << 20);
+    let words = ["-q", "-L", "a longer label, with blanks", "-U", UUID];
+    tool(
+        "mkfs.btrfs",
+        &[&words[..], &[disk.to_str().unwrap()]].concat(),
+        "",
+    );
+    assert_found(&disks, "LABEL=a longer label, with blanks", "vdb");
+    assert_found(&disks, &format!("UUID={UUID}"), "vdb");
+}
+
+fn an_image_holds_no_state() {
+    let root = Root::new();
+    root.file("/tree/file", "contents");
+    let (tree, format) = (root.path("/tree"), "DOCKER_LAUNCH_STATE_FORMAT");
+    for mkfs in ["mkfs.erofs", "mksquashfs"] {
+        let mut disks = Disks::new(&root);
+        let disk = disks.add_partition("vda", 1, "image");
+        std::fs::remove_file(&disk).unwrap();
+        let (disk, tree) = (disk.to_str().unwrap(), tree.to_str().unwrap());
+        let words = match mkfs {
+            "mkfs.erofs" => vec!["--quiet", disk, tree],
+            _ => vec![tree, disk, "-quiet", "-no-progress"],
+        };
+        tool(mkfs, &words, "");
+        let start = disks.start().variable(format, "ext4");
+        let ended = start
+            .variable("DOCKER_LAUNCH_STATE", "PARTLABEL=image")
+            .ended();
+        let line = "dockerlaunch: state disk /dev/vda1: its file system cannot be written: Docker's state needs ext4, xfs or btrfs\n";
+        assert_eq!((ended.status, ended.said().as_str()), (125, line), "{mkfs}");
+        std::fs::remove_dir_all(root.path("/sysfs")).unwrap();
+    }
+}
