@@ -11,6 +11,7 @@ const WITH_DHCP: &[Group] = &[
     Group::Program,
     Group::System,
     Group::Busybox,
+    Group::Modprobe,
     Group::Modules,
     Group::Dhcp,
 ];
