@@ -33,16 +33,33 @@ pub fn run(_: &Arguments, common: &Common) -> Result<()> {
     );
     println!("{:<17} {all:>7} bytes", "all features");
     let features = features()?;
-    for feature in &features {
-        let others = features.iter().filter(|other| *other != feature);
-        let without = weigh(&Features::Only(others.cloned().collect()))?;
-        println!("{feature:<17} {:>7} bytes", all.saturating_sub(without));
+    for (feature, _) in &features {
+        // One that another brings can only be left out with that.
+        let brings =
+            |(name, brought): &&(String, Vec<String>)| name != feature && brought.contains(feature);
+        let bringing: Vec<&String> = features
+            .iter()
+            .filter(brings)
+            .map(|(name, _)| name)
+            .collect();
+        let names = features
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !bringing.contains(name));
+        let with = if bringing.is_empty() {
+            all
+        } else {
+            weigh(&Features::Only(names.clone().cloned().collect()))?
+        };
+        let others = names.filter(|name| *name != feature).cloned();
+        let without = weigh(&Features::Only(others.collect()))?;
+        println!("{feature:<17} {:>7} bytes", with.saturating_sub(without));
     }
     Ok(())
 }
 
-/// The program's features, as its Cargo.toml has them.
-fn features() -> Result<Vec<String>> {
+/// The program's features, as its Cargo.toml has them, and which others each brings.
+fn features() -> Result<Vec<(String, Vec<String>)>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(paths::workspace());
     cargo.args(["metadata", "--no-deps", "--format-version=1"]);
@@ -52,6 +69,16 @@ fn features() -> Result<Vec<String>> {
         .filter(|package| package["name"] == "dockerlaunch")
         .find_map(|package| package["features"].as_object())
         .context("cargo metadata tells no features of dockerlaunch")?;
-    let names = features.keys().filter(|name| *name != "default");
-    Ok(names.cloned().collect())
+    let brought = |value: &Value| -> Vec<String> {
+        let names = value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
+    };
+    let features = features.iter().filter(|(name, _)| *name != "default");
+    Ok(features
+        .map(|(name, value)| (name.clone(), brought(value)))
+        .collect())
 }
