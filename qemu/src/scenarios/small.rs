@@ -14,6 +14,15 @@ mod refusals;
 use super::{Change, Ends, Root, Scenario, Size, Small, Step, When};
 use crate::{checks::expect::Expect, disks::Disk, image::table::Group, suites::Suite};
 
+/// The cloud kernel's drivers of disks, networks and buttons are modules, and something has to load them.
+const WITH_MODULES: &[Group] = &[
+    Group::Program,
+    Group::System,
+    Group::Busybox,
+    Group::Modprobe,
+    Group::Modules,
+];
+
 pub(super) const TABLE: &[&[Scenario]] = &[
     boots::TABLE,
     appliances::roots::TABLE,

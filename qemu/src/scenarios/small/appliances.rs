@@ -4,13 +4,4 @@ pub(super) mod names;
 pub(super) mod roots;
 pub(super) mod states;
 
-use super::{Change, Expectations, Group, Scenario, Step, boots, small};
-
-/// The drivers of disks and networks are modules, and something has to load them.
-const WITH_MODULES: &[Group] = &[
-    Group::Program,
-    Group::System,
-    Group::Busybox,
-    Group::Modprobe,
-    Group::Modules,
-];
+use super::{Change, Expectations, Group, Scenario, Step, WITH_MODULES, boots, small};

@@ -1,6 +1,6 @@
 //! How the machine ends: who may ask for it, what happens on the way, and what is left on the disk.
 
-use super::{Group, Scenario, Step, small};
+use super::{Group, Scenario, Step, WITH_MODULES, small};
 use crate::checks::expect::{
     End,
     Expect::{self, *},
@@ -8,13 +8,6 @@ use crate::checks::expect::{
 
 /// For poweroff, reboot and halt, which send their signals to PID 1.
 pub(super) const WITH_BUSYBOX: &[Group] = &[Group::Program, Group::System, Group::Busybox];
-const WITH_MODULES: &[Group] = &[
-    Group::Program,
-    Group::System,
-    Group::Busybox,
-    Group::Modprobe,
-    Group::Modules,
-];
 
 /// The daemon is asked once, and its disk is clean.
 const ASKED_ONCE: &[Expect] = &[Told(&["READY=1", "waits", "SIGTERM"]), CleanDisk];

@@ -1,19 +1,10 @@
 //! Modules, and a static address by settings, on the device that QEMU's user network stands behind.
 
-use super::{Change, Group, Scenario, small};
+use super::{Change, Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::{Has, Is},
     Expect::{self, *},
 };
-
-/// The cloud kernel has its network devices as modules.
-const WITH_MODULES: &[Group] = &[
-    Group::Program,
-    Group::System,
-    Group::Busybox,
-    Group::Modprobe,
-    Group::Modules,
-];
 
 /// What Docker's rules need is loaded before the daemon starts, on every boot.
 const MODULES: &[Expect] = &[
