@@ -45,8 +45,9 @@ const TYPED: &[Step] = &[
     Step::Console(REASON),
     Step::Type("tty; echo \"the session's terminal\" > /dev/tty; echo sum $((6*7))\n"),
     Step::Console(&["sum 42"]),
-    // What is typed is shown, too, but without what the quotes are for.
-    Step::Type("echo be''gins; sleep 10000\n"),
+    // What is typed is shown, too, but without what the quotes are for. It is the foreground program that says so: ctrl-c
+    // ends it whether it sleeps already or not.
+    Step::Type("sh -c \"echo be''gins; exec sleep 10000\"\n"),
     Step::Console(&["begins"]),
     Step::Type("\x03"),
     Step::Type("echo after ctrl-c $((1+1))\n"),
