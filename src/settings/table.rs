@@ -40,7 +40,7 @@ const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
 
-/// All settings. A step that is not built yet has its row already: its values are checked all the same.
+/// All settings. A value is checked also where its feature is not compiled in, and then refused.
 pub(super) const TABLE: &[Row] = &[
     Row {
         name: "DEBUG",
