@@ -3,11 +3,14 @@
 //!
 //! What is there already is left; new files appear whole, under their name, or not at all.
 
-use crate::{sys, text::Text};
+use crate::{
+    sys,
+    text::{Decimal, Text},
+};
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     fs::{
         AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fchown,
         mkdirat, open, openat, openat2, readlinkat_raw, renameat, renameat_with, sendfile, statat,
@@ -23,6 +26,16 @@ pub(crate) const PATH: usize = 4096;
 const ASIDE: &CStr = c".dockerlaunch.new";
 /// How deep a tree may be that is copied.
 const DEPTH: u8 = 32;
+
+/// Where a file really lies, all links followed.
+pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
+    let file = open(path_to, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let number = Decimal::new(file.as_raw_fd().unsigned_abs().into());
+    let link = path(&[b"/proc/self/fd/", number.as_bytes()])?;
+    let mut target = [0; PATH];
+    let length = readlinkat_raw(CWD, link.as_c_str(), &mut target)?;
+    path(&[target.get(..length).unwrap_or_default()])
+}
 
 /// The directory that a launch takes for `/`.
 pub(crate) struct Root(OwnedFd);
