@@ -29,6 +29,7 @@ extern crate std;
 compile_error!("dockerlaunch speaks to the Linux kernel of x86_64 only");
 
 // A file uses only what stands above it: tests/floors.rs holds that.
+mod namespaces;
 mod sys;
 mod text;
 
