@@ -8,15 +8,19 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use cpio::newc::{self, ModeFileType};
 use tar::EntryType;
 
 use super::{
     Format,
+    oci::{self, Layer},
     tree::{Content, Entry, Tree},
 };
 use crate::{host, run};
+
+/// As `docker load` names the container image.
+const NAME: &str = "dockerlaunch:latest";
 
 /// Room on a disk for what containers write; the file is sparse.
 const FREE: u64 = 3 << 30;
@@ -29,21 +33,28 @@ const OVERHEAD: u64 = 128 << 20;
 const COMPRESSION: i32 = 3;
 
 /// Writes the tree to `path`; `aside` is a folder on the same file system for what lies about meanwhile.
-pub fn write(tree: &Tree, format: Format, path: &Path, aside: &Path) -> Result<()> {
+pub fn write(
+    tree: &Tree,
+    format: Format,
+    path: &Path,
+    aside: &Path,
+) -> Result<Option<(String, Vec<Layer>)>> {
     match format {
-        Format::Disk => disk(tree, path, &aside.join("stage")),
+        Format::Disk => disk(tree, path, &aside.join("stage"))?,
         Format::Initramfs => {
             let mut writer = zstd::Encoder::new(BufWriter::new(File::create(path)?), COMPRESSION)?;
             writer.multithread(2)?;
             initramfs(tree, &mut writer)?;
-            Ok(writer.finish()?.flush()?)
+            writer.finish()?.flush()?;
         }
         Format::Tar => {
             let mut writer = BufWriter::new(File::create(path)?);
-            archive(tree, &mut writer)?;
-            Ok(writer.flush()?)
+            archive(tree.iter(), &mut writer)?;
+            writer.flush()?;
         }
+        Format::Oci => return oci::write(tree, NAME, path, aside).map(Some),
     }
+    Ok(None)
 }
 
 fn disk(tree: &Tree, path: &Path, stage: &Path) -> Result<()> {
@@ -54,6 +65,9 @@ fn disk(tree: &Tree, path: &Path, stage: &Path) -> Result<()> {
         let put = match &entry.content {
             Content::Directory => fs::create_dir(&to),
             Content::File(from) => fs::copy(from, &to).map(drop),
+            Content::Joined(_) => {
+                std::io::copy(&mut reader(entry)?, &mut File::create(&to)?).map(drop)
+            }
             Content::Bytes(bytes) => fs::write(&to, bytes),
             Content::Link(target) => symlink(target, &to),
         };
@@ -97,7 +111,7 @@ fn initramfs(tree: &Tree, mut writer: impl Write) -> Result<()> {
         let kind = match entry.content {
             Content::Directory => ModeFileType::Directory,
             Content::Link(_) => ModeFileType::Symlink,
-            Content::File(_) | Content::Bytes(_) => ModeFileType::Regular,
+            Content::File(_) | Content::Joined(_) | Content::Bytes(_) => ModeFileType::Regular,
         };
         let links = if matches!(entry.content, Content::Directory) {
             2
@@ -123,9 +137,13 @@ fn initramfs(tree: &Tree, mut writer: impl Write) -> Result<()> {
     Ok(())
 }
 
-fn archive(tree: &Tree, writer: impl Write) -> Result<()> {
+/// A tar archive of these entries.
+pub fn archive<'e>(
+    entries: impl Iterator<Item = (&'e str, &'e Entry)>,
+    writer: impl Write,
+) -> Result<()> {
     let mut builder = tar::Builder::new(writer);
-    for (at, entry) in tree.iter() {
+    for (at, entry) in entries {
         let mut header = tar::Header::new_gnu();
         header.set_mode(entry.mode);
         header.set_uid(0);
@@ -138,7 +156,9 @@ fn archive(tree: &Tree, writer: impl Write) -> Result<()> {
                 continue;
             }
             Content::Directory => header.set_entry_type(EntryType::Directory),
-            Content::File(_) | Content::Bytes(_) => header.set_entry_type(EntryType::Regular),
+            Content::File(_) | Content::Joined(_) | Content::Bytes(_) => {
+                header.set_entry_type(EntryType::Regular);
+            }
         }
         builder
             .append_data(&mut header, at, reader(entry)?)
@@ -148,13 +168,22 @@ fn archive(tree: &Tree, writer: impl Write) -> Result<()> {
     Ok(())
 }
 
+fn open(path: &Path) -> Result<Box<dyn Read>> {
+    ensure!(!path.is_dir(), "{} is a directory", path.display());
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
 /// What stands in an archive behind the header.
 fn reader(entry: &Entry) -> Result<Box<dyn Read + '_>> {
     Ok(match &entry.content {
-        Content::File(path) if path.is_dir() => bail!("{} is a directory", path.display()),
-        Content::File(path) => Box::new(BufReader::new(
-            File::open(path).with_context(|| format!("open {}", path.display()))?,
-        )),
+        Content::File(path) => open(path)?,
+        Content::Joined(paths) => {
+            let none: Box<dyn Read> = Box::new(std::io::empty());
+            paths.iter().try_fold(none, |before, path| {
+                anyhow::Ok(Box::new(before.chain(open(path)?)) as Box<dyn Read>)
+            })?
+        }
         Content::Bytes(bytes) => Box::new(bytes.as_slice()),
         Content::Link(to) => Box::new(to.as_bytes()),
         Content::Directory => Box::new(std::io::empty()),
@@ -176,7 +205,7 @@ mod tests {
     #[test]
     fn an_archive_holds_every_entry_as_roots() {
         let mut bytes = Vec::new();
-        archive(&tree(), &mut bytes).unwrap();
+        archive(tree().iter(), &mut bytes).unwrap();
         let mut seen = Vec::new();
         for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
             let entry = entry.unwrap();

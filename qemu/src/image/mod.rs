@@ -1,14 +1,17 @@
 //! An image: what goes in (`Image`), and the file that comes out, made again only when something that goes in changed.
 
+mod bill;
 mod formats;
 mod libraries;
 mod modules;
+mod oci;
 pub mod table;
 pub mod tree;
 
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +20,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
 use crate::{packages::Unpacked, paths, progress::Step};
+use oci::Layer;
 use table::Group;
 use tree::{Content, Entry, Tree};
 
@@ -26,8 +30,10 @@ pub enum Format {
     Disk,
     /// A cpio archive for the kernel to unpack, zstd-compressed.
     Initramfs,
-    /// For `docker import` and the like.
+    /// For `ADD files.tar /` in a Dockerfile, or `docker import`.
     Tar,
+    /// A container image for `docker load`, skopeo and registries: without the kernel's modules.
+    Oci,
 }
 
 /// What goes into an image.
@@ -49,12 +55,24 @@ const MAKING: &[&str] = &[
     include_str!("libraries.rs"),
     include_str!("mod.rs"),
     include_str!("modules.rs"),
+    include_str!("oci.rs"),
     include_str!("table.rs"),
     include_str!("tree.rs"),
 ];
 
 /// Bytes by group.
 pub type Sizes = BTreeMap<Group, u64>;
+
+/// An image that was written for the user.
+pub struct Made {
+    /// The bill of materials.
+    pub bill: String,
+    /// Bytes of each group, and of each of the engine's files.
+    sizes: Sizes,
+    engine: Vec<u64>,
+    /// Its digest and its layers, where it has such.
+    container: Option<(String, Vec<Layer>)>,
+}
 
 impl Image<'_> {
     /// The image below target/. An earlier one of the same name is removed.
@@ -73,14 +91,30 @@ impl Image<'_> {
                 fs::remove_file(entry.path())?;
             }
         }
-        self.write(&path)?;
+        self.put(&self.tree()?, &path)?;
         Ok(path)
     }
 
-    /// Writes the image to a file of the user's choice.
-    pub fn write(&self, path: &Path) -> Result<Sizes> {
+    /// Writes the image to a file of the user's choice, with its bill of materials.
+    pub fn write(&self, path: &Path) -> Result<Made> {
+        let mut tree = self.tree()?;
+        let bill = bill::of(&tree, self.packages)?;
+        tree.put(
+            bill::PLACE,
+            Entry::bytes(Group::Extra, 0o644, bill.as_str()),
+        );
+        let container = self.put(&tree, path)?;
+        let engine = table::ENGINE.iter().map(|(at, _)| tree.size(at)).collect();
+        Ok(Made {
+            bill,
+            sizes: tree.sizes(),
+            engine,
+            container,
+        })
+    }
+
+    fn put(&self, tree: &Tree, path: &Path) -> Result<Option<(String, Vec<Layer>)>> {
         let step = Step::spinner(&format!("image {}: building", self.name));
-        let tree = self.tree()?;
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -90,10 +124,10 @@ impl Image<'_> {
             .tempdir_in(directory)
             .with_context(|| format!("write to {}", directory.display()))?;
         let file = aside.path().join("image");
-        formats::write(&tree, self.format, &file, aside.path())?;
+        let container = formats::write(tree, self.format, &file, aside.path())?;
         fs::rename(&file, path).with_context(|| format!("rename to {}", path.display()))?;
         step.done(&format!("image {}: {}", self.name, path.display()));
-        Ok(tree.sizes())
+        Ok(container)
     }
 
     fn tree(&self) -> Result<Tree> {
@@ -127,6 +161,11 @@ impl Image<'_> {
                 Content::File(path) => {
                     add(&fs::read(path).with_context(|| format!("read {}", path.display()))?)
                 }
+                Content::Joined(paths) => {
+                    for path in paths {
+                        add(&fs::read(path).with_context(|| format!("read {}", path.display()))?);
+                    }
+                }
                 Content::Bytes(bytes) => add(bytes),
                 Content::Link(to) => add(to.as_bytes()),
                 Content::Directory => add(b""),
@@ -137,11 +176,18 @@ impl Image<'_> {
 }
 
 impl Format {
+    /// What it can hold: a container has its host's kernel.
+    pub fn groups(self) -> impl Iterator<Item = Group> {
+        let useful = move |group: &Group| self != Self::Oci || *group != Group::Modules;
+        Group::ALL.iter().copied().filter(useful)
+    }
+
     fn extension(self) -> &'static str {
         match self {
             Self::Disk => "ext4",
             Self::Initramfs => "cpio.zst",
             Self::Tar => "tar",
+            Self::Oci => "oci.tar",
         }
     }
 }
@@ -166,25 +212,43 @@ pub fn kernel(packages: &Unpacked) -> Result<PathBuf> {
     })
 }
 
-/// The sizes as the table that `cargo qemu image` prints.
-pub fn report(sizes: &Sizes, path: &Path) -> Result<String> {
-    use std::os::unix::fs::MetadataExt;
-    let mut lines: Vec<String> = sizes
-        .iter()
-        .map(|(group, bytes)| format!("{:<14}{bytes:>13}", group.name()))
-        .collect();
-    lines.push(format!(
-        "{:<14}{:>13}",
-        "all files",
-        sizes.values().sum::<u64>()
-    ));
+/// The table that `cargo qemu image` prints.
+pub fn report(made: &Made, path: &Path) -> Result<String> {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, bytes: u64, about: &str| {
+        let text = format!("{name:<34}{bytes:>12}  {about}");
+        lines.push(text.trim_end().to_owned());
+    };
+    for (group, bytes) in &made.sizes {
+        line(&group.name(), *bytes, group.about());
+        if *group == Group::Engine {
+            for ((at, about), bytes) in table::ENGINE.iter().zip(&made.engine) {
+                line(&format!("  {at}"), *bytes, about);
+            }
+        }
+    }
+    line("all files", made.sizes.values().sum(), "");
+    if let Some((digest, layers)) = &made.container {
+        for layer in layers {
+            line(
+                &format!("layer {}", layer.group.name()),
+                layer.size,
+                "compressed",
+            );
+        }
+        line(
+            "all layers",
+            layers.iter().map(|layer| layer.size).sum(),
+            digest,
+        );
+    }
     let file = fs::metadata(path)?;
     let disk = file.blocks() * 512;
     let sparse = if disk < file.len() {
-        format!(", {disk} on the disk")
+        format!("{disk} on the disk")
     } else {
         String::new()
     };
-    lines.push(format!("{:<14}{:>13}{sparse}", "image", file.len()));
-    Ok(lines.join("\n"))
+    line("image", file.len(), &sparse);
+    Ok(lines.join("\n") + "\n")
 }

@@ -6,14 +6,17 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use super::tree::{Entry, Tree};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Files that are there together or not at all. clap names them as `name` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Group {
-    /// dockerlaunch.
+    #[value(name = "dockerlaunch")]
     Program,
     Engine,
+    #[value(alias = "cli")]
     Client,
     Iptables,
     /// Debian's kernels have it on, and an engine that finds it on wants its parser.
@@ -23,12 +26,13 @@ pub enum Group {
     Certificates,
     /// modprobe, ps, xz and a shell.
     Busybox,
+    Xz,
     /// What all the above are linked with.
     Libraries,
     Modules,
     /// os-release and the empty folders that the kernel and dockerlaunch mount on.
     System,
-    /// What a scenario adds.
+    /// What a scenario adds, and the bill of materials.
     Extra,
 }
 
@@ -44,6 +48,7 @@ impl Group {
         Self::Ssh,
         Self::Certificates,
         Self::Busybox,
+        Self::Xz,
         Self::Libraries,
         Self::Modules,
         Self::System,
@@ -52,21 +57,28 @@ impl Group {
     /// dockerlaunch and nothing that it could start: the scenario brings that.
     pub const BARE: &[Self] = &[Self::Program, Self::System];
 
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("no group is hidden");
+        value.get_name().to_owned()
+    }
+
+    /// What it is for.
+    pub fn about(self) -> &'static str {
         match self {
-            Self::Program => "dockerlaunch",
-            Self::Engine => "engine",
-            Self::Client => "client",
-            Self::Iptables => "iptables",
-            Self::Apparmor => "apparmor",
-            Self::Git => "git",
-            Self::Ssh => "ssh",
-            Self::Certificates => "certificates",
-            Self::Busybox => "busybox",
-            Self::Libraries => "libraries",
-            Self::Modules => "modules",
-            Self::System => "system",
-            Self::Extra => "extra",
+            Self::Program => "the program between the kernel and Docker",
+            Self::Engine => "runs containers",
+            Self::Client => "the docker command, for docker exec into the image",
+            Self::Iptables => "published ports, and networks that reach the outside",
+            Self::Apparmor => "profiles of containers on a kernel with AppArmor",
+            Self::Git => "docker build of a git URL",
+            Self::Ssh => "docker build of a git URL over ssh; DOCKER_HOST=ssh://",
+            Self::Certificates => "registries over TLS",
+            Self::Busybox => "modprobe, ps (docker top), udhcpc, a shell",
+            Self::Xz => "images and archives compressed with xz (a link to busybox)",
+            Self::Libraries => "what the programs are linked with",
+            Self::Modules => "the kernel's modules that Docker needs",
+            Self::System => "os-release and empty folders",
+            Self::Extra => "the bill of materials",
         }
     }
 }
@@ -77,6 +89,31 @@ struct Row {
     at: &'static str,
     from: From,
 }
+
+/// What the engine's files are for.
+pub const ENGINE: &[(&str, &str)] = &[
+    (
+        "usr/sbin/dockerd",
+        "the engine: API, networks, volumes, builds",
+    ),
+    (
+        "usr/bin/containerd",
+        "keeps images' contents and containers' shims; dockerd starts it",
+    ),
+    (
+        "usr/bin/containerd-shim-runc-v2",
+        "a container's parent, so that the engine can be restarted",
+    ),
+    (
+        "usr/sbin/runc",
+        "makes a container of namespaces, cgroups and mounts",
+    ),
+    (
+        "usr/sbin/docker-proxy",
+        "a published port on loopback; not with --userland-proxy=false",
+    ),
+    ("usr/bin/docker-init", "PID 1 of a container with --init"),
+];
 
 enum From {
     /// The packages' file of the same path, or of a pattern in its last name (`*.so`). Below usr/etc: the one of /etc.
@@ -173,7 +210,7 @@ const TABLE: &[Row] = &[
     link(Group::Busybox, "usr/sbin/modprobe", BUSYBOX),
     link(Group::Busybox, "usr/sbin/udhcpc", BUSYBOX),
     link(Group::Busybox, "usr/bin/ps", "busybox"),
-    link(Group::Busybox, "usr/bin/xz", "busybox"),
+    link(Group::Xz, "usr/bin/xz", "busybox"),
     link(Group::Busybox, "usr/bin/sh", "busybox"),
     // For git's scripts, and for whoever gets the shell of DOCKER_LAUNCH_ON_FAILURE.
     link(Group::Busybox, "usr/bin/basename", "busybox"),
@@ -211,11 +248,9 @@ pub fn fill(tree: &mut Tree, packages: &Path, program: &Path, groups: &[Group]) 
             From::Link(to) => tree.put(row.at, Entry::link(row.group, to)),
             From::Directory(mode) => tree.put(row.at, Entry::directory(row.group, mode)),
             From::Joined { folder, suffix } => {
-                let mut joined = Vec::new();
-                for path in matching(packages, folder, "", suffix)? {
-                    joined.extend(fs::read(packages.join(path))?);
-                }
-                tree.put(row.at, Entry::bytes(row.group, 0o644, joined));
+                let paths = matching(packages, folder, "", suffix)?;
+                let paths = paths.iter().map(|path| packages.join(path)).collect();
+                tree.put(row.at, Entry::joined(row.group, paths));
             }
             From::Package => {
                 for path in named(packages, row.at)? {
@@ -305,6 +340,15 @@ mod tests {
                 |other: &Row| other.at == place || other.at.starts_with(&format!("{place}/"));
             assert!(TABLE.iter().any(there), "{} leads to {place}", row.at);
         }
+    }
+
+    #[test]
+    fn every_file_of_the_engine_is_explained() {
+        let files = TABLE
+            .iter()
+            .filter(|row| row.group == Group::Engine)
+            .map(|row| row.at);
+        assert!(files.eq(ENGINE.iter().map(|(at, _)| *at)));
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
 /// Scenarios with the same image share its file.
 fn name(scenario: &Scenario, small: &Small) -> String {
     if small.image.is_empty() {
-        let groups: Vec<&str> = small.groups.iter().map(|group| group.name()).collect();
+        let groups: Vec<String> = small.groups.iter().map(|group| group.name()).collect();
         format!("probe-{}-{}", scenario.suite.name(), groups.join("-"))
     } else {
         format!("probe-{}", scenario.name)
