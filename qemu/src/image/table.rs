@@ -187,6 +187,7 @@ const fn directory(at: &'static str, mode: u32) -> Row {
 
 const BUSYBOX: &str = "../bin/busybox";
 const XTABLES: &str = "xtables-nft-multi";
+const LEGACY: &str = "../../../sbin/xtables-legacy-multi";
 const GIT: &str = "../../bin/git";
 
 #[rustfmt::skip]
@@ -209,6 +210,14 @@ const TABLE: &[Row] = &[
     link(Group::Iptables, "usr/sbin/ip6tables", XTABLES),
     link(Group::Iptables, "usr/sbin/ip6tables-save", XTABLES),
     link(Group::Iptables, "usr/sbin/ip6tables-restore", XTABLES),
+    // For a kernel whose rules are the older ones: where docker:dind has them, before PATH when they are wanted.
+    file(Group::Iptables, "usr/sbin/xtables-legacy-multi"),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables-save", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables-restore", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables-save", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables-restore", LEGACY),
 
     // Without its configuration it warns, and the engine takes the warning for a version.
     file(Group::Apparmor, "usr/sbin/apparmor_parser"),
