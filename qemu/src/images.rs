@@ -1,8 +1,9 @@
-//! `cargo qemu image`: the image that the guests boot from, as a file.
+//! `cargo qemu image`: the image that the guests boot from, or the container image, as a file; what it weighs by group, and
+//! beside it its bill of materials.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
@@ -23,6 +24,9 @@ pub(crate) struct Arguments {
     /// With what a state disk, `ip=dhcp` and a root that is never written need
     #[arg(long)]
     appliance: bool,
+    /// Groups of files to leave out: a,b; their names stand in the table that is printed
+    #[arg(long, value_enum, value_delimiter = ',')]
+    without: Vec<Group>,
     /// The file to write
     #[arg(long, short)]
     output: PathBuf,
@@ -32,21 +36,29 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     host::ready(&[Need::Image, arguments.format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
+    let groups: Vec<Group> = arguments
+        .format
+        .groups(arguments.appliance)
+        .filter(|group| !arguments.without.contains(group))
+        .collect();
     let image = Image {
         name: arguments.suite.name().to_owned(),
         packages: &packages,
         more: None,
         program: &program,
-        groups: if arguments.appliance {
-            Group::APPLIANCE
-        } else {
-            Group::ALL
-        },
+        groups: &groups,
         extra: Vec::new(),
         format: arguments.format,
     };
-    let sizes = image.write(&arguments.output)?;
-    println!("{}", image::report(&sizes, &arguments.output)?);
-    println!("kernel: {}", image::kernel(&packages)?.display());
+    let made = image.write(&arguments.output)?;
+    print!("{}", image::report(&made, &arguments.output)?);
+    if let Some(bill) = &made.bill {
+        let beside = arguments.output.with_extension("cdx.json");
+        fs::write(&beside, bill).with_context(|| format!("write {}", beside.display()))?;
+        println!("bill of materials: {}", beside.display());
+    }
+    if groups.contains(&Group::Modules) {
+        println!("kernel: {}", image::kernel(&packages)?.display());
+    }
     Ok(())
 }

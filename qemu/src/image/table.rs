@@ -6,14 +6,17 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use super::tree::{Entry, Tree};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Files that are there together or not at all. clap names them as `name` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Group {
-    /// dockerlaunch.
+    #[value(name = "dockerlaunch")]
     Program,
     Engine,
+    #[value(alias = "cli")]
     Client,
     Iptables,
     /// Debian's kernels have it on, and an engine that finds it on wants its parser.
@@ -25,6 +28,7 @@ pub enum Group {
     Busybox,
     /// The link to busybox by this name: the kernel starts it, too.
     Modprobe,
+    Xz,
     /// udhcpc's own script, for `ip=dhcp`.
     Dhcp,
     /// To make a state disk's file system, and to repair one.
@@ -36,29 +40,14 @@ pub enum Group {
     System,
     /// The links into /usr, which nobody can make at boot on a root that is never written.
     Links,
+    /// The bill of materials (bill.rs).
+    Bill,
     /// What a scenario adds.
     Extra,
 }
 
 impl Group {
-    /// All that Docker can use.
-    pub const ALL: &[Self] = &[
-        Self::Program,
-        Self::Engine,
-        Self::Client,
-        Self::Iptables,
-        Self::Apparmor,
-        Self::Git,
-        Self::Ssh,
-        Self::Certificates,
-        Self::Busybox,
-        Self::Modprobe,
-        Self::Libraries,
-        Self::Modules,
-        Self::System,
-    ];
-
-    /// What an appliance uses beside that: a state disk, an address from a server.
+    /// What an appliance uses: all that Docker can use, then a state disk, an address from a server, a root never written.
     pub const APPLIANCE: &[Self] = &[
         Self::Program,
         Self::Engine,
@@ -70,13 +59,18 @@ impl Group {
         Self::Certificates,
         Self::Busybox,
         Self::Modprobe,
-        Self::Dhcp,
-        Self::FileSystems,
+        Self::Xz,
         Self::Libraries,
         Self::Modules,
         Self::System,
+        Self::Bill,
+        Self::Dhcp,
+        Self::FileSystems,
         Self::Links,
     ];
+
+    /// All that Docker can use.
+    pub const ALL: &[Self] = Self::APPLIANCE.split_at(15).0;
 
     /// What goes on to a root that needs drivers: it loads them, and that is all.
     pub const INITRAMFS: &[Self] = &[
@@ -90,25 +84,33 @@ impl Group {
     /// dockerlaunch and nothing that it could start: the scenario brings that.
     pub const BARE: &[Self] = &[Self::Program, Self::System];
 
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("no group is hidden");
+        value.get_name().to_owned()
+    }
+
+    /// What it is for.
+    pub fn about(self) -> &'static str {
         match self {
-            Self::Program => "dockerlaunch",
-            Self::Engine => "engine",
-            Self::Client => "client",
-            Self::Iptables => "iptables",
-            Self::Apparmor => "apparmor",
-            Self::Git => "git",
-            Self::Ssh => "ssh",
-            Self::Certificates => "certificates",
-            Self::Busybox => "busybox",
-            Self::Modprobe => "modprobe",
-            Self::Dhcp => "dhcp",
-            Self::FileSystems => "file-systems",
-            Self::Libraries => "libraries",
-            Self::Modules => "modules",
-            Self::System => "system",
-            Self::Links => "links",
-            Self::Extra => "extra",
+            Self::Program => "the program between the kernel and Docker",
+            Self::Engine => "runs containers",
+            Self::Client => "the docker command, for docker exec into the image",
+            Self::Iptables => "published ports, and networks that reach the outside",
+            Self::Apparmor => "profiles of containers on a kernel with AppArmor",
+            Self::Git => "docker build of a git URL",
+            Self::Ssh => "docker build of a git URL over ssh; DOCKER_HOST=ssh://",
+            Self::Certificates => "registries over TLS",
+            Self::Busybox => "ps (docker top), udhcpc, a shell",
+            Self::Modprobe => "the kernel's modules are loaded by it (a link to busybox)",
+            Self::Xz => "images and archives compressed with xz (a link to busybox)",
+            Self::Dhcp => "an address from a server, ip=dhcp",
+            Self::FileSystems => "a state disk's file system is made and repaired",
+            Self::Libraries => "what the programs are linked with",
+            Self::Modules => "the kernel's modules that Docker needs",
+            Self::System => "os-release and empty folders",
+            Self::Links => "/bin, /lib, /lib64, /sbin, for a root that is never written",
+            Self::Bill => "the bill of materials: package, version, licence",
+            Self::Extra => "what is added",
         }
     }
 }
@@ -119,6 +121,31 @@ struct Row {
     at: &'static str,
     from: From,
 }
+
+/// What the engine's files are for.
+pub const ENGINE: &[(&str, &str)] = &[
+    (
+        "usr/sbin/dockerd",
+        "the engine: API, networks, volumes, builds",
+    ),
+    (
+        "usr/bin/containerd",
+        "keeps images' contents and containers' shims; dockerd starts it",
+    ),
+    (
+        "usr/bin/containerd-shim-runc-v2",
+        "a container's parent, so that the engine can be restarted",
+    ),
+    (
+        "usr/sbin/runc",
+        "makes a container of namespaces, cgroups and mounts",
+    ),
+    (
+        "usr/sbin/docker-proxy",
+        "a published port on loopback; not with --userland-proxy=false",
+    ),
+    ("usr/bin/docker-init", "PID 1 of a container with --init"),
+];
 
 enum From {
     /// The packages' file of the same path, or of a pattern in its last name (`*.so`). Below usr/etc: the one of /etc.
@@ -160,6 +187,7 @@ const fn directory(at: &'static str, mode: u32) -> Row {
 
 const BUSYBOX: &str = "../bin/busybox";
 const XTABLES: &str = "xtables-nft-multi";
+const LEGACY: &str = "../../../sbin/xtables-legacy-multi";
 const GIT: &str = "../../bin/git";
 
 #[rustfmt::skip]
@@ -182,6 +210,14 @@ const TABLE: &[Row] = &[
     link(Group::Iptables, "usr/sbin/ip6tables", XTABLES),
     link(Group::Iptables, "usr/sbin/ip6tables-save", XTABLES),
     link(Group::Iptables, "usr/sbin/ip6tables-restore", XTABLES),
+    // For a kernel whose rules are the older ones: where docker:dind has them, before PATH when they are wanted.
+    file(Group::Iptables, "usr/sbin/xtables-legacy-multi"),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables-save", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables-restore", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables-save", LEGACY),
+    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables-restore", LEGACY),
 
     // Without its configuration it warns, and the engine takes the warning for a version.
     file(Group::Apparmor, "usr/sbin/apparmor_parser"),
@@ -215,7 +251,7 @@ const TABLE: &[Row] = &[
     link(Group::Modprobe, "usr/sbin/modprobe", BUSYBOX),
     link(Group::Busybox, "usr/sbin/udhcpc", BUSYBOX),
     link(Group::Busybox, "usr/bin/ps", "busybox"),
-    link(Group::Busybox, "usr/bin/xz", "busybox"),
+    link(Group::Xz, "usr/bin/xz", "busybox"),
     link(Group::Busybox, "usr/bin/sh", "busybox"),
     // For git's scripts, and for whoever gets the shell of DOCKER_LAUNCH_ON_FAILURE.
     link(Group::Busybox, "usr/bin/basename", "busybox"),
@@ -269,11 +305,9 @@ pub fn fill(tree: &mut Tree, packages: &Path, program: &Path, groups: &[Group]) 
             From::Link(to) => tree.put(row.at, Entry::link(row.group, to)),
             From::Directory(mode) => tree.put(row.at, Entry::directory(row.group, mode)),
             From::Joined { folder, suffix } => {
-                let mut joined = Vec::new();
-                for path in matching(packages, folder, "", suffix)? {
-                    joined.extend(fs::read(packages.join(path))?);
-                }
-                tree.put(row.at, Entry::bytes(row.group, 0o644, joined));
+                let paths = matching(packages, folder, "", suffix)?;
+                let paths = paths.iter().map(|path| packages.join(path)).collect();
+                tree.put(row.at, Entry::joined(row.group, paths));
             }
             From::Package => {
                 for path in named(packages, row.at)? {
@@ -367,6 +401,15 @@ mod tests {
                 |other: &Row| other.at == place || other.at.starts_with(&format!("{place}/"));
             assert!(TABLE.iter().any(there), "{} leads to {place}", row.at);
         }
+    }
+
+    #[test]
+    fn every_file_of_the_engine_is_explained() {
+        let files = TABLE
+            .iter()
+            .filter(|row| row.group == Group::Engine)
+            .map(|row| row.at);
+        assert!(files.eq(ENGINE.iter().map(|(at, _)| *at)));
     }
 
     #[test]
