@@ -9,7 +9,10 @@ use clap::Args;
 use crate::{
     Common,
     host::{self, Need},
-    image::{self, Format, Image, table::Group},
+    image::{
+        self, Format, Image,
+        table::{self, Group},
+    },
     suites::Suite,
 };
 
@@ -33,14 +36,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
+    let groups = arguments.format.groups(arguments.appliance);
+    let groups = table::kept(groups, &arguments.without)?;
     host::ready(&[Need::Image, arguments.format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
-    let groups: Vec<Group> = arguments
-        .format
-        .groups(arguments.appliance)
-        .filter(|group| !arguments.without.contains(group))
-        .collect();
     let image = Image {
         name: arguments.suite.name().to_owned(),
         packages: &packages,

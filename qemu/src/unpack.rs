@@ -19,7 +19,7 @@ use tar::{Archive, Entry, EntryType};
 use crate::{host, run};
 
 /// Raised when what this file makes of a package changes, so that an older result is not used.
-pub const LAYOUT: u32 = 2;
+pub const LAYOUT: u32 = 3;
 
 /// Top-level folders that are links into /usr on a merged system.
 const MERGED: &[&str] = &["bin", "sbin", "lib", "lib64"];
@@ -43,6 +43,8 @@ pub struct Brought {
     pub files: BTreeSet<String>,
     /// Debian's short names of licences, as its copyright file has them.
     pub licences: BTreeSet<String>,
+    /// The whole copyright file, where it is not of the form that names them.
+    pub copyright: Option<String>,
     /// Another package's folder of documents, which holds the copyright file of this one as well.
     pub documents: Option<String>,
 }
@@ -120,33 +122,28 @@ fn read_copyright(entry: &mut Entry<'_, impl Read>, brought: &mut Brought) -> Re
     match (entry.header().entry_type(), document.split_once('/')) {
         (EntryType::Symlink, None) => brought.documents = Some(link(entry)?.display().to_string()),
         (EntryType::Regular, Some((_, "copyright"))) => {
-            let mut text = Vec::new();
-            entry.read_to_end(&mut text)?;
-            brought.licences = licences(&String::from_utf8_lossy(&text));
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes)?;
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            match licences(&text) {
+                Some(licences) => brought.licences = licences,
+                None => brought.copyright = Some(text),
+            }
         }
         _ => {}
     }
     Ok(())
 }
 
-/// The names in `License:` fields (Debian's copyright format 1.0), and of the common licences that an older text points to.
-fn licences(text: &str) -> BTreeSet<String> {
-    const COMMON: &str = "/usr/share/common-licenses/";
+/// What the `License:` fields of Debian's copyright format 1.0 say; none of a file of no such form.
+fn licences(text: &str) -> Option<BTreeSet<String>> {
+    text.trim_start().strip_prefix("Format")?;
     let fields = text
         .lines()
         .filter_map(|line| line.strip_prefix("License:"));
-    let names = fields.flat_map(|field| field.split([',', ' ']).map(str::trim));
-    let is_name = |name: &&str| !name.is_empty() && !matches!(*name, "and" | "or" | "with");
-    let pointed = text.split(COMMON).skip(1).map(|rest| {
-        let end =
-            rest.find(|letter: char| !letter.is_ascii_alphanumeric() && !".-+".contains(letter));
-        rest[..end.unwrap_or(rest.len())].trim_end_matches('.')
-    });
-    names
-        .filter(is_name)
-        .chain(pointed.filter(|name| !name.is_empty()))
-        .map(str::to_owned)
-        .collect()
+    let names = fields.map(|field| field.split_whitespace().collect::<Vec<_>>().join(" "));
+    let names: BTreeSet<String> = names.filter(|name| !name.is_empty()).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 fn link(entry: &Entry<'_, impl Read>) -> Result<PathBuf> {
@@ -213,11 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn licences_are_read_in_the_new_and_the_old_form() {
-        let new = "Files: *\nLicense: GPL-2+ or LGPL-2.1+\n text\n\nFiles: b\nLicense: Expat\n";
-        let old = "On Debian systems, see `/usr/share/common-licenses/GPL-3'.\n";
-        let names = |text| licences(text).into_iter().collect::<Vec<_>>();
-        assert_eq!(names(new), ["Expat", "GPL-2+", "LGPL-2.1+"]);
-        assert_eq!(names(old), ["GPL-3"]);
+    fn licences_are_read_where_they_are_named() {
+        let named = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n\
+                     Files: *\nLicense: GPL-2+ with  X exception\n text\n\nFiles: b\nLicense: Expat\n";
+        let names = licences(named).unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!(names, ["Expat", "GPL-2+ with X exception"]);
+        assert_eq!(licences("It is packaged.\n\nLicense: GPL\n"), None);
+        assert_eq!(licences("Format: 1.0\n\nFiles: *\nLicense:\n text\n"), None);
     }
 }

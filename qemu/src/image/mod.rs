@@ -4,6 +4,7 @@ mod bill;
 mod file_systems;
 mod formats;
 mod libraries;
+mod licences;
 mod modules;
 mod oci;
 pub mod table;
@@ -62,10 +63,12 @@ const MAKING: &[&str] = &[
     include_str!("file_systems.rs"),
     include_str!("formats.rs"),
     include_str!("libraries.rs"),
+    include_str!("licences.rs"),
     include_str!("mod.rs"),
     include_str!("modules.rs"),
     include_str!("oci.rs"),
     include_str!("table.rs"),
+    include_str!("table/rows.rs"),
     include_str!("tree.rs"),
 ];
 

@@ -3,12 +3,15 @@
 //!
 //! Everything lies below /usr, defaults for /etc below /usr/etc; dockerlaunch makes the rest at boot.
 
+mod rows;
+
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use super::tree::{Entry, Tree};
+use rows::{From, TABLE};
 
 /// Files that are there together or not at all. clap names them as `name` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -43,6 +46,7 @@ pub enum Group {
     /// The bill of materials (bill.rs).
     Bill,
     /// What a scenario adds.
+    #[value(hide = true)]
     Extra,
 }
 
@@ -72,6 +76,19 @@ impl Group {
     /// All that Docker can use.
     pub const ALL: &[Self] = Self::APPLIANCE.split_at(15).0;
 
+    /// What dockerlaunch's check finds no fault in: nothing that is required is missing. Without the client.
+    #[cfg(test)]
+    pub const SMALLEST: &[Self] = &[
+        Self::Program,
+        Self::Engine,
+        Self::Iptables,
+        Self::Libraries,
+        Self::System,
+    ];
+
+    /// Nothing starts without them.
+    const ESSENTIAL: &[Self] = &[Self::Program, Self::Engine, Self::Libraries, Self::System];
+
     /// What goes on to a root that needs drivers: it loads them, and that is all.
     pub const INITRAMFS: &[Self] = &[
         Self::Program,
@@ -87,6 +104,14 @@ impl Group {
     pub fn name(self) -> String {
         let value = self.to_possible_value().expect("no group is hidden");
         value.get_name().to_owned()
+    }
+
+    /// What it is of no use without: links and scripts that busybox runs.
+    fn needs(self) -> &'static [Self] {
+        match self {
+            Self::Git | Self::Modprobe | Self::Xz | Self::Dhcp => &[Self::Busybox],
+            _ => &[],
+        }
     }
 
     /// What it is for.
@@ -115,11 +140,25 @@ impl Group {
     }
 }
 
-/// One row: where it stands, and what it is.
-struct Row {
-    group: Group,
-    at: &'static str,
-    from: From,
+/// What is kept of the groups when some are to be left out.
+pub fn kept(groups: impl Iterator<Item = Group>, without: &[Group]) -> Result<Vec<Group>> {
+    let kept: Vec<Group> = groups.filter(|group| !without.contains(group)).collect();
+    for gone in without {
+        ensure!(
+            !Group::ESSENTIAL.contains(gone),
+            "{} cannot be left out: without it no engine starts",
+            gone.name()
+        );
+        let users = kept.iter().filter(|group| group.needs().contains(gone));
+        let users: Vec<String> = users.map(|group| group.name()).collect();
+        ensure!(
+            users.is_empty(),
+            "{} cannot be left out alone: {} need it; leave them out, too",
+            gone.name(),
+            users.join(", ")
+        );
+    }
+    Ok(kept)
 }
 
 /// What the engine's files are for.
@@ -145,156 +184,6 @@ pub const ENGINE: &[(&str, &str)] = &[
         "a published port on loopback; not with --userland-proxy=false",
     ),
     ("usr/bin/docker-init", "PID 1 of a container with --init"),
-];
-
-enum From {
-    /// The packages' file of the same path, or of a pattern in its last name (`*.so`). Below usr/etc: the one of /etc.
-    Package,
-    /// The program that was built here.
-    Program,
-    /// The packages' files of a folder, joined to one.
-    Joined {
-        folder: &'static str,
-        suffix: &'static str,
-    },
-    Link(&'static str),
-    Directory(u32),
-}
-
-const fn file(group: Group, at: &'static str) -> Row {
-    Row {
-        group,
-        at,
-        from: From::Package,
-    }
-}
-
-const fn link(group: Group, at: &'static str, to: &'static str) -> Row {
-    Row {
-        group,
-        at,
-        from: From::Link(to),
-    }
-}
-
-const fn directory(at: &'static str, mode: u32) -> Row {
-    Row {
-        group: Group::System,
-        at,
-        from: From::Directory(mode),
-    }
-}
-
-const BUSYBOX: &str = "../bin/busybox";
-const XTABLES: &str = "xtables-nft-multi";
-const LEGACY: &str = "../../../sbin/xtables-legacy-multi";
-const GIT: &str = "../../bin/git";
-
-#[rustfmt::skip]
-const TABLE: &[Row] = &[
-    Row { group: Group::Program, at: "usr/bin/dockerlaunch", from: From::Program },
-
-    file(Group::Engine, "usr/sbin/dockerd"),
-    file(Group::Engine, "usr/bin/containerd"),
-    file(Group::Engine, "usr/bin/containerd-shim-runc-v2"),
-    file(Group::Engine, "usr/sbin/runc"),
-    file(Group::Engine, "usr/sbin/docker-proxy"),
-    file(Group::Engine, "usr/bin/docker-init"),
-    file(Group::Client, "usr/bin/docker"),
-
-    file(Group::Iptables, "usr/sbin/xtables-nft-multi"),
-    file(Group::Iptables, "usr/lib/x86_64-linux-gnu/xtables/*.so"),
-    link(Group::Iptables, "usr/sbin/iptables", XTABLES),
-    link(Group::Iptables, "usr/sbin/iptables-save", XTABLES),
-    link(Group::Iptables, "usr/sbin/iptables-restore", XTABLES),
-    link(Group::Iptables, "usr/sbin/ip6tables", XTABLES),
-    link(Group::Iptables, "usr/sbin/ip6tables-save", XTABLES),
-    link(Group::Iptables, "usr/sbin/ip6tables-restore", XTABLES),
-    // For a kernel whose rules are the older ones: where docker:dind has them, before PATH when they are wanted.
-    file(Group::Iptables, "usr/sbin/xtables-legacy-multi"),
-    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables", LEGACY),
-    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables-save", LEGACY),
-    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/iptables-restore", LEGACY),
-    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables", LEGACY),
-    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables-save", LEGACY),
-    link(Group::Iptables, "usr/local/sbin/.iptables-legacy/ip6tables-restore", LEGACY),
-
-    // Without its configuration it warns, and the engine takes the warning for a version.
-    file(Group::Apparmor, "usr/sbin/apparmor_parser"),
-    file(Group::Apparmor, "usr/etc/apparmor/parser.conf"),
-    file(Group::Apparmor, "usr/share/apparmor-features/features"),
-
-    // Debian's git looks below /usr/lib, others below /usr/libexec.
-    file(Group::Git, "usr/bin/git"),
-    file(Group::Git, "usr/lib/git-core/git-remote-http"),
-    link(Group::Git, "usr/lib/git-core/git-remote-https", "git-remote-http"),
-    file(Group::Git, "usr/lib/git-core/git-submodule"),
-    file(Group::Git, "usr/lib/git-core/git-sh-setup"),
-    file(Group::Git, "usr/lib/git-core/git-sh-i18n"),
-    link(Group::Git, "usr/lib/git-core/git", GIT),
-    link(Group::Git, "usr/lib/git-core/git-clone", GIT),
-    link(Group::Git, "usr/lib/git-core/git-checkout", GIT),
-    link(Group::Git, "usr/lib/git-core/git-fetch", GIT),
-    link(Group::Git, "usr/lib/git-core/git-submodule--helper", GIT),
-    link(Group::Git, "usr/libexec/git-core", "../lib/git-core"),
-    Row { group: Group::Git, at: "usr/share/git-core/templates", from: From::Directory(0o755) },
-    file(Group::Ssh, "usr/bin/ssh"),
-
-    Row {
-        group: Group::Certificates,
-        at: "usr/etc/ssl/certs/ca-certificates.crt",
-        from: From::Joined { folder: "usr/share/ca-certificates/mozilla", suffix: ".crt" },
-    },
-
-    // One static program: it loads every suite's modules, compressed or not, at a fifth of kmod's size with its libraries.
-    file(Group::Busybox, "usr/bin/busybox"),
-    link(Group::Modprobe, "usr/sbin/modprobe", BUSYBOX),
-    link(Group::Busybox, "usr/sbin/udhcpc", BUSYBOX),
-    link(Group::Busybox, "usr/bin/ps", "busybox"),
-    link(Group::Xz, "usr/bin/xz", "busybox"),
-    link(Group::Busybox, "usr/bin/sh", "busybox"),
-    // For git's scripts, and for whoever gets the shell of DOCKER_LAUNCH_ON_FAILURE.
-    link(Group::Busybox, "usr/bin/basename", "busybox"),
-    link(Group::Busybox, "usr/bin/cat", "busybox"),
-    link(Group::Busybox, "usr/bin/dmesg", "busybox"),
-    link(Group::Busybox, "usr/bin/grep", "busybox"),
-    link(Group::Busybox, "usr/bin/ls", "busybox"),
-    link(Group::Busybox, "usr/bin/mount", "busybox"),
-    link(Group::Busybox, "usr/bin/sed", "busybox"),
-    link(Group::Busybox, "usr/bin/sync", "busybox"),
-    link(Group::Busybox, "usr/bin/umount", "busybox"),
-    link(Group::Busybox, "usr/bin/uname", "busybox"),
-    link(Group::Busybox, "usr/sbin/ip", BUSYBOX),
-    // They ask PID 1 by a signal.
-    link(Group::Busybox, "usr/sbin/halt", BUSYBOX),
-    link(Group::Busybox, "usr/sbin/poweroff", BUSYBOX),
-    link(Group::Busybox, "usr/sbin/reboot", BUSYBOX),
-
-    file(Group::Dhcp, "usr/etc/udhcpc/default.script"),
-
-    file(Group::FileSystems, "usr/sbin/mkfs.ext4"),
-    file(Group::FileSystems, "usr/sbin/e2fsck"),
-    file(Group::FileSystems, "usr/etc/mke2fs.conf"),
-    file(Group::FileSystems, "usr/sbin/mkfs.xfs"),
-    file(Group::FileSystems, "usr/sbin/mkfs.btrfs"),
-
-    // glibc opens it by itself when a thread is cancelled.
-    file(Group::Libraries, "usr/lib/x86_64-linux-gnu/libgcc_s.so.1"),
-
-    file(Group::System, "usr/lib/os-release"),
-    link(Group::System, "usr/etc/os-release", "../usr/lib/os-release"),
-    directory("dev", 0o755),
-    directory("etc", 0o755),
-    directory("proc", 0o555),
-    directory("root", 0o700),
-    directory("run", 0o755),
-    directory("sys", 0o555),
-    directory("tmp", 0o1777),
-    directory("var", 0o755),
-    link(Group::Links, "bin", "usr/bin"),
-    link(Group::Links, "lib", "usr/lib"),
-    link(Group::Links, "lib64", "usr/lib64"),
-    link(Group::Links, "sbin", "usr/sbin"),
 ];
 
 /// Puts the rows of the groups into the tree.
@@ -359,7 +248,7 @@ fn matching(packages: &Path, folder: &str, prefix: &str, suffix: &str) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{rows::Row, *};
 
     #[test]
     fn a_place_is_named_once() {
@@ -410,6 +299,23 @@ mod tests {
             .filter(|row| row.group == Group::Engine)
             .map(|row| row.at);
         assert!(files.eq(ENGINE.iter().map(|(at, _)| *at)));
+    }
+
+    #[test]
+    fn what_others_need_is_left_out_with_them_or_not_at_all() {
+        let refusal = |without: &[Group]| {
+            kept(Group::ALL.iter().copied(), without)
+                .unwrap_err()
+                .to_string()
+        };
+        for group in Group::ESSENTIAL {
+            assert!(refusal(&[*group]).contains(&format!("{} cannot be", group.name())));
+        }
+        let alone = refusal(&[Group::Busybox, Group::Git]);
+        assert!(alone.contains(": modprobe, xz need it"), "{alone}");
+        let few = [Group::Busybox, Group::Git, Group::Modprobe, Group::Xz];
+        let kept = kept(Group::ALL.iter().copied(), &few).unwrap();
+        assert_eq!(kept.len(), Group::ALL.len() - few.len());
     }
 
     #[test]
