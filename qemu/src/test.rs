@@ -4,6 +4,7 @@ mod extra;
 mod guests;
 mod host_tests;
 mod large;
+mod queue;
 mod small;
 
 use std::{env, num::NonZero, process::ExitCode};
@@ -31,9 +32,9 @@ pub(crate) struct Arguments {
     /// All scenarios; by default those that tell something new
     #[arg(long)]
     long: bool,
-    /// How many small guests run at once
-    #[arg(long, default_value = "2")]
-    jobs: NonZero<usize>,
+    /// How many guests run at once [default: one for each processor, as far as the memory goes]
+    #[arg(long)]
+    jobs: Option<NonZero<usize>>,
 }
 
 /// A scenario, and those of its checks that the filter lets through.

@@ -18,6 +18,8 @@ const RUNS: &[&[&str]] = &[
     &[
         "test",
         "--no-fail-fast",
+        "--profile",
+        "harness",
         "--package",
         "qemu",
         "--package",
