@@ -55,6 +55,9 @@ const PRESENT: &[&str] = &[
 /// What a few guests need beside it, because they serve the engine something: a registry, and git over ssh.
 const SERVERS: &[&str] = &["docker-registry", "dropbear-bin"];
 
+/// The smallest root that is Debian's.
+const ROOT: &[&str] = &["base-files", "base-passwd", "coreutils", "dash", "libc-bin"];
+
 impl Suite {
     #[cfg(test)]
     pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
@@ -79,6 +82,12 @@ impl Suite {
     pub fn servers(self, mirror: &str) -> Result<Unpacked> {
         let name = format!("{}-servers", self.name());
         self.set(name, SERVERS.iter().copied(), mirror)
+    }
+
+    /// A root of Debian's own, for images that are made from it.
+    pub fn root(self, mirror: &str) -> Result<Unpacked> {
+        let name = format!("{}-root", self.name());
+        self.set(name, ROOT.iter().copied(), mirror)
     }
 
     fn set(

@@ -4,6 +4,7 @@ mod extra;
 mod guests;
 mod host_tests;
 mod large;
+mod nested;
 mod queue;
 mod small;
 
