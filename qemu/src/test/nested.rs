@@ -20,7 +20,12 @@ use crate::{
 /// Nothing here builds from a git URL.
 const WITHOUT: &[Group] = &[Group::Git, Group::Ssh];
 /// What nobody reads there.
-const UNREAD: &[&str] = &["usr/share", "boot", ".packages.json"];
+const UNREAD: &[&str] = &[
+    "usr/share",
+    "usr/lib/x86_64-linux-gnu/gconv",
+    "boot",
+    ".packages.json",
+];
 /// Of a merged /usr.
 const LINKS: &[(&str, &str)] = &[
     ("bin", "usr/bin"),
