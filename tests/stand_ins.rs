@@ -2,6 +2,7 @@
 //! programs that stand in the image. One binary, so that nothing but this crate has to be built.
 
 use crate::{
+    nesting::Cgroup,
     root::STARTED,
     util::{Before, Namespaces},
 };
@@ -45,7 +46,12 @@ pub(crate) fn run() -> Option<ExitCode> {
         "dockerd" | "docker" | "appliance" => daemon(),
         "sh" => crate::failure::shell(),
         "engine" => crate::engine::engine(),
-        "sleeper" => sleep(),
+        "sleeper" => {
+            if let Some(root) = env::args().nth(1) {
+                nix::unistd::chroot(root.as_str()).unwrap();
+            }
+            sleep()
+        }
         "once" => ExitCode::SUCCESS,
         "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
         "udhcpc" => udhcpc(),
@@ -60,6 +66,7 @@ pub(crate) fn run() -> Option<ExitCode> {
 fn namespaces() -> ExitCode {
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let setup = setup();
+    let cgroup = setup.own_cgroup.map(|after| (Cgroup::enter(), after));
     if setup.unprivileged {
         let (user, group) = (geteuid(), getegid());
         unshare(CloneFlags::CLONE_NEWUSER).unwrap();
@@ -85,7 +92,13 @@ fn namespaces() -> ExitCode {
         .spawn()
         .unwrap();
     println!("{}", pid_1.id());
+    if let Some((_, after)) = &cgroup {
+        Cgroup::leave(*after, &pid_1);
+    }
     let status = pid_1.wait().unwrap();
+    if let Some((cgroup, _)) = cgroup {
+        cgroup.remove();
+    }
     exit(
         status
             .code()
@@ -200,6 +213,14 @@ fn prepare(before: &Before, root: &Path) {
         }
         Before::Sleeper { program } => {
             Command::new(program).arg0("sleeper").spawn().unwrap();
+        }
+        Before::Stranger { program, root } => {
+            let mut stranger = Command::new(program);
+            let stranger = stranger.arg0("sleeper").arg(root).spawn().unwrap();
+            let link = format!("/proc/{}/root", stranger.id());
+            while fs::read_link(&link).unwrap() != Path::new(root) {
+                thread::yield_now();
+            }
         }
         Before::Launch { variables } => {
             let mut launch = Command::new("/usr/bin/dockerlaunch");

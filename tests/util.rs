@@ -60,6 +60,8 @@ pub(crate) enum Needs {
     Modprobe,
     /// Root, and a program that holds the whole table and prints it.
     Check,
+    /// Root, and cgroup v2 to make cgroups in.
+    UnifiedCgroups,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
 }
@@ -129,6 +131,9 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::Check if !has_whole_table() => {
             Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
         }
+        Needs::UnifiedCgroups if crate::nesting::Cgroup::outer().is_none() => {
+            Some("needs cgroup v2, mounted, with the tester's own cgroup in it")
+        }
         Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
         _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),
     }
@@ -189,6 +194,11 @@ pub(crate) enum Before {
     Sleeper {
         program: String,
     },
+    /// The same, with a root of its own.
+    Stranger {
+        program: String,
+        root: String,
+    },
     /// A whole launch as a container, with these settings, whose daemon ends at once.
     Launch {
         variables: Vec<(String, String)>,
@@ -241,6 +251,8 @@ pub(crate) struct Namespaces {
     pub(crate) unprivileged: bool,
     /// As PID 2, its parent being PID 1.
     pub(crate) as_child: bool,
+    /// With a cgroup of its own, which the first helper leaves after so many milliseconds.
+    pub(crate) own_cgroup: Option<u64>,
 }
 
 impl Namespaces {

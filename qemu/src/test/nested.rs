@@ -1,5 +1,6 @@
 //! The disks of a guest whose containers have engines in them: each is an archive as it stands, because its size is one of
-//! whole sectors. The engines' images in the table's order, and a root of Debian's own behind them.
+//! whole sectors. The engines' images in the table's order, and a root of Debian's own behind them. (Since Linux 6.12 the
+//! names of several disks on one nvme controller come in any order.)
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -12,7 +13,7 @@ use crate::{
         table::{self, Group},
         tree::Entry,
     },
-    machine::Drive,
+    machine::{Bus, Drive},
     scenarios::{Large, Scenario},
     suites::Suite,
 };
@@ -45,9 +46,10 @@ pub(super) fn drives(scenario: &Scenario, large: &Large, bench: &Bench) -> Resul
     Ok(drives)
 }
 
-/// What the guest calls them: the root is the controller's first.
+/// What the guest calls them, once it has their driver.
 pub(super) fn device(number: usize) -> String {
-    format!("/dev/nvme0n{}", number + 2)
+    let letter = char::from_u32('a' as u32 + number as u32).expect("there are a few");
+    format!("/dev/vd{letter}")
 }
 
 pub(super) fn debian(large: &Large) -> String {
@@ -69,6 +71,7 @@ fn engine(suite: Suite, bench: &Bench) -> Result<Drive> {
     };
     Ok(Drive {
         name: suite.name(),
+        bus: Bus::Virtio,
         ..Drive::root(image.built()?)
     })
 }
@@ -92,6 +95,7 @@ fn debian_root(suite: Suite, bench: &Bench) -> Result<Drive> {
     };
     Ok(Drive {
         name: "debian",
+        bus: Bus::Virtio,
         ..Drive::root(image.built()?)
     })
 }

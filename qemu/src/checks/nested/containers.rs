@@ -16,6 +16,7 @@ pub(super) fn load(place: &Place) -> Result<()> {
     // The first container makes the cgroup of all.
     place.engine.run(&["true"])?;
     cgroups::remember(place)?;
+    shell(place, "modprobe virtio_blk")?;
     shell(
         place,
         &format!("[ -e {BUSYBOX} ] || docker save --output {BUSYBOX} busybox"),
