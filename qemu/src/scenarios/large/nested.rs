@@ -2,125 +2,114 @@
 
 use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
 use crate::{
+    checks::engine::Row,
     checks::nested::{CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, THREE},
     scenarios::{Inner, Root},
     suites::Suite,
 };
 
-const READY: &[&str] = &["DOCKER_LAUNCH_READY=/opt/agent"];
+const READY: &str = "DOCKER_LAUNCH_READY=/opt/agent";
+/// The kernel has no nf_tables for anyone.
+const LEGACY: &str = "module_blacklist=nf_tables";
 
-const ON_VERSION_TWO: Large = Large {
+const TWO_NESTED: Large = Large {
     image: AGENT,
     checks: &[],
     end: &[],
-    inner: &[
-        Inner {
-            suite: Suite::Trixie,
-            checks: &[ON_TWO, CGROUPS, OPTIONS, LIVES],
-        },
-        Inner {
-            suite: Suite::Bookworm,
-            checks: &[ON_TWO],
-        },
-        Inner {
-            suite: Suite::Sid,
-            checks: &[ON_TWO],
-        },
-    ],
+    inner: &[inner(Suite::Trixie, &[ON_TWO, CGROUPS, OPTIONS, LIVES])],
     ..TWO
 };
+const OTHERS_ON_TWO: &[Inner] = &[
+    inner(Suite::Bookworm, &[ON_TWO]),
+    inner(Suite::Sid, &[ON_TWO]),
+];
 
-const ON_VERSION_ONE: Large = Large {
+const ONE_NESTED: Large = Large {
     image: AGENT,
     checks: &[],
     end: &[],
-    inner: &[
-        Inner {
-            suite: Suite::Bookworm,
-            checks: &[ON_ONE],
-        },
-        Inner {
-            suite: Suite::Trixie,
-            checks: &[ON_ONE],
-        },
-        Inner {
-            suite: Suite::Sid,
-            checks: &[ON_ONE],
-        },
-    ],
+    inner: &[inner(Suite::Bookworm, &[ON_ONE])],
     ..ONE
 };
+const OTHERS_ON_ONE: &[Inner] = &[
+    inner(Suite::Trixie, &[ON_ONE]),
+    inner(Suite::Sid, &[ON_ONE]),
+];
 
-const HYBRID: &[Inner] = &[Inner {
-    suite: Suite::Bookworm,
-    checks: &[ON_ONE],
-}];
+const DEEPER: &[Inner] = &[inner(Suite::Trixie, &[EMBEDDED, THREE])];
+const MANY: &[Inner] = &[inner(Suite::Trixie, &[MANY_LIVES])];
 
-const DEEPER: Large = Large {
-    inner: &[Inner {
-        suite: Suite::Trixie,
-        checks: &[EMBEDDED, THREE],
-    }],
-    ..ON_VERSION_TWO
-};
-const MANY: Large = Large {
-    inner: &[Inner {
-        suite: Suite::Trixie,
-        checks: &[MANY_LIVES],
-    }],
-    ..ON_VERSION_TWO
-};
+const fn inner(suite: Suite, checks: &'static [&'static [Row]]) -> Inner {
+    Inner { suite, checks }
+}
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     large(
         "nested",
-        "an engine in a container has its own part of version 2, and comes back whatever it ended with",
+        "an engine in a container has its own part of version 2, and comes back however it ended",
         Suite::Trixie,
         Root::Disk,
-        READY,
-        ON_VERSION_TWO,
+        &[READY],
+        TWO_NESTED,
     ),
     large(
         "nested-v1",
         "an engine in a container leaves the guest's hierarchies as they are; legacy iptables",
         Suite::Bookworm,
         Root::Disk,
-        &[
-            "DOCKER_LAUNCH_READY=/opt/agent",
-            "DOCKER_LAUNCH_CGROUP=v1",
-            "module_blacklist=nf_tables",
-        ],
-        ON_VERSION_ONE,
+        &[READY, "DOCKER_LAUNCH_CGROUP=v1", LEGACY],
+        ONE_NESTED,
     ),
     long(large(
-        "nested-deeper",
-        "the image embedded in a Debian root; an engine in a container in an engine in a container",
+        "nested-others",
+        "the oldest and the newest engine in a container, on version 2",
         Suite::Trixie,
         Root::Disk,
-        READY,
-        DEEPER,
+        &[READY],
+        Large {
+            inner: OTHERS_ON_TWO,
+            ..TWO_NESTED
+        },
     )),
     long(large(
-        "nested-lives",
-        "twenty lives of an engine in a container, and of its containers",
-        Suite::Trixie,
+        "nested-others-v1",
+        "newer engines in a container of an older one, on version 1",
+        Suite::Bookworm,
         Root::Disk,
-        READY,
-        MANY,
+        &[READY, "DOCKER_LAUNCH_CGROUP=v1", LEGACY],
+        Large {
+            inner: OTHERS_ON_ONE,
+            ..ONE_NESTED
+        },
     )),
     long(large(
         "nested-hybrid",
         "hybrid is version 1 to an engine in a container, too",
         Suite::Bookworm,
         Root::Disk,
-        &[
-            "DOCKER_LAUNCH_READY=/opt/agent",
-            "DOCKER_LAUNCH_CGROUP=hybrid",
-            "module_blacklist=nf_tables",
-        ],
+        &[READY, "DOCKER_LAUNCH_CGROUP=hybrid", LEGACY],
+        ONE_NESTED,
+    )),
+    long(large(
+        "nested-deeper",
+        "the image embedded in a Debian root; an engine in a container in an engine in a container",
+        Suite::Trixie,
+        Root::Disk,
+        &[READY],
         Large {
-            inner: HYBRID,
-            ..ON_VERSION_ONE
+            inner: DEEPER,
+            ..TWO_NESTED
+        },
+    )),
+    long(large(
+        "nested-lives",
+        "twenty lives of an engine in a container, and of its containers",
+        Suite::Trixie,
+        Root::Disk,
+        &[READY],
+        Large {
+            inner: MANY,
+            ..TWO_NESTED
         },
     )),
 ];
