@@ -54,7 +54,7 @@ pub(crate) struct Common {
     /// The program's Cargo features, instead of the default ones: a,b or an empty list
     #[arg(long, global = true, value_delimiter = ',')]
     features: Option<Vec<String>>,
-    /// Show the command that starts QEMU
+    /// Show the command that starts QEMU, and how long each check of an engine takes
     #[arg(long, short, global = true)]
     verbose: bool,
 }

@@ -1,8 +1,16 @@
 //! Runs another program and tells why it failed: its words, its status, the end of what it said.
 
-use std::process::{Command, Stdio};
+use std::{
+    env,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, bail};
+
+use crate::paths;
+
+/// What the cargo that runs the harness tells of it. To another cargo these would be a change: build scripts look at them.
+const OF_THE_HARNESS: &[&str] = &["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 /// How much of a failed program's words an error shows.
 const SHOWN: usize = 30;
@@ -24,6 +32,19 @@ pub fn output(command: &mut Command) -> Result<String> {
         );
     }
     Ok(said)
+}
+
+/// Cargo in the workspace, as the user would call it.
+pub fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(paths::workspace());
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if OF_THE_HARNESS.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 pub fn last_lines(text: &str) -> String {

@@ -1,13 +1,13 @@
 //! `cargo qemu size`: what the release program weighs with no, the default, and all features, and what each feature adds to
 //! a program that has all others.
 
-use std::{env, fs, process::Command};
+use std::fs;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::{
-    Common, paths, run,
+    Common, run,
     toolchain::{self, Features},
 };
 
@@ -60,8 +60,7 @@ pub fn run(_: &Arguments, common: &Common) -> Result<()> {
 
 /// The program's features, as its Cargo.toml has them, and which others each brings.
 fn features() -> Result<Vec<(String, Vec<String>)>> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(paths::workspace());
+    let mut cargo = run::cargo();
     cargo.args(["metadata", "--no-deps", "--format-version=1"]);
     let metadata: Value = serde_json::from_str(&run::output(&mut cargo)?)?;
     let packages = metadata["packages"].as_array().into_iter().flatten();

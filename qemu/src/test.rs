@@ -4,9 +4,10 @@ mod extra;
 mod guests;
 mod host_tests;
 mod large;
+mod queue;
 mod small;
 
-use std::{env, num::NonZero, process::ExitCode};
+use std::{env, num::NonZero, process::ExitCode, time::Instant};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
@@ -31,9 +32,9 @@ pub(crate) struct Arguments {
     /// All scenarios; by default those that tell something new
     #[arg(long)]
     long: bool,
-    /// How many small guests run at once
-    #[arg(long, default_value = "2")]
-    jobs: NonZero<usize>,
+    /// How many guests run at once [default: one for each processor, as far as the memory goes]
+    #[arg(long)]
+    jobs: Option<NonZero<usize>>,
 }
 
 /// A scenario, and those of its checks that the filter lets through.
@@ -63,10 +64,17 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
             .collect::<Vec<_>>(),
     )?;
     let program = common.program()?;
+    let started = Instant::now();
     let mut tally = host_tests::run(arguments.filter.as_deref(), &program)?;
+    let host_ended = Instant::now();
     let host = tally.passed + tally.failed + tally.ignored.len() as u64;
     ensure!(host > 0 || !chosen.is_empty(), nothing());
     tally.add(guests::run(chosen, arguments.jobs, program, common)?);
+    tally.notes.push(format!(
+        "the host's tests took {:.0} s, the guests with their images {:.0} s",
+        (host_ended - started).as_secs_f64(),
+        host_ended.elapsed().as_secs_f64()
+    ));
     let strict = STRICT.iter().any(|name| {
         env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
     });

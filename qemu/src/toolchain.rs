@@ -122,8 +122,8 @@ pub fn probe() -> Result<PathBuf> {
 }
 
 fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::workspace()).args([
+    let mut command = run::cargo();
+    command.args([
         "build",
         "--release",
         "--message-format=json-render-diagnostics",
@@ -238,7 +238,7 @@ fn build_core(compiler: &Path, prefix: &Path, empty: &Path) -> Result<()> {
         empty.join("Cargo.toml"),
         "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[workspace]\n",
     )?;
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = run::cargo();
     command.current_dir(empty).args([
         "build",
         "--release",

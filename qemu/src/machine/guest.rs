@@ -37,6 +37,9 @@ pub struct Guest {
     /// The guest's port, and the one of 127.0.0.1 that leads to it.
     forwards: Vec<(u16, u16)>,
     console_path: PathBuf,
+    /// The machine's.
+    name: String,
+    verbose: bool,
 }
 
 impl Guest {
@@ -68,6 +71,8 @@ impl Guest {
             qmp: Mutex::new(qmp),
             forwards,
             console_path,
+            name: machine.name.clone(),
+            verbose: machine.verbose,
         })
     }
 
@@ -202,6 +207,13 @@ impl Guest {
         match (self.wait_exit(END), asked) {
             (Ok(exit), _) => Ok(exit), // The answer may be lost with QEMU.
             (Err(error), asked) => Err(asked.err().unwrap_or(error)),
+        }
+    }
+
+    /// For the user who asked for more.
+    pub fn remark(&self, what: &str) {
+        if self.verbose {
+            eprintln!("{}: {what}", self.name);
         }
     }
 

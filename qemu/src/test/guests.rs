@@ -1,19 +1,28 @@
-//! Runs the guests, and shows each check as a test: one boot answers many checks. Guests run in threads of their own,
-//! small ones a few at a time and large ones alone; the checks stand in the table's order and wait for their guest.
+//! Runs the guests, and shows each check as a test: one boot answers many checks. Guests run in threads of their own, and
+//! the checks wait for their guest. Small ones come first, because they tell most for their time; then the longest, so that
+//! at the end none runs alone for long.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    any::Any,
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
     fs,
     num::NonZero,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use super::{Chosen, large, small};
+use super::{
+    Chosen, large,
+    queue::{self, Room},
+    small,
+};
 use crate::{
     Common,
     image::{self, Format, Image, table::Group},
@@ -107,6 +116,7 @@ type Slot = Arc<OnceLock<Outcome>>;
 
 /// A guest that is ready to be started.
 struct Job {
+    name: &'static str,
     size: Size,
     chosen: Vec<String>,
     machine: Machine,
@@ -115,28 +125,37 @@ struct Job {
     slot: Slot,
 }
 
+/// What QEMU takes beside the guest's memory, in MiB: most of it is translated code.
+const QEMU: u32 = 512;
+/// How many of the longest guests are named.
+const NAMED: usize = 5;
+
 pub(super) fn run(
-    chosen: Vec<Chosen>,
-    at_once: NonZero<usize>,
+    mut chosen: Vec<Chosen>,
+    at_once: Option<NonZero<usize>>,
     program: PathBuf,
     common: &Common,
 ) -> Result<Tally> {
     if chosen.is_empty() {
         return Ok(Tally::default());
     }
+    let room = Room::find(at_once)?;
     let bench = Bench::new(&chosen, program, common)?;
+    // A large guest's time goes to its checks.
+    chosen.sort_by_key(|chosen| match chosen.scenario.size {
+        Size::Small(_) => None,
+        Size::Large(_) => Some(Reverse(chosen.checks.len())),
+    });
     let slots: Vec<(Chosen, Slot)> = chosen
         .into_iter()
         .map(|chosen| (chosen, Slot::default()))
         .collect();
     let jobs = prepare(&slots, &bench);
-    let (small, large) = jobs
+    let jobs = jobs
         .into_iter()
-        .partition::<VecDeque<Job>, _>(|job| matches!(job.size, Size::Small(_)));
-    let runner = thread::spawn(move || {
-        work(small, at_once.get());
-        work(large, 1);
-    });
+        .map(|job| (u64::from(job.machine.memory + QEMU), job));
+    let jobs: Vec<(u64, Job)> = jobs.collect();
+    let runner = thread::spawn(move || queue::empty(jobs, &room, Job::run));
 
     let ignored = Arc::new(Mutex::new(Vec::new()));
     let trials = slots.iter().flat_map(|(chosen, slot)| {
@@ -155,12 +174,13 @@ pub(super) fn run(
         ..Arguments::default()
     };
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    runner.join().expect("a panic would have ended the program");
+    let durations = runner.join().expect("a guest's panic is its own failure");
 
     let notes = slots.iter().filter_map(|(_, slot)| match slot.get() {
         Some(Outcome::Ran { note, .. }) => note.clone(),
         _ => None,
     });
+    let notes = notes.chain(longest(durations));
     let ignored = std::mem::take(&mut *ignored.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Tally {
         passed: conclusion.num_passed,
@@ -186,6 +206,7 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
             };
             let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
             Ok(Job {
+                name: scenario.name,
                 size: scenario.size,
                 chosen: checks.clone(),
                 machine,
@@ -218,30 +239,51 @@ fn kit(suite: Suite, mirror: &str) -> Result<Kit, String> {
     find().map_err(|error: anyhow::Error| format!("{error:#}"))
 }
 
-/// Empties the queue with so many threads.
-fn work(queue: VecDeque<Job>, threads: usize) {
-    let queue = Mutex::new(queue);
-    let next = || {
-        queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+impl Job {
+    /// Its name, and how long it took.
+    fn run(self) -> (&'static str, Duration) {
+        let started = Instant::now();
+        let outcome = caught(|| match &self.size {
+            Size::Small(size) => small::run(&self.machine, size),
+            Size::Large(size) => large::run(&self.machine, size, &self.chosen, &self.busybox),
+        });
+        self.slot.set(outcome).expect("a job is in the queue once");
+        (self.name, started.elapsed())
+    }
+}
+
+/// A panic is the failure of the guest that it was about, and of no other.
+fn caught(run: impl FnOnce() -> Outcome) -> Outcome {
+    let message = |panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let owned = || panic.downcast_ref::<String>().map(String::as_str);
+        text.or_else(owned).unwrap_or("no message").to_owned()
     };
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(job) = next() {
-                    let outcome = match &job.size {
-                        Size::Small(size) => small::run(&job.machine, size),
-                        Size::Large(size) => {
-                            large::run(&job.machine, size, &job.chosen, &job.busybox)
-                        }
-                    };
-                    job.slot.set(outcome).expect("a job is in the queue once");
-                }
-            });
-        }
-    });
+    // What it leaves half done is its own: nobody looks at it again.
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome::Ran {
+        checks: Checks::new(),
+        stopped: Some(format!("the harness panicked: {}", message(panic))),
+        note: None,
+    })
+}
+
+/// Where the time went, unless one guest tells it all.
+fn longest(mut durations: Vec<(&'static str, Duration)>) -> Option<String> {
+    durations.sort_by_key(|(_, took)| Reverse(*took));
+    let named: Vec<String> = durations
+        .iter()
+        .take(NAMED)
+        .map(|(name, took)| format!("{name} {:.0} s", took.as_secs_f64()))
+        .collect();
+    let sum: Duration = durations.iter().map(|(_, took)| took).sum();
+    (durations.len() > 1).then(|| {
+        format!(
+            "{} guests took {:.0} s in sum; the longest: {}",
+            durations.len(),
+            sum.as_secs_f64(),
+            named.join(", ")
+        )
+    })
 }
 
 /// Disks are kept only where something of them may be looked for.
@@ -280,4 +322,33 @@ fn trial(
             )),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_its_guests_failure() {
+        for (outcome, message) in [
+            (caught(|| panic!("on purpose")), "on purpose"),
+            (caught(|| panic!("number {}", 7)), "number 7"),
+        ] {
+            let Outcome::Ran { stopped, .. } = outcome else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(stopped, Some(format!("the harness panicked: {message}")));
+        }
+    }
+
+    #[test]
+    fn the_longest_guest_is_named_first() {
+        let took = |name, seconds| (name, Duration::from_secs(seconds));
+        let told = longest(vec![took("a", 1), took("b", 30)]);
+        assert_eq!(
+            told.unwrap(),
+            "2 guests took 31 s in sum; the longest: b 30 s, a 1 s"
+        );
+        assert_eq!(longest(vec![took("a", 1)]), None);
+    }
 }

@@ -2,15 +2,14 @@
 //! closing line of every test program, libtest's and libtest-mimic's alike.
 
 use std::{
-    env,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::{Context, Result};
 
-use crate::{paths, report::Tally};
+use crate::{report::Tally, run};
 
 /// The program and its library; the harness and the probe, apart because features would unify.
 const RUNS: &[&[&str]] = &[
@@ -18,6 +17,8 @@ const RUNS: &[&[&str]] = &[
     &[
         "test",
         "--no-fail-fast",
+        "--profile",
+        "harness",
         "--package",
         "qemu",
         "--package",
@@ -37,9 +38,8 @@ pub(super) fn run(filter: Option<&str>, program: &Path) -> Result<Tally> {
 }
 
 fn cargo(words: &[&str], filter: Option<&str>, program: &Path) -> Result<Tally> {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = run::cargo();
     command
-        .current_dir(paths::workspace())
         .args(words)
         .env(PROGRAM, program)
         .stdout(Stdio::piped());

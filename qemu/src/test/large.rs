@@ -1,6 +1,6 @@
 //! A large scenario: the image that `cargo qemu boot` uses, one boot, and questions to the engine.
 
-use std::{cell::RefCell, path::Path};
+use std::{cell::RefCell, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 
@@ -156,7 +156,11 @@ fn ask(
         console: &console,
         promised,
     };
-    let mut judge = |name: &str, verdict: Result<()>| {
+    let mut judge = |name: &str, question: &dyn Fn() -> Result<()>| {
+        let started = Instant::now();
+        let verdict = question();
+        let seconds = started.elapsed().as_secs_f64();
+        guest.remark(&format!("{name} took {seconds:.1} s"));
         guest
             .alive()
             .with_context(|| format!("the guest died during `{name}`"))?;
@@ -166,13 +170,13 @@ fn ask(
     let is_chosen = |name: &str| chosen.contains(&(life.name.to_owned() + name));
     let rows = life.checks.iter().copied().flatten();
     for Row(name, question) in rows.filter(|row| is_chosen(row.0)) {
-        judge(name, question(&place))?;
+        judge(name, &|| question(&place))?;
     }
     if large.prerequisites {
         let world = World::new(&place)?;
         let names = prerequisites::names();
         for name in names.iter().filter(|name| is_chosen(name)) {
-            judge(name, world.ask(name))?;
+            judge(name, &|| world.ask(name))?;
         }
     }
     Ok(())
