@@ -46,6 +46,8 @@ pub struct Command<'a> {
     environment: Strings<'a>,
     added: Option<&'static CStr>,
     left_out: Option<&'static [u8]>,
+    /// The daemon looks there before it looks along its PATH; empty if it has only that.
+    pub(crate) first_directory: &'static str,
 }
 
 impl<'a> Command<'a> {
@@ -81,6 +83,7 @@ impl<'a> Command<'a> {
             environment,
             added: None,
             left_out: None,
+            first_directory: "",
         }
     }
 
@@ -177,6 +180,13 @@ impl<'a> Command<'a> {
         self.added = Some(variable);
     }
 
+    /// Where programs are looked for.
+    pub(crate) fn path_variable(&self) -> &'a [u8] {
+        self.variable(b"PATH")
+            .or(split_once(DEFAULT_PATH.to_bytes(), b'=').1)
+            .unwrap_or_default()
+    }
+
     /// The value of an environment variable.
     pub(crate) fn variable(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.environment().find_map(|variable| {
@@ -186,7 +196,12 @@ impl<'a> Command<'a> {
     }
 
     /// The path of a program, as a shell finds it.
-    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+    #[cfg(any(
+        feature = "iptables",
+        feature = "modprobe",
+        feature = "network",
+        feature = "state"
+    ))]
     pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
         let directory = self.directory_of(program)?;
         join(directory, program).map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))
@@ -202,10 +217,7 @@ impl<'a> Command<'a> {
                 .map(|()| &b""[..])
                 .map_err(|errno| failed(found_but(errno).unwrap_or(errno)));
         }
-        let directories = self
-            .variable(b"PATH")
-            .or(split_once(DEFAULT_PATH.to_bytes(), b'=').1)
-            .unwrap_or_default();
+        let directories = self.path_variable();
         let mut outcome = Errno::NOENT;
         for directory in fields(directories, b':')
             .filter(|directory| !directory.is_empty() && !program.is_empty())

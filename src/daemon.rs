@@ -4,13 +4,13 @@
 use crate::{
     command::{Command, DEFAULT_PATH, ROOM},
     error::Step,
-    fs,
+    fs::{self, PATH},
     launch::{Context, Launch, Outcome},
     places::Places,
     role::in_first_namespace,
     settings::Role,
     sys::{self, Words},
-    text::{Decimal, Text, fields, number, split_once, trim},
+    text::{Decimal, Text, TooLong, fields, number, split_once, trim},
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -282,6 +282,8 @@ pub(crate) struct Variables<'c> {
     inherited: bool,
     /// Where the daemon tells that it is ready; `None` leaves what was given.
     notify: Option<&'static CStr>,
+    /// A PATH that is not as it was given; empty where it is.
+    path: Result<Text<PATH>, TooLong>,
 }
 
 impl<'c> Variables<'c> {
@@ -301,10 +303,19 @@ impl<'c> Variables<'c> {
             passed,
             inherited,
             notify,
+            path: match command.first_directory {
+                "" => Ok(Text::new()),
+                first => Text::of(&[b"PATH=", first.as_bytes(), b":", command.path_variable()]),
+            },
         }
     }
 
     pub(crate) fn put_into<'w>(&'w self, all: &mut Words<'w, ROOM>) -> io::Result<()> {
+        let path = match &self.path {
+            Ok(path) if path.as_bytes().is_empty() => None,
+            Ok(path) => Some(path.as_c_str()),
+            Err(TooLong) => return Err(Errno::NAMETOOLONG),
+        };
         let kept = |variable: &&CStr| {
             let (name, value) = split_once(variable.to_bytes(), b'=');
             match (name, value) {
@@ -312,6 +323,7 @@ impl<'c> Variables<'c> {
                 (b"HOME", Some(b"/")) => self.role != Role::Machine,
                 (b"LISTEN_FDS" | b"LISTEN_FDNAMES", _) => self.inherited,
                 (b"LISTEN_PID", _) => false,
+                (b"PATH", _) => path.is_none(),
                 (b"NOTIFY_SOCKET", _) => self.notify.is_none(),
                 _ => true,
             }
@@ -324,7 +336,7 @@ impl<'c> Variables<'c> {
         };
         let notify = self.notify.unwrap_or_default();
         let defaults = [
-            (!has(b"PATH"), DEFAULT_PATH),
+            (!has(b"PATH"), path.unwrap_or(DEFAULT_PATH)),
             (!has(b"HOME"), c"HOME=/root"),
             (self.passed > 0, self.listen_pid.as_c_str()),
             (self.passed > 0 && !self.inherited, c"LISTEN_FDS=1"),

@@ -3,9 +3,13 @@
 //! An [`Error`] is `Copy` and holds its words itself, so that it can be made where nothing can be allocated and
 //! told where `core::fmt` is not linked. Its `Display` says the same for the users of the library.
 
-use crate::text::{Decimal, Text};
+use crate::{
+    namespaces,
+    text::{Decimal, Text},
+};
 use core::fmt;
 use linux_raw_sys::errno::*;
+use rustix::io::Errno;
 
 /// The part of a launch that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +73,16 @@ pub struct Error {
     step: Step,
     subject: Text<256>,
     errno: u32,
+    /// Our own; of what the kernel has refused, what to do about it where the table of advice does not know.
     reason: &'static str,
 }
 
 /// What a launch returns.
 pub type Result<T> = core::result::Result<T, Error>;
+
+const PRIVILEGED: &str = "run with --privileged";
+/// In a user namespace even root of a privileged container may not do everything.
+const NOT_REMAPPED: &str = "root is not the machine's here: run with --privileged --userns=host, by an engine that is not rootless";
 
 /// What to do about an error of the kernel: the step (all steps where none is given), the errno, the advice.
 const ADVICE: &[(Option<Step>, u32, &str)] = &[
@@ -124,8 +133,8 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
         ENOSPC,
         "what the image has in /etc, /root and /var must fit into half of the memory",
     ),
-    (None, EPERM, "run with --privileged"),
-    (None, EACCES, "run with --privileged"),
+    (None, EPERM, PRIVILEGED),
+    (None, EACCES, PRIVILEGED),
     (
         None,
         EROFS,
@@ -167,12 +176,17 @@ const ERRNOS: &[(u32, &str)] = &[
 
 impl Error {
     /// The kernel refused: the errno is its reason.
-    pub(crate) fn new(step: Step, subject: &[u8], errno: rustix::io::Errno) -> Self {
+    pub(crate) fn new(step: Step, subject: &[u8], errno: Errno) -> Self {
         Self {
             step,
             subject: shortened(subject),
             errno: errno.raw_os_error().unsigned_abs(),
-            reason: "",
+            reason: match errno {
+                Errno::PERM | Errno::ACCESS if namespaces::USER.is_first() == Some(false) => {
+                    NOT_REMAPPED
+                }
+                _ => "",
+            },
         }
     }
 
@@ -225,7 +239,11 @@ impl Error {
         let advice = ADVICE.iter().find(|(step, errno, _)| {
             *errno == self.errno && step.is_none_or(|step| step == self.step)
         });
-        let (dash, advice) = advice.map_or(("", ""), |(_, _, advice)| ("; ", advice));
+        let (dash, advice) = match advice {
+            Some((None, EPERM | EACCES, _)) if !self.reason.is_empty() => ("; ", self.reason),
+            Some((_, _, advice)) => ("; ", *advice),
+            None => ("", ""),
+        };
         let colon = if self.subject().is_empty() { "" } else { " " };
         line(&[
             self.step.name().as_bytes(),
@@ -283,7 +301,6 @@ impl core::error::Error for Error {}
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rustix::io::Errno;
     use std::{format, string::ToString, vec::Vec};
 
     #[test]

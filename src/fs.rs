@@ -3,26 +3,35 @@
 //!
 //! What is there already is left; new files appear whole, under their name, or not at all.
 
-use crate::{sys, text::Text};
+use crate::{
+    sys,
+    text::{Decimal, Text},
+};
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fchown,
-        mkdirat, open, openat, openat2, readlinkat_raw, renameat, renameat_with, sendfile, statat,
-        symlinkat, unlinkat,
+        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, mkdirat, open, openat,
+        openat2, readlinkat_raw, renameat, renameat_with, statat, symlinkat, unlinkat,
     },
     io::{Errno, Result, read, write},
-    process::{Gid, Uid},
 };
 
 /// The longest path that the kernel takes, and its NUL.
 pub(crate) const PATH: usize = 4096;
 /// The name a file has while it is being written.
 const ASIDE: &CStr = c".dockerlaunch.new";
-/// How deep a tree may be that is copied.
-const DEPTH: u8 = 32;
+
+/// Where a file really lies, all links followed.
+pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
+    let file = open(path_to, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let number = Decimal::new(file.as_raw_fd().unsigned_abs().into());
+    let link = path(&[b"/proc/self/fd/", number.as_bytes()])?;
+    let mut target = [0; PATH];
+    let length = readlinkat_raw(CWD, link.as_c_str(), &mut target)?;
+    path(&[target.get(..length).unwrap_or_default()])
+}
 
 /// The directory that a launch takes for `/`.
 pub(crate) struct Root(OwnedFd);
@@ -124,7 +133,7 @@ pub(crate) fn write_new(
 pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
     let mode = Mode::from_raw_mode(0o644);
     let written = aside(parent, mode).and_then(|file| {
-        fchmod(&file, mode)?;
+        rustix::fs::fchmod(&file, mode)?;
         write_all(file.as_fd(), contents)?;
         renameat(parent, ASIDE, parent, name)
     });
@@ -142,7 +151,7 @@ pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> R
 }
 
 /// A fresh file; one that an earlier launch left is taken away first.
-fn aside(parent: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd> {
+pub(crate) fn aside(parent: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd> {
     let create = || {
         openat(
             parent,
@@ -161,7 +170,7 @@ fn aside(parent: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd> {
 }
 
 /// Gives the file that was written aside its name, or takes it away.
-fn finish_new(parent: BorrowedFd<'_>, name: &CStr, written: Result<()>) -> Result<()> {
+pub(crate) fn finish_new(parent: BorrowedFd<'_>, name: &CStr, written: Result<()>) -> Result<()> {
     let renamed = written.and_then(|()| {
         match renameat_with(parent, ASIDE, parent, name, RenameFlags::NOREPLACE) {
             // Not every file system has the flag; that nothing stands there was looked up before.
@@ -269,87 +278,6 @@ pub(crate) fn entries(
             records = rest;
         }
     }
-}
-
-/// Copies what `from` has and `to` lacks: directories, files, links, with owners and modes; nothing is written over or
-/// through a link. Of the directory `empty`, by device and inode, only itself. Stops at the first thing that cannot be copied.
-pub(crate) fn copy_missing(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
-    empty: Option<(u64, u64)>,
-) -> Result<()> {
-    copy_tree(from, to, empty, DEPTH)
-}
-
-fn copy_tree(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
-    empty: Option<(u64, u64)>,
-    depth: u8,
-) -> Result<()> {
-    let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
-    entries(from, &mut |name| {
-        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                let made = mkdirat(to, name, Mode::from_raw_mode(stat.st_mode));
-                let target = match (made, subdirectory(to, name)) {
-                    // A file or a link stands there: it is the owner's choice.
-                    (Err(Errno::EXIST), Err(Errno::NOTDIR | Errno::LOOP)) => return Ok(()),
-                    (Err(Errno::EXIST), target) => target?,
-                    (Err(errno), _) => return Err(errno),
-                    (Ok(()), target) => target.inspect(|fd| own(fd.as_fd(), &stat))?,
-                };
-                if empty == Some((stat.st_dev, stat.st_ino)) {
-                    return Ok(());
-                }
-                copy_tree(
-                    subdirectory(from, name)?.as_fd(),
-                    target.as_fd(),
-                    empty,
-                    deeper,
-                )
-            }
-            FileType::RegularFile if !exists(to, name) => copy_file(from, to, name, &stat),
-            FileType::Symlink => {
-                let mut target = [0; PATH];
-                // readlink gives no NUL: the last byte of the buffer is kept for it.
-                let room = target.get_mut(..PATH - 1).unwrap_or_default();
-                readlinkat_raw(from, name, room)?;
-                make_link(
-                    to,
-                    name,
-                    CStr::from_bytes_until_nul(&target).unwrap_or_default(),
-                )
-            }
-            _ => Ok(()),
-        }
-    })
-}
-
-fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let source = openat(from, name, flags, Mode::empty())?;
-    let target = aside(to, Mode::from_raw_mode(0o600))?;
-    let copied = loop {
-        match sendfile(&target, &source, None, 1 << 20) {
-            Ok(0) => break Ok(()),
-            Ok(_) => {}
-            Err(errno) => break Err(errno),
-        }
-    };
-    own(target.as_fd(), stat);
-    finish_new(to, name, copied)
-}
-
-/// Owner first: a change of owner clears set-user-ID. An unprivileged launch keeps its own.
-fn own(fd: BorrowedFd<'_>, stat: &Stat) {
-    let _ = fchown(
-        fd,
-        Some(Uid::from_raw(stat.st_uid)),
-        Some(Gid::from_raw(stat.st_gid)),
-    );
-    let _ = fchmod(fd, Mode::from_raw_mode(stat.st_mode));
 }
 
 /// A regular file that may be executed, a directory, or nothing of use: as execve(2) will see it.

@@ -2,6 +2,7 @@
 //! defaults for /etc.
 
 use crate::{
+    copy,
     error::Step,
     fs::{self, Root},
     launch::{Context, Launch, Outcome},
@@ -147,7 +148,7 @@ fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
         File(..) => Ok(()),
         Id(name) => make_id(parent, name),
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => fs::copy_missing(defaults.as_fd(), parent, None),
+            Ok(defaults) => copy::FILES.missing(defaults.as_fd(), parent),
             Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno),
         },

@@ -29,6 +29,7 @@ extern crate std;
 compile_error!("dockerlaunch speaks to the Linux kernel of x86_64 only");
 
 // A file uses only what stands above it: tests/floors.rs holds that.
+mod namespaces;
 mod sys;
 mod text;
 
@@ -36,7 +37,7 @@ mod error;
 mod ip;
 mod json;
 mod log;
-#[cfg(any(feature = "network", feature = "supervise"))]
+#[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
 mod messages;
 mod mountinfo;
 mod run;
@@ -51,6 +52,7 @@ mod fs;
 mod netlink;
 mod settings;
 
+mod copy;
 mod launch;
 mod role;
 
@@ -69,6 +71,8 @@ mod requirements;
 mod cgroups;
 mod clock;
 mod daemon;
+#[cfg(feature = "iptables")]
+mod iptables;
 mod layout;
 #[cfg(feature = "modprobe")]
 mod modules;
@@ -168,12 +172,23 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     cgroups::mount_all(launch)?;
     layout::create(launch)?;
     repair::configuration(launch)?; // before anything asks daemon.json where the data root is
+    iptables::choose(launch, command)?; // before the modules, which are not the same for both of its flavours
     modules::load(launch, command)?;
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
     repair::repositories(launch, command)?; // the data root is there now
     network::configure(launch, command)?;
     prerequisites::check(launch, command)?;
     daemon::prepare(launch, command) // what follows is the point of no return
+}
+
+/// A step that is compiled out has nothing to do.
+#[cfg(not(feature = "iptables"))]
+mod iptables {
+    use crate::{Command, Launch, Outcome};
+
+    pub(crate) fn choose(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
 }
 
 /// A step that is compiled out has nothing to do.

@@ -19,59 +19,79 @@ use rustix::{fd::AsFd, fs::CWD, io::Errno};
 struct Row {
     name: &'static str,
     shows: &'static CStr,
-    /// Only where this process stays.
-    supervising: bool,
+    when: When,
 }
+
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    Always,
+    /// Only where this process stays.
+    Supervising,
+    /// Only where iptables is the legacy one.
+    Legacy,
+}
+use When::{Always, Legacy, Supervising};
 
 const TABLE: &[Row] = &[
     Row {
         name: "overlay",
         shows: c"/sys/module/overlay",
-        supervising: false,
+        when: Always,
     },
     Row {
         name: "bridge",
         shows: c"/sys/module/bridge",
-        supervising: false,
+        when: Always,
     },
     Row {
         name: "br_netfilter",
         shows: c"/proc/sys/net/bridge",
-        supervising: false,
+        when: Always,
     },
     Row {
         name: "veth",
         shows: c"/sys/module/veth",
-        supervising: false,
+        when: Always,
     },
     Row {
         name: "nf_nat",
         shows: c"/sys/module/nf_nat",
-        supervising: false,
+        when: Always,
     },
     // The power button, whose press the kernel then tells of.
     Row {
         name: "button",
         shows: c"/sys/bus/acpi/drivers/button",
-        supervising: true,
+        when: Supervising,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_addrtype",
         shows: c"/sys/module/xt_addrtype",
-        supervising: false,
+        when: Always,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_conntrack",
         shows: c"/sys/module/xt_conntrack",
-        supervising: false,
+        when: Always,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_MASQUERADE",
         shows: c"/sys/module/xt_MASQUERADE",
-        supervising: false,
+        when: Always,
+    },
+    // iptables asks for them itself, but of the kernel's own modprobe.
+    Row {
+        name: "ip_tables",
+        shows: c"/proc/net/ip_tables_names",
+        when: Legacy,
+    },
+    Row {
+        name: "ip6_tables",
+        shows: c"/proc/net/ip6_tables_names",
+        when: Legacy,
     },
 ];
 
@@ -114,8 +134,12 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
             outcome = Err(launch.said(Step::Modules, name, reason));
         }
     };
-    let supervises = launch.settings.supervises(launch.role);
-    let own = own.iter().filter(|row| supervises || !row.supervising);
+    let is_wanted = |row: &&Row| match row.when {
+        Always => true,
+        Supervising => launch.settings.supervises(launch.role),
+        Legacy => !command.first_directory.is_empty(),
+    };
+    let own = own.iter().filter(is_wanted);
     own.for_each(|row| add(row.name.as_bytes()));
     list(launch.settings.modules.to_bytes()).for_each(&mut add);
     if launch.role == Role::Machine {

@@ -3,6 +3,7 @@
 
 use crate::{
     command::Command,
+    copy,
     error::Step,
     fs::{self, Root},
     launch::{Context, Launch, Outcome},
@@ -79,7 +80,7 @@ fn set_aside(
 fn restore(launch: &Launch<'_>, root: &Root, etc: BorrowedFd<'_>) -> Outcome<()> {
     let copied = root
         .directory(c"/usr/etc/docker")
-        .and_then(|defaults| fs::copy_missing(defaults.as_fd(), etc, None));
+        .and_then(|defaults| copy::FILES.missing(defaults.as_fd(), etc));
     match copied {
         Err(Errno::NOENT) => {}
         outcome => outcome.at(launch, Step::Layout, CONFIGURATION)?,

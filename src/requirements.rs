@@ -7,15 +7,14 @@ mod table;
 
 use crate::{
     choices::{CHOICES, Choice, Choices},
-    command::{Command, DEFAULT_PATH},
+    command::Command,
     fs::{self, PATH},
-    text::{Decimal, Text, fields, split_once},
+    text::{Text, fields},
 };
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fd::AsRawFd,
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, open, readlinkat_raw, statat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, open, statat},
     io::{Errno, read},
 };
 pub(crate) use table::TABLE;
@@ -126,10 +125,7 @@ pub(crate) struct Search<'c> {
 
 impl<'c> Search<'c> {
     pub(crate) fn new(command: &'c Command<'c>, choices: Choices) -> Self {
-        let path = command
-            .variable(b"PATH")
-            .or(split_once(DEFAULT_PATH.to_bytes(), b'=').1)
-            .unwrap_or_default();
+        let path = command.path_variable();
         let mut search = Self {
             command,
             choices,
@@ -186,7 +182,9 @@ impl<'c> Search<'c> {
     }
 
     fn program(&self, first: &str, name: &str, path: &mut Text<PATH>) -> Outcome {
+        let chosen = self.command.first_directory;
         in_directories(first.as_bytes(), 0, name, path)
+            .or_else(|_| in_directories(chosen.as_bytes(), 0, name, path))
             .or_else(|_| in_directories(self.path, self.passed_over, name, path))
     }
 
@@ -288,14 +286,10 @@ fn in_directories(
 /// containerd takes a shim that lies beside its own file, links followed, when PATH has none.
 fn real_directory(program: &CStr) -> Text<PATH> {
     let directory = || {
-        let file = open(program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        let number = Decimal::new(file.as_raw_fd().unsigned_abs().into());
-        let link = fs::path(&[b"/proc/self/fd/", number.as_bytes()])?;
-        let mut target = [0; PATH];
-        let length = readlinkat_raw(CWD, link.as_c_str(), &mut target)?;
-        let target = target.get(..length).unwrap_or_default();
-        let slash = target.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        fs::path(&[target.get(..slash).unwrap_or_default()])
+        let file = fs::real_path(program)?;
+        let file = file.as_bytes();
+        let slash = file.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        fs::path(&[file.get(..slash).unwrap_or_default()])
     };
     directory().unwrap_or(Text::new())
 }

@@ -6,21 +6,18 @@
 
 use crate::{
     error::{Error, Result, Step},
-    fs,
+    fs, namespaces,
     settings::{Role, Settings},
 };
 use core::ffi::CStr;
 use rustix::{
-    fs::{CWD, Mode, mkdir, readlinkat_raw},
+    fs::{CWD, Mode, mkdir},
     mount::{MountFlags, mount},
     process::getpid,
 };
 
 /// Files that Docker and podman put into every container.
 const MARKERS: &[&CStr] = &[c"/.dockerenv", c"/run/.containerenv"];
-
-/// The first PID namespace, whose inode number is the kernel's constant PROC_PID_INIT_INO.
-const FIRST: &[u8] = b"pid:[4026531836]";
 
 const NEITHER: &str = "this is neither the machine's PID 1 nor a container; boot a kernel with init=/usr/bin/dockerlaunch, \
     or docker run --privileged an image with it as the entry point";
@@ -58,9 +55,7 @@ fn is_marked(settings: &Settings<'_>) -> bool {
 
 /// Whether this process is in the PID namespace that the kernel started with.
 pub(crate) fn in_first_namespace() -> bool {
-    let mut target = [0; FIRST.len() + 1];
-    let length = readlinkat_raw(CWD, c"/proc/self/ns/pid", &mut target);
-    length.is_ok_and(|length| target.get(..length) == Some(FIRST))
+    namespaces::PID.is_first() == Some(true)
 }
 
 fn mount_proc() -> Result<()> {

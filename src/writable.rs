@@ -1,13 +1,14 @@
 //! A root that cannot be written: the directories in which Docker and its tools write become tmpfs, filled with what the
-//! image has there. They forget at power off; what must last lies on the state disk. Nothing of the image is altered.
+//! image has there and with what is mounted there. They forget at power off; what must last lies on the state disk, or in a
+//! container's volume. Nothing of the image is altered.
 
 use crate::{
     command::Command,
+    copy::Copy,
     error::Step,
     fs,
     launch::{Context, Launch, Outcome},
     places::Places,
-    settings::Role,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -56,9 +57,10 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// Leaves alone what can be written, so that a disk mounted at /var stays. In a container the outer engine has decided.
+/// Leaves alone what can be written, so that a disk mounted at /var stays, or what a container is given to write. In a
+/// container all that the outer engine has mounted is kept: its resolv.conf, hosts and hostname, and volumes.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    if launch.role == Role::Container || !is_read_only(c"/") {
+    if !is_read_only(c"/") {
         return Ok(());
     }
     launch
@@ -84,11 +86,12 @@ fn cover(row: &Row, data_root: &CStr) -> rustix::io::Result<()> {
     let image = fs::directory(row.place)?;
     let left = statat(CWD, data_root, AtFlags::empty());
     tmpfs(row.place, row.flags, row.data)?;
-    if !row.kept {
-        return Ok(());
-    }
-    let left = left.map(|stat| (stat.st_dev, stat.st_ino)).ok();
-    fs::copy_missing(image.as_fd(), fs::directory(row.place)?.as_fd(), left)
+    let copy = Copy {
+        empty: left.map(|stat| (stat.st_dev, stat.st_ino)).ok(),
+        files: row.kept,
+        mounts: true,
+    };
+    copy.missing(image.as_fd(), fs::directory(row.place)?.as_fd())
 }
 
 fn tmpfs(place: &CStr, flags: MountFlags, data: &CStr) -> rustix::io::Result<()> {

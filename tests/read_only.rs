@@ -2,15 +2,18 @@
 
 use crate::{
     root::Root,
-    running::Running,
+    running::{Running, Start},
     util::{Before, Needs, tests},
 };
+use std::{collections::BTreeMap, path::PathBuf};
 
 tests![Needs::Root;
     its_directories_are_kept_in_memory,
     images_are_not_copied_into_memory,
     a_data_root_beside_them_is_in_memory_too,
     what_can_be_written_stays,
+    a_container_keeps_what_is_mounted,
+    a_container_is_prepared_once,
 ];
 
 /// With the places of mounts, as an image has them.
@@ -142,4 +145,102 @@ fn what_can_be_written_stays() {
     drop(daemon);
     let said = start(&root, &[]);
     assert!(!said.contains("read-only"), "{said}");
+}
+
+/// What Docker binds into a container.
+const DOCKERS: [(&str, &str); 3] = [
+    ("/etc/resolv.conf", "nameserver 127.0.0.11\n"),
+    ("/etc/hosts", "172.17.0.2 outer\n"),
+    ("/etc/hostname", "outer\n"),
+];
+
+/// `docker run --privileged -v /var/lib/docker`, with a file below /tmp mounted, too; `--read-only` or not.
+fn container(root: &Root, read_only: bool) -> Start<'_> {
+    root.file("/outer/image", "large")
+        .directory("/tmp/a/b")
+        .directory("/tmp/empty/too")
+        .file("/tmp/left", "old")
+        .file("/etc/own", "own");
+    let mut start = root
+        .container()
+        .before(Before::bind(root.path("/outer"), "/var/lib/docker"))
+        .before(Before::bind(root.path("/outer"), "/tmp/a/b"))
+        .before(Before::mount("tmpfs", "/var/lib/docker/below"));
+    root.directory("/outer/below");
+    for (at, contents) in DOCKERS {
+        let from = format!("/outer{at}");
+        root.file(at, "the image's").file(&from, contents);
+        start = start.before(Before::bind(root.path(&from), at));
+    }
+    if read_only {
+        for (at, _) in DOCKERS {
+            start = start.before(Before::ReadOnly { at: at.into() });
+        }
+        start = start.before(Before::ReadOnly { at: "/".into() });
+    }
+    start
+}
+
+fn a_container_keeps_what_is_mounted() {
+    for read_only in [false, true] {
+        let root = image();
+        let start = container(&root, read_only);
+        let before = root.tree();
+        let daemon = start.running();
+        for (at, contents) in DOCKERS {
+            assert_eq!(
+                daemon.mount_at(at).flags.starts_with("ro"),
+                read_only,
+                "{at}"
+            );
+            assert_eq!(daemon.read(at), contents);
+            // Docker writes them anew when the container joins a network.
+            root.file(&format!("/outer{at}"), "changed");
+            assert_eq!(daemon.read(at), "changed");
+            root.file(&format!("/outer{at}"), contents);
+        }
+        assert_eq!(daemon.read("/etc/own"), "own");
+        for at in ["/var/lib/docker", "/tmp/a/b"] {
+            assert_eq!(daemon.read(&format!("{at}/image")), "large");
+            assert!(writable(&daemon, at));
+            assert!(root.path("/outer/image").exists());
+        }
+        assert_eq!(daemon.mount_at("/var/lib/docker/below").kind, "tmpfs");
+        for at in ["/etc", "/root", "/tmp", "/var"] {
+            let covered = daemon.mounts().iter().any(|mount| mount.at == at);
+            assert_eq!(covered, read_only, "{at}");
+            assert!(writable(&daemon, at), "{at}");
+        }
+        if read_only {
+            assert!(!daemon.path("/tmp/left").exists() && !daemon.path("/tmp/empty").exists());
+            drop(daemon);
+            let of_the_image = |tree: &BTreeMap<PathBuf, String>| {
+                let mut tree = tree.clone();
+                tree.retain(|path, _| !path.starts_with("outer"));
+                tree
+            };
+            assert_eq!(of_the_image(&root.tree()), of_the_image(&before));
+        }
+    }
+}
+
+/// A second launch finds all of it.
+fn a_container_is_prepared_once() {
+    let root = image();
+    let start = container(&root, true);
+    let once = Before::Launch { variables: vec![] };
+    root.stand_in("/usr/bin/once");
+    let daemon = start.before(once).running();
+    for at in ["/etc", "/etc/hosts", "/var", "/var/lib/docker", "/tmp"] {
+        let mounts = daemon.mounts();
+        let seen = mounts.iter().filter(|mount| mount.at == at).count();
+        // What Docker mounted is still there, under /etc and /var that are in memory.
+        let expected = if matches!(at, "/etc/hosts" | "/var/lib/docker") {
+            2
+        } else {
+            1
+        };
+        assert_eq!(seen, expected, "{at}");
+    }
+    assert_eq!(daemon.read("/etc/hosts"), "172.17.0.2 outer\n");
 }

@@ -3,13 +3,14 @@
 use crate::{
     root::Root,
     running::Start,
-    util::{Before, Needs, has_feature, tests},
+    util::{Before, Needs, SYS_ADMIN, has_feature, tests},
 };
 
 tests![Needs::UserNamespaces;
     a_container_is_prepared,
     a_root_without_anything_is_refused,
     neither_is_refused,
+    what_is_refused_is_told_to_be_the_user_namespaces,
     check_tells_and_changes_nothing,
 ];
 
@@ -55,6 +56,25 @@ fn a_root_without_anything_is_refused() {
     assert_eq!(root.tree(), before);
 }
 
+/// The terminals' group is none of the namespace's: nobody's privileges help there but the machine's.
+fn what_is_refused_is_told_to_be_the_user_namespaces() {
+    let root = Root::new();
+    let ended = root.container().unprivileged().ended();
+    let line = "dockerlaunch: mount /dev/pts: invalid argument (EINVAL)\n";
+    assert_eq!((ended.status, ended.stderr.as_str()), (125, line));
+    let start = with_terminals(&root).before(Before::DropCapability(SYS_ADMIN));
+    let ended = start.unprivileged().ended();
+    let line = "operation not permitted (EPERM); root is not the machine's here: run with --privileged --userns=host, by an engine that is not rootless\n";
+    assert_eq!(ended.status, 125);
+    assert!(ended.stderr.ends_with(line), "{}", ended.stderr);
+    // Where something else is wrong, that is told.
+    root.file("/usr/bin/plain", "");
+    let ended = with_terminals(&root).words(["plain"]).ended();
+    let line =
+        "dockerlaunch: daemon plain: permission denied (EACCES); make it an executable file\n";
+    assert_eq!((ended.status, ended.stderr.as_str()), (126, line));
+}
+
 fn neither_is_refused() {
     let root = Root::new();
     let before = root.tree();
@@ -77,7 +97,8 @@ fn check_tells_and_changes_nothing() {
     if has_feature("check") {
         assert!([0, 1].contains(&ended.status) && ended.stderr.is_empty());
         assert!(
-            ended.stdout.contains("/usr/sbin/runc\n"),
+            ended.stdout.contains("/usr/sbin/runc\n")
+                && ended.stdout.contains("missing     the machine's root "),
             "{}",
             ended.stdout
         );

@@ -54,6 +54,8 @@ pub(crate) enum Needs {
     State,
     /// The same, and what makes file systems.
     FileSystems,
+    /// Root, and a program that chooses iptables' flavour.
+    Iptables,
     /// Root, and a program that loads modules.
     Modprobe,
     /// Root, and a program that holds the whole table and prints it.
@@ -122,6 +124,7 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::FileSystems if lacks(&["mkfs.xfs", "mkfs.btrfs", "mkfs.erofs", "mksquashfs"]) => {
             Some("needs xfsprogs, btrfs-progs, erofs-utils and squashfs-tools")
         }
+        Needs::Iptables if !has_feature("iptables") => Some("needs the Cargo feature `iptables`"),
         Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
         Needs::Check if !has_whole_table() => {
             Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")

@@ -4,6 +4,7 @@
 //! be brought up to date is used as it last was, which is said.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -16,7 +17,7 @@ use crate::{
     apt::{Apt, Package},
     paths,
     progress::Step,
-    unpack,
+    unpack::{self, Brought},
 };
 
 /// Debian's own public address; `--mirror` and DOCKERLAUNCH_MIRROR name another.
@@ -28,6 +29,9 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Folders that are made of packages: unpacked, a compiler's prefix, and what an interrupted run left.
 const OURS: &[&str] = &["root-", "prefix-", ".unpacking-"];
+
+/// What each package brought, by its file's name: lies in the root, and in no image.
+const CONTENTS: &str = ".packages.json";
 
 /// Packages that belong together.
 pub struct Set {
@@ -46,6 +50,15 @@ pub struct Unpacked {
     pub root: PathBuf,
     /// A digest of all its packages.
     pub id: String,
+}
+
+impl Unpacked {
+    /// What each package brought, by its file's name `NAME_VERSION_amd64.deb`.
+    pub fn contents(&self) -> Result<BTreeMap<String, Brought>> {
+        let path = self.root.join(CONTENTS);
+        let text = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        Ok(serde_json::from_slice(&text)?)
+    }
 }
 
 /// The set's files: of today, or from the cache if the mirror cannot be reached.
@@ -149,15 +162,19 @@ impl Store {
         let aside = tempfile::Builder::new()
             .prefix(".unpacking-")
             .tempdir_in(&self.folder)?;
-        let mut done = 0;
+        let (mut done, mut brought) = (0, BTreeMap::new());
         for package in packages {
             let path = self.archives().join(&package.file);
             verify(&path, &package.sha256)?;
-            unpack::package(&path, aside.path())?;
+            brought.insert(package.file.clone(), unpack::package(&path, aside.path())?);
             done += package.size;
             step.set(done);
         }
         unpack::index_modules(aside.path())?;
+        fs::write(
+            aside.path().join(CONTENTS),
+            serde_json::to_string(&brought)?,
+        )?;
         fs::rename(aside.keep(), &root).with_context(|| format!("rename to {}", root.display()))?;
         let count = packages.len();
         step.done(&format!(

@@ -4,6 +4,7 @@
 //! them all. What only people read is left out. The kernel's modules get the index that a package's script would make.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Read,
     os::unix::fs::{PermissionsExt, symlink},
@@ -12,12 +13,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 use tar::{Archive, Entry, EntryType};
 
 use crate::{host, run};
 
 /// Raised when what this file makes of a package changes, so that an older result is not used.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 3;
 
 /// Top-level folders that are links into /usr on a merged system.
 const MERGED: &[&str] = &["bin", "sbin", "lib", "lib64"];
@@ -34,8 +36,22 @@ const LEFT_OUT: &[&str] = &[
     "fish",
 ];
 
+/// What a package has brought.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Brought {
+    /// Paths below the root, links too.
+    pub files: BTreeSet<String>,
+    /// Debian's short names of licences, as its copyright file has them.
+    pub licences: BTreeSet<String>,
+    /// The whole copyright file, where it is not of the form that names them.
+    pub copyright: Option<String>,
+    /// Another package's folder of documents, which holds the copyright file of this one as well.
+    pub documents: Option<String>,
+}
+
 /// Unpacks the package over what is in `root` already.
-pub fn package(package: &Path, root: &Path) -> Result<()> {
+pub fn package(package: &Path, root: &Path) -> Result<Brought> {
+    let mut brought = Brought::default();
     let about = || format!("unpack {}", package.display());
     let mut command = Command::new("dpkg-deb");
     command
@@ -46,7 +62,7 @@ pub fn package(package: &Path, root: &Path) -> Result<()> {
     let mut child = command.spawn().context("start dpkg-deb")?;
     let mut archive = Archive::new(child.stdout.take().expect("it is piped"));
     for entry in archive.entries()? {
-        put(&mut entry.with_context(about)?, root).with_context(about)?;
+        put(&mut entry.with_context(about)?, root, &mut brought).with_context(about)?;
     }
     let status = child.wait()?;
     ensure!(
@@ -54,7 +70,7 @@ pub fn package(package: &Path, root: &Path) -> Result<()> {
         "dpkg-deb --fsys-tarfile {}: {status}",
         package.display()
     );
-    Ok(())
+    Ok(brought)
 }
 
 /// Makes the index of every kernel's modules (depmod), once all packages of a kernel are there.
@@ -69,10 +85,13 @@ pub fn index_modules(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn put(entry: &mut Entry<'_, impl Read>, root: &Path) -> Result<()> {
+fn put(entry: &mut Entry<'_, impl Read>, root: &Path, brought: &mut Brought) -> Result<()> {
     let Some(path) = merged(&entry.path()?)? else {
-        return Ok(());
+        return read_copyright(entry, brought);
     };
+    if !entry.header().entry_type().is_dir() {
+        brought.files.insert(path.display().to_string());
+    }
     let at = root.join(&path);
     if let Some(parent) = at.parent() {
         fs::create_dir_all(parent)?;
@@ -92,6 +111,39 @@ fn put(entry: &mut Entry<'_, impl Read>, root: &Path) -> Result<()> {
         kind => bail!("{}: a package's file of kind {kind:?}", path.display()),
     }
     Ok(())
+}
+
+/// usr/share/doc/PACKAGE/copyright; or that folder is a link to another package's.
+fn read_copyright(entry: &mut Entry<'_, impl Read>, brought: &mut Brought) -> Result<()> {
+    let path = entry.path()?.display().to_string();
+    let Some(document) = path.trim_start_matches("./").strip_prefix("usr/share/doc/") else {
+        return Ok(());
+    };
+    match (entry.header().entry_type(), document.split_once('/')) {
+        (EntryType::Symlink, None) => brought.documents = Some(link(entry)?.display().to_string()),
+        (EntryType::Regular, Some((_, "copyright"))) => {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes)?;
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            match licences(&text) {
+                Some(licences) => brought.licences = licences,
+                None => brought.copyright = Some(text),
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What the `License:` fields of Debian's copyright format 1.0 say; none of a file of no such form.
+fn licences(text: &str) -> Option<BTreeSet<String>> {
+    text.trim_start().strip_prefix("Format")?;
+    let fields = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("License:"));
+    let names = fields.map(|field| field.split_whitespace().collect::<Vec<_>>().join(" "));
+    let names: BTreeSet<String> = names.filter(|name| !name.is_empty()).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 fn link(entry: &Entry<'_, impl Read>) -> Result<PathBuf> {
@@ -155,5 +207,15 @@ mod tests {
         );
         assert!(merged("./../etc/passwd").is_err());
         assert!(merged("/etc/passwd").is_err());
+    }
+
+    #[test]
+    fn licences_are_read_where_they_are_named() {
+        let named = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n\
+                     Files: *\nLicense: GPL-2+ with  X exception\n text\n\nFiles: b\nLicense: Expat\n";
+        let names = licences(named).unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!(names, ["Expat", "GPL-2+ with X exception"]);
+        assert_eq!(licences("It is packaged.\n\nLicense: GPL\n"), None);
+        assert_eq!(licences("Format: 1.0\n\nFiles: *\nLicense:\n text\n"), None);
     }
 }

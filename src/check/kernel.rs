@@ -5,6 +5,7 @@ use super::report::{Report, State, Thing};
 use crate::{
     choices::*,
     fs,
+    namespaces::{Kind, USER},
     requirements::{MISSING, Need, choice},
     text::{base_name, split_once, words},
 };
@@ -35,8 +36,10 @@ enum How {
     Module(&'static CStr),
     /// By that file alone.
     File(&'static CStr),
+    /// By being in the first namespace of that kind.
+    First(Kind),
 }
-use How::{File, FileSystem, Module};
+use How::{File, FileSystem, First, Module};
 
 const NO_CONTAINER: &str = "no container starts";
 const NAMESPACES: &str = "failed to unshare remaining namespaces: Invalid argument";
@@ -100,6 +103,14 @@ const TABLE: &[Row] = &[
         need: Optional,
         lost: "--userns-remap fails",
         error: "user namespaces aren't enabled in the kernel",
+        ..PLAIN
+    },
+    Row {
+        name: "the machine's root",
+        how: First(USER),
+        need: Optional,
+        lost: "what a user namespace's root may not do is refused; run with --privileged --userns=host",
+        error: "operation not permitted",
         ..PLAIN
     },
     Row {
@@ -226,7 +237,7 @@ pub(super) fn report(report: &mut Report, choices: Choices, release: &CStr) {
                 (State::Needless, "because", why)
             }
             None if instead => (State::Needless, "because", "what is found instead will do"),
-            None if !lists.are_there && !matches!(row.how, File(_)) => (
+            None if !lists.are_there && !matches!(row.how, File(_) | First(_)) => (
                 State::Unknown,
                 "because",
                 "it does not show, and /lib/modules has no list for this kernel",
@@ -283,9 +294,11 @@ impl Lists {
         let shows = match row.how {
             FileSystem => self.file_systems & bit != 0,
             Module(file) | File(file) => fs::exists(CWD, file),
+            First(kind) => kind.is_first() == Some(true),
         };
         match row.how {
             File(_) => shows.then_some("built in"),
+            First(_) => shows.then_some("in the first user namespace"),
             _ if self.loaded & bit != 0 => Some("loaded"),
             _ if self.built_in & bit != 0 || shows => Some("built in"),
             _ if self.loadable & bit != 0 => Some("a module, not loaded yet"),

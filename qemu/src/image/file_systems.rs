@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, Permissions},
+    io,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::Command,
@@ -9,7 +10,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::tree::{Content, Tree};
+use super::{
+    formats::reader,
+    tree::{Content, Tree},
+};
 use crate::{host, run};
 
 /// Room on a disk for what containers write; the file is sparse.
@@ -58,6 +62,7 @@ fn staged(tree: &Tree, stage: &Path) -> Result<u64> {
         let put = match &entry.content {
             Content::Directory => fs::create_dir(&to),
             Content::File(from) => fs::copy(from, &to).map(drop),
+            Content::Joined(_) => io::copy(&mut reader(entry)?, &mut File::create(&to)?).map(drop),
             Content::Bytes(bytes) => fs::write(&to, bytes),
             Content::Link(target) => symlink(target, &to),
         };

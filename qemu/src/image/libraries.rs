@@ -55,7 +55,7 @@ pub fn fill(tree: &mut Tree, roots: &[&Path]) -> Result<()> {
 fn file(content: &Content) -> Option<PathBuf> {
     match content {
         Content::File(path) => Some(path.clone()),
-        Content::Bytes(_) | Content::Link(_) | Content::Directory => None,
+        Content::Joined(_) | Content::Bytes(_) | Content::Link(_) | Content::Directory => None,
     }
 }
 

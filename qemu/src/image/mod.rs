@@ -1,15 +1,19 @@
 //! An image: what goes in (`Image`), and the file that comes out, made again only when something that goes in changed.
 
+mod bill;
 mod file_systems;
 mod formats;
 mod libraries;
+mod licences;
 mod modules;
+mod oci;
 pub mod table;
 pub mod tree;
 
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +22,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
 use crate::{host::Need, packages::Unpacked, paths, progress::Step};
+use oci::Layer;
 use table::Group;
 use tree::{Content, Entry, Tree};
 
@@ -31,8 +36,10 @@ pub enum Format {
     Squashfs,
     /// A cpio archive for the kernel to unpack, zstd-compressed.
     Initramfs,
-    /// For `docker import` and the like.
+    /// For `ADD files.tar /` in a Dockerfile, or `docker import`.
     Tar,
+    /// A container image for `docker load`, skopeo and registries: without the kernel's modules.
+    Oci,
 }
 
 /// What goes into an image.
@@ -52,17 +59,32 @@ pub struct Image<'a> {
 
 /// How images are made is an input like the others.
 const MAKING: &[&str] = &[
+    include_str!("bill.rs"),
     include_str!("file_systems.rs"),
     include_str!("formats.rs"),
     include_str!("libraries.rs"),
+    include_str!("licences.rs"),
     include_str!("mod.rs"),
     include_str!("modules.rs"),
+    include_str!("oci.rs"),
     include_str!("table.rs"),
+    include_str!("table/rows.rs"),
     include_str!("tree.rs"),
 ];
 
 /// Bytes by group.
 pub type Sizes = BTreeMap<Group, u64>;
+
+/// An image that was written for the user.
+pub struct Made {
+    /// The bill of materials, if there is one.
+    pub bill: Option<Vec<u8>>,
+    /// Bytes of each group, and of each of the engine's files.
+    sizes: Sizes,
+    engine: Vec<u64>,
+    /// Its digest and its layers, where it has such.
+    container: Option<(String, Vec<Layer>)>,
+}
 
 impl Image<'_> {
     /// The image below target/. An earlier one of the same name is removed.
@@ -81,7 +103,7 @@ impl Image<'_> {
                 fs::remove_file(entry.path())?;
             }
         }
-        self.write(&path)?;
+        self.put(&self.tree()?, &path)?;
         Ok(path)
     }
 
@@ -99,9 +121,20 @@ impl Image<'_> {
     }
 
     /// Writes the image to a file of the user's choice.
-    pub fn write(&self, path: &Path) -> Result<Sizes> {
-        let step = Step::spinner(&format!("image {}: building", self.name));
+    pub fn write(&self, path: &Path) -> Result<Made> {
         let tree = self.tree()?;
+        let container = self.put(&tree, path)?;
+        let engine = table::ENGINE.iter().map(|(at, _)| tree.size(at)).collect();
+        Ok(Made {
+            bill: tree.bytes(bill::PLACE).map(<[u8]>::to_vec),
+            sizes: tree.sizes(),
+            engine,
+            container,
+        })
+    }
+
+    fn put(&self, tree: &Tree, path: &Path) -> Result<Option<(String, Vec<Layer>)>> {
+        let step = Step::spinner(&format!("image {}: building", self.name));
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -111,10 +144,10 @@ impl Image<'_> {
             .tempdir_in(directory)
             .with_context(|| format!("write to {}", directory.display()))?;
         let file = aside.path().join("image");
-        formats::write(&tree, self.format, &file, aside.path())?;
+        let container = formats::write(tree, self.format, &file, aside.path())?;
         fs::rename(&file, path).with_context(|| format!("rename to {}", path.display()))?;
         step.done(&format!("image {}: {}", self.name, path.display()));
-        Ok(tree.sizes())
+        Ok(container)
     }
 
     fn tree(&self) -> Result<Tree> {
@@ -132,6 +165,9 @@ impl Image<'_> {
             .chain(more)
             .collect();
         libraries::fill(&mut tree, &roots)?;
+        if self.groups.contains(&Group::Bill) {
+            bill::fill(&mut tree, self.packages)?;
+        }
         Ok(tree)
     }
 
@@ -154,6 +190,11 @@ impl Image<'_> {
                 Content::File(path) => {
                     add(&fs::read(path).with_context(|| format!("read {}", path.display()))?)
                 }
+                Content::Joined(paths) => {
+                    for path in paths {
+                        add(&fs::read(path).with_context(|| format!("read {}", path.display()))?);
+                    }
+                }
                 Content::Bytes(bytes) => add(bytes),
                 Content::Link(to) => add(to.as_bytes()),
                 Content::Directory => add(b""),
@@ -168,8 +209,26 @@ impl Format {
     pub fn need(self) -> Need {
         match self {
             Self::Erofs | Self::Squashfs => Need::ReadOnly,
-            Self::Disk | Self::Initramfs | Self::Tar => Need::Image,
+            Self::Disk | Self::Initramfs | Self::Tar | Self::Oci => Need::Image,
         }
+    }
+
+    /// What it holds of the groups: a container has its host's kernel. Links into /usr would replace the folders of a root
+    /// that the archive is unpacked on.
+    pub fn groups(self, appliance: bool) -> impl Iterator<Item = Group> {
+        let groups = if appliance {
+            Group::APPLIANCE
+        } else {
+            Group::ALL
+        };
+        let (without, with): (&[Group], &[Group]) = match self {
+            Self::Oci if appliance => (&[Group::Modules], &[]),
+            Self::Oci => (&[Group::Modules], &[Group::Links]),
+            Self::Tar => (&[Group::Modules, Group::Links], &[]),
+            Self::Disk | Self::Erofs | Self::Squashfs | Self::Initramfs => (&[], &[]),
+        };
+        let kept = groups.iter().filter(move |group| !without.contains(group));
+        kept.chain(with).copied()
     }
 
     fn extension(self) -> &'static str {
@@ -179,6 +238,7 @@ impl Format {
             Self::Squashfs => "squashfs",
             Self::Initramfs => "cpio.zst",
             Self::Tar => "tar",
+            Self::Oci => "oci.tar",
         }
     }
 }
@@ -203,25 +263,43 @@ pub fn kernel(packages: &Unpacked) -> Result<PathBuf> {
     })
 }
 
-/// The sizes as the table that `cargo qemu image` prints.
-pub fn report(sizes: &Sizes, path: &Path) -> Result<String> {
-    use std::os::unix::fs::MetadataExt;
-    let mut lines: Vec<String> = sizes
-        .iter()
-        .map(|(group, bytes)| format!("{:<14}{bytes:>13}", group.name()))
-        .collect();
-    lines.push(format!(
-        "{:<14}{:>13}",
-        "all files",
-        sizes.values().sum::<u64>()
-    ));
+/// The table that `cargo qemu image` prints.
+pub fn report(made: &Made, path: &Path) -> Result<String> {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, bytes: u64, about: &str| {
+        let text = format!("{name:<34}{bytes:>12}  {about}");
+        lines.push(text.trim_end().to_owned());
+    };
+    for (group, bytes) in &made.sizes {
+        line(&group.name(), *bytes, group.about());
+        if *group == Group::Engine {
+            for ((at, about), bytes) in table::ENGINE.iter().zip(&made.engine) {
+                line(&format!("  {at}"), *bytes, about);
+            }
+        }
+    }
+    line("all files", made.sizes.values().sum(), "");
+    if let Some((digest, layers)) = &made.container {
+        for layer in layers {
+            line(
+                &format!("layer {}", layer.group.name()),
+                layer.size,
+                "compressed",
+            );
+        }
+        line(
+            "all layers",
+            layers.iter().map(|layer| layer.size).sum(),
+            digest,
+        );
+    }
     let file = fs::metadata(path)?;
     let disk = file.blocks() * 512;
     let sparse = if disk < file.len() {
-        format!(", {disk} on the disk")
+        format!("{disk} on the disk")
     } else {
         String::new()
     };
-    lines.push(format!("{:<14}{:>13}{sparse}", "image", file.len()));
-    Ok(lines.join("\n"))
+    line("image", file.len(), &sparse);
+    Ok(lines.join("\n") + "\n")
 }

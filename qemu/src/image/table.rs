@@ -3,17 +3,23 @@
 //!
 //! Everything lies below /usr, defaults for /etc below /usr/etc; dockerlaunch makes the rest at boot.
 
+mod rows;
+
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use super::tree::{Entry, Tree};
+use rows::{From, TABLE};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Files that are there together or not at all. clap names them as `name` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Group {
-    /// dockerlaunch.
+    #[value(name = "dockerlaunch")]
     Program,
     Engine,
+    #[value(alias = "cli")]
     Client,
     Iptables,
     /// Debian's kernels have it on, and an engine that finds it on wants its parser.
@@ -25,6 +31,7 @@ pub enum Group {
     Busybox,
     /// The link to busybox by this name: the kernel starts it, too.
     Modprobe,
+    Xz,
     /// udhcpc's own script, for `ip=dhcp`.
     Dhcp,
     /// To make a state disk's file system, and to repair one.
@@ -36,29 +43,15 @@ pub enum Group {
     System,
     /// The links into /usr, which nobody can make at boot on a root that is never written.
     Links,
+    /// The bill of materials (bill.rs).
+    Bill,
     /// What a scenario adds.
+    #[value(hide = true)]
     Extra,
 }
 
 impl Group {
-    /// All that Docker can use.
-    pub const ALL: &[Self] = &[
-        Self::Program,
-        Self::Engine,
-        Self::Client,
-        Self::Iptables,
-        Self::Apparmor,
-        Self::Git,
-        Self::Ssh,
-        Self::Certificates,
-        Self::Busybox,
-        Self::Modprobe,
-        Self::Libraries,
-        Self::Modules,
-        Self::System,
-    ];
-
-    /// What an appliance uses beside that: a state disk, an address from a server.
+    /// What an appliance uses: all that Docker can use, then a state disk, an address from a server, a root never written.
     pub const APPLIANCE: &[Self] = &[
         Self::Program,
         Self::Engine,
@@ -70,13 +63,31 @@ impl Group {
         Self::Certificates,
         Self::Busybox,
         Self::Modprobe,
-        Self::Dhcp,
-        Self::FileSystems,
+        Self::Xz,
         Self::Libraries,
         Self::Modules,
         Self::System,
+        Self::Bill,
+        Self::Dhcp,
+        Self::FileSystems,
         Self::Links,
     ];
+
+    /// All that Docker can use.
+    pub const ALL: &[Self] = Self::APPLIANCE.split_at(15).0;
+
+    /// What dockerlaunch's check finds no fault in: nothing that is required is missing. Without the client.
+    #[cfg(test)]
+    pub const SMALLEST: &[Self] = &[
+        Self::Program,
+        Self::Engine,
+        Self::Iptables,
+        Self::Libraries,
+        Self::System,
+    ];
+
+    /// Nothing starts without them.
+    const ESSENTIAL: &[Self] = &[Self::Program, Self::Engine, Self::Libraries, Self::System];
 
     /// What goes on to a root that needs drivers: it loads them, and that is all.
     pub const INITRAMFS: &[Self] = &[
@@ -90,175 +101,89 @@ impl Group {
     /// dockerlaunch and nothing that it could start: the scenario brings that.
     pub const BARE: &[Self] = &[Self::Program, Self::System];
 
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("no group is hidden");
+        value.get_name().to_owned()
+    }
+
+    /// What it is of no use without: links and scripts that busybox runs.
+    fn needs(self) -> &'static [Self] {
         match self {
-            Self::Program => "dockerlaunch",
-            Self::Engine => "engine",
-            Self::Client => "client",
-            Self::Iptables => "iptables",
-            Self::Apparmor => "apparmor",
-            Self::Git => "git",
-            Self::Ssh => "ssh",
-            Self::Certificates => "certificates",
-            Self::Busybox => "busybox",
-            Self::Modprobe => "modprobe",
-            Self::Dhcp => "dhcp",
-            Self::FileSystems => "file-systems",
-            Self::Libraries => "libraries",
-            Self::Modules => "modules",
-            Self::System => "system",
-            Self::Links => "links",
-            Self::Extra => "extra",
+            Self::Git | Self::Modprobe | Self::Xz | Self::Dhcp => &[Self::Busybox],
+            _ => &[],
+        }
+    }
+
+    /// What it is for.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Program => "the program between the kernel and Docker",
+            Self::Engine => "runs containers",
+            Self::Client => "the docker command, for docker exec into the image",
+            Self::Iptables => "published ports, and networks that reach the outside",
+            Self::Apparmor => "profiles of containers on a kernel with AppArmor",
+            Self::Git => "docker build of a git URL",
+            Self::Ssh => "docker build of a git URL over ssh; DOCKER_HOST=ssh://",
+            Self::Certificates => "registries over TLS",
+            Self::Busybox => "ps (docker top), udhcpc, a shell",
+            Self::Modprobe => "the kernel's modules are loaded by it (a link to busybox)",
+            Self::Xz => "images and archives compressed with xz (a link to busybox)",
+            Self::Dhcp => "an address from a server, ip=dhcp",
+            Self::FileSystems => "a state disk's file system is made and repaired",
+            Self::Libraries => "what the programs are linked with",
+            Self::Modules => "the kernel's modules that Docker needs",
+            Self::System => "os-release and empty folders",
+            Self::Links => "/bin, /lib, /lib64, /sbin, for a root that is never written",
+            Self::Bill => "the bill of materials: package, version, licence",
+            Self::Extra => "what is added",
         }
     }
 }
 
-/// One row: where it stands, and what it is.
-struct Row {
-    group: Group,
-    at: &'static str,
-    from: From,
-}
-
-enum From {
-    /// The packages' file of the same path, or of a pattern in its last name (`*.so`). Below usr/etc: the one of /etc.
-    Package,
-    /// The program that was built here.
-    Program,
-    /// The packages' files of a folder, joined to one.
-    Joined {
-        folder: &'static str,
-        suffix: &'static str,
-    },
-    Link(&'static str),
-    Directory(u32),
-}
-
-const fn file(group: Group, at: &'static str) -> Row {
-    Row {
-        group,
-        at,
-        from: From::Package,
+/// What is kept of the groups when some are to be left out.
+pub fn kept(groups: impl Iterator<Item = Group>, without: &[Group]) -> Result<Vec<Group>> {
+    let kept: Vec<Group> = groups.filter(|group| !without.contains(group)).collect();
+    for gone in without {
+        ensure!(
+            !Group::ESSENTIAL.contains(gone),
+            "{} cannot be left out: without it no engine starts",
+            gone.name()
+        );
+        let users = kept.iter().filter(|group| group.needs().contains(gone));
+        let users: Vec<String> = users.map(|group| group.name()).collect();
+        ensure!(
+            users.is_empty(),
+            "{} cannot be left out alone: {} need it; leave them out, too",
+            gone.name(),
+            users.join(", ")
+        );
     }
+    Ok(kept)
 }
 
-const fn link(group: Group, at: &'static str, to: &'static str) -> Row {
-    Row {
-        group,
-        at,
-        from: From::Link(to),
-    }
-}
-
-const fn directory(at: &'static str, mode: u32) -> Row {
-    Row {
-        group: Group::System,
-        at,
-        from: From::Directory(mode),
-    }
-}
-
-const BUSYBOX: &str = "../bin/busybox";
-const XTABLES: &str = "xtables-nft-multi";
-const GIT: &str = "../../bin/git";
-
-#[rustfmt::skip]
-const TABLE: &[Row] = &[
-    Row { group: Group::Program, at: "usr/bin/dockerlaunch", from: From::Program },
-
-    file(Group::Engine, "usr/sbin/dockerd"),
-    file(Group::Engine, "usr/bin/containerd"),
-    file(Group::Engine, "usr/bin/containerd-shim-runc-v2"),
-    file(Group::Engine, "usr/sbin/runc"),
-    file(Group::Engine, "usr/sbin/docker-proxy"),
-    file(Group::Engine, "usr/bin/docker-init"),
-    file(Group::Client, "usr/bin/docker"),
-
-    file(Group::Iptables, "usr/sbin/xtables-nft-multi"),
-    file(Group::Iptables, "usr/lib/x86_64-linux-gnu/xtables/*.so"),
-    link(Group::Iptables, "usr/sbin/iptables", XTABLES),
-    link(Group::Iptables, "usr/sbin/iptables-save", XTABLES),
-    link(Group::Iptables, "usr/sbin/iptables-restore", XTABLES),
-    link(Group::Iptables, "usr/sbin/ip6tables", XTABLES),
-    link(Group::Iptables, "usr/sbin/ip6tables-save", XTABLES),
-    link(Group::Iptables, "usr/sbin/ip6tables-restore", XTABLES),
-
-    // Without its configuration it warns, and the engine takes the warning for a version.
-    file(Group::Apparmor, "usr/sbin/apparmor_parser"),
-    file(Group::Apparmor, "usr/etc/apparmor/parser.conf"),
-    file(Group::Apparmor, "usr/share/apparmor-features/features"),
-
-    // Debian's git looks below /usr/lib, others below /usr/libexec.
-    file(Group::Git, "usr/bin/git"),
-    file(Group::Git, "usr/lib/git-core/git-remote-http"),
-    link(Group::Git, "usr/lib/git-core/git-remote-https", "git-remote-http"),
-    file(Group::Git, "usr/lib/git-core/git-submodule"),
-    file(Group::Git, "usr/lib/git-core/git-sh-setup"),
-    file(Group::Git, "usr/lib/git-core/git-sh-i18n"),
-    link(Group::Git, "usr/lib/git-core/git", GIT),
-    link(Group::Git, "usr/lib/git-core/git-clone", GIT),
-    link(Group::Git, "usr/lib/git-core/git-checkout", GIT),
-    link(Group::Git, "usr/lib/git-core/git-fetch", GIT),
-    link(Group::Git, "usr/lib/git-core/git-submodule--helper", GIT),
-    link(Group::Git, "usr/libexec/git-core", "../lib/git-core"),
-    Row { group: Group::Git, at: "usr/share/git-core/templates", from: From::Directory(0o755) },
-    file(Group::Ssh, "usr/bin/ssh"),
-
-    Row {
-        group: Group::Certificates,
-        at: "usr/etc/ssl/certs/ca-certificates.crt",
-        from: From::Joined { folder: "usr/share/ca-certificates/mozilla", suffix: ".crt" },
-    },
-
-    // One static program: it loads every suite's modules, compressed or not, at a fifth of kmod's size with its libraries.
-    file(Group::Busybox, "usr/bin/busybox"),
-    link(Group::Modprobe, "usr/sbin/modprobe", BUSYBOX),
-    link(Group::Busybox, "usr/sbin/udhcpc", BUSYBOX),
-    link(Group::Busybox, "usr/bin/ps", "busybox"),
-    link(Group::Busybox, "usr/bin/xz", "busybox"),
-    link(Group::Busybox, "usr/bin/sh", "busybox"),
-    // For git's scripts, and for whoever gets the shell of DOCKER_LAUNCH_ON_FAILURE.
-    link(Group::Busybox, "usr/bin/basename", "busybox"),
-    link(Group::Busybox, "usr/bin/cat", "busybox"),
-    link(Group::Busybox, "usr/bin/dmesg", "busybox"),
-    link(Group::Busybox, "usr/bin/grep", "busybox"),
-    link(Group::Busybox, "usr/bin/ls", "busybox"),
-    link(Group::Busybox, "usr/bin/mount", "busybox"),
-    link(Group::Busybox, "usr/bin/sed", "busybox"),
-    link(Group::Busybox, "usr/bin/sync", "busybox"),
-    link(Group::Busybox, "usr/bin/umount", "busybox"),
-    link(Group::Busybox, "usr/bin/uname", "busybox"),
-    link(Group::Busybox, "usr/sbin/ip", BUSYBOX),
-    // They ask PID 1 by a signal.
-    link(Group::Busybox, "usr/sbin/halt", BUSYBOX),
-    link(Group::Busybox, "usr/sbin/poweroff", BUSYBOX),
-    link(Group::Busybox, "usr/sbin/reboot", BUSYBOX),
-
-    file(Group::Dhcp, "usr/etc/udhcpc/default.script"),
-
-    file(Group::FileSystems, "usr/sbin/mkfs.ext4"),
-    file(Group::FileSystems, "usr/sbin/e2fsck"),
-    file(Group::FileSystems, "usr/etc/mke2fs.conf"),
-    file(Group::FileSystems, "usr/sbin/mkfs.xfs"),
-    file(Group::FileSystems, "usr/sbin/mkfs.btrfs"),
-
-    // glibc opens it by itself when a thread is cancelled.
-    file(Group::Libraries, "usr/lib/x86_64-linux-gnu/libgcc_s.so.1"),
-
-    file(Group::System, "usr/lib/os-release"),
-    link(Group::System, "usr/etc/os-release", "../usr/lib/os-release"),
-    directory("dev", 0o755),
-    directory("etc", 0o755),
-    directory("proc", 0o555),
-    directory("root", 0o700),
-    directory("run", 0o755),
-    directory("sys", 0o555),
-    directory("tmp", 0o1777),
-    directory("var", 0o755),
-    link(Group::Links, "bin", "usr/bin"),
-    link(Group::Links, "lib", "usr/lib"),
-    link(Group::Links, "lib64", "usr/lib64"),
-    link(Group::Links, "sbin", "usr/sbin"),
+/// What the engine's files are for.
+pub const ENGINE: &[(&str, &str)] = &[
+    (
+        "usr/sbin/dockerd",
+        "the engine: API, networks, volumes, builds",
+    ),
+    (
+        "usr/bin/containerd",
+        "keeps images' contents and containers' shims; dockerd starts it",
+    ),
+    (
+        "usr/bin/containerd-shim-runc-v2",
+        "a container's parent, so that the engine can be restarted",
+    ),
+    (
+        "usr/sbin/runc",
+        "makes a container of namespaces, cgroups and mounts",
+    ),
+    (
+        "usr/sbin/docker-proxy",
+        "a published port on loopback; not with --userland-proxy=false",
+    ),
+    ("usr/bin/docker-init", "PID 1 of a container with --init"),
 ];
 
 /// Puts the rows of the groups into the tree.
@@ -269,11 +194,9 @@ pub fn fill(tree: &mut Tree, packages: &Path, program: &Path, groups: &[Group]) 
             From::Link(to) => tree.put(row.at, Entry::link(row.group, to)),
             From::Directory(mode) => tree.put(row.at, Entry::directory(row.group, mode)),
             From::Joined { folder, suffix } => {
-                let mut joined = Vec::new();
-                for path in matching(packages, folder, "", suffix)? {
-                    joined.extend(fs::read(packages.join(path))?);
-                }
-                tree.put(row.at, Entry::bytes(row.group, 0o644, joined));
+                let paths = matching(packages, folder, "", suffix)?;
+                let paths = paths.iter().map(|path| packages.join(path)).collect();
+                tree.put(row.at, Entry::joined(row.group, paths));
             }
             From::Package => {
                 for path in named(packages, row.at)? {
@@ -325,7 +248,7 @@ fn matching(packages: &Path, folder: &str, prefix: &str, suffix: &str) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{rows::Row, *};
 
     #[test]
     fn a_place_is_named_once() {
@@ -367,6 +290,32 @@ mod tests {
                 |other: &Row| other.at == place || other.at.starts_with(&format!("{place}/"));
             assert!(TABLE.iter().any(there), "{} leads to {place}", row.at);
         }
+    }
+
+    #[test]
+    fn every_file_of_the_engine_is_explained() {
+        let files = TABLE
+            .iter()
+            .filter(|row| row.group == Group::Engine)
+            .map(|row| row.at);
+        assert!(files.eq(ENGINE.iter().map(|(at, _)| *at)));
+    }
+
+    #[test]
+    fn what_others_need_is_left_out_with_them_or_not_at_all() {
+        let refusal = |without: &[Group]| {
+            kept(Group::ALL.iter().copied(), without)
+                .unwrap_err()
+                .to_string()
+        };
+        for group in Group::ESSENTIAL {
+            assert!(refusal(&[*group]).contains(&format!("{} cannot be", group.name())));
+        }
+        let alone = refusal(&[Group::Busybox, Group::Git]);
+        assert!(alone.contains(": modprobe, xz need it"), "{alone}");
+        let few = [Group::Busybox, Group::Git, Group::Modprobe, Group::Xz];
+        let kept = kept(Group::ALL.iter().copied(), &few).unwrap();
+        assert_eq!(kept.len(), Group::ALL.len() - few.len());
     }
 
     #[test]

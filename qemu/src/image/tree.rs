@@ -1,6 +1,11 @@
 //! A file system in the making: what stands where, before any format is chosen.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
@@ -19,6 +24,8 @@ pub enum Content {
     Directory,
     /// Copied from here, links followed.
     File(PathBuf),
+    /// These one after another.
+    Joined(Vec<PathBuf>),
     Bytes(Vec<u8>),
     Link(String),
 }
@@ -52,6 +59,14 @@ impl Entry {
         }
     }
 
+    pub fn joined(group: Group, paths: Vec<PathBuf>) -> Self {
+        Self {
+            group,
+            mode: 0o644,
+            content: Content::Joined(paths),
+        }
+    }
+
     /// A file with its own executable bits.
     pub fn file(group: Group, path: PathBuf) -> Result<Self> {
         let permissions = fs::metadata(&path)
@@ -73,13 +88,17 @@ impl Entry {
 impl Content {
     pub fn size(&self) -> Result<u64> {
         Ok(match self {
-            Self::File(path) => fs::metadata(path)
-                .with_context(|| format!("read {}", path.display()))?
-                .len(),
+            Self::File(path) => length(path)?,
+            Self::Joined(paths) => paths.iter().map(|path| length(path)).sum::<Result<u64>>()?,
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Link(_) | Self::Directory => 0,
         })
     }
+}
+
+fn length(path: &Path) -> Result<u64> {
+    let file = fs::metadata(path).with_context(|| format!("read {}", path.display()))?;
+    Ok(file.len())
 }
 
 impl Tree {
@@ -101,6 +120,27 @@ impl Tree {
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.0.iter().map(|(path, entry)| (path.as_str(), entry))
+    }
+
+    /// Of the file there; 0 if there is none.
+    pub fn size(&self, path: &str) -> u64 {
+        let entry = self.0.get(path);
+        entry
+            .and_then(|entry| entry.content.size().ok())
+            .unwrap_or_default()
+    }
+
+    /// Of a file that was made here.
+    pub fn bytes(&self, path: &str) -> Option<&[u8]> {
+        match &self.0.get(path)?.content {
+            Content::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Of all entries.
+    pub fn groups(&self) -> BTreeSet<Group> {
+        self.0.values().map(|entry| entry.group).collect()
     }
 
     pub fn sizes(&self) -> Sizes {

@@ -152,7 +152,7 @@ fn name(scenario: &Scenario, small: &Small) -> String {
     if !stands_in(small) {
         scenario.name.to_owned()
     } else if small.image.is_empty() && scenario.features.is_none() {
-        let groups: Vec<&str> = small.groups.iter().map(|group| group.name()).collect();
+        let groups: Vec<String> = small.groups.iter().map(|group| group.name()).collect();
         format!("probe-{}-{}", scenario.suite.name(), groups.join("-"))
     } else {
         format!("probe-{}", scenario.name)
