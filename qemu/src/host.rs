@@ -18,6 +18,8 @@ pub enum Need {
     Disks,
     /// To make an image that is never written.
     ReadOnly,
+    /// To read a container image as its users do, and to compress an archive.
+    Containers,
 }
 
 /// A program (or a file, with a slash) and the package that brings it.
@@ -35,6 +37,8 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::Disks, "sfdisk", "fdisk"),
     (Need::ReadOnly, "mkfs.erofs", "erofs-utils"),
     (Need::ReadOnly, "mksquashfs", "squashfs-tools"),
+    (Need::Containers, "skopeo", "skopeo"),
+    (Need::Containers, "xz", "xz-utils"),
 ];
 
 /// Makes sure that what the tasks need is there.

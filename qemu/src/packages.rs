@@ -82,6 +82,21 @@ pub fn unpacked(set: &Set, mirror: &str) -> Result<Unpacked> {
     }
 }
 
+/// The set's files as they last were complete, unpacked once more into a folder that is not there yet.
+pub fn unpacked_again(set: &Set, mirror: &str, folder: &Path) -> Result<Unpacked> {
+    let cache = paths::cache()?.join(&set.name);
+    let _lock = paths::lock(&cache)?;
+    let apt = Apt::open(&cache, set, mirror)?;
+    let store = Store { folder: cache, apt };
+    let packages = store.remembered()?;
+    fs::create_dir_all(folder)?;
+    store.fill(&packages, folder, |_| {})?;
+    Ok(Unpacked {
+        root: folder.to_owned(),
+        id: store.place(&packages).0,
+    })
+}
+
 /// The set's part of the cache folder.
 struct Store {
     folder: PathBuf,
@@ -111,10 +126,14 @@ impl Store {
 
     /// The set as it was when it last was complete.
     fn earlier(&self) -> Result<Unpacked> {
-        let packages: Vec<Package> = serde_json::from_slice(&fs::read(self.memory())?)?;
-        let (id, root) = self.place(&packages);
+        let (id, root) = self.place(&self.remembered()?);
         ensure!(root.is_dir(), "{} is missing", root.display());
         Ok(Unpacked { root, id })
+    }
+
+    /// The packages that were last complete.
+    fn remembered(&self) -> Result<Vec<Package>> {
+        Ok(serde_json::from_slice(&fs::read(self.memory())?)?)
     }
 
     /// Since the index was fetched from this mirror.
@@ -162,19 +181,7 @@ impl Store {
         let aside = tempfile::Builder::new()
             .prefix(".unpacking-")
             .tempdir_in(&self.folder)?;
-        let (mut done, mut brought) = (0, BTreeMap::new());
-        for package in packages {
-            let path = self.archives().join(&package.file);
-            verify(&path, &package.sha256)?;
-            brought.insert(package.file.clone(), unpack::package(&path, aside.path())?);
-            done += package.size;
-            step.set(done);
-        }
-        unpack::index_modules(aside.path())?;
-        fs::write(
-            aside.path().join(CONTENTS),
-            serde_json::to_string(&brought)?,
-        )?;
+        self.fill(packages, aside.path(), |done| step.set(done))?;
         fs::rename(aside.keep(), &root).with_context(|| format!("rename to {}", root.display()))?;
         let count = packages.len();
         step.done(&format!(
@@ -182,6 +189,21 @@ impl Store {
             set.name
         ));
         Ok(Unpacked { root, id })
+    }
+
+    /// Unpacks them; `progress` is told how many of their bytes are done.
+    fn fill(&self, packages: &[Package], folder: &Path, progress: impl Fn(u64)) -> Result<()> {
+        let (mut done, mut brought) = (0, BTreeMap::new());
+        for package in packages {
+            let path = self.archives().join(&package.file);
+            verify(&path, &package.sha256)?;
+            brought.insert(package.file.clone(), unpack::package(&path, folder)?);
+            done += package.size;
+            progress(done);
+        }
+        unpack::index_modules(folder)?;
+        fs::write(folder.join(CONTENTS), serde_json::to_string(&brought)?)?;
+        Ok(())
     }
 
     /// Removes what no set has needed for a while. Another process may still read what it began with.

@@ -285,7 +285,8 @@ mod tests {
     fn every_suite_and_root_is_booted_by_default() {
         for suite in Suite::ALL {
             assert!(
-                all().any(|one| !one.is_small() && one.suite == suite && one.when == When::Default),
+                all()
+                    .any(|one| !one.is_small() && one.suite == *suite && one.when == When::Default),
                 "no engine of {suite:?}"
             );
         }

@@ -1,5 +1,7 @@
 //! The suites of Debian that the guests are made of: each a kernel and an engine that were released together.
 
+use std::path::Path;
+
 use crate::packages::{self, Set, Unpacked};
 
 use anyhow::Result;
@@ -56,8 +58,7 @@ const PRESENT: &[&str] = &[
 const SERVERS: &[&str] = &["docker-registry", "dropbear-bin"];
 
 impl Suite {
-    #[cfg(test)]
-    pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
+    pub const ALL: &[Self] = &[Self::Bookworm, Self::Trixie, Self::Sid];
 
     /// Debian's name for it.
     pub fn name(self) -> &'static str {
@@ -70,34 +71,37 @@ impl Suite {
 
     /// What every guest is made of.
     pub fn unpacked(self, mirror: &str) -> Result<Unpacked> {
-        let client = (self != Self::Bookworm).then_some(CLIENT);
-        let packages = PACKAGES.iter().copied().chain(client);
-        self.set(self.name().to_owned(), packages, mirror)
+        packages::unpacked(&self.guests(), mirror)
+    }
+
+    /// The same packages in a folder of the caller's.
+    pub fn unpacked_again(self, mirror: &str, folder: &Path) -> Result<Unpacked> {
+        packages::unpacked_again(&self.guests(), mirror, folder)
     }
 
     /// What the guests that serve something have more.
     pub fn servers(self, mirror: &str) -> Result<Unpacked> {
         let name = format!("{}-servers", self.name());
-        self.set(name, SERVERS.iter().copied(), mirror)
+        packages::unpacked(&self.set(name, SERVERS.iter().copied()), mirror)
     }
 
-    fn set(
-        self,
-        name: String,
-        packages: impl Iterator<Item = &'static str>,
-        mirror: &str,
-    ) -> Result<Unpacked> {
+    fn guests(self) -> Set {
+        let client = (self != Self::Bookworm).then_some(CLIENT);
+        let packages = PACKAGES.iter().copied().chain(client);
+        self.set(self.name().to_owned(), packages)
+    }
+
+    fn set(self, name: String, packages: impl Iterator<Item = &'static str>) -> Set {
         let suites = match self {
             Self::Bookworm => &["bookworm"],
             Self::Trixie => &["trixie"],
             Self::Sid => &["sid"],
         };
-        let set = Set {
+        Set {
             name,
             suites,
             packages: packages.map(str::to_owned).collect(),
             present: PRESENT,
-        };
-        packages::unpacked(&set, mirror)
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! `cargo qemu test`: the host's tests, then the guests, then one line that says what it all came to.
+//! `cargo qemu test`: the host's tests, the images, the guests, then one line that says what it all came to.
 
 mod extra;
 mod guests;
 mod host_tests;
+mod images;
 mod large;
 mod queue;
 mod small;
@@ -21,7 +22,7 @@ use crate::{
 /// Variables that CI sets: where one of them is set, what cannot run has failed.
 const STRICT: &[&str] = &["CI", "DOCKERLAUNCH_NO_SKIP"];
 
-/// Run the host's tests against the release program, then the guests
+/// Run the host's tests against the release program, then read images back, then run the guests
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only tests and checks (`scenario/check`) whose name contains this
@@ -51,8 +52,10 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
             "nothing has `{filter}` in its name; `cargo qemu test --list --long` shows the scenarios"
         )
     };
+    let images = images::chosen(arguments.filter.as_deref(), arguments.long);
     if arguments.list {
-        ensure!(!chosen.is_empty(), nothing());
+        ensure!(!chosen.is_empty() || !images.is_empty(), nothing());
+        images::list(&images, arguments.filter.is_some());
         list(&chosen, arguments.filter.is_some());
         return Ok(ExitCode::SUCCESS);
     }
@@ -61,6 +64,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
         &[Need::Image, Need::Guest]
             .into_iter()
             .chain(needs)
+            .chain((!images.is_empty()).then_some(Need::Containers))
             .collect::<Vec<_>>(),
     )?;
     let program = common.program()?;
@@ -68,7 +72,11 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
     let mut tally = host_tests::run(arguments.filter.as_deref(), &program)?;
     let host_ended = Instant::now();
     let host = tally.passed + tally.failed + tally.ignored.len() as u64;
-    ensure!(host > 0 || !chosen.is_empty(), nothing());
+    ensure!(
+        host > 0 || !chosen.is_empty() || !images.is_empty(),
+        nothing()
+    );
+    tally.add(images::run(images, &program, &common.mirror));
     tally.add(guests::run(chosen, arguments.jobs, program, common)?);
     tally.notes.push(format!(
         "the host's tests took {:.0} s, the guests with their images {:.0} s",

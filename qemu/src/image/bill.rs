@@ -37,7 +37,7 @@ fn of(tree: &Tree, packages: &Unpacked) -> Result<String> {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": { "component": { "type": "container", "name": "dockerlaunch", "version": env!("CARGO_PKG_VERSION") } },
+        "metadata": { "component": { "type": "container", "name": "dockerlaunch", "version": super::version() } },
         "components": components,
     });
     Ok(serde_json::to_string_pretty(&bill)? + "\n")

@@ -22,6 +22,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
 use crate::{host::Need, packages::Unpacked, paths, progress::Step};
+pub use bill::PLACE as BILL;
 use oci::Layer;
 use table::Group;
 use tree::{Content, Entry, Tree};
@@ -72,6 +73,13 @@ const MAKING: &[&str] = &[
     include_str!("tree.rs"),
 ];
 
+/// dockerlaunch's, which is the image's.
+pub fn version() -> &'static str {
+    let mut lines = include_str!("../../../Cargo.toml").lines();
+    let version = lines.find_map(|line| line.strip_prefix("version = \""));
+    version.map_or("", |text| text.trim_end_matches('"'))
+}
+
 /// Bytes by group.
 pub type Sizes = BTreeMap<Group, u64>;
 
@@ -84,6 +92,13 @@ pub struct Made {
     engine: Vec<u64>,
     /// Its digest and its layers, where it has such.
     container: Option<(String, Vec<Layer>)>,
+}
+
+impl Made {
+    /// Of a container image.
+    pub fn digest(&self) -> Option<&str> {
+        self.container.as_ref().map(|(digest, _)| digest.as_str())
+    }
 }
 
 impl Image<'_> {
@@ -103,7 +118,9 @@ impl Image<'_> {
                 fs::remove_file(entry.path())?;
             }
         }
+        let step = Step::spinner(&format!("image {}: building", self.name));
         self.put(&self.tree()?, &path)?;
+        step.done(&format!("image {}: {}", self.name, path.display()));
         Ok(path)
     }
 
@@ -122,6 +139,14 @@ impl Image<'_> {
 
     /// Writes the image to a file of the user's choice.
     pub fn write(&self, path: &Path) -> Result<Made> {
+        let step = Step::spinner(&format!("image {}: building", self.name));
+        let made = self.made(path)?;
+        step.done(&format!("image {}: {}", self.name, path.display()));
+        Ok(made)
+    }
+
+    /// The same, without a word.
+    pub fn made(&self, path: &Path) -> Result<Made> {
         let tree = self.tree()?;
         let container = self.put(&tree, path)?;
         let engine = table::ENGINE.iter().map(|(at, _)| tree.size(at)).collect();
@@ -134,7 +159,6 @@ impl Image<'_> {
     }
 
     fn put(&self, tree: &Tree, path: &Path) -> Result<Option<(String, Vec<Layer>)>> {
-        let step = Step::spinner(&format!("image {}: building", self.name));
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -146,7 +170,6 @@ impl Image<'_> {
         let file = aside.path().join("image");
         let container = formats::write(tree, self.format, &file, aside.path())?;
         fs::rename(&file, path).with_context(|| format!("rename to {}", path.display()))?;
-        step.done(&format!("image {}: {}", self.name, path.display()));
         Ok(container)
     }
 

@@ -159,7 +159,7 @@ fn configuration(differences: &[String]) -> Value {
             "Labels": {
                 "org.opencontainers.image.title": "dockerlaunch",
                 "org.opencontainers.image.description": "Docker FROM scratch: dockerlaunch and an engine, and nothing else",
-                "org.opencontainers.image.version": env!("CARGO_PKG_VERSION"),
+                "org.opencontainers.image.version": super::version(),
                 "org.opencontainers.image.licenses": "Apache-2.0",
             },
         },

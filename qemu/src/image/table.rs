@@ -77,7 +77,6 @@ impl Group {
     pub const ALL: &[Self] = Self::APPLIANCE.split_at(15).0;
 
     /// What dockerlaunch's check finds no fault in: nothing that is required is missing. Without the client.
-    #[cfg(test)]
     pub const SMALLEST: &[Self] = &[
         Self::Program,
         Self::Engine,

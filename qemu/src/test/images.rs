@@ -1,0 +1,112 @@
+//! Reads the images back: each check is a test, and waits for its suite's images.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::{
+    checks::image::{Row, TABLE, World},
+    report::Tally,
+    scenarios::When,
+    suites::Suite,
+};
+
+/// A suite's images, or why there are none.
+type Slot = Arc<OnceLock<Result<World, String>>>;
+
+pub(super) struct Chosen {
+    name: String,
+    suite: Suite,
+    row: &'static Row,
+}
+
+pub(super) fn chosen(filter: Option<&str>, long: bool) -> Vec<Chosen> {
+    let wanted = TABLE.iter().filter(|row| long || row.when == When::Default);
+    let each = wanted.flat_map(|row| {
+        row.suites.iter().map(move |suite| Chosen {
+            name: format!("{}/{}", group(*suite), row.name),
+            suite: *suite,
+            row,
+        })
+    });
+    let fits = |one: &Chosen| filter.is_none_or(|filter| one.name.contains(filter));
+    let mut chosen: Vec<Chosen> = each.filter(fits).collect();
+    // A suite's images are made once, and removed before the next suite's are made.
+    chosen.sort_by_key(|one| Suite::ALL.iter().position(|suite| *suite == one.suite));
+    chosen
+}
+
+/// With a filter also the checks that it lets through.
+pub(super) fn list(chosen: &[Chosen], with_checks: bool) {
+    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for one in chosen {
+        groups.entry(group(one.suite)).or_default().push(&one.name);
+    }
+    for (group, names) in groups {
+        let count = names.len();
+        println!("{group:<24}what the images of this suite hold (no guest, {count} checks)");
+        for name in names.iter().filter(|_| with_checks) {
+            println!("    {name}");
+        }
+    }
+}
+
+pub(super) fn run(chosen: Vec<Chosen>, program: &Path, mirror: &str) -> Tally {
+    let mut all = Tally::default();
+    for suite in Suite::ALL {
+        let of_it = chosen.iter().filter(|one| one.suite == *suite);
+        let (slot, ignored) = (Slot::default(), Arc::default());
+        let trials: Vec<Trial> = of_it
+            .map(|one| trial(one, &slot, &ignored, program, mirror))
+            .collect();
+        if trials.is_empty() {
+            continue;
+        }
+        let arguments = Arguments {
+            test_threads: Some(1),
+            ..Arguments::default()
+        };
+        let conclusion = libtest_mimic::run(&arguments, trials);
+        let ignored = std::mem::take(&mut *ignored.lock().unwrap_or_else(PoisonError::into_inner));
+        all.add(Tally {
+            passed: conclusion.num_passed,
+            failed: conclusion.num_failed,
+            ignored,
+            notes: Vec::new(),
+        });
+    }
+    all
+}
+
+fn group(suite: Suite) -> String {
+    format!("{}-image", suite.name())
+}
+
+fn trial(
+    chosen: &Chosen,
+    slot: &Slot,
+    ignored: &Arc<Mutex<Vec<(String, String)>>>,
+    program: &Path,
+    mirror: &str,
+) -> Trial {
+    let (slot, ignored) = (Arc::clone(slot), Arc::clone(ignored));
+    let (name, suite, row) = (chosen.name.clone(), chosen.suite, chosen.row);
+    let (program, mirror) = (program.to_owned(), mirror.to_owned());
+    Trial::ignorable_test(name.clone(), move || {
+        let made = || World::new(suite, &program, &mirror).map_err(|error| format!("{error:#}"));
+        match slot.get_or_init(made) {
+            Ok(world) => (row.question)(world)
+                .map(|()| Completion::Completed)
+                .map_err(|error| Failed::from(format!("{error:#}"))),
+            Err(reason) => {
+                let mut ignored = ignored.lock().unwrap_or_else(PoisonError::into_inner);
+                ignored.push((name, format!("no image: {reason}")));
+                Ok(Completion::ignored_with("see below"))
+            }
+        }
+    })
+}
