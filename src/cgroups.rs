@@ -3,6 +3,8 @@
 //! What is mounted stays. The machine gets v2, unless cpu, memory or pids is missing there and v1 really offers it. A
 //! container never gets a new v1 hierarchy: it would take the controllers away from the host.
 
+mod nesting;
+
 use crate::{
     error::Step,
     fs,
@@ -52,7 +54,7 @@ pub(crate) fn mount_all(launch: &Launch<'_>) -> Outcome<()> {
     match (launch.role, launch.settings.cgroup) {
         (Role::Container, _) => {
             mount_v2(launch, ROOT)?;
-            nest(launch)?;
+            nesting::nest(launch)?;
         }
         (Role::Machine, Cgroup::V2) => mount_v2(launch, ROOT)?,
         (Role::Machine, Cgroup::V1) => mount_v1(launch)?,
@@ -69,7 +71,7 @@ fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
         launch.log.warning(&[b"cgroups are mounted already, in another layout than DOCKER_LAUNCH_CGROUP asks for; they stay"]);
     }
     match (launch.role, version) {
-        (Role::Container, Cgroup::V2) => nest(launch),
+        (Role::Container, Cgroup::V2) => nesting::nest(launch),
         _ => Ok(()),
     }
 }
@@ -281,72 +283,6 @@ fn below_root(launch: &Launch<'_>, name: &[u8]) -> Outcome<Path> {
     Path::of(&[ROOT.to_bytes(), b"/", name])
         .map_err(|_| Errno::NAMETOOLONG)
         .at(launch, Step::Cgroup, ROOT)
-}
-
-/// How often `docker exec` may put a process into the root of the container's cgroup while it is being emptied.
-const ROUNDS: u32 = 100;
-
-/// A container's part of v2: its processes move to /init, so that the controllers can be handed to cgroups below.
-fn nest(launch: &Launch<'_>) -> Outcome<()> {
-    const INIT: &CStr = c"/sys/fs/cgroup/init";
-    let give_up = |why: &[u8]| {
-        let lost = b"; its processes stay where they are, and inner containers may get no limits";
-        launch.log.warning(&[b"cgroup v2 is ", why, lost]);
-        Ok(())
-    };
-    let mut buffer = [0; 64];
-    match fs::read_small(c"/sys/fs/cgroup/cgroup.type", &mut buffer) {
-        Ok(b"domain\n") => {}
-        Ok(_) => return give_up(b"threaded here"),
-        // Only a hierarchy's own root lacks the file.
-        Err(_) => return give_up(b"shared with the host (run with --cgroupns=private)"),
-    }
-    match fs::make_directory(CWD, INIT, Mode::from_raw_mode(0o755)) {
-        Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => {
-            return give_up(b"read-only here (run with --privileged)");
-        }
-        made => made.at(launch, Step::Cgroup, INIT)?,
-    }
-    for _ in 0..ROUNDS {
-        evacuate(launch)?;
-        match turn_on_controllers() {
-            // Somebody came in between.
-            Err(Errno::BUSY) => {}
-            outcome => {
-                return outcome.at(
-                    launch,
-                    Step::Cgroup,
-                    c"/sys/fs/cgroup/cgroup.subtree_control",
-                );
-            }
-        }
-    }
-    give_up(b"entered by new processes faster than they can be moved")
-}
-
-fn evacuate(launch: &Launch<'_>) -> Outcome<()> {
-    fs::lines(c"/sys/fs/cgroup/cgroup.procs", &mut |pid| {
-        // One that has ended meanwhile, or is of another PID namespace (0), cannot be moved.
-        let _ = fs::write_word(c"/sys/fs/cgroup/init/cgroup.procs", pid);
-    })
-    .at(launch, Step::Cgroup, c"/sys/fs/cgroup/cgroup.procs")
-}
-
-fn turn_on_controllers() -> io::Result<()> {
-    let mut buffer = [0; 1024];
-    let controllers = fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer)?;
-    let mut switches = Text::<1024>::new();
-    for controller in words(controllers) {
-        switches
-            .push(b"+")
-            .and_then(|()| switches.push(controller))
-            .and_then(|()| switches.push(b" "))
-            .map_err(|_| Errno::TOOBIG)?;
-    }
-    fs::write_word(
-        c"/sys/fs/cgroup/cgroup.subtree_control",
-        switches.as_bytes(),
-    )
 }
 
 #[cfg(test)]

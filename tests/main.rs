@@ -14,6 +14,7 @@ mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
+mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: each with and without it, and what is done
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         log::tests(),
         modules::tests(),
         mounts::tests(),
+        nesting::tests(),
         network::tests(),
         pid_files::tests(),
         prerequisites::tests(),

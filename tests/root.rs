@@ -143,6 +143,7 @@ impl Root {
             before: Vec::new(),
             unprivileged: false,
             as_child: false,
+            own_cgroup: None,
         }
     }
 

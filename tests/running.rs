@@ -59,6 +59,15 @@ impl<'r> Start<'r> {
             .before(Before::ReadOnly { at: at.into() })
     }
 
+    /// A cgroup v2 of its own, which can be written; the tester stays in it for so many milliseconds.
+    pub(crate) fn own_cgroup(mut self, tester_leaves_after: u64) -> Self {
+        let before = &mut self.namespaces.before;
+        before
+            .retain(|before| !matches!(before, Before::ReadOnly { at } if at == "/sys/fs/cgroup"));
+        self.namespaces.own_cgroup = Some(tester_leaves_after);
+        self
+    }
+
     /// The kernel's own words.
     pub(crate) fn cmdline(self, words: &str) -> Self {
         const FILE: &str = "/kernel.cmdline";

@@ -2,6 +2,7 @@
 //! programs that stand in the image. One binary, so that nothing but this crate has to be built.
 
 use crate::{
+    nesting::Cgroup,
     root::STARTED,
     util::{Before, Namespaces},
 };
@@ -60,6 +61,7 @@ pub(crate) fn run() -> Option<ExitCode> {
 fn namespaces() -> ExitCode {
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let setup = setup();
+    let cgroup = setup.own_cgroup.map(|after| (Cgroup::enter(), after));
     if setup.unprivileged {
         let (user, group) = (geteuid(), getegid());
         unshare(CloneFlags::CLONE_NEWUSER).unwrap();
@@ -85,7 +87,13 @@ fn namespaces() -> ExitCode {
         .spawn()
         .unwrap();
     println!("{}", pid_1.id());
+    if let Some((_, after)) = &cgroup {
+        Cgroup::leave(*after, &pid_1);
+    }
     let status = pid_1.wait().unwrap();
+    if let Some((cgroup, _)) = cgroup {
+        cgroup.remove();
+    }
     exit(
         status
             .code()

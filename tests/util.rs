@@ -60,6 +60,8 @@ pub(crate) enum Needs {
     Modprobe,
     /// Root, and a program that holds the whole table and prints it.
     Check,
+    /// Root, and cgroup v2 to make cgroups in.
+    UnifiedCgroups,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
 }
@@ -128,6 +130,9 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
         Needs::Check if !has_whole_table() => {
             Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
+        }
+        Needs::UnifiedCgroups if crate::nesting::Cgroup::outer().is_none() => {
+            Some("needs cgroup v2, mounted, with the tester's own cgroup in it")
         }
         Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
         _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),
@@ -241,6 +246,8 @@ pub(crate) struct Namespaces {
     pub(crate) unprivileged: bool,
     /// As PID 2, its parent being PID 1.
     pub(crate) as_child: bool,
+    /// With a cgroup of its own, which the first helper leaves after so many milliseconds.
+    pub(crate) own_cgroup: Option<u64>,
 }
 
 impl Namespaces {

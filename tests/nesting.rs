@@ -1,0 +1,260 @@
+//! A container's part of cgroup v2: when its processes move to /init, and when nothing moves. Each test makes a cgroup below
+//! the tester's own; which controllers that gets is the machine's choice, so limits are asserted in guests.
+
+use crate::{
+    root::Root,
+    running::{Running, Start},
+    util::{Before, LIMIT, Needs, tests},
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{PidfdFlags, pidfd_open},
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    thread,
+    time::{Duration, Instant},
+};
+
+tests![Needs::UnifiedCgroups;
+    its_processes_move_to_init,
+    a_second_launch_finds_it,
+    processes_that_come_in_are_waited_for,
+    a_process_that_stays_is_told_of,
+    the_race_with_docker_exec_is_won,
+    a_controller_that_is_refused_costs_no_other,
+    read_only_ones_stay,
+    threaded_ones_stay,
+    an_outer_containers_stay,
+];
+
+/// A cgroup of its own for a container: its name in the tester's.
+pub(crate) struct Cgroup(String);
+
+impl Cgroup {
+    /// Where cgroup v2 is mounted and this process is in it. Mounting it anew could change its options for the whole machine.
+    pub(crate) fn outer() -> Option<PathBuf> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let path = Path::new(line.split(' ').nth(4)?).join(own);
+        path.is_dir().then_some(path)
+    }
+
+    /// Makes it, and moves this process there, whose working directory is the tester's cgroup then: PID 1 moves its root away.
+    pub(crate) fn enter() -> Self {
+        env::set_current_dir(Self::outer().unwrap()).unwrap();
+        let name = format!("dockerlaunch-test-{}", std::process::id());
+        fs::create_dir(&name).unwrap();
+        fs::write(format!("{name}/cgroup.procs"), "0").unwrap();
+        Self(name)
+    }
+
+    /// After so many milliseconds, or when PID 1 has ended.
+    pub(crate) fn leave(after: u64, pid_1: &Child) {
+        let pid = rustix::process::Pid::from_raw(pid_1.id().cast_signed()).unwrap();
+        let ends = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+        let limit = Timespec {
+            tv_sec: (after / 1000).cast_signed(),
+            tv_nsec: (after % 1000 * 1_000_000).cast_signed(),
+        };
+        poll(&mut [PollFd::new(&ends, PollFlags::IN)], Some(&limit)).unwrap();
+        fs::write("cgroup.procs", "0").unwrap();
+    }
+
+    /// When its last process has ended.
+    pub(crate) fn remove(&self) {
+        for entry in fs::read_dir(&self.0).unwrap().map(Result::unwrap) {
+            if entry.path().is_dir() {
+                fs::remove_dir(entry.path()).unwrap();
+            }
+        }
+        fs::remove_dir(&self.0).unwrap();
+    }
+}
+
+/// In a cgroup that the tester leaves after so many milliseconds.
+fn container(root: &Root, tester_leaves_after: u64) -> Start<'_> {
+    root.stand_in("/usr/bin/sleeper")
+        .stand_in("/usr/bin/once")
+        .link("/lib64", "usr/lib64")
+        .link("/lib", "usr/lib");
+    root.container().own_cgroup(tester_leaves_after)
+}
+
+fn read(daemon: &Running<'_>, file: &str) -> String {
+    daemon.read(&format!("/sys/fs/cgroup/{file}"))
+}
+
+fn assert_nested(daemon: &Running<'_>) {
+    assert_eq!(read(daemon, "cgroup.procs"), "");
+    let moved = read(daemon, "init/cgroup.procs");
+    let pid = daemon.pid.to_string();
+    assert!(moved.lines().any(|line| line == pid), "{moved}");
+    assert_eq!(
+        read(daemon, "cgroup.subtree_control"),
+        read(daemon, "cgroup.controllers")
+    );
+    assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
+}
+
+fn assert_left(daemon: &Running<'_>, why: &str) {
+    let line = format!(
+        "dockerlaunch: warning: cgroup v2 is {why}; its processes stay where they are, and inner containers may get no limits\n"
+    );
+    assert!(daemon.log().contains(&line), "{}", daemon.log());
+    assert_eq!(read(daemon, "cgroup.subtree_control"), "");
+}
+
+fn its_processes_move_to_init() {
+    let root = Root::new();
+    let sleeper = || Before::Sleeper {
+        program: "/usr/bin/sleeper".into(),
+    };
+    let start = container(&root, 0).before(sleeper()).before(sleeper());
+    let daemon = start.running();
+    assert_nested(&daemon);
+    assert_eq!(read(&daemon, "init/cgroup.procs").lines().count(), 3);
+    // As dockerd does for a container.
+    fs::create_dir(daemon.path("/sys/fs/cgroup/docker")).unwrap();
+    let handed_on = read(&daemon, "docker/cgroup.controllers");
+    assert_eq!(handed_on, read(&daemon, "cgroup.controllers"));
+}
+
+fn a_second_launch_finds_it() {
+    let root = Root::new();
+    let once = Before::Launch { variables: vec![] };
+    assert_nested(&container(&root, 0).before(once).running());
+}
+
+/// The kernel names no process of another PID namespace, as one that `docker exec` sends is at first.
+fn processes_that_come_in_are_waited_for() {
+    let root = Root::new();
+    assert_nested(&container(&root, 1000).running());
+}
+
+fn a_process_that_stays_is_told_of() {
+    let root = Root::new();
+    let daemon = container(&root, 60_000).running();
+    if read(&daemon, "cgroup.controllers").is_empty() {
+        return; // there is nothing that the kernel could refuse
+    }
+    assert_left(
+        &daemon,
+        "held for 10 s by processes of another PID namespace, which cannot be moved",
+    );
+}
+
+/// A process enters the cgroup and leaves it, again and again, until the kernel refuses.
+fn intrude(cgroup: &Path, outer: &Path) -> Option<i32> {
+    let mut process = Command::new("sleep").arg("90").spawn().unwrap();
+    let pid = process.id().to_string();
+    let limit = Instant::now() + Duration::from_secs(LIMIT.cast_unsigned());
+    let refused = loop {
+        let entered = fs::write(cgroup.join("cgroup.procs"), &pid);
+        if entered.is_err() || Instant::now() > limit {
+            break entered;
+        }
+        thread::sleep(Duration::from_millis(2));
+        fs::write(outer.join("cgroup.procs"), &pid).unwrap();
+        thread::sleep(Duration::from_millis(5));
+    };
+    process.kill().unwrap();
+    process.wait().unwrap();
+    refused.err()?.raw_os_error()
+}
+
+fn the_race_with_docker_exec_is_won() {
+    let root = Root::new();
+    let outer = Cgroup::outer().unwrap();
+    // One that nobody is told of when it starts.
+    let words = ["/usr/bin/sleeper"];
+    let daemon = container(&root, 0).words(words).started();
+    let of_daemon = daemon.proc("cgroup");
+    let mut names = of_daemon.split(['/', '\n']);
+    let name = names.find(|name| name.starts_with("dockerlaunch-test"));
+    let cgroup = outer.join(name.unwrap());
+    let controllers = fs::read_to_string(cgroup.join("cgroup.controllers")).unwrap();
+    if controllers.is_empty() {
+        return; // the kernel would let them in for ever
+    }
+    let refused = thread::scope(|scope| {
+        let intruders = [(); 2].map(|()| scope.spawn(|| intrude(&cgroup, &outer)));
+        intruders.map(|intruder| intruder.join().unwrap())
+    });
+    // The kernel lets nobody in once the controllers are handed on.
+    assert_eq!(refused, [Some(nix::libc::EBUSY); 2]);
+    daemon.until("started", |daemon| daemon.words() == words);
+    assert_nested(&daemon);
+}
+
+fn a_controller_that_is_refused_costs_no_other() {
+    let root = Root::new();
+    let own = Cgroup::outer().unwrap().join("cgroup.subtree_control");
+    let own = fs::read_to_string(own).unwrap();
+    root.file("/controllers", &format!("none {own}"));
+    let controllers = "/sys/fs/cgroup/cgroup.controllers";
+    let start = container(&root, 0).before(Before::bind(root.path("/controllers"), controllers));
+    let daemon = start.running();
+    let line = "warning: the kernel does not hand on all controllers of cgroup v2, so inner containers have no limits of: none\n";
+    assert!(daemon.log().contains(line), "{}", daemon.log());
+    assert_eq!(read(&daemon, "cgroup.subtree_control"), own);
+}
+
+/// Whatever an earlier launch has made there.
+fn read_only_ones_stay() {
+    for init in [false, true] {
+        let root = Root::new();
+        let mut start = container(&root, 0);
+        if init {
+            let at = "/sys/fs/cgroup/init".into();
+            start = start.before(Before::Directory { at });
+        }
+        let at = "/sys/fs/cgroup".into();
+        let daemon = start.before(Before::ReadOnly { at }).running();
+        assert_left(&daemon, "read-only here (run with --privileged)");
+        assert_eq!(read(&daemon, "cgroup.procs"), format!("{}\n", daemon.pid));
+    }
+}
+
+fn threaded_ones_stay() {
+    let root = Root::new();
+    let threads = Before::Directory {
+        at: "/sys/fs/cgroup/threads".into(),
+    };
+    let threaded = Before::File {
+        at: "/sys/fs/cgroup/threads/cgroup.type".into(),
+        contents: "threaded".into(),
+    };
+    let daemon = container(&root, 0)
+        .before(threads)
+        .before(threaded)
+        .running();
+    assert_left(&daemon, "threaded here");
+    assert!(!daemon.path("/sys/fs/cgroup/init").exists());
+}
+
+/// With --cgroupns=host, what an inner engine shows its containers is its own container's.
+fn an_outer_containers_stay() {
+    let root = Root::new();
+    let deeper = Before::Directory {
+        at: "/sys/fs/cgroup/docker".into(),
+    };
+    let enter = Before::File {
+        at: "/sys/fs/cgroup/docker/cgroup.procs".into(),
+        contents: "0".into(),
+    };
+    let daemon = container(&root, 0).before(deeper).before(enter).running();
+    assert_left(
+        &daemon,
+        "shared with the host (run with --cgroupns=private)",
+    );
+    assert!(!daemon.path("/sys/fs/cgroup/init").exists());
+    assert_eq!(
+        read(&daemon, "docker/cgroup.procs"),
+        format!("{}\n", daemon.pid)
+    );
+}
