@@ -18,6 +18,8 @@ pub enum Need {
     Disks,
     /// To make an image that is never written.
     ReadOnly,
+    /// To ask an engine by Docker's library for Python.
+    Python,
 }
 
 /// A program (or a file, with a slash) and the package that brings it.
@@ -35,6 +37,8 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::Disks, "sfdisk", "fdisk"),
     (Need::ReadOnly, "mkfs.erofs", "erofs-utils"),
     (Need::ReadOnly, "mksquashfs", "squashfs-tools"),
+    (Need::Python, "python3", "python3"),
+    (Need::Python, "pip3", "python3-pip"),
 ];
 
 /// Makes sure that what the tasks need is there.

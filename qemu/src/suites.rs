@@ -55,6 +55,9 @@ const PRESENT: &[&str] = &[
 /// What a few guests need beside it, because they serve the engine something: a registry, and git over ssh.
 const SERVERS: &[&str] = &["docker-registry", "dropbear-bin"];
 
+/// Docker's clients beside its own command, as plugins of it: bookworm has one, and that is no plugin.
+const CLIENTS: &[&str] = &["docker-compose", "docker-buildx"];
+
 impl Suite {
     #[cfg(test)]
     pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
@@ -79,6 +82,12 @@ impl Suite {
     pub fn servers(self, mirror: &str) -> Result<Unpacked> {
         let name = format!("{}-servers", self.name());
         self.set(name, SERVERS.iter().copied(), mirror)
+    }
+
+    /// What the guest that is asked by many clients has more.
+    pub fn clients(self, mirror: &str) -> Result<Unpacked> {
+        let name = format!("{}-clients", self.name());
+        self.set(name, CLIENTS.iter().copied(), mirror)
     }
 
     fn set(
