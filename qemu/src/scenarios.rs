@@ -1,6 +1,7 @@
 //! What is booted, and what must come of it: one table row a guest. Small scenarios have the probe in place of dockerd and
 //! take a few seconds; large ones run the real engine.
 
+mod clients;
 mod large;
 mod small;
 mod without;
@@ -127,6 +128,8 @@ pub(crate) struct Large {
     pub(crate) end: &'static [&'static [Expect]],
     /// Also whether each prerequisite is one: such a guest has servers, too.
     pub(crate) prerequisites: bool,
+    /// Docker's clients are packages beside the image's, and Python's on this machine.
+    pub(crate) clients: bool,
     /// What comes of the same disks in later boots.
     pub(crate) lives: &'static [Life],
 }
@@ -208,13 +211,15 @@ impl Scenario {
             Size::Small(small) => small.disks,
             Size::Large(large) => large.disks,
         };
+        let clients = matches!(self.size, Size::Large(Large { clients: true, .. }));
+        let python = clients.then_some(Need::Python);
         let disks = (!disks.is_empty()).then_some(Need::Disks);
         let format = match self.root {
             Root::Switch(Format::Disk, _) => Some(Need::Disks),
             Root::Switch(format, _) => Some(format.need()),
             _ => None,
         };
-        disks.into_iter().chain(format).collect()
+        disks.into_iter().chain(format).chain(python).collect()
     }
 
     pub(crate) fn is_small(&self) -> bool {
@@ -228,6 +233,7 @@ pub(crate) const AGAIN: &str = "again:";
 /// All of them: small ones first, because they tell most for their time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     let large = large::TABLE.iter().chain(large::APPLIANCES);
+    let large = large.chain(clients::TABLE);
     let all = small::TABLE.iter().copied().flatten();
     all.chain(without::TABLE).chain(large)
 }
