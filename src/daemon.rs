@@ -187,7 +187,8 @@ fn raise_limits(launch: &Launch<'_>) {
 }
 
 /// A pid file is stale if it names PID 1, which this process is or was, or a process that is none of those programs (the
-/// daemon's word may be a script that execs dockerd): dockerd would refuse to start over it, or take a stranger for its containerd.
+/// daemon's word may be a script that execs dockerd), or that has another root (`docker run --pid=host` shows every
+/// container's): dockerd would refuse to start over it, or take a stranger for its containerd.
 fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome<()> {
     let mut buffer = [0; 64];
     let pid = match fs::read_small(file, &mut buffer) {
@@ -197,7 +198,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
         Err(Errno::FBIG) => None,
         Err(errno) => return Err(errno).at(launch, Step::Daemon, file),
     };
-    if pid.is_some_and(|pid| pid != 1 && runs(pid, programs)) {
+    if pid.is_some_and(|pid| pid != 1 && runs(pid, programs) && is_at_home(pid)) {
         return Ok(());
     }
     launch
@@ -213,6 +214,16 @@ fn runs(pid: u64, programs: &[&[u8]]) -> bool {
     let comm = comm.and_then(|path| fs::read_small(path.as_c_str(), &mut buffer).map(trim));
     let is = |name: &[u8], program: &[u8]| name == program.get(..15).unwrap_or(program);
     comm.is_ok_and(|name| programs.iter().any(|program| is(name, program)))
+}
+
+/// Whether that process has this one's root.
+fn is_at_home(pid: u64) -> bool {
+    let root = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/root"]);
+    let stat = |path: &CStr| statat(CWD, path, AtFlags::empty());
+    match (root.and_then(|root| stat(root.as_c_str())), stat(c"/")) {
+        (Ok(its), Ok(own)) => (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino),
+        _ => false,
+    }
 }
 
 /// Binds the daemon's socket, so that clients can connect from now on and wait.

@@ -9,6 +9,7 @@ use crate::{
 tests![Needs::Root;
     stale_ones_are_removed,
     a_daemon_that_runs_keeps_its_own,
+    another_containers_daemon_is_a_stranger,
     they_are_found_where_flags_say,
     they_are_found_where_daemon_json_says,
     other_values_of_daemon_json_may_be_long,
@@ -79,6 +80,27 @@ fn a_daemon_that_runs_keeps_its_own() {
         assert_eq!(left, [DOCKER, CONTAINERD]);
         assert!(!log.contains("stale"), "{log}");
     }
+}
+
+/// docker run --pid=host
+fn another_containers_daemon_is_a_stranger() {
+    let root = Root::new();
+    root.link("/lib64", "usr/lib64")
+        .link("/lib", "usr/lib")
+        .directory("/other")
+        .file(DOCKER, "2");
+    let stranger = Before::Stranger {
+        program: "/usr/bin/dockerd".into(),
+        root: "/other".into(),
+    };
+    let daemon = root
+        .container()
+        .before(Before::bind(root.path("/run"), "/run"))
+        .before(stranger)
+        .running();
+    let line = "dockerlaunch: removed the stale pid file /var/run/docker.pid\n";
+    assert!(daemon.log().contains(line), "{}", daemon.log());
+    assert!(!root.path(DOCKER).exists());
 }
 
 fn they_are_found_where_flags_say() {

@@ -46,7 +46,12 @@ pub(crate) fn run() -> Option<ExitCode> {
         "dockerd" | "docker" | "appliance" => daemon(),
         "sh" => crate::failure::shell(),
         "engine" => crate::engine::engine(),
-        "sleeper" => sleep(),
+        "sleeper" => {
+            if let Some(root) = env::args().nth(1) {
+                nix::unistd::chroot(root.as_str()).unwrap();
+            }
+            sleep()
+        }
         "once" => ExitCode::SUCCESS,
         "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
         "udhcpc" => udhcpc(),
@@ -208,6 +213,14 @@ fn prepare(before: &Before, root: &Path) {
         }
         Before::Sleeper { program } => {
             Command::new(program).arg0("sleeper").spawn().unwrap();
+        }
+        Before::Stranger { program, root } => {
+            let mut stranger = Command::new(program);
+            let stranger = stranger.arg0("sleeper").arg(root).spawn().unwrap();
+            let link = format!("/proc/{}/root", stranger.id());
+            while fs::read_link(&link).unwrap() != Path::new(root) {
+                thread::yield_now();
+            }
         }
         Before::Launch { variables } => {
             let mut launch = Command::new("/usr/bin/dockerlaunch");

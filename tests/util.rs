@@ -194,6 +194,11 @@ pub(crate) enum Before {
     Sleeper {
         program: String,
     },
+    /// The same, with a root of its own.
+    Stranger {
+        program: String,
+        root: String,
+    },
     /// A whole launch as a container, with these settings, whose daemon ends at once.
     Launch {
         variables: Vec<(String, String)>,

@@ -14,6 +14,7 @@ tests![Needs::Root;
     the_first_executable_along_path_is_taken,
     old_spellings_become_dockerd_where_it_is_installed,
     old_spellings_stay_where_it_is_not,
+    the_words_of_an_embedding_in_debian,
     the_environment_goes_through_without_our_settings,
     path_and_home_are_kept,
     home_of_the_kernel_becomes_roots,
@@ -112,6 +113,24 @@ fn old_spellings_stay_where_it_is_not() {
         let (words, exe) = started(&root, old);
         assert_eq!(words, old);
         assert_eq!(exe, "/usr/bin/docker");
+    }
+}
+
+/// ENTRYPOINT ["/usr/bin/dockerlaunch", "/usr/bin/docker"] and CMD ["-d", "-s", "overlay2"], where dockerd lies in /usr/sbin;
+/// the client may not be there at all.
+fn the_words_of_an_embedding_in_debian() {
+    for with_client in [true, false] {
+        let root = Root::new();
+        std::fs::remove_file(root.path("/usr/bin/dockerd")).unwrap();
+        root.stand_in("/usr/sbin/dockerd");
+        if with_client {
+            root.stand_in("/usr/bin/docker");
+        }
+        let words = ["/usr/bin/docker", "-d", "-s", "overlay2"];
+        let daemon = root.container().words(words).running();
+        assert_eq!(daemon.words(), ["dockerd", "-s", "overlay2"]);
+        let exe = std::fs::read_link(format!("/proc/{}/exe", daemon.pid)).unwrap();
+        assert_eq!(exe.to_str(), Some("/usr/sbin/dockerd"));
     }
 }
 
