@@ -130,8 +130,24 @@ pub(crate) struct Large {
     pub(crate) prerequisites: bool,
     /// Docker's clients are packages beside the image's, and Python's on this machine.
     pub(crate) clients: bool,
+    /// Engines in a container of this one, one after the other.
+    pub(crate) inner: &'static [Inner],
     /// What comes of the same disks in later boots.
     pub(crate) lives: &'static [Life],
+}
+
+/// An engine in a container: its image comes on a disk, and what is asked begins with the suite's name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inner {
+    pub(crate) suite: Suite,
+    pub(crate) checks: &'static [&'static [Row]],
+}
+
+impl Inner {
+    pub(crate) fn rows(self) -> impl Iterator<Item = (String, Row)> {
+        let rows = self.checks.iter().copied().flatten();
+        rows.map(move |row| (format!("{}:{}", self.suite.name(), row.0), *row))
+    }
 }
 
 /// A later boot.
@@ -200,7 +216,13 @@ impl Scenario {
             Size::Large(large) => {
                 let more = large.prerequisites.then(prerequisites::names);
                 let lives = large.boots().flat_map(|life| life.names());
-                more.into_iter().flatten().chain(lives).collect()
+                let inner = large.inner.iter().flat_map(|inner| inner.rows());
+                let inner = inner.map(|(name, _)| name);
+                more.into_iter()
+                    .flatten()
+                    .chain(lives)
+                    .chain(inner)
+                    .collect()
             }
         }
     }
@@ -232,8 +254,11 @@ pub(crate) const AGAIN: &str = "again:";
 
 /// All of them: small ones first, because they tell most for their time.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    let large = large::TABLE.iter().chain(large::APPLIANCES);
-    let large = large.chain(clients::TABLE);
+    let large = large::TABLE
+        .iter()
+        .chain(large::APPLIANCES)
+        .chain(large::NESTED)
+        .chain(clients::TABLE);
     let all = small::TABLE.iter().copied().flatten();
     all.chain(without::TABLE).chain(large)
 }

@@ -37,12 +37,14 @@ pub(crate) struct Place<'a> {
     pub(crate) cgroup: &'a str,
     /// The console up to the moment when the engine answered.
     pub(crate) console: &'a [String],
+    /// The guest's disk that is the archive of an inner engine's image.
+    pub(crate) image: &'a str,
     /// What a boot before this one has promised to be on the disk.
     pub(crate) promised: &'a RefCell<Vec<String>>,
 }
 
 /// One check: its name, and the question.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Row(pub(crate) &'static str, pub(crate) fn(&Place) -> Result<()>);
 
 /// A check's error where something that it alone needs is not to be had.
@@ -173,7 +175,7 @@ pub(super) fn with(host: HostConfig) -> ContainerCreateBody {
 }
 
 /// Tries until it succeeds: a server in a container cannot tell the outside that it listens.
-pub(super) fn until<T>(
+pub(in crate::checks) fn until<T>(
     limit: Duration,
     what: &str,
     mut attempt: impl FnMut() -> Result<T>,

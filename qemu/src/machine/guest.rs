@@ -180,6 +180,11 @@ impl Guest {
 
     /// Runs a command of the shell in a guest whose probe serves as an agent.
     pub fn shell(&self, command: &str) -> Result<Answer> {
+        self.shell_within(SHELL, command)
+    }
+
+    /// The same where it may take longer.
+    pub fn shell_within(&self, limit: Duration, command: &str) -> Result<Answer> {
         let (number, from) = {
             let state = self.process.shared.lock();
             // A request's number needs to be no other's, and every answer makes the stream longer.
@@ -187,7 +192,7 @@ impl Guest {
         };
         writeln!(&self.process.report, "{number} {command}").context("ask the agent")?;
         let what = format!("the agent's answer to `{command}`");
-        let answer: Answer = self.wait_for_report(&what, SHELL, |bytes| {
+        let answer: Answer = self.wait_for_report(&what, limit, |bytes| {
             probe::unframe::<Answer>(&bytes[from..])
                 .ok()
                 .filter(|answer| answer.number == number)

@@ -1,6 +1,7 @@
 //! Guests with a real engine. By default one of each suite and the pairs that tell something new; the rest with --long.
 
 mod appliances;
+mod nested;
 
 use super::{Change, Large, Life, Root, Scenario, Size, When};
 use crate::{
@@ -68,6 +69,7 @@ pub(super) const TWO: Large = Large {
     end: ON_DISK,
     prerequisites: false,
     clients: false,
+    inner: &[],
     lives: &[],
 };
 /// An initramfs has no disk to be clean.
@@ -114,6 +116,7 @@ const SUPERVISED_ENGINE: Large = Large {
 };
 
 pub(super) const APPLIANCES: &[Scenario] = appliances::TABLE;
+pub(super) const NESTED: &[Scenario] = nested::TABLE;
 
 pub(super) const TABLE: &[Scenario] = &[
     large(

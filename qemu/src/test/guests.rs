@@ -39,7 +39,7 @@ use crate::{
 
 /// What every guest is made with.
 pub(super) struct Bench {
-    program: PathBuf,
+    pub(super) program: PathBuf,
     /// By their features: what scenarios ask for instead.
     others: BTreeMap<&'static [&'static str], PathBuf>,
     pub(super) probe: PathBuf,

@@ -17,14 +17,18 @@ use crate::{
     },
     disks,
     engine::Engine,
-    image::{Image, table::Group},
+    image::{
+        Format, Image,
+        table::{self, Group},
+    },
     machine::{Drive, Guest, Machine, Root},
     packages::Unpacked,
     python,
     scenarios::{self, Large, Life, Scenario},
+    suites::Suite,
 };
 
-/// MiB, for a guest with servers and a second engine.
+/// MiB, for a guest with servers, or with a second engine.
 const SERVES: u32 = 2048;
 /// MiB: the initramfs of a switch is small, and freed.
 const ON_DISKS: u32 = 1024;
@@ -111,6 +115,9 @@ pub(super) fn machine(
     for disk in large.disks {
         drives.push(disk.made(scenario.name)?);
     }
+    for inner in large.inner {
+        drives.push(container_image(inner.suite, bench)?);
+    }
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
     machine.memory = if drives.is_empty() {
         machine.memory
@@ -130,13 +137,33 @@ pub(super) fn machine(
         .map(ToString::to_string)
         .collect();
     machine.forwards = vec![boot::PORT, PUBLISHED];
-    machine.memory = if large.prerequisites {
+    machine.memory = if large.prerequisites || !large.inner.is_empty() {
         SERVES
     } else {
         machine.memory
     };
     machine.verbose = bench.verbose;
     Ok(machine)
+}
+
+/// An engine's image as `docker load` takes it: the archive is the disk, because its size is one of whole sectors. Nothing
+/// here builds from a git URL.
+fn container_image(suite: Suite, bench: &Bench) -> Result<Drive> {
+    let packages = suite.unpacked(&bench.mirror)?;
+    let groups = table::kept(Format::Oci.groups(false), &[Group::Git, Group::Ssh])?;
+    let image = Image {
+        name: format!("inner-{}", suite.name()),
+        packages: &packages,
+        more: None,
+        program: &bench.program,
+        groups: &groups,
+        extra: Vec::new(),
+        format: Format::Oci,
+    };
+    Ok(Drive {
+        name: suite.name(),
+        ..Drive::root(image.built()?)
+    })
 }
 
 /// Asks what was chosen, as long as the guest lives.
@@ -161,6 +188,7 @@ fn ask(
         busybox,
         cgroup: large.cgroup,
         console: &console,
+        image: "",
         promised,
     };
     let mut judge = |name: &str, question: &dyn Fn() -> Result<()>| {
@@ -178,6 +206,15 @@ fn ask(
     let rows = life.checks.iter().copied().flatten();
     for Row(name, question) in rows.filter(|row| is_chosen(row.0)) {
         judge(name, &|| question(&place))?;
+    }
+    for (inner, disk) in large.inner.iter().zip(2..) {
+        let place = Place {
+            image: &format!("/dev/nvme0n{disk}"),
+            ..place
+        };
+        for (name, Row(_, question)) in inner.rows().filter(|(name, _)| is_chosen(name)) {
+            judge(&name, &|| question(&place))?;
+        }
     }
     if large.prerequisites {
         let world = World::new(&place)?;

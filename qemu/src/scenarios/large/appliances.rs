@@ -47,6 +47,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[Scenario {
             end: &[OFF],
             prerequisites: false,
             clients: false,
+            inner: &[],
             lives: &[
                 Life {
                     name: "again:",

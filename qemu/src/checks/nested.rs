@@ -1,0 +1,133 @@
+//! An engine in a container, of the image that `cargo qemu image --format oci` makes and the guest's own `docker load`
+//! takes. The agent in the guest says the commands word for word as the image's page has them; what only looks is asked
+//! over the guest's API, because an emulated Docker client takes seconds to start.
+
+mod cgroups;
+mod containers;
+mod lives;
+mod options;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::engine::{Place, Row, until};
+
+/// A new container's engine, from its image to its end, on a guest with version 2.
+pub(crate) const ON_TWO: &[Row] = &[
+    Row("load", containers::load),
+    Row("seed", containers::seed),
+    Row("processes-in-init", cgroups::processes_in_init),
+    Row("limits", containers::limits),
+    Row("published-port", containers::published_port),
+    Row("guest-unchanged", cgroups::guest_unchanged),
+];
+
+/// The same on a guest with version 1, where nothing is moved.
+pub(crate) const ON_ONE: &[Row] = &[
+    Row("load", containers::load),
+    Row("seed", containers::seed),
+    Row("nothing-mounted", cgroups::nothing_mounted),
+    Row("limits", containers::limits),
+    Row("published-port", containers::published_port),
+    Row("guest-unchanged", cgroups::guest_unchanged),
+];
+
+/// Version 2 where others come in between, and where there is nothing to be had.
+pub(crate) const CGROUPS: &[Row] = &[
+    Row("exec-race", cgroups::exec_race),
+    Row("cgroup-shared", cgroups::shared),
+    Row("cgroup-read-only", cgroups::read_only),
+];
+
+/// What else `docker run` can be told.
+pub(crate) const OPTIONS: &[Row] = &[
+    Row("init-and-read-only", options::init_and_read_only),
+    Row("pid-host", options::pid_host),
+    Row("user-namespace", options::user_namespace),
+];
+
+/// Each way to stop and to start.
+pub(crate) const LIVES: &[Row] = &[
+    Row("lives", lives::each),
+    Row("lives-reaped", lives::each_reaped),
+];
+
+/// As the seed's page has it, with this image's name.
+const RUN: &str = "docker run --name daemon --privileged -d dockerlaunch";
+/// The container's name there.
+const DAEMON: &str = "daemon";
+
+/// How long an engine in an emulated container may take until it answers, and the loading of its image.
+const WITHIN: Duration = Duration::from_secs(400);
+/// What dockerd gives up with when containerd has not answered for 15 s, as happens where both are emulated and their files
+/// not yet in memory.
+const TOO_SLOW: &str = "failed to start containerd: timeout waiting for containerd to start";
+/// What it says when it answers, once in each life.
+const ANSWERS: &str = "API listen on /";
+
+/// Waits until the container's engine has answered for so many lives. One that was too slow for itself is started again.
+fn answers(place: &Place, container: &str, lives: usize) -> Result<()> {
+    let mut slow = 0;
+    until(WITHIN, "the engine in the container", || {
+        let said = place.engine.logs(container)?;
+        let answered = said.matches(ANSWERS).count();
+        if answered >= lives {
+            return Ok(Ok(()));
+        }
+        if place.engine.pid(container).is_err() {
+            let gave_up = said.matches(TOO_SLOW).count();
+            if gave_up == slow {
+                return Ok(Err(anyhow::anyhow!(
+                    "it has ended; it said\n{}",
+                    end(&said)
+                )));
+            }
+            slow = gave_up;
+            shell(place, &format!("docker start {container}"))?;
+        }
+        bail!("{answered} of {lives}; it said\n{}", end(&said))
+    })?
+}
+
+/// The last lines.
+fn end(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
+/// What the command says in the container; an unsuccessful one is an error.
+fn inside(place: &Place, container: &str, command: &str) -> Result<String> {
+    let ran = place.engine.exec(container, &["sh", "-c", command])?;
+    ensure!(
+        ran.status == 0,
+        "`{command}` in the container: status {}: {}",
+        ran.status,
+        ran.output
+    );
+    Ok(ran.output)
+}
+
+/// What the command writes in the guest; an unsuccessful one is an error.
+fn shell(place: &Place, command: &str) -> Result<String> {
+    let answer = place.guest.shell_within(WITHIN, command)?;
+    ensure!(
+        answer.status == 0,
+        "`{command}`: status {}: {}",
+        answer.status,
+        answer.output
+    );
+    Ok(answer.output)
+}
+
+fn id(place: &Place, container: &str) -> Result<String> {
+    let id = place.engine.inspect(container)?.id;
+    id.context("the engine did not tell the container's id")
+}
+
+/// The lines of dockerlaunch in what a container said.
+fn launched(said: &str) -> Vec<&str> {
+    said.lines()
+        .filter(|line| line.starts_with(super::seen::SPEAKER))
+        .collect()
+}

@@ -1,0 +1,192 @@
+//! Control groups: an engine in a container has its own part and takes nothing else of the guest's.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{DAEMON, WITHIN, answers, end, id, inside, launched, shell};
+use crate::{
+    boot,
+    checks::{
+        engine::{Place, until},
+        seen::same,
+    },
+    engine::Engine,
+};
+
+/// Every cgroup but those below `$1`; what each hands on; the hierarchies of version 1, with their numbers, and all mounts of
+/// cgroups. The cgroup of each process goes aside.
+const LIST: &str = "list() { find /sys/fs/cgroup -type d ! -path \"$1\" ! -path \"$1/*\" | sort; \
+    find /sys/fs/cgroup -name cgroup.subtree_control ! -path \"$1/*\" | sort | xargs grep -H ''; \
+    cut -f 1,2,4 /proc/cgroups; grep cgroup /proc/self/mountinfo; }; \
+    where() { grep -H '' /proc/[0-9]*/cgroup 2> /dev/null; }";
+/// Lines of processes that were there before, and are somewhere else now.
+const MOVED: &str = "awk -F : 'NR == FNR { was[$1 $2] = $0; next } $1 $2 in was && was[$1 $2] != $0' \
+    /run/where.before /run/where.now";
+
+/// Keeps what the guest looks like.
+pub(super) fn remember(place: &Place) -> Result<()> {
+    let command = format!("{LIST}; list '' > /run/list.before; where > /run/where.before");
+    shell(place, &command).map(drop)
+}
+
+/// What is not as it was, but for this container's part.
+fn compare(place: &Place, container: &str) -> Result<()> {
+    let own = match container {
+        "" => String::new(),
+        container => format!("*/docker/{}", id(place, container)?),
+    };
+    let command = format!(
+        "{LIST}; list '{own}' > /run/list.now; where > /run/where.now; \
+         diff /run/list.before /run/list.now; {MOVED}; true"
+    );
+    let changed = shell(place, &command)?;
+    ensure!(changed.is_empty(), "in the guest is changed:\n{changed}");
+    Ok(())
+}
+
+/// The container is removed, and nothing is left of it.
+pub(super) fn guest_unchanged(place: &Place) -> Result<()> {
+    compare(place, DAEMON)?;
+    shell(place, "docker rm --force --volumes daemon")?;
+    until(WITHIN, "the last of its cgroups to go", || {
+        compare(place, "")
+    })
+}
+
+/// Version 2: its processes sit in /init, and all controllers are handed on.
+pub(super) fn processes_in_init(place: &Place) -> Result<()> {
+    let command = format!(
+        "cd /sys/fs/cgroup/docker/{} && wc -l < cgroup.procs && cat cgroup.controllers cgroup.subtree_control && \
+         cat init/cgroup.procs | while read pid; do cat /proc/$pid/comm; done",
+        id(place, DAEMON)?
+    );
+    let said = shell(place, &command)?;
+    let mut lines = said.lines();
+    let mut next = || lines.next().unwrap_or_default();
+    same("processes outside of /init", next(), "0")?;
+    let (has, hands_on) = (next(), next());
+    ensure!(has.contains("memory"), "it has no memory controller: {has}");
+    same("the controllers that it hands on", hands_on, has)?;
+    let names: Vec<&str> = lines.collect();
+    for name in ["dockerd", "containerd"] {
+        ensure!(names.contains(&name), "{name} is not in /init: {names:?}");
+    }
+    Ok(())
+}
+
+/// Version 1: dockerlaunch has nothing to say, and the container has the hierarchies that it was given.
+pub(super) fn nothing_mounted(place: &Place) -> Result<()> {
+    let hierarchies = "grep -c ' - cgroup cgroup ' /proc/self/mountinfo";
+    let guest = shell(place, hierarchies)?;
+    same(
+        "its hierarchies",
+        inside(place, DAEMON, hierarchies)?,
+        guest,
+    )?;
+    let said = place.engine.logs(DAEMON)?;
+    let said: Vec<&str> = launched(&said)
+        .into_iter()
+        .filter(|line| line.contains("cgroup"))
+        .collect();
+    ensure!(said.is_empty(), "it says {said:?}");
+    compare(place, DAEMON)
+}
+
+/// So often a container is started while others want to run something in it.
+const RACES: usize = 3;
+/// So many want to.
+const OTHERS: usize = 3;
+/// It tells what it hands on, and waits to be asked.
+const RACED: &str = "docker create --name raced --privileged dockerlaunch \
+    /usr/bin/busybox sh -c 'cat /sys/fs/cgroup/cgroup.subtree_control; exec sleep 1000'";
+
+/// `docker exec` puts processes into the cgroup that is being emptied.
+pub(super) fn exec_race(place: &Place) -> Result<()> {
+    let port = place.guest.port(boot::PORT)?;
+    for _ in 0..RACES {
+        shell(place, RACED)?;
+        let (over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let raced = thread::scope(|scope| {
+            for _ in 0..OTHERS {
+                scope.spawn(|| {
+                    let Ok(other) = Engine::connect(port) else {
+                        return;
+                    };
+                    while !over.load(Ordering::Relaxed) {
+                        // Before it runs, and when it is removed, there is nothing to run in.
+                        let ran = other.exec("raced", &["busybox", "true"]);
+                        done.fetch_add(usize::from(ran.is_ok()), Ordering::Relaxed);
+                    }
+                });
+            }
+            let raced = race(place, &done);
+            over.store(true, Ordering::Relaxed);
+            raced
+        });
+        place.engine.remove("raced")?;
+        raced?;
+    }
+    Ok(())
+}
+
+fn race(place: &Place, done: &AtomicUsize) -> Result<()> {
+    shell(place, "docker start raced")?;
+    until(WITHIN, "what it hands on", || {
+        let said = place.engine.logs("raced")?;
+        ensure!(
+            said.lines()
+                .any(|line| line.contains("memory") && line.contains("pids")),
+            "it says {said}"
+        );
+        let ran = done.load(Ordering::Relaxed);
+        ensure!(ran >= OTHERS, "{ran} of the others ran something");
+        Ok(())
+    })
+}
+
+/// The whole of version 2, which is the guest's.
+pub(super) fn shared(place: &Place) -> Result<()> {
+    let run = "docker run --name shared --privileged --cgroupns=host -d dockerlaunch";
+    let sentence = "dockerlaunch: warning: cgroup v2 is shared with the host (run with --cgroupns=private); \
+        its processes stay where they are, and inner containers may get no limits";
+    given_up(place, "shared", run, sentence)?;
+    answers(place, "shared", 1)?;
+    super::containers::give_busybox(place, "shared")?;
+    inside(
+        place,
+        "shared",
+        "docker run --rm --network none busybox true",
+    )?;
+    place.engine.remove("shared")
+}
+
+/// Its own part of version 2, which it may not write to.
+pub(super) fn read_only(place: &Place) -> Result<()> {
+    let run = "docker run --name read-only --cap-add ALL --security-opt apparmor=unconfined \
+        --security-opt seccomp=unconfined -d dockerlaunch --bridge=none --iptables=false";
+    let sentence = "dockerlaunch: warning: cgroup v2 is read-only here (run with --privileged); \
+        its processes stay where they are, and inner containers may get no limits";
+    given_up(place, "read-only", run, sentence)?;
+    place.engine.remove("read-only")
+}
+
+/// One sentence, and nothing is moved.
+fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> {
+    remember(place)?;
+    shell(place, run)?;
+    let said = until(WITHIN, "its word", || {
+        let said = place.engine.logs(name)?;
+        ensure!(said.contains("Starting up"), "it says {}", end(&said));
+        Ok(said)
+    })?;
+    let lines: Vec<&str> = launched(&said)
+        .into_iter()
+        .filter(|line| line.contains("cgroup"))
+        .collect();
+    same("what it says of cgroups", lines, vec![sentence])?;
+    compare(place, name).with_context(|| end(&said))
+}

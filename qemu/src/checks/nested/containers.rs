@@ -1,0 +1,89 @@
+//! The image is loaded, the seed's commands work, and so do containers of the inner engine.
+
+use anyhow::{Result, ensure};
+
+use super::{DAEMON, RUN, answers, cgroups, inside, shell};
+use crate::checks::{
+    engine::{Place, SERVE, until},
+    seen::same,
+};
+
+/// Where the archive of busybox's image is in the guest, for each inner engine.
+const BUSYBOX: &str = "/run/busybox.tar";
+
+/// `docker load` of the archive; and what the guest looked like before any of its containers.
+pub(super) fn load(place: &Place) -> Result<()> {
+    // The first container makes the cgroup of all.
+    place.engine.run(&["true"])?;
+    cgroups::remember(place)?;
+    shell(
+        place,
+        &format!("[ -e {BUSYBOX} ] || docker save --output {BUSYBOX} busybox"),
+    )?;
+    let said = shell(place, &format!("docker load --input {}", place.image))?;
+    ensure!(
+        said.contains("Loaded image: dockerlaunch:latest"),
+        "docker load says {said}"
+    );
+    Ok(())
+}
+
+/// The seed's two commands. The guest's serial port is the terminal that -t asks for.
+pub(super) fn seed(place: &Place) -> Result<()> {
+    shell(place, RUN)?;
+    answers(place, DAEMON, 1)?;
+    let table = shell(place, "docker exec -it daemon docker ps < /dev/ttyS0")?;
+    ensure!(
+        table.starts_with("CONTAINER ID ") && table.trim_end().lines().count() == 1,
+        "docker ps says {table}"
+    );
+    give_busybox(place, DAEMON)
+}
+
+pub(super) fn give_busybox(place: &Place, container: &str) -> Result<()> {
+    let command = format!("docker exec --interactive {container} docker load < {BUSYBOX}");
+    shell(place, &command).map(drop)
+}
+
+/// The inner container sees its limits as its own, and its PID 1 is docker-init.
+pub(super) fn limits(place: &Place) -> Result<()> {
+    let (files, cpus) = match place.cgroup {
+        "1" => (
+            "memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max",
+            "50000",
+        ),
+        _ => ("memory.max cpu.max pids.max", "50000 100000"),
+    };
+    let command = format!(
+        "docker run --rm --init --memory 32m --cpus 0.5 --pids-limit 50 busybox \
+         sh -c 'cd /sys/fs/cgroup; cat {files} /proc/1/comm'"
+    );
+    let said = inside(place, DAEMON, &command)?;
+    let last: Vec<&str> = said.lines().rev().take(4).collect();
+    same(
+        "what it reads, from the last line on",
+        last,
+        vec!["docker-init", "50", cpus, "33554432"],
+    )
+}
+
+/// From the guest, which is another machine to the inner engine: its rules and its proxy lead to the container.
+pub(super) fn published_port(place: &Place) -> Result<()> {
+    let run = format!(
+        "docker run --detach --name web --publish 8081:80 --stop-signal KILL busybox sh -c '{SERVE}'"
+    );
+    inside(place, DAEMON, &run)?;
+    let networks = place.engine.inspect(DAEMON)?.network_settings;
+    let networks = networks.and_then(|settings| settings.networks);
+    let network = networks.and_then(|mut networks| networks.remove("bridge"));
+    let address = network
+        .and_then(|network| network.ip_address)
+        .unwrap_or_default();
+    let ask = format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {address} 8081");
+    until(super::WITHIN, "the published port", || {
+        let page = shell(place, &ask)?;
+        ensure!(page.ends_with("served\n"), "the page is {page:?}");
+        Ok(())
+    })?;
+    inside(place, DAEMON, "docker rm --force web").map(drop)
+}

@@ -1,0 +1,79 @@
+//! What else `docker run` can be told: another PID 1, the host's processes, a root that is not written, another user.
+
+use anyhow::{Result, ensure};
+
+use super::{WITHIN, answers, containers::give_busybox, inside, launched, shell};
+use crate::checks::{
+    engine::{Place, until},
+    seen::same,
+};
+
+/// Docker's own files are mounts in the container before and after, with Docker's contents.
+const MOUNTED: &str = "for file in resolv.conf hosts hostname; do grep -q \" /etc/$file \" /proc/self/mountinfo || echo $file is no mount; done; \
+    grep -q nameserver /etc/resolv.conf || echo no nameserver; grep -q called /etc/hosts || echo no host; cat /etc/hostname";
+
+/// docker-init is PID 1, and the root is not written.
+pub(super) fn init_and_read_only(place: &Place) -> Result<()> {
+    let run = "docker run --name init --hostname called --privileged --init --read-only --tmpfs /run --tmpfs /tmp -d dockerlaunch";
+    shell(place, run)?;
+    answers(place, "init", 1)?;
+    let first = inside(place, "init", "cat /proc/1/comm")?;
+    same("PID 1", first.as_str(), "docker-init\n")?;
+    let mounted = inside(place, "init", MOUNTED)?;
+    same("its name, and what is wrong", mounted.as_str(), "called\n")?;
+    give_busybox(place, "init")?;
+    inside(place, "init", "docker run --rm busybox true")?;
+    place.engine.remove("init")
+}
+
+/// With the guest's processes: dockerlaunch is not PID 1. Told to reap, it reaps what the engine leaves; not told to, it is the
+/// engine, and the guest's PID 1 reaps.
+pub(super) fn pid_host(place: &Place) -> Result<()> {
+    for options in ["", "--env DOCKER_LAUNCH_REAP=true"] {
+        let run =
+            format!("docker run --name host --privileged --pid=host -d {options} dockerlaunch");
+        shell(place, &run)?;
+        answers(place, "host", 1)?;
+        give_busybox(place, "host")?;
+        inside(place, "host", "docker run --rm --network none busybox true")?;
+        until(WITHIN, "the last zombie to be reaped", || {
+            let zombies = shell(place, "grep -l '^State:.Z' /proc/[0-9]*/status; true")?;
+            ensure!(zombies.is_empty(), "with `{options}`: {zombies}");
+            Ok(())
+        })?;
+        shell(place, "docker stop --time 60 host")?;
+        place.engine.remove("host")?;
+    }
+    Ok(())
+}
+
+/// A second engine in the guest, whose containers' root is another user.
+const SECOND: &str = "echo 'remapped:100000:65536' > /etc/subuid; cp /etc/subuid /etc/subgid; \
+    grep -q remapped /etc/passwd || { echo 'remapped:x:999:999::/:/' >> /etc/passwd; echo 'remapped:x:999:' >> /etc/group; }; \
+    dockerd --userns-remap=remapped --data-root /var/lib/second --exec-root /run/second --pidfile /run/second.pid \
+    --host unix:///run/second.sock --bridge=none --iptables=false --ip6tables=false > /run/second.log 2>&1 &";
+/// Nothing but dockerlaunch and what it can start.
+const SMALL: &str = "tar c -C / usr/bin/dockerlaunch usr/bin/busybox | docker --host unix:///run/second.sock import - small";
+
+/// One sentence of what is missing, whatever of its privileges the container was given.
+pub(super) fn user_namespace(place: &Place) -> Result<()> {
+    shell(place, SECOND)?;
+    until(WITHIN, "the second engine", || {
+        let said = shell(place, "cat /run/second.log")?;
+        ensure!(said.contains("API listen on "), "it says {said}");
+        Ok(())
+    })?;
+    shell(place, SMALL)?;
+    let run = "docker --host unix:///run/second.sock run --rm --network none --cap-add ALL --security-opt apparmor=unconfined \
+        --security-opt seccomp=unconfined small /usr/bin/dockerlaunch /usr/bin/busybox true";
+    let answer = place.guest.shell_within(WITHIN, run)?;
+    shell(place, "kill $(cat /run/second.pid)")?;
+    same("its status", answer.status, 125)?;
+    let lines = launched(&answer.output);
+    ensure!(
+        lines.len() == 1 && lines[0].contains("user namespace"),
+        "it says {}",
+        answer.output
+    );
+    Ok(())
+}
