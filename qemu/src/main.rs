@@ -106,7 +106,12 @@ fn main() -> ExitCode {
 mod readme {
     //! Its commands are understood, and its appliance's line is the one that a scenario boots with.
 
+    use std::collections::BTreeSet;
+
+    use clap::ValueEnum;
+
     use super::*;
+    use crate::image::{Format, table::Group};
 
     const README: &str = include_str!("../../README.md");
 
@@ -130,6 +135,49 @@ mod readme {
             let words = command.split(' ').skip(1); // cargo
             assert!(Cli::try_parse_from(words).is_ok(), "{command}");
         }
+    }
+
+    /// A table's rows, their bytes left out: those are Debian's of some day.
+    fn table(head: &str) -> Vec<(&'static str, &'static str)> {
+        let rows = README.lines().skip_while(|line| !line.starts_with(head));
+        let rows = rows.skip(2).take_while(|line| line.starts_with("| `"));
+        let row = |line: &'static str| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            Some((cells.next()?.trim_matches('`'), cells.nth(1)?))
+        };
+        rows.map(|line| row(line).expect(line)).collect()
+    }
+
+    #[test]
+    fn its_tables_are_those_of_an_image() {
+        let groups: Vec<Group> = Format::Oci.groups(false).collect();
+        let told = table("| group | bytes | for |");
+        assert_eq!(told.len(), groups.len(), "{told:?}");
+        for group in &groups {
+            let row = (group.name(), group.about());
+            let found = told
+                .iter()
+                .any(|(name, about)| (*name, *about) == (&row.0, row.1));
+            assert!(found, "README.md has no row {row:?}");
+        }
+        assert_eq!(table("| file of the engine |"), image::table::ENGINE);
+    }
+
+    #[test]
+    fn its_smallest_set_is_the_one_that_is_tested() {
+        let (_, rest) = README
+            .split_once("--format tar --without ")
+            .expect("it is told");
+        let without = rest.split(' ').next().unwrap_or_default();
+        let without: Vec<Group> = without
+            .split(',')
+            .map(|name| Group::from_str(name, false).expect(name))
+            .collect();
+        let kept = image::table::kept(Format::Tar.groups(false), &without).unwrap();
+        assert_eq!(
+            BTreeSet::from_iter(&kept),
+            BTreeSet::from_iter(Group::SMALLEST)
+        );
     }
 
     #[test]

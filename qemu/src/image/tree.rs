@@ -148,7 +148,6 @@ impl Tree {
         for entry in self.0.values() {
             *sizes.entry(entry.group).or_default() += entry.content.size().unwrap_or_default();
         }
-        sizes.retain(|_, bytes| *bytes > 0);
         sizes
     }
 }
