@@ -12,6 +12,7 @@ pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 /// The kind and value of each attribute; flags in the kind's upper bits are left out.
+#[cfg(any(test, feature = "network", feature = "supervise"))]
 pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     core::iter::from_fn(move || {
         let length = usize::from(half(bytes, 0)?);
