@@ -22,7 +22,7 @@ use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::seen::SPEAKER;
 use crate::{engine::Engine, machine::Guest};
-pub(crate) use clients::{BUILDS, COMMAND, COMPOSE, PYTHON, SHUTDOWN};
+pub(crate) use clients::{CLIENTS, MORE_OF_CLIENTS};
 pub(super) use networks::{SERVE, published_port, publishing};
 
 /// What a row may use.

@@ -5,7 +5,7 @@ use super::{
     Change, Large, Root, Scenario, Suite,
     large::{AGENT, ON_DISK, TWO, large, long},
 };
-use crate::checks::engine::{BUILDS, COMMAND, COMPOSE, PYTHON, SHUTDOWN};
+use crate::checks::engine::{CLIENTS, MORE_OF_CLIENTS};
 
 /// What they are given to do, the plugins, and the harness's hand in the guest.
 const IMAGE: &[Change] = &[
@@ -32,6 +32,14 @@ const IMAGE: &[Change] = &[
 
 const READY: &[&str] = &["DOCKER_LAUNCH_READY=/opt/agent"];
 
+const ASKED: Large = Large {
+    image: IMAGE,
+    checks: &[CLIENTS],
+    end: ON_DISK,
+    clients: true,
+    ..TWO
+};
+
 pub(super) const TABLE: &[Scenario] = &[
     large(
         "clients",
@@ -39,25 +47,17 @@ pub(super) const TABLE: &[Scenario] = &[
         Suite::Trixie,
         Root::Disk,
         READY,
-        Large {
-            image: IMAGE,
-            checks: &[COMMAND, BUILDS, COMPOSE, PYTHON],
-            end: ON_DISK,
-            clients: true,
-            ..TWO
-        },
+        ASKED,
     ),
     long(large(
-        "clients-stop",
-        "an engine in a container needs more than the 10 s of docker stop",
+        "clients-more",
+        "the rarer calls; and an engine in a container needs more than the 10 s of docker stop",
         Suite::Trixie,
         Root::Disk,
         READY,
         Large {
-            image: AGENT,
-            checks: &[SHUTDOWN],
-            end: ON_DISK,
-            ..TWO
+            checks: &[MORE_OF_CLIENTS],
+            ..ASKED
         },
     )),
 ];

@@ -10,29 +10,26 @@ mod shutdown;
 
 use super::Row;
 
-pub(crate) const COMMAND: &[Row] = &[
+/// What is used most.
+pub(crate) const CLIENTS: &[Row] = &[
     Row("docker-run", command::run),
-    Row("docker-save-load", command::save_and_load),
-];
-
-pub(crate) const BUILDS: &[Row] = &[
-    Row("classic-builder", builds::classic),
     Row("buildx", builds::buildx),
-];
-
-pub(crate) const COMPOSE: &[Row] = &[Row("compose", compose::project)];
-
-pub(crate) const PYTHON: &[Row] = &[
+    Row("compose", compose::project),
     Row("python:version", |place| python::ask(place, "version")),
     Row("python:images", |place| python::ask(place, "images")),
     Row("python:containers", |place| {
         python::ask(place, "containers")
     }),
+    Row("python:events", |place| python::ask(place, "events")),
+];
+
+/// The rest, and what takes an engine in a container.
+pub(crate) const MORE_OF_CLIENTS: &[Row] = &[
+    Row("docker-save-load", command::save_and_load),
+    Row("classic-builder", builds::classic),
     Row("python:volumes-networks", |place| {
         python::ask(place, "volumes_and_networks")
     }),
-    Row("python:events", |place| python::ask(place, "events")),
     Row("python:build", |place| python::ask(place, "build")),
+    Row("docker-stop-in-time", shutdown::in_time),
 ];
-
-pub(crate) const SHUTDOWN: &[Row] = &[Row("docker-stop-in-time", shutdown::in_time)];
