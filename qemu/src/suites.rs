@@ -60,6 +60,9 @@ const SERVERS: &[&str] = &["docker-registry", "dropbear-bin"];
 /// Docker's clients beside its own command, as plugins of it: bookworm has one, and that is no plugin.
 const CLIENTS: &[&str] = &["docker-compose", "docker-buildx"];
 
+/// The smallest root that is Debian's.
+const ROOT: &[&str] = &["base-files", "base-passwd", "coreutils", "dash", "libc-bin"];
+
 impl Suite {
     pub const ALL: &[Self] = &[Self::Bookworm, Self::Trixie, Self::Sid];
 
@@ -92,6 +95,12 @@ impl Suite {
     pub fn clients(self, mirror: &str) -> Result<Unpacked> {
         let name = format!("{}-clients", self.name());
         packages::unpacked(&self.set(name, CLIENTS.iter().copied()), mirror)
+    }
+
+    /// A root of Debian's own, for images that are made from it.
+    pub fn root(self, mirror: &str) -> Result<Unpacked> {
+        let name = format!("{}-root", self.name());
+        packages::unpacked(&self.set(name, ROOT.iter().copied()), mirror)
     }
 
     fn guests(self) -> Set {

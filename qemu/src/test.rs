@@ -5,6 +5,7 @@ mod guests;
 mod host_tests;
 mod images;
 mod large;
+mod nested;
 mod queue;
 mod small;
 

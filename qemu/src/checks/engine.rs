@@ -39,6 +39,8 @@ pub(crate) struct Place<'a> {
     pub(crate) console: &'a [String],
     /// The guest's disk that is the archive of an inner engine's image.
     pub(crate) image: &'a str,
+    /// And the one that is the archive of a Debian root.
+    pub(crate) debian: &'a str,
     /// What a boot before this one has promised to be on the disk.
     pub(crate) promised: &'a RefCell<Vec<String>>,
 }

@@ -4,6 +4,7 @@
 
 mod cgroups;
 mod containers;
+mod deeper;
 mod lives;
 mod options;
 
@@ -30,6 +31,7 @@ pub(crate) const ON_ONE: &[Row] = &[
     Row("nothing-mounted", cgroups::nothing_mounted),
     Row("limits", containers::limits),
     Row("published-port", containers::published_port),
+    Row("legacy-iptables", containers::legacy_iptables),
     Row("guest-unchanged", cgroups::guest_unchanged),
 ];
 
@@ -51,6 +53,21 @@ pub(crate) const OPTIONS: &[Row] = &[
 pub(crate) const LIVES: &[Row] = &[
     Row("lives", lives::each),
     Row("lives-reaped", lives::each_reaped),
+];
+
+/// What takes long: the image in another, as the seed's page embeds it; one level more; twenty lives.
+pub(crate) const EMBEDDED: &[Row] = &[
+    Row("load", containers::load),
+    Row("embedded", deeper::embedded),
+];
+pub(crate) const THREE: &[Row] = &[
+    Row("seed", containers::seed),
+    Row("three-levels", deeper::three_levels),
+];
+pub(crate) const MANY_LIVES: &[Row] = &[
+    Row("load", containers::load),
+    Row("twenty-lives", lives::many),
+    Row("twenty-lives-reaped", lives::many_reaped),
 ];
 
 /// As the seed's page has it, with this image's name.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use super::{
     extra,
     guests::{Bench, Checks, Kit, Outcome, Reason, discard_disks},
+    nested,
 };
 use crate::{
     boot,
@@ -17,15 +18,11 @@ use crate::{
     },
     disks,
     engine::Engine,
-    image::{
-        Format, Image,
-        table::{self, Group},
-    },
+    image::{Image, table::Group},
     machine::{Drive, Guest, Machine, Root},
     packages::Unpacked,
     python,
     scenarios::{self, Large, Life, Scenario},
-    suites::Suite,
 };
 
 /// MiB, for a guest with servers, or with a second engine.
@@ -115,9 +112,7 @@ pub(super) fn machine(
     for disk in large.disks {
         drives.push(disk.made(scenario.name)?);
     }
-    for inner in large.inner {
-        drives.push(container_image(inner.suite, bench)?);
-    }
+    drives.extend(nested::drives(scenario, large, bench)?);
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
     machine.memory = if drives.is_empty() {
         machine.memory
@@ -146,26 +141,6 @@ pub(super) fn machine(
     Ok(machine)
 }
 
-/// An engine's image as `docker load` takes it: the archive is the disk, because its size is one of whole sectors. Nothing
-/// here builds from a git URL.
-fn container_image(suite: Suite, bench: &Bench) -> Result<Drive> {
-    let packages = suite.unpacked(&bench.mirror)?;
-    let groups = table::kept(Format::Oci.groups(false), &[Group::Git, Group::Ssh])?;
-    let image = Image {
-        name: format!("inner-{}", suite.name()),
-        packages: &packages,
-        more: None,
-        program: &bench.program,
-        groups: &groups,
-        extra: Vec::new(),
-        format: Format::Oci,
-    };
-    Ok(Drive {
-        name: suite.name(),
-        ..Drive::root(image.built()?)
-    })
-}
-
 /// Asks what was chosen, as long as the guest lives.
 fn ask(
     guest: &Guest,
@@ -189,13 +164,18 @@ fn ask(
         cgroup: large.cgroup,
         console: &console,
         image: "",
+        debian: &nested::debian(large),
         promised,
     };
     let mut judge = |name: &str, question: &dyn Fn() -> Result<()>| {
         let started = Instant::now();
         let verdict = question();
         let seconds = started.elapsed().as_secs_f64();
-        guest.remark(&format!("{name} took {seconds:.1} s"));
+        let outcome = match &verdict {
+            Ok(()) => String::new(),
+            Err(error) => format!(", and failed: {error:#}"),
+        };
+        guest.remark(&format!("{name} took {seconds:.1} s{outcome}"));
         guest
             .alive()
             .with_context(|| format!("the guest died during `{name}`"))?;
@@ -207,9 +187,9 @@ fn ask(
     for Row(name, question) in rows.filter(|row| is_chosen(row.0)) {
         judge(name, &|| question(&place))?;
     }
-    for (inner, disk) in large.inner.iter().zip(2..) {
+    for (number, inner) in large.inner.iter().enumerate() {
         let place = Place {
-            image: &format!("/dev/nvme0n{disk}"),
+            image: &nested::device(number),
             ..place
         };
         for (name, Row(_, question)) in inner.rows().filter(|(name, _)| is_chosen(name)) {

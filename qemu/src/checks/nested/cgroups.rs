@@ -17,26 +17,29 @@ use crate::{
     engine::Engine,
 };
 
-/// Every cgroup but those below `$1`; what each hands on; the hierarchies of version 1, with their numbers, and all mounts of
+/// Every cgroup but `$1` and those below; what each hands on; the hierarchies of version 1, with their numbers, and all mounts of
 /// cgroups. The cgroup of each process goes aside.
 const LIST: &str = "list() { find /sys/fs/cgroup -type d ! -path \"$1\" ! -path \"$1/*\" | sort; \
-    find /sys/fs/cgroup -name cgroup.subtree_control ! -path \"$1/*\" | sort | xargs grep -H ''; \
+    find /sys/fs/cgroup -name cgroup.subtree_control ! -path \"$1/*\" | sort | xargs -r grep -H ''; \
     cut -f 1,2,4 /proc/cgroups; grep cgroup /proc/self/mountinfo; }; \
-    where() { grep -H '' /proc/[0-9]*/cgroup 2> /dev/null; }";
+    where() { grep -H '' /proc/[0-9]*/cgroup 2> /dev/null || true; }";
 /// Lines of processes that were there before, and are somewhere else now.
 const MOVED: &str = "awk -F : 'NR == FNR { was[$1 $2] = $0; next } $1 $2 in was && was[$1 $2] != $0' \
     /run/where.before /run/where.now";
 
+/// No container's part is left out.
+const NONE: &str = "none";
+
 /// Keeps what the guest looks like.
 pub(super) fn remember(place: &Place) -> Result<()> {
-    let command = format!("{LIST}; list '' > /run/list.before; where > /run/where.before");
+    let command = format!("{LIST}; list {NONE} > /run/list.before; where > /run/where.before");
     shell(place, &command).map(drop)
 }
 
 /// What is not as it was, but for this container's part.
 fn compare(place: &Place, container: &str) -> Result<()> {
     let own = match container {
-        "" => String::new(),
+        NONE => NONE.to_owned(),
         container => format!("*/docker/{}", id(place, container)?),
     };
     let command = format!(
@@ -50,10 +53,11 @@ fn compare(place: &Place, container: &str) -> Result<()> {
 
 /// The container is removed, and nothing is left of it.
 pub(super) fn guest_unchanged(place: &Place) -> Result<()> {
-    compare(place, DAEMON)?;
+    let beside = compare(place, DAEMON);
     shell(place, "docker rm --force --volumes daemon")?;
+    beside?;
     until(WITHIN, "the last of its cgroups to go", || {
-        compare(place, "")
+        compare(place, NONE)
     })
 }
 
@@ -113,9 +117,11 @@ pub(super) fn exec_race(place: &Place) -> Result<()> {
         let raced = thread::scope(|scope| {
             for _ in 0..OTHERS {
                 scope.spawn(|| {
-                    let Ok(other) = Engine::connect(port) else {
+                    let Ok(mut other) = Engine::connect(port) else {
                         return;
                     };
+                    // Whoever does not come so far is missed in the count.
+                    let _ = other.wait_ready(WITHIN, || Ok(()));
                     while !over.load(Ordering::Relaxed) {
                         // Before it runs, and when it is removed, there is nothing to run in.
                         let ran = other.exec("raced", &["busybox", "true"]);

@@ -9,13 +9,14 @@ use crate::checks::{
 };
 
 /// Where the archive of busybox's image is in the guest, for each inner engine.
-const BUSYBOX: &str = "/run/busybox.tar";
+pub(super) const BUSYBOX: &str = "/run/busybox.tar";
 
 /// `docker load` of the archive; and what the guest looked like before any of its containers.
 pub(super) fn load(place: &Place) -> Result<()> {
     // The first container makes the cgroup of all.
     place.engine.run(&["true"])?;
     cgroups::remember(place)?;
+    shell(place, "modprobe virtio_blk")?;
     shell(
         place,
         &format!("[ -e {BUSYBOX} ] || docker save --output {BUSYBOX} busybox"),
@@ -86,4 +87,23 @@ pub(super) fn published_port(place: &Place) -> Result<()> {
         Ok(())
     })?;
     inside(place, DAEMON, "docker rm --force web").map(drop)
+}
+
+/// The guest's kernel has no nf_tables: the rules of the guest and of the container are in legacy tables, each in its own.
+pub(super) fn legacy_iptables(place: &Place) -> Result<()> {
+    let tables = "cat /proc/net/ip_tables_names";
+    for said in [shell(place, tables)?, inside(place, DAEMON, tables)?] {
+        for table in ["nat", "filter"] {
+            ensure!(
+                said.lines().any(|line| line == table),
+                "no table {table}: {said}"
+            );
+        }
+    }
+    let modules = shell(place, "cut -d ' ' -f 1 /proc/modules")?;
+    ensure!(
+        !modules.lines().any(|module| module == "nf_tables"),
+        "nf_tables is there all the same"
+    );
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Docker in Docker: the image that is shipped, loaded by a guest's own engine, and an engine of each suite in a container.
 
-use super::{AGENT, Large, ONE, Scenario, TWO, large};
+use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
 use crate::{
-    checks::nested::{CGROUPS, LIVES, ON_ONE, ON_TWO, OPTIONS},
+    checks::nested::{CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, THREE},
     scenarios::{Inner, Root},
     suites::Suite,
 };
@@ -51,6 +51,26 @@ const ON_VERSION_ONE: Large = Large {
     ..ONE
 };
 
+const HYBRID: &[Inner] = &[Inner {
+    suite: Suite::Bookworm,
+    checks: &[ON_ONE],
+}];
+
+const DEEPER: Large = Large {
+    inner: &[Inner {
+        suite: Suite::Trixie,
+        checks: &[EMBEDDED, THREE],
+    }],
+    ..ON_VERSION_TWO
+};
+const MANY: Large = Large {
+    inner: &[Inner {
+        suite: Suite::Trixie,
+        checks: &[MANY_LIVES],
+    }],
+    ..ON_VERSION_TWO
+};
+
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     large(
         "nested",
@@ -72,4 +92,35 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         ],
         ON_VERSION_ONE,
     ),
+    long(large(
+        "nested-deeper",
+        "the image embedded in a Debian root; an engine in a container in an engine in a container",
+        Suite::Trixie,
+        Root::Disk,
+        READY,
+        DEEPER,
+    )),
+    long(large(
+        "nested-lives",
+        "twenty lives of an engine in a container, and of its containers",
+        Suite::Trixie,
+        Root::Disk,
+        READY,
+        MANY,
+    )),
+    long(large(
+        "nested-hybrid",
+        "hybrid is version 1 to an engine in a container, too",
+        Suite::Bookworm,
+        Root::Disk,
+        &[
+            "DOCKER_LAUNCH_READY=/opt/agent",
+            "DOCKER_LAUNCH_CGROUP=hybrid",
+            "module_blacklist=nf_tables",
+        ],
+        Large {
+            inner: HYBRID,
+            ..ON_VERSION_ONE
+        },
+    )),
 ];

@@ -1,0 +1,130 @@
+//! The disks of a guest whose containers have engines in them: each is an archive as it stands, because its size is one of
+//! whole sectors. The engines' images in the table's order, and a root of Debian's own behind them. (Since Linux 6.12 the
+//! names of several disks on one nvme controller come in any order.)
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use anyhow::{Context, Result};
+
+use super::guests::Bench;
+use crate::{
+    image::{
+        Format, Image,
+        table::{self, Group},
+        tree::Entry,
+    },
+    machine::{Bus, Drive},
+    scenarios::{Large, Scenario},
+    suites::Suite,
+};
+
+/// Nothing here builds from a git URL.
+const WITHOUT: &[Group] = &[Group::Git, Group::Ssh];
+/// What nobody reads there.
+const UNREAD: &[&str] = &[
+    "usr/share",
+    "usr/lib/x86_64-linux-gnu/gconv",
+    "boot",
+    ".packages.json",
+];
+/// Of a merged /usr.
+const LINKS: &[(&str, &str)] = &[
+    ("bin", "usr/bin"),
+    ("lib", "usr/lib"),
+    ("lib64", "usr/lib64"),
+    ("sbin", "usr/sbin"),
+];
+
+pub(super) fn drives(scenario: &Scenario, large: &Large, bench: &Bench) -> Result<Vec<Drive>> {
+    let mut drives = Vec::new();
+    for inner in large.inner {
+        drives.push(engine(inner.suite, bench)?);
+    }
+    if !drives.is_empty() {
+        drives.push(debian_root(scenario.suite, bench)?);
+    }
+    Ok(drives)
+}
+
+/// What the guest calls them, once it has their driver.
+pub(super) fn device(number: usize) -> String {
+    let letter = char::from_u32('a' as u32 + number as u32).expect("there are a few");
+    format!("/dev/vd{letter}")
+}
+
+pub(super) fn debian(large: &Large) -> String {
+    device(large.inner.len())
+}
+
+/// The image of an engine, as `docker load` takes it.
+fn engine(suite: Suite, bench: &Bench) -> Result<Drive> {
+    let packages = suite.unpacked(&bench.mirror)?;
+    let groups = table::kept(Format::Oci.groups(false), WITHOUT)?;
+    let image = Image {
+        name: format!("inner-{}", suite.name()),
+        packages: &packages,
+        more: None,
+        program: &bench.program,
+        groups: &groups,
+        extra: Vec::new(),
+        format: Format::Oci,
+    };
+    Ok(Drive {
+        name: suite.name(),
+        bus: Bus::Virtio,
+        ..Drive::root(image.built()?)
+    })
+}
+
+/// For `docker import`.
+fn debian_root(suite: Suite, bench: &Bench) -> Result<Drive> {
+    let packages = suite.root(&bench.mirror)?;
+    let links = LINKS
+        .iter()
+        .map(|(at, to)| (at.to_string(), Entry::link(Group::Extra, to)));
+    let mut extra: Vec<(String, Entry)> = links.collect();
+    walk(&packages.root, "", &mut extra)?;
+    let image = Image {
+        name: format!("root-{}", suite.name()),
+        packages: &packages,
+        more: None,
+        program: &bench.program,
+        groups: &[],
+        extra,
+        format: Format::Tar,
+    };
+    Ok(Drive {
+        name: "debian",
+        bus: Bus::Virtio,
+        ..Drive::root(image.built()?)
+    })
+}
+
+/// All files below the folder, and the folders.
+fn walk(root: &Path, folder: &str, entries: &mut Vec<(String, Entry)>) -> Result<()> {
+    let path = root.join(folder);
+    for found in fs::read_dir(&path).with_context(|| format!("read {}", path.display()))? {
+        let found = found?;
+        let name = found.file_name().to_string_lossy().into_owned();
+        let at = if folder.is_empty() {
+            name
+        } else {
+            format!("{folder}/{name}")
+        };
+        if UNREAD.contains(&at.as_str()) {
+            continue;
+        }
+        let metadata = found.path().symlink_metadata()?;
+        let mode = metadata.permissions().mode() & 0o7777;
+        if metadata.is_dir() {
+            entries.push((at.clone(), Entry::directory(Group::Extra, mode)));
+            walk(root, &at, entries)?;
+        } else if metadata.is_symlink() {
+            let to = fs::read_link(found.path())?;
+            entries.push((at, Entry::link(Group::Extra, &to.to_string_lossy())));
+        } else {
+            entries.push((at, Entry::file(Group::Extra, found.path())?));
+        }
+    }
+    Ok(())
+}
