@@ -71,7 +71,10 @@ pub(super) fn user_namespace(place: &Place) -> Result<()> {
     same("its status", answer.status, 125)?;
     let lines = launched(&answer.output);
     ensure!(
-        lines.len() == 1 && lines[0].ends_with("run with --privileged --userns=host, by an engine that is not rootless"),
+        lines.len() == 1
+            && lines[0].ends_with(
+                "run with --privileged --userns=host, by an engine that is not rootless"
+            ),
         "it says {}",
         answer.output
     );
