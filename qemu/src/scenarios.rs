@@ -136,17 +136,21 @@ pub(crate) struct Large {
     pub(crate) lives: &'static [Life],
 }
 
-/// An engine in a container: its image comes on a disk, and what is asked begins with the suite's name.
+/// An engine in a container: its image comes on a disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inner {
+    /// What is asked of it begins so.
+    pub(crate) name: &'static str,
     pub(crate) suite: Suite,
+    /// The smallest image, instead of all but what builds from git URLs.
+    pub(crate) smallest: bool,
     pub(crate) checks: &'static [&'static [Row]],
 }
 
 impl Inner {
     pub(crate) fn rows(self) -> impl Iterator<Item = (String, Row)> {
         let rows = self.checks.iter().copied().flatten();
-        rows.map(move |row| (format!("{}:{}", self.suite.name(), row.0), *row))
+        rows.map(move |row| (format!("{}:{}", self.name, row.0), *row))
     }
 }
 

@@ -2,12 +2,31 @@
 
 use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
 use crate::{
-    checks::nested::{CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, THREE},
+    checks::nested::{
+        CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SMALLEST, THREE,
+    },
     scenarios::{Inner, Root},
     suites::Suite,
 };
 
 const READY: &[&str] = &["DOCKER_LAUNCH_READY=/opt/agent"];
+
+const TRIXIE: Inner = Inner {
+    name: "trixie",
+    suite: Suite::Trixie,
+    smallest: false,
+    checks: &[],
+};
+const BOOKWORM: Inner = Inner {
+    name: "bookworm",
+    suite: Suite::Bookworm,
+    ..TRIXIE
+};
+const SID: Inner = Inner {
+    name: "sid",
+    suite: Suite::Sid,
+    ..TRIXIE
+};
 
 const ON_VERSION_TWO: Large = Large {
     image: AGENT,
@@ -15,16 +34,22 @@ const ON_VERSION_TWO: Large = Large {
     end: &[],
     inner: &[
         Inner {
-            suite: Suite::Trixie,
             checks: &[ON_TWO, CGROUPS, OPTIONS, LIVES],
+            ..TRIXIE
         },
         Inner {
-            suite: Suite::Bookworm,
             checks: &[ON_TWO],
+            ..BOOKWORM
         },
         Inner {
-            suite: Suite::Sid,
             checks: &[ON_TWO],
+            ..SID
+        },
+        Inner {
+            name: "smallest",
+            smallest: true,
+            checks: &[SMALLEST],
+            ..TRIXIE
         },
     ],
     ..TWO
@@ -36,37 +61,37 @@ const ON_VERSION_ONE: Large = Large {
     end: &[],
     inner: &[
         Inner {
-            suite: Suite::Bookworm,
             checks: &[ON_ONE],
+            ..BOOKWORM
         },
         Inner {
-            suite: Suite::Trixie,
             checks: &[ON_ONE],
+            ..TRIXIE
         },
         Inner {
-            suite: Suite::Sid,
             checks: &[ON_ONE],
+            ..SID
         },
     ],
     ..ONE
 };
 
 const HYBRID: &[Inner] = &[Inner {
-    suite: Suite::Bookworm,
     checks: &[ON_ONE],
+    ..BOOKWORM
 }];
 
 const DEEPER: Large = Large {
     inner: &[Inner {
-        suite: Suite::Trixie,
         checks: &[EMBEDDED, THREE],
+        ..TRIXIE
     }],
     ..ON_VERSION_TWO
 };
 const MANY: Large = Large {
     inner: &[Inner {
-        suite: Suite::Trixie,
         checks: &[MANY_LIVES],
+        ..TRIXIE
     }],
     ..ON_VERSION_TWO
 };
