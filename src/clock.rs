@@ -30,13 +30,14 @@ pub(crate) fn set(launch: &Launch<'_>) {
     let mut buffer = [0; 32];
     let (seconds, whence) = better(fs::read_small(HARDWARE, &mut buffer).unwrap_or_default());
     let done: &[u8] = match sys::set_clock(seconds) {
-        Ok(()) => b" s since 1970, from ",
-        Err(_) => b" s since 1970 is refused by the kernel, from ",
+        Ok(()) => b"it is set to ",
+        Err(_) => b"the kernel refuses to set it to ",
     };
     launch.log.warning(&[
-        b"the clock stood before the build date; set to ",
-        Decimal::new(seconds).as_bytes(),
+        b"the clock stands before the build date; ",
         done,
+        Decimal::new(seconds).as_bytes(),
+        b" s since 1970, from ",
         whence,
     ]);
 }

@@ -113,7 +113,7 @@ fn own(fd: BorrowedFd<'_>, stat: &Stat) {
 }
 
 /// By the mount itself: a file of an overlay can have another device than its directory.
-fn is_mount(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+pub(crate) fn is_mount(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     let stat = statx(directory, name, flags, StatxFlags::empty())?;
     Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))

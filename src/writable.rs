@@ -4,7 +4,7 @@
 
 use crate::{
     command::Command,
-    copy::Copy,
+    copy::{self, Copy},
     error::Step,
     fs,
     launch::{Context, Launch, Outcome},
@@ -57,9 +57,21 @@ const TABLE: &[Row] = &[
     },
 ];
 
+/// Where an outer engine has mounted something below it only (podman its marker, Kubernetes its secrets): /run is fresh at
+/// every start all the same, or pid files and sockets of a life before would be found.
+const RUN: Row = Row {
+    place: c"/run",
+    flags: PLAIN,
+    data: c"mode=755",
+    kept: false,
+};
+
 /// Leaves alone what can be written, so that a disk mounted at /var stays, or what a container is given to write. In a
 /// container all that the outer engine has mounted is kept: its resolv.conf, hosts and hostname, and volumes.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    if !copy::is_mount(CWD, RUN.place).at(launch, Step::Root, RUN.place)? {
+        cover(&RUN, c"").at(launch, Step::Root, RUN.place)?;
+    }
     if !is_read_only(c"/") {
         return Ok(());
     }

@@ -14,6 +14,7 @@ tests![Needs::Root;
     what_can_be_written_stays,
     a_container_keeps_what_is_mounted,
     a_container_is_prepared_once,
+    run_is_fresh_around_what_is_mounted_in_it,
 ];
 
 /// With the places of mounts, as an image has them.
@@ -243,4 +244,27 @@ fn a_container_is_prepared_once() {
         assert_eq!(seen, expected, "{at}");
     }
     assert_eq!(daemon.read("/etc/hosts"), "172.17.0.2 outer\n");
+}
+
+/// As podman and Kubernetes mount there.
+fn run_is_fresh_around_what_is_mounted_in_it() {
+    let root = image();
+    root.file("/run/docker.pid", "77")
+        .directory("/run/docker/containerd")
+        .file("/run/.containerenv", "")
+        .directory("/run/secrets/of")
+        .file("/marker", "engine=podman")
+        .file("/secrets/token", "secret");
+    let start = root
+        .container()
+        .before(Before::bind(root.path("/marker"), "/run/.containerenv"))
+        .before(Before::bind(root.path("/secrets"), "/run/secrets/of"));
+    let daemon = start.running();
+    assert_eq!(daemon.mount_at("/run").kind, "tmpfs");
+    assert!(!daemon.log().contains("stale"), "{}", daemon.log());
+    for gone in ["docker.pid", "docker"] {
+        assert!(!daemon.path("/run").join(gone).exists(), "{gone}");
+    }
+    assert_eq!(daemon.read("/run/.containerenv"), "engine=podman");
+    assert_eq!(daemon.read("/run/secrets/of/token"), "secret");
 }

@@ -20,6 +20,8 @@ pub enum Need {
     ReadOnly,
     /// To read a container image as its users do, and to compress an archive.
     Containers,
+    /// To ask an engine by Docker's library for Python.
+    Python,
 }
 
 /// A program (or a file, with a slash) and the package that brings it.
@@ -39,6 +41,8 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::ReadOnly, "mksquashfs", "squashfs-tools"),
     (Need::Containers, "skopeo", "skopeo"),
     (Need::Containers, "xz", "xz-utils"),
+    (Need::Python, "python3", "python3"),
+    (Need::Python, "pip3", "python3-pip"),
 ];
 
 /// Makes sure that what the tasks need is there.

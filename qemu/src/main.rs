@@ -12,6 +12,7 @@ mod machine;
 mod packages;
 mod paths;
 mod progress;
+mod python;
 mod report;
 mod run;
 mod scenarios;

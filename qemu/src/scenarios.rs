@@ -1,6 +1,7 @@
 //! What is booted, and what must come of it: one table row a guest. Small scenarios have the probe in place of dockerd and
 //! take a few seconds; large ones run the real engine.
 
+mod clients;
 mod large;
 mod small;
 mod without;
@@ -127,23 +128,29 @@ pub(crate) struct Large {
     pub(crate) end: &'static [&'static [Expect]],
     /// Also whether each prerequisite is one: such a guest has servers, too.
     pub(crate) prerequisites: bool,
+    /// Docker's clients are packages beside the image's, and Python's on this machine.
+    pub(crate) clients: bool,
     /// Engines in a container of this one, one after the other.
     pub(crate) inner: &'static [Inner],
     /// What comes of the same disks in later boots.
     pub(crate) lives: &'static [Life],
 }
 
-/// An engine in a container: its image comes on a disk, and what is asked begins with the suite's name.
+/// An engine in a container: its image comes on a disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inner {
+    /// What is asked of it begins so.
+    pub(crate) name: &'static str,
     pub(crate) suite: Suite,
+    /// The smallest image, instead of all but what builds from git URLs.
+    pub(crate) smallest: bool,
     pub(crate) checks: &'static [&'static [Row]],
 }
 
 impl Inner {
     pub(crate) fn rows(self) -> impl Iterator<Item = (String, Row)> {
         let rows = self.checks.iter().copied().flatten();
-        rows.map(move |row| (format!("{}:{}", self.suite.name(), row.0), *row))
+        rows.map(move |row| (format!("{}:{}", self.name, row.0), *row))
     }
 }
 
@@ -230,13 +237,15 @@ impl Scenario {
             Size::Small(small) => small.disks,
             Size::Large(large) => large.disks,
         };
+        let clients = matches!(self.size, Size::Large(Large { clients: true, .. }));
+        let python = clients.then_some(Need::Python);
         let disks = (!disks.is_empty()).then_some(Need::Disks);
         let format = match self.root {
             Root::Switch(Format::Disk, _) => Some(Need::Disks),
             Root::Switch(format, _) => Some(format.need()),
             _ => None,
         };
-        disks.into_iter().chain(format).collect()
+        disks.into_iter().chain(format).chain(python).collect()
     }
 
     pub(crate) fn is_small(&self) -> bool {
@@ -252,7 +261,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     let large = large::TABLE
         .iter()
         .chain(large::APPLIANCES)
-        .chain(large::NESTED);
+        .chain(large::NESTED)
+        .chain(clients::TABLE);
     let all = small::TABLE.iter().copied().flatten();
     all.chain(without::TABLE).chain(large)
 }

@@ -57,6 +57,9 @@ const PRESENT: &[&str] = &[
 /// What a few guests need beside it, because they serve the engine something: a registry, and git over ssh.
 const SERVERS: &[&str] = &["docker-registry", "dropbear-bin"];
 
+/// Docker's clients beside its own command, as plugins of it: bookworm has one, and that is no plugin.
+const CLIENTS: &[&str] = &["docker-compose", "docker-buildx"];
+
 /// The smallest root that is Debian's.
 const ROOT: &[&str] = &["base-files", "base-passwd", "coreutils", "dash", "libc-bin"];
 
@@ -86,6 +89,12 @@ impl Suite {
     pub fn servers(self, mirror: &str) -> Result<Unpacked> {
         let name = format!("{}-servers", self.name());
         packages::unpacked(&self.set(name, SERVERS.iter().copied()), mirror)
+    }
+
+    /// What the guest that is asked by many clients has more.
+    pub fn clients(self, mirror: &str) -> Result<Unpacked> {
+        let name = format!("{}-clients", self.name());
+        packages::unpacked(&self.set(name, CLIENTS.iter().copied()), mirror)
     }
 
     /// A root of Debian's own, for images that are made from it.

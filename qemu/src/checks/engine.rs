@@ -2,6 +2,7 @@
 //! leaves the others their answer.
 
 mod appliance;
+mod clients;
 mod containers;
 mod limits;
 mod networks;
@@ -9,6 +10,8 @@ mod supervision;
 
 use std::{
     cell::RefCell,
+    error::Error,
+    fmt,
     path::Path,
     thread::sleep,
     time::{Duration, Instant},
@@ -19,6 +22,7 @@ use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::seen::SPEAKER;
 use crate::{engine::Engine, machine::Guest};
+pub(crate) use clients::{CLIENTS, MORE_OF_CLIENTS};
 pub(super) use networks::{SERVE, published_port, publishing};
 
 /// What a row may use.
@@ -44,6 +48,18 @@ pub(crate) struct Place<'a> {
 /// One check: its name, and the question.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row(pub(crate) &'static str, pub(crate) fn(&Place) -> Result<()>);
+
+/// A check's error where something that it alone needs is not to be had.
+#[derive(Debug)]
+pub(crate) struct CannotRun(pub(crate) String);
+
+impl fmt::Display for CannotRun {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for CannotRun {}
 
 /// The guest's port that the harness forwards for published ports.
 pub(crate) const PUBLISHED: u16 = 8080;
@@ -139,6 +155,18 @@ fn said<'a>(place: &Place<'a>, words: &[&str]) -> Vec<&'a str> {
     lines
         .filter(|line| words.iter().all(|word| line.contains(word)))
         .collect()
+}
+
+/// What a command writes in a guest that has the agent; an unsuccessful one is an error.
+pub(super) fn shell(place: &Place, command: &str) -> Result<String> {
+    let answer = place.guest.shell(command)?;
+    ensure!(
+        answer.status == 0,
+        "`{command}`: status {}: {}",
+        answer.status,
+        answer.output
+    );
+    Ok(answer.output)
 }
 
 pub(super) fn with(host: HostConfig) -> ContainerCreateBody {

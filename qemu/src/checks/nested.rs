@@ -35,6 +35,12 @@ pub(crate) const ON_ONE: &[Row] = &[
     Row("guest-unchanged", cgroups::guest_unchanged),
 ];
 
+/// What has no client, no shell and no modprobe in it.
+pub(crate) const SMALLEST: &[Row] = &[
+    Row("load", containers::load),
+    Row("run", containers::smallest),
+];
+
 /// Version 2 where others come in between, and where there is nothing to be had.
 pub(crate) const CGROUPS: &[Row] = &[
     Row("exec-race", cgroups::exec_race),

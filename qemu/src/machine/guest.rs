@@ -27,8 +27,8 @@ const SHOWN: usize = 40;
 /// How long QEMU may take to end once it was asked to.
 const END: Duration = Duration::from_secs(10);
 
-/// How long a command of the agent's may take: the emulated Docker client is slow to start.
-const SHELL: Duration = Duration::from_secs(90);
+/// How long a command of the agent's may take: the emulated Docker client is slow to start, and some start it a few times.
+const SHELL: Duration = Duration::from_secs(240);
 
 /// Killed when it is dropped, as by a cut of the power.
 pub struct Guest {

@@ -24,7 +24,7 @@ const REDUCED: &[&[Row]] = &[COMMON, MISSING_CONTROLLERS, LEFT];
 /// The power button was pressed while a container ran.
 const OFF: &[Expect] = &[Ends(End::PowerOff)];
 const CLEAN: &[Expect] = &[CleanDisk];
-const ON_DISK: &[&[Expect]] = &[OFF, CLEAN];
+pub(super) const ON_DISK: &[&[Expect]] = &[OFF, CLEAN];
 
 pub(super) const fn large(
     name: &'static str,
@@ -47,7 +47,7 @@ pub(super) const fn large(
     }
 }
 
-const fn long(scenario: Scenario) -> Scenario {
+pub(super) const fn long(scenario: Scenario) -> Scenario {
     Scenario {
         when: When::Long,
         ..scenario
@@ -68,6 +68,7 @@ pub(super) const TWO: Large = Large {
     checks: FULL,
     end: ON_DISK,
     prerequisites: false,
+    clients: false,
     inner: &[],
     lives: &[],
 };
@@ -81,7 +82,7 @@ const ONE_REDUCED: Large = Large {
 };
 
 /// Started once the engine answers: the harness's hand in the guest.
-const AGENT: &[Change] = &[
+pub(super) const AGENT: &[Change] = &[
     Change::Probe("usr/bin/probe", 0o755),
     Change::File(
         "opt/agent",

@@ -111,7 +111,15 @@ pub(super) enum Outcome {
     CannotRun(String),
 }
 
-pub(super) type Checks = BTreeMap<String, Result<(), String>>;
+pub(super) type Checks = BTreeMap<String, Result<(), Reason>>;
+
+/// Why a check has not passed.
+#[derive(Debug)]
+pub(super) enum Reason {
+    Failed(String),
+    /// Something that it alone needs is not to be had.
+    CannotRun(String),
+}
 type Slot = Arc<OnceLock<Outcome>>;
 
 /// A guest that is ready to be started.
@@ -303,24 +311,28 @@ fn trial(
     ignored: Arc<Mutex<Vec<(String, String)>>>,
 ) -> Trial {
     let name = format!("{}/{check}", scenario.name);
-    Trial::ignorable_test(name.clone(), move || match slot.wait() {
-        Outcome::CannotRun(reason) => {
+    Trial::ignorable_test(name.clone(), move || {
+        let cannot_run = |reason: &String| {
             ignored
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .push((name, reason.clone()));
+                .push((name.clone(), reason.clone()));
             Ok(Completion::ignored_with("see below"))
+        };
+        match slot.wait() {
+            Outcome::CannotRun(reason) => cannot_run(reason),
+            Outcome::Ran {
+                checks, stopped, ..
+            } => match (checks.get(&check), stopped) {
+                (Some(Ok(())), _) => Ok(Completion::Completed),
+                (Some(Err(Reason::CannotRun(reason))), _) => cannot_run(reason),
+                (Some(Err(Reason::Failed(reason))), _) => Err(Failed::from(reason)),
+                (None, Some(reason)) => Err(Failed::from(format!("not reached: {reason}"))),
+                (None, None) => Err(Failed::from(
+                    "the guest ran, but not this check: the table and its walk differ",
+                )),
+            },
         }
-        Outcome::Ran {
-            checks, stopped, ..
-        } => match (checks.get(&check), stopped) {
-            (Some(Ok(())), _) => Ok(Completion::Completed),
-            (Some(Err(reason)), _) => Err(Failed::from(reason)),
-            (None, Some(reason)) => Err(Failed::from(format!("not reached: {reason}"))),
-            (None, None) => Err(Failed::from(
-                "the guest ran, but not this check: the table and its walk differ",
-            )),
-        },
     })
 }
 

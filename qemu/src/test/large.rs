@@ -6,13 +6,13 @@ use anyhow::{Context, Result};
 
 use super::{
     extra,
-    guests::{Bench, Checks, Kit, Outcome, discard_disks},
+    guests::{Bench, Checks, Kit, Outcome, Reason, discard_disks},
     nested,
 };
 use crate::{
     boot,
     checks::{
-        engine::{PUBLISHED, Place, Row},
+        engine::{CannotRun, PUBLISHED, Place, Row},
         prerequisites::{self, World},
         seen::Seen,
     },
@@ -21,6 +21,7 @@ use crate::{
     image::{Image, table::Group},
     machine::{Drive, Guest, Machine, Root},
     packages::Unpacked,
+    python,
     scenarios::{self, Large, Life, Scenario},
 };
 
@@ -71,12 +72,18 @@ pub(super) fn machine(
     bench: &Bench,
     kit: &Kit,
 ) -> Result<Machine> {
-    // Most guests serve nothing.
-    let servers = large
-        .prerequisites
-        .then(|| scenario.suite.servers(&bench.mirror));
-    let servers = servers.transpose()?;
-    let roots: Vec<&Unpacked> = [&kit.packages].into_iter().chain(&servers).collect();
+    let more = match large {
+        Large {
+            prerequisites: true,
+            ..
+        } => Some(scenario.suite.servers(&bench.mirror)?),
+        Large { clients: true, .. } => {
+            let _ = *python::DOCKER; // Now, so that its progress does not mix with the report.
+            Some(scenario.suite.clients(&bench.mirror)?)
+        }
+        _ => None,
+    };
+    let roots: Vec<&Unpacked> = [&kit.packages].into_iter().chain(&more).collect();
     let image = Image {
         name: if large.image.is_empty() && large.groups == Group::ALL {
             scenario.suite.name().to_owned()
@@ -84,7 +91,7 @@ pub(super) fn machine(
             format!("engine-{}", scenario.name)
         },
         packages: &kit.packages,
-        more: servers.as_ref(),
+        more: more.as_ref(),
         program: bench.program(scenario),
         groups: large.groups,
         extra: extra::changes(large.image, bench, &roots)?,
@@ -220,6 +227,12 @@ fn end(guest: &Guest, machine: &Machine, life: &Life, checks: &mut Checks) -> Re
 }
 
 /// A verdict for the report.
-fn told(guest: &Guest, verdict: Result<()>) -> Result<(), String> {
-    verdict.map_err(|error| format!("{error:#}\nthe console: {}", guest.console_path().display()))
+fn told(guest: &Guest, verdict: Result<()>) -> Result<(), Reason> {
+    verdict.map_err(|error| match error.downcast::<CannotRun>() {
+        Ok(CannotRun(reason)) => Reason::CannotRun(reason),
+        Err(error) => {
+            let console = guest.console_path().display();
+            Reason::Failed(format!("{error:#}\nthe console: {console}"))
+        }
+    })
 }

@@ -14,7 +14,7 @@ use crate::{
         tree::Entry,
     },
     machine::{Bus, Drive},
-    scenarios::{Large, Scenario},
+    scenarios::{Inner, Large, Scenario},
     suites::Suite,
 };
 
@@ -38,7 +38,7 @@ const LINKS: &[(&str, &str)] = &[
 pub(super) fn drives(scenario: &Scenario, large: &Large, bench: &Bench) -> Result<Vec<Drive>> {
     let mut drives = Vec::new();
     for inner in large.inner {
-        drives.push(engine(inner.suite, bench)?);
+        drives.push(engine(inner, bench)?);
     }
     if !drives.is_empty() {
         drives.push(debian_root(scenario.suite, bench)?);
@@ -57,11 +57,15 @@ pub(super) fn debian(large: &Large) -> String {
 }
 
 /// The image of an engine, as `docker load` takes it.
-fn engine(suite: Suite, bench: &Bench) -> Result<Drive> {
-    let packages = suite.unpacked(&bench.mirror)?;
-    let groups = table::kept(Format::Oci.groups(false), WITHOUT)?;
+fn engine(inner: &Inner, bench: &Bench) -> Result<Drive> {
+    let packages = inner.suite.unpacked(&bench.mirror)?;
+    let groups = if inner.smallest {
+        Group::SMALLEST.to_vec()
+    } else {
+        table::kept(Format::Oci.groups(false), WITHOUT)?
+    };
     let image = Image {
-        name: format!("inner-{}", suite.name()),
+        name: format!("inner-{}", inner.name),
         packages: &packages,
         more: None,
         program: &bench.program,
@@ -70,7 +74,7 @@ fn engine(suite: Suite, bench: &Bench) -> Result<Drive> {
         format: Format::Oci,
     };
     Ok(Drive {
-        name: suite.name(),
+        name: inner.name,
         bus: Bus::Virtio,
         ..Drive::root(image.built()?)
     })

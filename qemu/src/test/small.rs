@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{
     extra,
-    guests::{Bench, Checks, Kit, Outcome, discard_disks},
+    guests::{Bench, Checks, Kit, Outcome, Reason, discard_disks},
 };
 use crate::{
     checks::seen::Seen,
@@ -53,8 +53,10 @@ pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
         };
         seen.before = before;
         for expect in expect.iter().copied().flatten() {
-            let failed =
-                |error| format!("{error:#}\nthe console: {}", guest.console_path().display());
+            let failed = |error| {
+                let console = guest.console_path().display();
+                Reason::Failed(format!("{error:#}\nthe console: {console}"))
+            };
             let name = prefix.to_owned() + &expect.name();
             checks.insert(name, expect.check(&seen).map_err(failed));
         }

@@ -98,7 +98,7 @@ pub(super) fn user_network(place: &Place) -> Result<()> {
 }
 
 /// A page by HTTP/1.0, from the host.
-fn fetch(port: u16) -> Result<String> {
+pub(super) fn fetch(port: u16) -> Result<String> {
     let attempt = || {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
-use super::{ANSWERS_WITHIN, Place, said, until, with};
+use super::{ANSWERS_WITHIN, Place, said, shell, until, with};
 use crate::{boot, checks::seen::same};
 
 /// In milliseconds: the console's first line comes when the kernel has found its port, a second after its clock began.
@@ -149,16 +149,4 @@ pub(super) fn docker_stop(place: &Place) -> Result<()> {
         same(line, said.lines().filter(|said| *said == line).count(), 1)?;
     }
     shell(place, "docker rm --volumes inner").map(drop)
-}
-
-/// What the command writes in the guest; an unsuccessful one is an error.
-fn shell(place: &Place, command: &str) -> Result<String> {
-    let answer = place.guest.shell(command)?;
-    ensure!(
-        answer.status == 0,
-        "`{command}`: status {}: {}",
-        answer.status,
-        answer.output
-    );
-    Ok(answer.output)
 }

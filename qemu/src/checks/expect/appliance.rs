@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What dockerlaunch says of the clock, before the number of seconds since 1970.
-const SET_TO: &str = "the clock stood before the build date; set to ";
+const SET_TO: &str = "the clock stands before the build date; it is set to ";
 /// A guest lives no longer.
 const LIFE: i64 = 300;
 

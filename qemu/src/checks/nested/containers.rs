@@ -1,11 +1,15 @@
 //! The image is loaded, the seed's commands work, and so do containers of the inner engine.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::{DAEMON, RUN, answers, cgroups, inside, shell};
-use crate::checks::{
-    engine::{Place, SERVE, until},
-    seen::same,
+use super::{DAEMON, RUN, WITHIN, answers, cgroups, inside, shell};
+use crate::{
+    boot::PORT,
+    checks::{
+        engine::{PUBLISHED, Place, SERVE, until},
+        seen::same,
+    },
+    engine::Engine,
 };
 
 /// Where the archive of busybox's image is in the guest, for each inner engine.
@@ -39,6 +43,25 @@ pub(super) fn seed(place: &Place) -> Result<()> {
         "docker ps says {table}"
     );
     give_busybox(place, DAEMON)
+}
+
+/// The smallest image is asked over its own API, by the machine that the guest runs on.
+pub(super) fn smallest(place: &Place) -> Result<()> {
+    let run = format!(
+        "docker run --name smallest --privileged -d --publish {PUBLISHED}:{PORT} dockerlaunch -H tcp://0.0.0.0:{PORT} --tls=false"
+    );
+    shell(place, &run)?;
+    let mut engine = Engine::connect(place.published)?;
+    let runs = || place.engine.pid("smallest").map(drop);
+    let ready = engine.wait_ready(WITHIN, runs);
+    ready.with_context(|| place.engine.logs("smallest").unwrap_or_default())?;
+    engine.load_busybox(place.busybox)?;
+    same(
+        "what its container says",
+        engine.run(&["echo", "small"])?.as_str(),
+        "small\n",
+    )?;
+    place.engine.remove("smallest")
 }
 
 pub(super) fn give_busybox(place: &Place, container: &str) -> Result<()> {
@@ -81,7 +104,7 @@ pub(super) fn published_port(place: &Place) -> Result<()> {
         .and_then(|network| network.ip_address)
         .unwrap_or_default();
     let ask = format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {address} 8081");
-    until(super::WITHIN, "the published port", || {
+    until(WITHIN, "the published port", || {
         let page = shell(place, &ask)?;
         ensure!(page.ends_with("served\n"), "the page is {page:?}");
         Ok(())

@@ -46,6 +46,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[Scenario {
             checks: &[NEW],
             end: &[OFF],
             prerequisites: false,
+            clients: false,
             inner: &[],
             lives: &[
                 Life {

@@ -2,8 +2,9 @@
 
 use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
 use crate::{
-    checks::engine::Row,
-    checks::nested::{CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, THREE},
+    checks::nested::{
+        CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SMALLEST, THREE,
+    },
     scenarios::{Inner, Root},
     suites::Suite,
 };
@@ -12,36 +13,81 @@ const READY: &str = "DOCKER_LAUNCH_READY=/opt/agent";
 /// The kernel has no nf_tables for anyone.
 const LEGACY: &str = "module_blacklist=nf_tables";
 
+const TRIXIE: Inner = Inner {
+    name: "trixie",
+    suite: Suite::Trixie,
+    smallest: false,
+    checks: &[],
+};
+const BOOKWORM: Inner = Inner {
+    name: "bookworm",
+    suite: Suite::Bookworm,
+    ..TRIXIE
+};
+const SID: Inner = Inner {
+    name: "sid",
+    suite: Suite::Sid,
+    ..TRIXIE
+};
+
 const TWO_NESTED: Large = Large {
     image: AGENT,
     checks: &[],
     end: &[],
-    inner: &[inner(Suite::Trixie, &[ON_TWO, CGROUPS, OPTIONS, LIVES])],
+    inner: &[
+        Inner {
+            checks: &[ON_TWO, CGROUPS, OPTIONS, LIVES],
+            ..TRIXIE
+        },
+        Inner {
+            name: "smallest",
+            smallest: true,
+            checks: &[SMALLEST],
+            ..TRIXIE
+        },
+    ],
     ..TWO
 };
 const OTHERS_ON_TWO: &[Inner] = &[
-    inner(Suite::Bookworm, &[ON_TWO]),
-    inner(Suite::Sid, &[ON_TWO]),
+    Inner {
+        checks: &[ON_TWO],
+        ..BOOKWORM
+    },
+    Inner {
+        checks: &[ON_TWO],
+        ..SID
+    },
 ];
 
 const ONE_NESTED: Large = Large {
     image: AGENT,
     checks: &[],
     end: &[],
-    inner: &[inner(Suite::Bookworm, &[ON_ONE])],
+    inner: &[Inner {
+        checks: &[ON_ONE],
+        ..BOOKWORM
+    }],
     ..ONE
 };
 const OTHERS_ON_ONE: &[Inner] = &[
-    inner(Suite::Trixie, &[ON_ONE]),
-    inner(Suite::Sid, &[ON_ONE]),
+    Inner {
+        checks: &[ON_ONE],
+        ..TRIXIE
+    },
+    Inner {
+        checks: &[ON_ONE],
+        ..SID
+    },
 ];
 
-const DEEPER: &[Inner] = &[inner(Suite::Trixie, &[EMBEDDED, THREE])];
-const MANY: &[Inner] = &[inner(Suite::Trixie, &[MANY_LIVES])];
-
-const fn inner(suite: Suite, checks: &'static [&'static [Row]]) -> Inner {
-    Inner { suite, checks }
-}
+const DEEPER: &[Inner] = &[Inner {
+    checks: &[EMBEDDED, THREE],
+    ..TRIXIE
+}];
+const MANY: &[Inner] = &[Inner {
+    checks: &[MANY_LIVES],
+    ..TRIXIE
+}];
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     large(

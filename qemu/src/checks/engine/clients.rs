@@ -1,0 +1,35 @@
+//! Clients as people have them, each asked for what it is mostly used for: the docker command in the guest, its plugins
+//! Compose and buildx, the library for Python on this machine. What a build's steps inherit from the engine, and how long
+//! an engine in a container needs to end, is what its users have to know.
+
+mod builds;
+mod command;
+mod compose;
+mod python;
+mod shutdown;
+
+use super::Row;
+
+/// What is used most.
+pub(crate) const CLIENTS: &[Row] = &[
+    Row("docker-run", command::run),
+    Row("buildx", builds::buildx),
+    Row("compose", compose::project),
+    Row("python:version", |place| python::ask(place, "version")),
+    Row("python:images", |place| python::ask(place, "images")),
+    Row("python:containers", |place| {
+        python::ask(place, "containers")
+    }),
+    Row("python:events", |place| python::ask(place, "events")),
+];
+
+/// The rest, and what takes an engine in a container.
+pub(crate) const MORE_OF_CLIENTS: &[Row] = &[
+    Row("docker-save-load", command::save_and_load),
+    Row("classic-builder", builds::classic),
+    Row("python:volumes-networks", |place| {
+        python::ask(place, "volumes_and_networks")
+    }),
+    Row("python:build", |place| python::ask(place, "build")),
+    Row("docker-stop-in-time", shutdown::in_time),
+];

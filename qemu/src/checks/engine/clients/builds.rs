@@ -1,0 +1,69 @@
+//! The classic builder, whose steps are containers; and BuildKit in the engine, whose steps are not: they inherit what the
+//! engine has.
+
+use anyhow::{Context, Result, ensure};
+
+use super::super::{Place, shell};
+use crate::checks::seen::same;
+
+/// The score that decides whom the kernel kills when memory runs out, and the limits of open files.
+const INHERITED: &str = "cat /proc/self/oom_score_adj; ulimit -S -n; ulimit -H -n";
+
+/// The same of the engine; it has raised its own soft limit, as every program in Go does, and gives children the first one.
+const ENGINE: &str = "cat /proc/$(pidof dockerd)/oom_score_adj; \
+    grep '^Max open files' /proc/$(pidof dockerd)/limits";
+
+pub(super) fn classic(place: &Place) -> Result<()> {
+    let build = format!(
+        "set -e; printf 'FROM busybox\\nRUN {{ {INHERITED}; }} > /inherits\\n' | \
+         DOCKER_BUILDKIT=0 docker build --quiet --tag classic - 2> /dev/null; \
+         docker run --rm classic cat /inherits; docker rmi --force classic > /dev/null"
+    );
+    let said = shell(place, &build)?;
+    let (id, step) = said.split_once('\n').context("it says nothing")?;
+    ensure!(id.starts_with("sha256:"), "it built no image: {said}");
+    let run = format!("docker run --rm busybox sh -c '{INHERITED}'");
+    let container = shell(place, &run)?;
+    same("a step has what a container has", step, container.as_str())?;
+    ensure!(
+        step.starts_with("0\n"),
+        "a container's score is not the kernel's: {step}"
+    );
+    Ok(())
+}
+
+/// Two builds: the first leaves files here, the second an image. What the cache holds is of both.
+pub(super) fn buildx(place: &Place) -> Result<()> {
+    let build = "docker buildx build --progress plain --secret id=word,src=/opt/word";
+    let files = format!(
+        "set -e; {build} --build-arg ROUND=1 --target files --output type=local,dest=/run/files /opt/clients 2>&1; \
+         echo THE FILES; cat /run/files/rounds /run/files/inherits"
+    );
+    let said = shell(place, &files)?;
+    let (_, files) = said
+        .split_once("THE FILES\n")
+        .context("no files came out")?;
+    let (round, step) = files.split_once('\n').context("the files are empty")?;
+    same("the cache", round, "round 1")?;
+
+    let image = format!(
+        "set -e; {build} --build-arg ROUND=2 --tag made /opt/clients 2>&1; echo THE IMAGE; \
+         docker run --rm made sh -c \
+            'cat /made/rounds /made/secret-bytes; test -s /run/secrets/word || echo and no secret'"
+    );
+    let said = shell(place, &image)?;
+    let (_, made) = said.split_once("THE IMAGE\n").context("no image")?;
+    same(
+        "the cache of both builds, and the secret's bytes",
+        made,
+        "round 1\nround 2\n13\nand no secret\n",
+    )?;
+
+    let engine = shell(place, ENGINE)?;
+    let mut engine = engine.split_whitespace();
+    let (score, hard) = (engine.next(), engine.nth(4));
+    ensure!(score != Some("0"), "the engine has no score of its own");
+    let mut step = step.lines();
+    same("a step's score is the engine's", step.next(), score)?;
+    same("the hard limit is the engine's", step.nth(1), hard)
+}
