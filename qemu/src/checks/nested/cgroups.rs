@@ -30,6 +30,21 @@ const MOVED: &str = "awk -F : 'NR == FNR { was[$1 $2] = $0; next } $1 $2 in was 
 /// No container's part is left out.
 const NONE: &str = "none";
 
+/// Makes the cgroup of all containers, as a first container does. In a hierarchy of version 1 that the guest's runc does not know
+/// (misc to 1.1.5) its containers have no part, so an inner runc that knows it makes that cgroup there, and leaves it empty.
+pub(super) fn begin(place: &Place) -> Result<()> {
+    let parts = place.engine.run(&["cat", "/proc/self/cgroup"])?;
+    for line in parts.lines() {
+        // The number, the controllers, the path; version 2 has no controllers here.
+        if let [_, name, "/"] = *line.splitn(3, ':').collect::<Vec<_>>()
+            && !name.is_empty()
+        {
+            shell(place, &format!("mkdir -p /sys/fs/cgroup/{name}/docker"))?;
+        }
+    }
+    Ok(())
+}
+
 /// Keeps what the guest looks like.
 pub(super) fn remember(place: &Place) -> Result<()> {
     let command = format!("{LIST}; list {NONE} > /run/list.before; where > /run/where.before");

@@ -17,8 +17,7 @@ pub(super) const BUSYBOX: &str = "/run/busybox.tar";
 
 /// `docker load` of the archive; and what the guest looked like before any of its containers.
 pub(super) fn load(place: &Place) -> Result<()> {
-    // The first container makes the cgroup of all.
-    place.engine.run(&["true"])?;
+    cgroups::begin(place)?;
     cgroups::remember(place)?;
     shell(place, "modprobe virtio_blk")?;
     shell(
