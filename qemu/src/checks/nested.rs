@@ -56,10 +56,7 @@ pub(crate) const OPTIONS: &[Row] = &[
 ];
 
 /// Each way to stop and to start.
-pub(crate) const LIVES: &[Row] = &[
-    Row("lives", lives::each),
-    Row("lives-reaped", lives::each_reaped),
-];
+pub(crate) const LIVES: &[Row] = &[Row("lives", lives::each)];
 
 /// What takes long: the image in another, as the seed's page embeds it; one level more; twenty lives.
 pub(crate) const EMBEDDED: &[Row] = &[

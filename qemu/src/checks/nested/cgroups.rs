@@ -156,6 +156,9 @@ fn race(place: &Place, done: &AtomicUsize) -> Result<()> {
 
 /// The whole of version 2, which is the guest's.
 pub(super) fn shared(place: &Place) -> Result<()> {
+    // The guest's own runc mounts it without options, which takes them away from all of its mounts: nsdelegate is gone before.
+    let plain = "docker run --rm --privileged --cgroupns=host --network none busybox true";
+    shell(place, plain)?;
     let run = "docker run --name shared --privileged --cgroupns=host -d dockerlaunch";
     let sentence = "dockerlaunch: warning: cgroup v2 is shared with the host (run with --cgroupns=private); \
         its processes stay where they are, and inner containers may get no limits";

@@ -23,10 +23,6 @@ pub(super) fn each(place: &Place) -> Result<()> {
     live(place, "", WAYS.len())
 }
 
-pub(super) fn each_reaped(place: &Place) -> Result<()> {
-    live(place, "--env DOCKER_LAUNCH_REAP=true", WAYS.len())
-}
-
 pub(super) fn many(place: &Place) -> Result<()> {
     live(place, "", MANY)
 }

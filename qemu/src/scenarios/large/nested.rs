@@ -9,7 +9,9 @@ use crate::{
     suites::Suite,
 };
 
-const READY: &[&str] = &["DOCKER_LAUNCH_READY=/opt/agent"];
+const READY: &str = "DOCKER_LAUNCH_READY=/opt/agent";
+/// The kernel has no nf_tables for anyone.
+const LEGACY: &str = "module_blacklist=nf_tables";
 
 const TRIXIE: Inner = Inner {
     name: "trixie",
@@ -28,7 +30,7 @@ const SID: Inner = Inner {
     ..TRIXIE
 };
 
-const ON_VERSION_TWO: Large = Large {
+const TWO_NESTED: Large = Large {
     image: AGENT,
     checks: &[],
     end: &[],
@@ -36,14 +38,6 @@ const ON_VERSION_TWO: Large = Large {
         Inner {
             checks: &[ON_TWO, CGROUPS, OPTIONS, LIVES],
             ..TRIXIE
-        },
-        Inner {
-            checks: &[ON_TWO],
-            ..BOOKWORM
-        },
-        Inner {
-            checks: &[ON_TWO],
-            ..SID
         },
         Inner {
             name: "smallest",
@@ -54,98 +48,114 @@ const ON_VERSION_TWO: Large = Large {
     ],
     ..TWO
 };
+const OTHERS_ON_TWO: &[Inner] = &[
+    Inner {
+        checks: &[ON_TWO],
+        ..BOOKWORM
+    },
+    Inner {
+        checks: &[ON_TWO],
+        ..SID
+    },
+];
 
-const ON_VERSION_ONE: Large = Large {
+const ONE_NESTED: Large = Large {
     image: AGENT,
     checks: &[],
     end: &[],
-    inner: &[
-        Inner {
-            checks: &[ON_ONE],
-            ..BOOKWORM
-        },
-        Inner {
-            checks: &[ON_ONE],
-            ..TRIXIE
-        },
-        Inner {
-            checks: &[ON_ONE],
-            ..SID
-        },
-    ],
+    inner: &[Inner {
+        checks: &[ON_ONE],
+        ..BOOKWORM
+    }],
     ..ONE
 };
+const OTHERS_ON_ONE: &[Inner] = &[
+    Inner {
+        checks: &[ON_ONE],
+        ..TRIXIE
+    },
+    Inner {
+        checks: &[ON_ONE],
+        ..SID
+    },
+];
 
-const HYBRID: &[Inner] = &[Inner {
-    checks: &[ON_ONE],
-    ..BOOKWORM
+const DEEPER: &[Inner] = &[Inner {
+    checks: &[EMBEDDED, THREE],
+    ..TRIXIE
 }];
-
-const DEEPER: Large = Large {
-    inner: &[Inner {
-        checks: &[EMBEDDED, THREE],
-        ..TRIXIE
-    }],
-    ..ON_VERSION_TWO
-};
-const MANY: Large = Large {
-    inner: &[Inner {
-        checks: &[MANY_LIVES],
-        ..TRIXIE
-    }],
-    ..ON_VERSION_TWO
-};
+const MANY: &[Inner] = &[Inner {
+    checks: &[MANY_LIVES],
+    ..TRIXIE
+}];
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     large(
         "nested",
-        "an engine in a container has its own part of version 2, and comes back whatever it ended with",
+        "an engine in a container has its own part of version 2, and comes back however it ended",
         Suite::Trixie,
         Root::Disk,
-        READY,
-        ON_VERSION_TWO,
+        &[READY],
+        TWO_NESTED,
     ),
     large(
         "nested-v1",
         "an engine in a container leaves the guest's hierarchies as they are; legacy iptables",
         Suite::Bookworm,
         Root::Disk,
-        &[
-            "DOCKER_LAUNCH_READY=/opt/agent",
-            "DOCKER_LAUNCH_CGROUP=v1",
-            "module_blacklist=nf_tables",
-        ],
-        ON_VERSION_ONE,
+        &[READY, "DOCKER_LAUNCH_CGROUP=v1", LEGACY],
+        ONE_NESTED,
     ),
     long(large(
-        "nested-deeper",
-        "the image embedded in a Debian root; an engine in a container in an engine in a container",
+        "nested-others",
+        "the oldest and the newest engine in a container, on version 2",
         Suite::Trixie,
         Root::Disk,
-        READY,
-        DEEPER,
+        &[READY],
+        Large {
+            inner: OTHERS_ON_TWO,
+            ..TWO_NESTED
+        },
     )),
     long(large(
-        "nested-lives",
-        "twenty lives of an engine in a container, and of its containers",
-        Suite::Trixie,
+        "nested-others-v1",
+        "newer engines in a container of an older one, on version 1",
+        Suite::Bookworm,
         Root::Disk,
-        READY,
-        MANY,
+        &[READY, "DOCKER_LAUNCH_CGROUP=v1", LEGACY],
+        Large {
+            inner: OTHERS_ON_ONE,
+            ..ONE_NESTED
+        },
     )),
     long(large(
         "nested-hybrid",
         "hybrid is version 1 to an engine in a container, too",
         Suite::Bookworm,
         Root::Disk,
-        &[
-            "DOCKER_LAUNCH_READY=/opt/agent",
-            "DOCKER_LAUNCH_CGROUP=hybrid",
-            "module_blacklist=nf_tables",
-        ],
+        &[READY, "DOCKER_LAUNCH_CGROUP=hybrid", LEGACY],
+        ONE_NESTED,
+    )),
+    long(large(
+        "nested-deeper",
+        "the image embedded in a Debian root; an engine in a container in an engine in a container",
+        Suite::Trixie,
+        Root::Disk,
+        &[READY],
         Large {
-            inner: HYBRID,
-            ..ON_VERSION_ONE
+            inner: DEEPER,
+            ..TWO_NESTED
+        },
+    )),
+    long(large(
+        "nested-lives",
+        "twenty lives of an engine in a container, and of its containers",
+        Suite::Trixie,
+        Root::Disk,
+        &[READY],
+        Large {
+            inner: MANY,
+            ..TWO_NESTED
         },
     )),
 ];
