@@ -96,7 +96,7 @@ pub(crate) fn choose(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<
     }
     if fs::executable(LEGACY).is_ok() {
         command.first_directory = FOLDER;
-    } else if !flavour.lost.is_empty() && !is_legacy(command) {
+    } else if !flavour.lost.is_empty() && is_not_legacy(command) {
         launch.log.warning(&[
             flavour.why.as_bytes(),
             b", but there is no ",
@@ -181,11 +181,12 @@ fn ask_nf_tables() -> Result<()> {
     }
 }
 
-/// Whether iptables in PATH is the legacy one itself, as Debian's alternatives can make it.
-fn is_legacy(command: &Command<'_>) -> bool {
+/// Whether iptables in PATH is another than the legacy one, which Debian's alternatives can make it. That there is none at all
+/// is the prerequisites' to tell.
+fn is_not_legacy(command: &Command<'_>) -> bool {
     let found = command.look_up(c"iptables").ok();
     let file = found.and_then(|path| fs::real_path(path.as_c_str()).ok());
-    file.is_some_and(|file| base_name(file.as_bytes()) == LEGACY_FILE)
+    file.is_some_and(|file| base_name(file.as_bytes()) != LEGACY_FILE)
 }
 
 #[cfg(test)]

@@ -150,6 +150,10 @@ fn without_its_programs_path_stays() {
         .file("/usr/sbin/xtables-legacy-multi", "")
         .mode("/usr/sbin/xtables-legacy-multi", 0o755);
     assert_eq!(warnings(asked()), [""; 0]);
+    // There is none at all: that is the prerequisites' to tell.
+    std::fs::remove_file(root.path("/usr/sbin/iptables")).unwrap();
+    let skipped = asked().variable("DOCKER_LAUNCH_PREREQUISITES", "skip");
+    assert_eq!(warnings(skipped), [""; 0]);
 }
 
 /// Without the right to configure the network: the launch ends at lo.

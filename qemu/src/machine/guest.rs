@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -55,9 +55,9 @@ impl Guest {
         let directory = paths::target()?.join("qemu");
         fs::create_dir_all(&directory)?;
         let console_path = directory.join(format!("{}.console", machine.name));
-        let (process, stream) = Process::start(&words, &console_path, machine.show_console)?;
-        let events = Arc::clone(&process.shared);
-        let asked = Qmp::connect(stream, move |event| events.note(event)).and_then(|mut qmp| {
+        let (process, stream, answers) =
+            Process::start(&words, &console_path, machine.show_console)?;
+        let asked = Qmp::greet(stream, answers).and_then(|mut qmp| {
             let line = json!({ "command-line": "info usernet" });
             let table = qmp.ask("human-monitor-command", line)?;
             Ok((qmp, qmp::forwards(table.as_str().unwrap_or_default())))

@@ -9,7 +9,10 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc::channel},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, channel},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -19,7 +22,7 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 
-use super::{arguments, console::Console};
+use super::{arguments, console::Console, qmp};
 
 /// How long QEMU may take to end once it was killed.
 const END: Duration = Duration::from_secs(10);
@@ -59,8 +62,12 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts QEMU; the console goes to `path`, too, and to the screen if `show` says so. The other value is QMP.
-    pub(super) fn start(words: &[String], path: &Path, show: bool) -> Result<(Self, UnixStream)> {
+    /// Starts QEMU; the console goes to `path`, too, and to the screen if `show` says so. The other values are QMP.
+    pub(super) fn start(
+        words: &[String],
+        path: &Path,
+        show: bool,
+    ) -> Result<(Self, UnixStream, Receiver<Value>)> {
         let (console, console_end) = UnixStream::pair()?;
         let (report, report_end) = UnixStream::pair()?;
         let (qmp, qmp_end) = UnixStream::pair()?;
@@ -94,7 +101,9 @@ impl Process {
         let report_reader = shared.read(report.try_clone()?, |state, bytes| {
             state.report.extend_from_slice(bytes);
         });
-        let handle = shared.keep(command, [console_reader, report_reader])?;
+        let events = Arc::clone(&shared);
+        let (qmp_reader, answers) = qmp::read(&qmp, move |event| events.note(event))?;
+        let handle = shared.keep(command, [console_reader, report_reader, qmp_reader])?;
         let process = Self {
             shared,
             console,
@@ -102,7 +111,7 @@ impl Process {
             handle,
             complaints,
         };
-        Ok((process, qmp))
+        Ok((process, qmp, answers))
     }
 
     /// What QEMU itself complained about first.
@@ -155,7 +164,7 @@ impl Shared {
     }
 
     /// Takes one of QEMU's events.
-    pub(super) fn note(&self, event: &Value) {
+    fn note(&self, event: &Value) {
         if event["event"] == "SHUTDOWN" {
             let reason = event["data"]["reason"].as_str().map(str::to_owned);
             self.change(|state| state.reason = reason);
@@ -183,7 +192,7 @@ impl Shared {
     }
 
     /// Starts QEMU and waits for its end, in one thread: the parent-death signal is tied to the thread that starts it.
-    fn keep(self: &Arc<Self>, mut command: Command, ports: [JoinHandle<()>; 2]) -> Result<OwnedFd> {
+    fn keep(self: &Arc<Self>, mut command: Command, ports: [JoinHandle<()>; 3]) -> Result<OwnedFd> {
         let shared = Arc::clone(self);
         let (sender, started) = channel();
         thread::spawn(move || {
@@ -206,7 +215,7 @@ impl Shared {
     }
 
     /// Waits for QEMU's end, and tells it after all that came before it.
-    fn end(&self, child: &mut Child, ports: [JoinHandle<()>; 2]) {
+    fn end(&self, child: &mut Child, ports: [JoinHandle<()>; 3]) {
         let Ok(status) = child.wait() else { return };
         for port in ports {
             let _ = port.join();

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     sync::mpsc::{Receiver, channel},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -21,26 +21,29 @@ pub(super) struct Qmp {
     answers: Receiver<Value>,
 }
 
-impl Qmp {
-    /// Greets QEMU. `on_event` is called from a thread of its own, until QEMU is gone.
-    pub(super) fn connect(
-        stream: UnixStream,
-        on_event: impl Fn(&Value) + Send + 'static,
-    ) -> Result<Self> {
-        let (sender, answers) = channel();
-        let reader = BufReader::new(stream.try_clone()?);
-        thread::spawn(move || {
-            for line in reader.lines().map_while(Result::ok) {
-                let Ok(message) = serde_json::from_str::<Value>(&line) else {
-                    continue;
-                };
-                if message.get("event").is_some() {
-                    on_event(&message);
-                } else if sender.send(message).is_err() {
-                    break;
-                }
+/// What QEMU says until it is gone, sorted: `on_event` is called from the thread, answers come through the channel.
+pub(super) fn read(
+    stream: &UnixStream,
+    on_event: impl Fn(&Value) + Send + 'static,
+) -> Result<(JoinHandle<()>, Receiver<Value>)> {
+    let (sender, answers) = channel();
+    let reader = BufReader::new(stream.try_clone()?);
+    let thread = thread::spawn(move || {
+        for line in reader.lines().map_while(Result::ok) {
+            match serde_json::from_str::<Value>(&line) {
+                Ok(message) if message.get("event").is_some() => on_event(&message),
+                // Nobody may be waiting any more.
+                Ok(message) => drop(sender.send(message)),
+                Err(_) => {}
             }
-        });
+        }
+    });
+    Ok((thread, answers))
+}
+
+impl Qmp {
+    /// Greets QEMU.
+    pub(super) fn greet(stream: UnixStream, answers: Receiver<Value>) -> Result<Self> {
         let mut qmp = Self { stream, answers };
         qmp.answer().context("QEMU's greeting")?;
         qmp.ask("qmp_capabilities", json!({}))?;

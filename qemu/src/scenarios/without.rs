@@ -29,7 +29,8 @@ const WITHOUT_MODPROBE: &[Group] = &[
     Group::System,
 ];
 
-/// The kernel has overlay, bridge and nf_tables as modules, and asks modprobe for them, too.
+/// The kernel has overlay, bridge, nf_tables and ip_tables as modules, and asks modprobe for them, too. Of a kernel without
+/// nf_tables it is expected that it has the legacy tables.
 const NO_MODPROBE: &[Expect] = &[
     Lines(
         "modprobe without",
@@ -45,7 +46,7 @@ const NO_MODPROBE: &[Expect] = &[
             ],
             &[
                 "failed to start daemon: Error initializing network controller",
-                "Failed to initialize nft: Protocol not supported",
+                "(legacy): can't initialize iptables table `nat': Table does not exist",
             ],
         ],
     ),
