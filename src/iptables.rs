@@ -10,14 +10,14 @@ use crate::{
     error::Step,
     fs,
     launch::{Context, Launch, Outcome},
-    messages::{messages, word},
+    netlink::{Message, Netlink, REQUEST},
     places::Places,
     text::base_name,
 };
 use core::ffi::CStr;
 use rustix::{
-    io::{Errno, Result, write},
-    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, netlink, recv, socket_with},
+    io::{Errno, Result},
+    net::netlink::NETFILTER,
 };
 
 /// Links to the legacy programs by the names that dockerd asks for: before PATH, they are found first.
@@ -34,6 +34,10 @@ const TABLES: [&CStr; 3] = [
     c"/proc/net/ip6_tables_names",
     c"/proc/net/arp_tables_names",
 ];
+
+/// linux/netfilter/nf_tables.h: NFNL_SUBSYS_NFTABLES and its message NFT_MSG_GETGEN; an nfgenmsg of any family, of version 0.
+const GET_GENERATION: u16 = 10 << 8 | 16;
+const ANY_FAMILY: &[u8] = &[0; 4];
 
 /// A flavour, and why it is this one.
 struct Flavour {
@@ -137,48 +141,11 @@ fn lacks_nf_tables() -> bool {
     )
 }
 
-/// Asks for the number of the current rule set (linux/netfilter/nf_tables.h, NFT_MSG_GETGEN).
+/// Asks for the number of the current rule set.
 fn ask_nf_tables() -> Result<()> {
-    const LENGTH: u8 = 20;
-    const NF_TABLES: u8 = 10;
-    const GET_GENERATION: u8 = 16;
-    const REQUEST: u8 = 1;
-    const ERROR: u16 = 2;
-    const MESSAGE: [u8; LENGTH as usize] = [
-        LENGTH,
-        0,
-        0,
-        0,
-        GET_GENERATION,
-        NF_TABLES,
-        REQUEST,
-        0, // length, kind, flags
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0, // number, sender
-        0,
-        0,
-        0,
-        0, // any family, version 0
-    ];
-    let kind = SocketType::RAW;
-    let protocol = Some(netlink::NETFILTER);
-    let socket = socket_with(AddressFamily::NETLINK, kind, SocketFlags::CLOEXEC, protocol)?;
-    write(&socket, &MESSAGE)?;
-    // The kernel has the answer ready when the write returns.
-    let mut buffer = [0; 256];
-    let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::DONTWAIT)?;
-    let answer = messages(buffer.get(..length).unwrap_or_default()).next();
-    match answer.and_then(|(kind, body)| Some((kind, word(body, 0)?.cast_signed()))) {
-        // rustix takes only what can be an errno.
-        Some((ERROR, errno @ -4095..0)) => Err(Errno::from_raw_os_error(-errno)),
-        _ => Ok(()),
-    }
+    let mut message = Message::new(GET_GENERATION, REQUEST);
+    message.put(ANY_FAMILY);
+    Netlink::open(Some(NETFILTER))?.request(message)
 }
 
 /// Whether iptables in PATH is another than the legacy one, which Debian's alternatives can make it. That there is none at all

@@ -48,7 +48,7 @@ mod superblock;
 mod partitions;
 
 mod fs;
-#[cfg(feature = "network")]
+#[cfg(any(feature = "iptables", feature = "network"))]
 mod netlink;
 mod settings;
 

@@ -22,7 +22,6 @@ struct Row {
     when: When,
 }
 
-#[derive(Clone, Copy, PartialEq)]
 enum When {
     Always,
     /// Only where this process stays.

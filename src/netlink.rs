@@ -1,174 +1,62 @@
-//! rtnetlink(7): finding an interface, and giving it an address and a route. Messages are built and read as bytes.
+//! netlink(7): a request to the kernel, and its answer. Messages are built as bytes; messages.rs reads them.
 
-use crate::{
-    messages::{attributes, half, messages, word},
-    run, sys,
-    text::Text,
-};
+use crate::messages::{messages, word};
 use heapless::Vec;
 use rustix::{
-    event::{PollFd, PollFlags},
-    fd::OwnedFd,
+    fd::{AsFd, BorrowedFd, OwnedFd},
     io::{Errno, Result, write},
-    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with},
+    net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with},
 };
 
-const NEW_LINK: u16 = 16;
-const GET_LINK: u16 = 18;
-const NEW_ADDRESS: u16 = 20;
-const NEW_ROUTE: u16 = 24;
 const ERROR: u16 = 2;
+pub(crate) const REQUEST: u16 = 0x1;
 
-const REQUEST: u16 = 0x1;
-const ACKNOWLEDGE: u16 = 0x4;
-const DUMP: u16 = 0x300;
-const CREATE_ONLY: u16 = 0x600;
+/// The network configuration's protocol, NETLINK_ROUTE, is 0.
+#[cfg(any(test, feature = "network"))]
+pub(crate) const ROUTE: Option<Protocol> = None;
 
-const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
-const IFLA_MTU: u16 = 4;
-const IFLA_LINKINFO: u16 = 18;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const IFA_BROADCAST: u16 = 4;
-const RTA_OIF: u16 = 4;
-const RTA_GATEWAY: u16 = 5;
-
-/// An attribute in an attribute: IFLA_INFO_KIND is `bridge`.
-const KIND_BRIDGE: &[u8] = b"\x0a\0\x01\0bridge";
-
-const ETHERNET: u16 = 1;
-const UP: u32 = 1;
-const INET: u8 = 2;
-
-/// RTMGRP_LINK: the kernel tells of interfaces that come.
-const LINKS: u32 = 1;
-
-/// An interface.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Link {
-    pub(crate) index: u32,
-    pub(crate) name: Text<17>,
-    /// Its hardware address; zeros where it has none of six bytes.
-    pub(crate) address: [u8; 6],
-}
-
-/// A socket to the kernel's network configuration.
+/// A socket to one part of the kernel.
 pub(crate) struct Netlink(OwnedFd);
 
 impl Netlink {
-    pub(crate) fn open() -> Result<Self> {
-        let socket = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+    pub(crate) fn open(protocol: Option<Protocol>) -> Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
         Ok(Self(socket))
     }
 
-    /// The interface of this name, or the first Ethernet one if it is empty. Waits for it to come, but not longer than
-    /// `seconds`; with none, only those that are there are looked at.
-    pub(crate) fn find(name: &[u8], seconds: u64) -> Result<Link> {
-        let Self(socket) = Self::open()?;
-        bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
-        let mut message = Message::new(GET_LINK, REQUEST | DUMP);
-        message.put(&[0; 16]);
-        write(&socket, &message.finish())?;
-
-        let deadline = sys::since_boot() + seconds * 1000;
-        let mut buffer = [0; 16384];
-        loop {
-            // What the dump holds can be read at once.
-            run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?;
-            let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
-            let found = messages(buffer.get(..length).unwrap_or_default())
-                .find_map(|(kind, body)| matching_link(kind, body, name));
-            if let Some(link) = found {
-                return Ok(link);
-            }
-        }
+    pub(crate) fn send(&self, message: Message) -> Result<()> {
+        write(&self.0, &message.finish()).map(drop)
     }
 
-    /// A bridge that is there already is left.
-    pub(crate) fn add_bridge(&self, name: &[u8], mtu: Option<u32>) -> Result<()> {
-        let mut message = Message::new(NEW_LINK, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
-        message.put(&[0; 16]);
-        message.attribute(IFLA_IFNAME, name);
-        if let Some(mtu) = mtu {
-            message.attribute(IFLA_MTU, &mtu.to_ne_bytes());
-        }
-        message.attribute(IFLA_LINKINFO, KIND_BRIDGE);
-        self.request(message)
-    }
-
-    pub(crate) fn set_up(&self, index: u32) -> Result<()> {
-        let mut message = Message::new(NEW_LINK, REQUEST | ACKNOWLEDGE);
-        message.put(&[0; 4]);
-        message.put(&index.to_ne_bytes());
-        message.put(&UP.to_ne_bytes());
-        message.put(&UP.to_ne_bytes());
-        self.request(message)
-    }
-
-    /// An address that is there already is left.
-    pub(crate) fn add_address(&self, index: u32, address: [u8; 4], prefix: u8) -> Result<()> {
-        let host_bits = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-        let broadcast = u32::from_be_bytes(address) | host_bits;
-        let mut message = Message::new(NEW_ADDRESS, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
-        message.put(&[INET, prefix, 0, 0]);
-        message.put(&index.to_ne_bytes());
-        message.attribute(IFA_LOCAL, &address);
-        message.attribute(IFA_ADDRESS, &address);
-        if prefix < 31 {
-            message.attribute(IFA_BROADCAST, &broadcast.to_be_bytes());
-        }
-        self.request(message)
-    }
-
-    /// A default route that is there already is left.
-    pub(crate) fn add_default_route(&self, index: u32, gateway: [u8; 4]) -> Result<()> {
-        const MAIN_TABLE: u8 = 254;
-        const BY_BOOT: u8 = 3;
-        const UNICAST: u8 = 1;
-        let mut message = Message::new(NEW_ROUTE, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
-        message.put(&[INET, 0, 0, 0, MAIN_TABLE, BY_BOOT, 0, UNICAST, 0, 0, 0, 0]);
-        message.attribute(RTA_GATEWAY, &gateway);
-        message.attribute(RTA_OIF, &index.to_ne_bytes());
-        self.request(message)
-    }
-
-    /// Sends and reads the acknowledgement, which the kernel has ready when the write returns.
-    fn request(&self, message: Message) -> Result<()> {
-        write(&self.0, &message.finish())?;
+    /// Sends, and reads whether the kernel refuses: it has an acknowledgement or another answer ready when the write returns.
+    pub(crate) fn request(&self, message: Message) -> Result<()> {
+        self.send(message)?;
         let mut buffer = [0; 1024];
         let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT)?;
-        let answer =
-            messages(buffer.get(..length).unwrap_or_default()).find(|(kind, _)| *kind == ERROR);
-        let errno = answer
-            .and_then(|(_, body)| word(body, 0))
-            .ok_or(Errno::PROTO)?
-            .cast_signed();
-        match errno {
-            0 => Ok(()),
+        let answer = messages(buffer.get(..length).unwrap_or_default()).next();
+        let (kind, body) = answer.ok_or(Errno::PROTO)?;
+        match word(body, 0).map(u32::cast_signed) {
+            _ if kind != ERROR => Ok(()),
+            Some(0) => Ok(()),
             // rustix takes only what can be an errno.
-            -4095..0 => Err(Errno::from_raw_os_error(-errno)).or_else(|errno| {
-                if errno == Errno::EXIST {
-                    Ok(())
-                } else {
-                    Err(errno)
-                }
-            }),
+            Some(errno @ -4095..0) => Err(Errno::from_raw_os_error(-errno)),
             _ => Err(Errno::PROTO),
         }
     }
 }
 
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// A request of up to 96 bytes: more than any of ours has.
-struct Message(Vec<u8, 96>);
+pub(crate) struct Message(Vec<u8, 96>);
 
 impl Message {
-    fn new(kind: u16, flags: u16) -> Self {
+    pub(crate) fn new(kind: u16, flags: u16) -> Self {
         let mut message = Self(Vec::new());
         message.put(&[0; 4]);
         message.put(&kind.to_ne_bytes());
@@ -177,12 +65,13 @@ impl Message {
         message
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
         let _ = self.0.extend_from_slice(bytes);
     }
 
     /// Padded to four bytes, which its length does not count.
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
+    #[cfg(any(test, feature = "network"))]
+    pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) {
         let length = value.len() + 4;
         self.put(&(length as u16).to_ne_bytes());
         self.put(&kind.to_ne_bytes());
@@ -202,73 +91,36 @@ impl Message {
     }
 }
 
-/// The interface, if the message tells of one and it is the one that is looked for.
-fn matching_link(kind: u16, body: &[u8], name: &[u8]) -> Option<Link> {
-    if kind != NEW_LINK {
-        return None;
-    }
-    let (hardware, index) = (half(body, 2)?, word(body, 4)?);
-    let mut link = Link {
-        index,
-        name: Text::new(),
-        address: [0; 6],
-    };
-    for (kind, value) in attributes(body.get(16..)?) {
-        match kind {
-            IFLA_IFNAME => link.name = Text::of(&[value.strip_suffix(b"\0")?]).ok()?,
-            IFLA_ADDRESS => link.address = value.try_into().unwrap_or_default(),
-            _ => {}
-        }
-    }
-    let found = link.name.as_bytes();
-    (found == name || (name.is_empty() && hardware == ETHERNET)).then_some(link)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-    use std::vec::Vec as Bytes;
-
-    #[test]
-    fn lo_is_found_by_its_name() {
-        let lo = Netlink::find(b"lo", 0).unwrap();
-        assert_eq!(
-            (lo.index, lo.name.as_bytes(), lo.address),
-            (1, &b"lo"[..], [0; 6])
-        );
-    }
-
-    #[test]
-    fn what_does_not_come_is_not_found() {
-        assert_eq!(Netlink::find(b"never", 0), Err(Errno::TIMEDOUT));
-    }
+    use crate::messages::attributes;
 
     #[test]
     fn attributes_are_padded_and_read_back() {
-        let mut message = Message::new(NEW_LINK, 0);
-        message.attribute(IFLA_IFNAME, b"seven7\0");
-        message.attribute(IFLA_MTU, &1400_u32.to_ne_bytes());
+        let mut message = Message::new(16, 0);
+        message.attribute(3, b"seven7\0");
+        message.attribute(4, &1400_u32.to_ne_bytes());
         let bytes = message.finish();
         let (kind, body) = messages(&bytes).next().unwrap();
-        assert_eq!((kind, bytes.len() % 4), (NEW_LINK, 0));
-        let read: Bytes<_> = attributes(body).collect();
-        assert_eq!(
-            read,
-            [
-                (IFLA_IFNAME, &b"seven7\0"[..]),
-                (IFLA_MTU, &1400_u32.to_ne_bytes())
-            ]
-        );
+        assert_eq!((kind, bytes.len() % 4), (16, 0));
+        let read = attributes(body);
+        assert!(read.eq([(3, &b"seven7\0"[..]), (4, &1400_u32.to_ne_bytes())]));
     }
 
-    proptest! {
-        #[test]
-        fn any_datagram_is_read_to_its_end(bytes: Bytes<u8>) {
-            for (kind, body) in messages(&bytes) {
-                let _ = matching_link(kind, body, b"eth0");
-            }
-            let _ = matching_link(NEW_LINK, &bytes, b"");
-        }
+    #[test]
+    fn a_refusal_is_its_errno() {
+        let socket = Netlink::open(ROUTE).unwrap();
+        // RTM_GETLINK of an interface that is not there.
+        let mut message = Message::new(18, REQUEST);
+        message.put(&[0; 4]);
+        message.put(&i32::MAX.to_ne_bytes());
+        message.put(&[0; 8]);
+        assert_eq!(socket.request(message), Err(Errno::NODEV));
+        // RTM_GETNSID of this process has an answer, though no acknowledgement was asked for.
+        let mut message = Message::new(90, REQUEST);
+        message.put(&[0; 4]);
+        message.attribute(2, &std::process::id().to_ne_bytes());
+        assert_eq!(socket.request(message), Ok(()));
     }
 }

@@ -215,7 +215,10 @@ fn read_only_ones_stay() {
         }
         let at = "/sys/fs/cgroup".into();
         let daemon = start.before(Before::ReadOnly { at }).running();
-        assert_left(&daemon, "read-only here (run with --privileged)");
+        assert_left(
+            &daemon,
+            "read-only here (run with --privileged, and with --userns=host if root is remapped)",
+        );
         assert_eq!(read(&daemon, "cgroup.procs"), format!("{}\n", daemon.pid));
     }
 }

@@ -1,6 +1,11 @@
 //! What all tests came to: counted, with a name for whatever did not run, and one last line.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// What may stay away even where nothing else may: the beginning of its name, why, and since when.
 const MAY_BE_IGNORED: &[(&str, &str, &str)] = &[
@@ -25,6 +30,34 @@ pub(crate) struct Tally {
     pub(crate) ignored: Vec<(String, String)>,
     /// What the reader should know although nothing failed by it.
     pub(crate) notes: Vec<String>,
+}
+
+/// What trials tell of themselves when they cannot run.
+#[derive(Clone, Default)]
+pub(crate) struct Ignored(Arc<Mutex<Vec<(String, String)>>>);
+
+impl Ignored {
+    pub(crate) fn because(&self, name: &str, reason: &str) -> Result<Completion, Failed> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push((name.to_owned(), reason.to_owned()));
+        Ok(Completion::ignored_with("see below"))
+    }
+}
+
+/// Runs them in their order, one at a time, a line for each.
+pub(crate) fn shown(trials: Vec<Trial>, ignored: &Ignored) -> Tally {
+    let arguments = Arguments {
+        test_threads: Some(1),
+        ..Arguments::default()
+    };
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let mut ignored = ignored.0.lock().unwrap_or_else(PoisonError::into_inner);
+    Tally {
+        passed: conclusion.num_passed,
+        failed: conclusion.num_failed,
+        ignored: std::mem::take(&mut *ignored),
+        notes: Vec::new(),
+    }
 }
 
 impl Tally {

@@ -28,7 +28,8 @@ const INIT_PROCESSES: &CStr = c"/sys/fs/cgroup/init/cgroup.procs";
 
 const SHARED: &str = "shared with the host (run with --cgroupns=private)";
 const THREADED: &str = "threaded here";
-const READ_ONLY: &str = "read-only here (run with --privileged)";
+const READ_ONLY: &str =
+    "read-only here (run with --privileged, and with --userns=host if root is remapped)";
 const FOREIGN: &str = "held for 10 s by processes of another PID namespace, which cannot be moved";
 const RUSHED: &str = "entered for 10 s by new processes faster than they can be moved";
 

@@ -2,22 +2,18 @@
 //! it is made here, with that address and the MTU that the daemon is told, and `--bip` is left out of the daemon's words.
 //! One of them alone is dockerd's to follow, as `--fixed-cidr` always is.
 
+use super::links::Links;
 use crate::{
     command::Command,
     error::Step,
     ip,
     launch::{Launch, Outcome},
-    netlink::Netlink,
     places::{BIP, BRIDGE, Flag, MTU, configuration, values},
     text::{Text, TooLong, number, split_once},
 };
 use rustix::io::{self, Errno};
 
-pub(super) fn make(
-    launch: &Launch<'_>,
-    command: &mut Command<'_>,
-    netlink: &Netlink,
-) -> Outcome<()> {
+pub(super) fn make(launch: &Launch<'_>, command: &mut Command<'_>, links: &Links) -> Outcome<()> {
     let Some(bip) = values(command, BIP).last() else {
         return Ok(());
     };
@@ -36,10 +32,10 @@ pub(super) fn make(
     let mtu = asked(command, MTU, b"mtu").map_err(failed)?;
     let mtu = number(mtu.as_bytes()).and_then(|mtu| u32::try_from(mtu).ok());
     let made = || {
-        netlink.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
-        let index = Netlink::find(name, 0)?.index;
-        netlink.add_address(index, address, prefix as u8)?;
-        netlink.set_up(index)
+        links.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
+        let index = Links::find(name, 0)?.index;
+        links.add_address(index, address, prefix as u8)?;
+        links.set_up(index)
     };
     made().map_err(|errno| launch.refused(Step::Network, name, errno))?;
     let what = b" is a bridge; --bip is not passed on";

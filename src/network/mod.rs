@@ -2,6 +2,7 @@
 //! that no kernel with IP_PNP has followed already. What is there stays. Then the names.
 
 mod bridge;
+mod links;
 mod names;
 
 use crate::{
@@ -10,11 +11,11 @@ use crate::{
     fs,
     ip::Ip,
     launch::{Context, Launch, Outcome},
-    netlink::{Link, Netlink},
     settings::Role,
     text::{Decimal, words},
     tools,
 };
+use links::{Link, Links};
 use names::Names;
 use rustix::io::Errno;
 
@@ -29,15 +30,15 @@ const LATE: &str =
 const LEASE: u32 = 30;
 
 pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
-    let netlink = Netlink::open().at(launch, Step::Network, c"netlink")?;
-    netlink.set_up(LO).at(launch, Step::Network, c"lo")?;
+    let links = Links::open().at(launch, Step::Network, c"netlink")?;
+    links.set_up(LO).at(launch, Step::Network, c"lo")?;
     let mut names = Names::new();
     each_ip(launch, &mut |ip| {
         names.take(&ip);
-        follow(launch, command, &netlink, &ip)
+        follow(launch, command, &links, &ip)
     })?;
     names.configure(launch)?;
-    bridge::make(launch, command, &netlink)?;
+    bridge::make(launch, command, &links)?;
     launch.log.debug(&[b"the network is configured"]);
     Ok(())
 }
@@ -69,21 +70,16 @@ fn each_ip(launch: &Launch<'_>, each: &mut dyn FnMut(Ip<'_>) -> Outcome<()>) -> 
     Ok(())
 }
 
-fn follow(
-    launch: &Launch<'_>,
-    command: &Command<'_>,
-    netlink: &Netlink,
-    ip: &Ip<'_>,
-) -> Outcome<()> {
+fn follow(launch: &Launch<'_>, command: &Command<'_>, links: &Links, ip: &Ip<'_>) -> Outcome<()> {
     let Some(address) = ip.address else {
-        return ask(launch, command, netlink, ip.device);
+        return ask(launch, command, links, ip.device);
     };
     let link = find(launch, ip.device)?;
     let configured = || {
-        netlink.set_up(link.index)?;
-        netlink.add_address(link.index, address, ip.prefix)?;
+        links.set_up(link.index)?;
+        links.add_address(link.index, address, ip.prefix)?;
         match ip.gateway {
-            Some(gateway) => netlink.add_default_route(link.index, gateway),
+            Some(gateway) => links.add_default_route(link.index, gateway),
             None => Ok(()),
         }
     };
@@ -96,14 +92,14 @@ fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Link> {
     } else {
         name
     };
-    let mut found = Netlink::find(name, 0);
+    let mut found = Links::find(name, 0);
     if found == Err(Errno::TIMEDOUT) {
         let limit = Decimal::new(APPEARS);
         let limit = limit.as_bytes();
         launch
             .log
             .line(&[b"waiting for ", name_or, b", up to ", limit, b" s"]);
-        found = Netlink::find(name, APPEARS);
+        found = Links::find(name, APPEARS);
     }
     found.map_err(|errno| match errno {
         Errno::TIMEDOUT => launch.said(Step::Network, name_or, LATE),
@@ -114,19 +110,14 @@ fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Link> {
 /// By the image's udhcpc and its own default script. It renews the lease in the background, and goes on asking there while
 /// no server answers: the engine starts all the same. What the kernel, an outer engine or a launch before this one has
 /// configured is not asked for again.
-fn ask(
-    launch: &Launch<'_>,
-    command: &Command<'_>,
-    netlink: &Netlink,
-    device: &[u8],
-) -> Outcome<()> {
+fn ask(launch: &Launch<'_>, command: &Command<'_>, links: &Links, device: &[u8]) -> Outcome<()> {
     if has_route(device) {
         launch.log.debug(&[b"dhcp is not asked: there is a route"]);
         return Ok(());
     }
     let link = find(launch, device)?;
     let name = link.name.as_bytes();
-    let up = netlink.set_up(link.index);
+    let up = links.set_up(link.index);
     up.map_err(|errno| launch.refused(Step::Network, name, errno))?;
     let words = [c"-b", c"-i", link.name.as_c_str()];
     let later: &[u8] = match tools::run(command, c"udhcpc", &words, LEASE) {

@@ -1,11 +1,11 @@
 //! The host's name and its name servers. What is there stays, except where a setting or the kernel's words ask.
 
+use super::links::Links;
 use crate::{
     error::Step,
     fs::{self, Root},
     ip::Ip,
     launch::{Context, Launch, Outcome},
-    netlink::Netlink,
     settings::Role,
     text::{Decimal, Text, fields, hexadecimal, list, words},
 };
@@ -105,7 +105,7 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) -> Outcome<()> {
 /// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
 fn from_card() -> Text<16> {
     let mut name = Text::of(&[b"docker"]).unwrap_or(Text::new());
-    if let Ok(link) = Netlink::find(b"", 0) {
+    if let Ok(link) = Links::find(b"", 0) {
         let [_, _, _, last @ ..] = link.address;
         let mut digits = [0; 6];
         hexadecimal(&last, &mut digits);

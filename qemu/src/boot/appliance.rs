@@ -73,7 +73,8 @@ impl Appliance {
                     bus: Bus::Virtio,
                     ..root
                 });
-                Root::Initramfs(image.switching().built()?)
+                let switching = Image::switching(&image.name, image.packages, image.program);
+                Root::Initramfs(switching.built()?)
             }
             (false, true) => Root::ReadOnly(root),
             (false, false) => Root::Disk(root),

@@ -6,6 +6,7 @@ mod clients;
 mod containers;
 mod limits;
 mod networks;
+mod stop;
 mod supervision;
 
 use std::{
@@ -24,6 +25,7 @@ use super::seen::SPEAKER;
 use crate::{engine::Engine, machine::Guest};
 pub(crate) use clients::{CLIENTS, MORE_OF_CLIENTS};
 pub(super) use networks::{SERVE, published_port, publishing};
+pub(super) use supervision::reaped;
 
 /// What a row may use.
 pub(crate) struct Place<'a> {
@@ -95,7 +97,7 @@ pub(crate) const SUPERVISED: &[Row] = &[
     Row("killed", supervision::container_survives),
     Row("ready-program", supervision::ready_program),
     Row("no-zombies", supervision::no_zombies),
-    Row("docker-stop", supervision::docker_stop),
+    Row("docker-stop", stop::supervised),
 ];
 
 /// An appliance in its first life, back after a shutdown, and after a cut of its power.
@@ -123,6 +125,9 @@ pub(crate) const LEFT: &[Row] = &[Row("left-running", containers::left_running)]
 
 /// How long a container may take from its start to its first answer.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a command of the agent's may take: the emulated Docker client is slow to start, and some start it a few times.
+const SHELL: Duration = Duration::from_secs(240);
 
 fn warns_of_missing_controllers(place: &Place) -> Result<()> {
     let lines = said(place, &["memory", "cpuset"]);
@@ -159,7 +164,12 @@ fn said<'a>(place: &Place<'a>, words: &[&str]) -> Vec<&'a str> {
 
 /// What a command writes in a guest that has the agent; an unsuccessful one is an error.
 pub(super) fn shell(place: &Place, command: &str) -> Result<String> {
-    let answer = place.guest.shell(command)?;
+    shell_within(place, SHELL, command)
+}
+
+/// The same where it may take longer.
+pub(super) fn shell_within(place: &Place, limit: Duration, command: &str) -> Result<String> {
+    let answer = place.guest.shell(limit, command)?;
     ensure!(
         answer.status == 0,
         "`{command}`: status {}: {}",

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::engine::{Place, Row, until};
+use super::engine::{Place, Row, shell_within, until};
+use crate::run::last_lines;
 
 /// A new container's engine, from its image to its end, on a guest with version 2.
 pub(crate) const ON_TWO: &[Row] = &[
@@ -100,20 +101,14 @@ fn answers(place: &Place, container: &str, lives: usize) -> Result<()> {
             if gave_up == slow {
                 return Ok(Err(anyhow::anyhow!(
                     "it has ended; it said\n{}",
-                    end(&said)
+                    last_lines(&said)
                 )));
             }
             slow = gave_up;
             shell(place, &format!("docker start {container}"))?;
         }
-        bail!("{answered} of {lives}; it said\n{}", end(&said))
+        bail!("{answered} of {lives}; it said\n{}", last_lines(&said))
     })?
-}
-
-/// The last lines.
-fn end(said: &str) -> String {
-    let lines: Vec<&str> = said.lines().collect();
-    lines[lines.len().saturating_sub(30)..].join("\n")
 }
 
 /// What the command says in the container; an unsuccessful one is an error.
@@ -128,16 +123,8 @@ fn inside(place: &Place, container: &str, command: &str) -> Result<String> {
     Ok(ran.output)
 }
 
-/// What the command writes in the guest; an unsuccessful one is an error.
 fn shell(place: &Place, command: &str) -> Result<String> {
-    let answer = place.guest.shell_within(WITHIN, command)?;
-    ensure!(
-        answer.status == 0,
-        "`{command}`: status {}: {}",
-        answer.status,
-        answer.output
-    );
-    Ok(answer.output)
+    shell_within(place, WITHIN, command)
 }
 
 fn id(place: &Place, container: &str) -> Result<String> {

@@ -101,7 +101,20 @@ impl Made {
     }
 }
 
-impl Image<'_> {
+impl<'a> Image<'a> {
+    /// The initramfs that goes on to a root which needs drivers: the same program, what loads drivers, and the drivers.
+    pub fn switching(name: &str, packages: &'a Unpacked, program: &'a Path) -> Self {
+        Self {
+            name: format!("switch-{name}"),
+            packages,
+            more: None,
+            program,
+            groups: Group::INITRAMFS,
+            extra: Vec::new(),
+            format: Format::Initramfs,
+        }
+    }
+
     /// The image below target/. An earlier one of the same name is removed.
     pub fn built(&self) -> Result<PathBuf> {
         let directory = paths::target()?.join("qemu/images");
@@ -122,19 +135,6 @@ impl Image<'_> {
         self.put(&self.tree()?, &path)?;
         step.done(&format!("image {}: {}", self.name, path.display()));
         Ok(path)
-    }
-
-    /// The initramfs that goes on to this image: the same program, what loads drivers, and the drivers.
-    pub fn switching(&self) -> Image<'_> {
-        Image {
-            name: format!("switch-{}", self.name),
-            packages: self.packages,
-            more: None,
-            program: self.program,
-            groups: Group::INITRAMFS,
-            extra: Vec::new(),
-            format: Format::Initramfs,
-        }
     }
 
     /// Writes the image to a file of the user's choice.

@@ -27,9 +27,6 @@ const SHOWN: usize = 40;
 /// How long QEMU may take to end once it was asked to.
 const END: Duration = Duration::from_secs(10);
 
-/// How long a command of the agent's may take: the emulated Docker client is slow to start, and some start it a few times.
-const SHELL: Duration = Duration::from_secs(240);
-
 /// Killed when it is dropped, as by a cut of the power.
 pub struct Guest {
     process: Process,
@@ -179,12 +176,7 @@ impl Guest {
     }
 
     /// Runs a command of the shell in a guest whose probe serves as an agent.
-    pub fn shell(&self, command: &str) -> Result<Answer> {
-        self.shell_within(SHELL, command)
-    }
-
-    /// The same where it may take longer.
-    pub fn shell_within(&self, limit: Duration, command: &str) -> Result<Answer> {
+    pub fn shell(&self, limit: Duration, command: &str) -> Result<Answer> {
         let (number, from) = {
             let state = self.process.shared.lock();
             // A request's number needs to be no other's, and every answer makes the stream longer.

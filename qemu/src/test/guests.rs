@@ -10,13 +10,13 @@ use std::{
     num::NonZero,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
 use super::{
     Chosen, large,
@@ -25,13 +25,13 @@ use super::{
 };
 use crate::{
     Common,
-    image::{self, Format, Image, table::Group},
+    image::{self, Image},
     machine::{
         Machine,
         acceleration::{self, Acceleration},
     },
     packages::Unpacked,
-    report::Tally,
+    report::{self, Ignored, Tally},
     scenarios::{Scenario, Size},
     suites::Suite,
     toolchain::{self, Features},
@@ -78,16 +78,8 @@ impl Bench {
 
     /// What goes on to a root that needs drivers.
     pub(super) fn initramfs(&self, scenario: &Scenario, kit: &Kit) -> Result<PathBuf> {
-        let image = Image {
-            name: format!("switch-{}", scenario.suite.name()),
-            packages: &kit.packages,
-            more: None,
-            program: self.program(scenario),
-            groups: Group::INITRAMFS,
-            extra: Vec::new(),
-            format: Format::Initramfs,
-        };
-        image.built()
+        let program = self.program(scenario);
+        Image::switching(scenario.suite.name(), &kit.packages, program).built()
     }
 }
 
@@ -165,37 +157,27 @@ pub(super) fn run(
     let jobs: Vec<(u64, Job)> = jobs.collect();
     let runner = thread::spawn(move || queue::empty(jobs, &room, Job::run));
 
-    let ignored = Arc::new(Mutex::new(Vec::new()));
+    let ignored = Ignored::default();
     let trials = slots.iter().flat_map(|(chosen, slot)| {
         chosen.checks.iter().map(|check| {
             trial(
                 chosen.scenario,
                 check.clone(),
                 Arc::clone(slot),
-                Arc::clone(&ignored),
+                ignored.clone(),
             )
         })
     });
-    // One thread shows them in order; the work is done elsewhere.
-    let arguments = Arguments {
-        test_threads: Some(1),
-        ..Arguments::default()
-    };
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    // The work is done elsewhere.
+    let mut tally = report::shown(trials.collect(), &ignored);
     let durations = runner.join().expect("a guest's panic is its own failure");
 
     let notes = slots.iter().filter_map(|(_, slot)| match slot.get() {
         Some(Outcome::Ran { note, .. }) => note.clone(),
         _ => None,
     });
-    let notes = notes.chain(longest(durations));
-    let ignored = std::mem::take(&mut *ignored.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Tally {
-        passed: conclusion.num_passed,
-        failed: conclusion.num_failed,
-        ignored,
-        notes: notes.collect(),
-    })
+    tally.notes.extend(notes.chain(longest(durations)));
+    Ok(tally)
 }
 
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
@@ -304,35 +286,21 @@ pub(super) fn discard_disks(machine: &Machine, checks: &Checks) {
 }
 
 /// One line of the report: it waits for the guest.
-fn trial(
-    scenario: &'static Scenario,
-    check: String,
-    slot: Slot,
-    ignored: Arc<Mutex<Vec<(String, String)>>>,
-) -> Trial {
+fn trial(scenario: &'static Scenario, check: String, slot: Slot, ignored: Ignored) -> Trial {
     let name = format!("{}/{check}", scenario.name);
-    Trial::ignorable_test(name.clone(), move || {
-        let cannot_run = |reason: &String| {
-            ignored
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((name.clone(), reason.clone()));
-            Ok(Completion::ignored_with("see below"))
-        };
-        match slot.wait() {
-            Outcome::CannotRun(reason) => cannot_run(reason),
-            Outcome::Ran {
-                checks, stopped, ..
-            } => match (checks.get(&check), stopped) {
-                (Some(Ok(())), _) => Ok(Completion::Completed),
-                (Some(Err(Reason::CannotRun(reason))), _) => cannot_run(reason),
-                (Some(Err(Reason::Failed(reason))), _) => Err(Failed::from(reason)),
-                (None, Some(reason)) => Err(Failed::from(format!("not reached: {reason}"))),
-                (None, None) => Err(Failed::from(
-                    "the guest ran, but not this check: the table and its walk differ",
-                )),
-            },
-        }
+    Trial::ignorable_test(name.clone(), move || match slot.wait() {
+        Outcome::CannotRun(reason) => ignored.because(&name, reason),
+        Outcome::Ran {
+            checks, stopped, ..
+        } => match (checks.get(&check), stopped) {
+            (Some(Ok(())), _) => Ok(Completion::Completed),
+            (Some(Err(Reason::CannotRun(reason))), _) => ignored.because(&name, reason),
+            (Some(Err(Reason::Failed(reason))), _) => Err(Failed::from(reason)),
+            (None, Some(reason)) => Err(Failed::from(format!("not reached: {reason}"))),
+            (None, None) => Err(Failed::from(
+                "the guest ran, but not this check: the table and its walk differ",
+            )),
+        },
     })
 }
 

@@ -3,14 +3,14 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::{
     checks::image::{Row, TABLE, World},
-    report::Tally,
+    report::{self, Ignored, Tally},
     scenarios::When,
     suites::Suite,
 };
@@ -59,25 +59,13 @@ pub(super) fn run(chosen: Vec<Chosen>, program: &Path, mirror: &str) -> Tally {
     let mut all = Tally::default();
     for suite in Suite::ALL {
         let of_it = chosen.iter().filter(|one| one.suite == *suite);
-        let (slot, ignored) = (Slot::default(), Arc::default());
+        let (slot, ignored) = (Slot::default(), Ignored::default());
         let trials: Vec<Trial> = of_it
             .map(|one| trial(one, &slot, &ignored, program, mirror))
             .collect();
-        if trials.is_empty() {
-            continue;
+        if !trials.is_empty() {
+            all.add(report::shown(trials, &ignored));
         }
-        let arguments = Arguments {
-            test_threads: Some(1),
-            ..Arguments::default()
-        };
-        let conclusion = libtest_mimic::run(&arguments, trials);
-        let ignored = std::mem::take(&mut *ignored.lock().unwrap_or_else(PoisonError::into_inner));
-        all.add(Tally {
-            passed: conclusion.num_passed,
-            failed: conclusion.num_failed,
-            ignored,
-            notes: Vec::new(),
-        });
     }
     all
 }
@@ -86,14 +74,8 @@ fn group(suite: Suite) -> String {
     format!("{}-image", suite.name())
 }
 
-fn trial(
-    chosen: &Chosen,
-    slot: &Slot,
-    ignored: &Arc<Mutex<Vec<(String, String)>>>,
-    program: &Path,
-    mirror: &str,
-) -> Trial {
-    let (slot, ignored) = (Arc::clone(slot), Arc::clone(ignored));
+fn trial(chosen: &Chosen, slot: &Slot, ignored: &Ignored, program: &Path, mirror: &str) -> Trial {
+    let (slot, ignored) = (Arc::clone(slot), ignored.clone());
     let (name, suite, row) = (chosen.name.clone(), chosen.suite, chosen.row);
     let (program, mirror) = (program.to_owned(), mirror.to_owned());
     Trial::ignorable_test(name.clone(), move || {
@@ -102,11 +84,7 @@ fn trial(
             Ok(world) => (row.question)(world)
                 .map(|()| Completion::Completed)
                 .map_err(|error| Failed::from(format!("{error:#}"))),
-            Err(reason) => {
-                let mut ignored = ignored.lock().unwrap_or_else(PoisonError::into_inner);
-                ignored.push((name, format!("no image: {reason}")));
-                Ok(Completion::ignored_with("see below"))
-            }
+            Err(reason) => ignored.because(&name, &format!("no image: {reason}")),
         }
     })
 }

@@ -27,14 +27,6 @@ const UNREAD: &[&str] = &[
     "boot",
     ".packages.json",
 ];
-/// Of a merged /usr.
-const LINKS: &[(&str, &str)] = &[
-    ("bin", "usr/bin"),
-    ("lib", "usr/lib"),
-    ("lib64", "usr/lib64"),
-    ("sbin", "usr/sbin"),
-];
-
 pub(super) fn drives(scenario: &Scenario, large: &Large, bench: &Bench) -> Result<Vec<Drive>> {
     let mut drives = Vec::new();
     for inner in large.inner {
@@ -83,17 +75,14 @@ fn engine(inner: &Inner, bench: &Bench) -> Result<Drive> {
 /// For `docker import`.
 fn debian_root(suite: Suite, bench: &Bench) -> Result<Drive> {
     let packages = suite.root(&bench.mirror)?;
-    let links = LINKS
-        .iter()
-        .map(|(at, to)| (at.to_string(), Entry::link(Group::Extra, to)));
-    let mut extra: Vec<(String, Entry)> = links.collect();
+    let mut extra = Vec::new();
     walk(&packages.root, "", &mut extra)?;
     let image = Image {
         name: format!("root-{}", suite.name()),
         packages: &packages,
         more: None,
         program: &bench.program,
-        groups: &[],
+        groups: &[Group::Links],
         extra,
         format: Format::Tar,
     };

@@ -6,9 +6,8 @@ mod builds;
 mod command;
 mod compose;
 mod python;
-mod shutdown;
 
-use super::Row;
+use super::{Row, stop};
 
 /// What is used most.
 pub(crate) const CLIENTS: &[Row] = &[
@@ -31,5 +30,5 @@ pub(crate) const MORE_OF_CLIENTS: &[Row] = &[
         python::ask(place, "volumes_and_networks")
     }),
     Row("python:build", |place| python::ask(place, "build")),
-    Row("docker-stop-in-time", shutdown::in_time),
+    Row("docker-stop-in-time", stop::in_time),
 ];

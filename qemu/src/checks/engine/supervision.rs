@@ -1,6 +1,8 @@
 //! A supervised engine: what it tells once it is ready, its death under its clients, and the children of containers. The agent in
 //! the guest is the client, because the listening socket that outlives the daemon is a file there.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
@@ -110,43 +112,14 @@ pub(super) fn no_zombies(place: &Place) -> Result<()> {
         shell(place, &format!("docker kill {container}"))?;
         place.engine.remove(container)?;
     }
-    until(ANSWERS_WITHIN, "the last zombie to be reaped", || {
+    reaped(place, ANSWERS_WITHIN)
+}
+
+/// Waits until the guest has no zombie.
+pub(in crate::checks) fn reaped(place: &Place, limit: Duration) -> Result<()> {
+    until(limit, "the last zombie to be reaped", || {
         let zombies = shell(place, "grep -l '^State:.Z' /proc/[0-9]*/status; true")?;
         ensure!(zombies.is_empty(), "{zombies}");
         Ok(())
     })
-}
-
-/// As the README says it, on the guest's own /usr.
-const ENGINE_IN_CONTAINER: &str = "docker run --detach --name inner --privileged --network none --stop-timeout 120 \
-    --volume /usr:/usr:ro --volume /var/lib/docker \
-    --env DOCKER_LAUNCH_REAP=true --env DOCKER_LAUNCH_SHUTDOWN_TIMEOUT=110 \
-    busybox /usr/bin/dockerlaunch --bridge=none --iptables=false";
-
-/// `docker stop` of an engine in a container becomes one SIGTERM to it; it ends its own containers, and PID 1 as it did.
-pub(super) fn docker_stop(place: &Place) -> Result<()> {
-    shell(place, ENGINE_IN_CONTAINER)?;
-    until(boot::READY, "the engine in the container", || {
-        shell(place, "docker exec inner docker version").map(drop)
-    })?;
-    shell(
-        place,
-        "docker save busybox | docker exec --interactive inner docker load",
-    )?;
-    let run = "docker exec inner docker run --detach --network none busybox sleep 86400";
-    shell(place, run)?;
-    shell(place, "docker stop inner")?;
-    let ended = shell(
-        place,
-        "docker inspect --format '{{.State.ExitCode}} {{.State.OOMKilled}}' inner",
-    )?;
-    same("how it ended", ended.trim(), "0 false")?;
-    let said = shell(place, "docker logs inner 2>&1")?;
-    for line in [
-        "dockerlaunch: SIGTERM to dockerd, which has 110 s",
-        "dockerlaunch: dockerd ended with status 0",
-    ] {
-        same(line, said.lines().filter(|said| *said == line).count(), 1)?;
-    }
-    shell(place, "docker rm --volumes inner").map(drop)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::{DAEMON, WITHIN, answers, end, id, inside, launched, shell};
+use super::{DAEMON, WITHIN, answers, id, inside, launched, shell};
 use crate::{
     boot,
     checks::{
@@ -15,6 +15,7 @@ use crate::{
         seen::same,
     },
     engine::Engine,
+    run::last_lines,
 };
 
 /// Every cgroup but `$1` and those below; what each hands on; the hierarchies of version 1, with their numbers, and all mounts of
@@ -192,7 +193,7 @@ pub(super) fn shared(place: &Place) -> Result<()> {
 pub(super) fn read_only(place: &Place) -> Result<()> {
     let run = "docker run --name read-only --cap-add ALL --security-opt apparmor=unconfined \
         --security-opt seccomp=unconfined -d dockerlaunch --bridge=none --iptables=false";
-    let sentence = "dockerlaunch: warning: cgroup v2 is read-only here (run with --privileged); \
+    let sentence = "dockerlaunch: warning: cgroup v2 is read-only here (run with --privileged, and with --userns=host if root is remapped); \
         its processes stay where they are, and inner containers may get no limits";
     given_up(place, "read-only", run, sentence)?;
     place.engine.remove("read-only")
@@ -204,7 +205,11 @@ fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> 
     shell(place, run)?;
     let said = until(WITHIN, "its word", || {
         let said = place.engine.logs(name)?;
-        ensure!(said.contains("Starting up"), "it says {}", end(&said));
+        ensure!(
+            said.contains("Starting up"),
+            "it says {}",
+            last_lines(&said)
+        );
         Ok(said)
     })?;
     let lines: Vec<&str> = launched(&said)
@@ -212,5 +217,5 @@ fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> 
         .filter(|line| line.contains("cgroup"))
         .collect();
     same("what it says of cgroups", lines, vec![sentence])?;
-    compare(place, name).with_context(|| end(&said))
+    compare(place, name).with_context(|| last_lines(&said))
 }

@@ -5,11 +5,14 @@ use anyhow::{Result, ensure};
 use super::{
     ANSWERS, DAEMON, RUN, WITHIN, answers,
     containers::{BUSYBOX, give_busybox},
-    end, inside, shell,
+    inside, shell,
 };
-use crate::checks::{
-    engine::{Place, until},
-    seen::same,
+use crate::{
+    checks::{
+        engine::{Place, until},
+        seen::same,
+    },
+    run::last_lines,
 };
 
 /// Word for word but for the image that it is built from, and the overlay driver of today.
@@ -66,7 +69,7 @@ pub(super) fn three_levels(place: &Place) -> Result<()> {
     inside(place, DAEMON, RUN)?;
     until(WITHIN, "the engine of the third level", || {
         let said = inside(place, DAEMON, "docker logs daemon 2>&1")?;
-        ensure!(said.contains(ANSWERS), "it says {}", end(&said));
+        ensure!(said.contains(ANSWERS), "it says {}", last_lines(&said));
         Ok(())
     })?;
     let load = format!("docker exec -i {DAEMON} docker exec -i {DAEMON} docker load < {BUSYBOX}");

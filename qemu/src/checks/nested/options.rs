@@ -1,10 +1,10 @@
 //! What else `docker run` can be told: another PID 1, the host's processes, a root that is not written, another user.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{WITHIN, answers, containers::give_busybox, inside, launched, shell};
 use crate::checks::{
-    engine::{Place, until},
+    engine::{Place, reaped, until},
     seen::same,
 };
 
@@ -36,11 +36,7 @@ pub(super) fn pid_host(place: &Place) -> Result<()> {
         answers(place, "host", 1)?;
         give_busybox(place, "host")?;
         inside(place, "host", "docker run --rm --network none busybox true")?;
-        until(WITHIN, "the last zombie to be reaped", || {
-            let zombies = shell(place, "grep -l '^State:.Z' /proc/[0-9]*/status; true")?;
-            ensure!(zombies.is_empty(), "with `{options}`: {zombies}");
-            Ok(())
-        })?;
+        reaped(place, WITHIN).with_context(|| format!("with `{options}`"))?;
         shell(place, "docker stop --time 60 host")?;
         place.engine.remove("host")?;
     }
@@ -71,7 +67,7 @@ pub(super) fn user_namespace(place: &Place) -> Result<()> {
         let run = format!(
             "docker --host unix:///run/second.sock run --rm --network none {options} {IN_SMALL}"
         );
-        place.guest.shell_within(WITHIN, &run)
+        place.guest.shell(WITHIN, &run)
     };
     let (refused, ran) = (run("--privileged")?, run("")?);
     shell(place, "kill $(cat /run/second.pid)")?;
