@@ -22,6 +22,8 @@ pub enum Need {
     Containers,
     /// To ask an engine by Docker's library for Python.
     Python,
+    /// To make an engine's certificates.
+    Certificates,
 }
 
 /// A program (or a file, with a slash) and the package that brings it.
@@ -43,6 +45,7 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::Containers, "xz", "xz-utils"),
     (Need::Python, "python3", "python3"),
     (Need::Python, "pip3", "python3-pip"),
+    (Need::Certificates, "openssl", "openssl"),
 ];
 
 /// Makes sure that what the tasks need is there.

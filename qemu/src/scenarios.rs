@@ -239,13 +239,16 @@ impl Scenario {
         };
         let clients = matches!(self.size, Size::Large(Large { clients: true, .. }));
         let python = clients.then_some(Need::Python);
+        let nested = matches!(self.size, Size::Large(large) if !large.inner.is_empty());
+        let certificates = nested.then_some(Need::Certificates);
         let disks = (!disks.is_empty()).then_some(Need::Disks);
         let format = match self.root {
             Root::Switch(Format::Disk, _) => Some(Need::Disks),
             Root::Switch(format, _) => Some(format.need()),
             _ => None,
         };
-        disks.into_iter().chain(format).chain(python).collect()
+        let needs = [disks, format, python, certificates];
+        needs.into_iter().flatten().collect()
     }
 
     pub(crate) fn is_small(&self) -> bool {

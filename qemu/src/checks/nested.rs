@@ -2,6 +2,7 @@
 //! takes. The agent in the guest says the commands word for word as the image's page has them; what only looks is asked
 //! over the guest's API, because an emulated Docker client takes seconds to start.
 
+mod certificates;
 mod cgroups;
 mod containers;
 mod deeper;
@@ -59,11 +60,12 @@ pub(crate) const OPTIONS: &[Row] = &[
 /// Each way to stop and to start.
 pub(crate) const LIVES: &[Row] = &[Row("lives", lives::each)];
 
-/// What takes long: the image in another, as the seed's page embeds it; one level more; twenty lives.
+/// What takes long: the image in another, as the seed's page embeds it; an engine with certificates; one level more; twenty lives.
 pub(crate) const EMBEDDED: &[Row] = &[
     Row("load", containers::load),
     Row("embedded", deeper::embedded),
 ];
+pub(crate) const CERTIFIED: &[Row] = &[Row("certificates", certificates::served)];
 pub(crate) const THREE: &[Row] = &[
     Row("seed", containers::seed),
     Row("three-levels", deeper::three_levels),

@@ -3,7 +3,7 @@
 use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
 use crate::{
     checks::nested::{
-        CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SMALLEST, THREE,
+        CERTIFIED, CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SMALLEST, THREE,
     },
     scenarios::{Inner, Root},
     suites::Suite,
@@ -81,7 +81,7 @@ const OTHERS_ON_ONE: &[Inner] = &[
 ];
 
 const DEEPER: &[Inner] = &[Inner {
-    checks: &[EMBEDDED, THREE],
+    checks: &[EMBEDDED, CERTIFIED, THREE],
     ..TRIXIE
 }];
 const MANY: &[Inner] = &[Inner {
@@ -138,7 +138,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     )),
     long(large(
         "nested-deeper",
-        "the image embedded in a Debian root; an engine in a container in an engine in a container",
+        "the image embedded in a Debian root; certificates; an engine in a container in an engine in a container",
         Suite::Trixie,
         Root::Disk,
         &[READY],

@@ -13,15 +13,19 @@ const INHERITED: &str = "cat /proc/self/oom_score_adj; ulimit -S -n; ulimit -H -
 const ENGINE: &str = "cat /proc/$(pidof dockerd)/oom_score_adj; \
     grep '^Max open files' /proc/$(pidof dockerd)/limits";
 
+/// Its memory is limited as a container's, too.
 pub(super) fn classic(place: &Place) -> Result<()> {
     let build = format!(
-        "set -e; printf 'FROM busybox\\nRUN {{ {INHERITED}; }} > /inherits\\n' | \
-         DOCKER_BUILDKIT=0 docker build --quiet --tag classic - 2> /dev/null; \
+        "set -e; printf 'FROM busybox\\nRUN {{ cat /sys/fs/cgroup/memory.max; {INHERITED}; }} > /inherits\\n' | \
+         DOCKER_BUILDKIT=0 docker build --memory 64m --quiet --tag classic - 2> /dev/null; \
          docker run --rm classic cat /inherits; docker rmi --force classic > /dev/null"
     );
     let said = shell(place, &build)?;
-    let (id, step) = said.split_once('\n').context("it says nothing")?;
+    let mut lines = said.splitn(3, '\n');
+    let mut next = || lines.next().context("it says too little");
+    let (id, memory, step) = (next()?, next()?, next()?);
     ensure!(id.starts_with("sha256:"), "it built no image: {said}");
+    same("its memory", memory, "67108864")?;
     let run = format!("docker run --rm busybox sh -c '{INHERITED}'");
     let container = shell(place, &run)?;
     same("a step has what a container has", step, container.as_str())?;

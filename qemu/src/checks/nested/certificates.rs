@@ -1,0 +1,80 @@
+//! Certificates, which dockerlaunch leaves to the user: the README's own lines are run, openssl's on this machine and the
+//! engine's in the guest. A client with a certificate is answered there, and one without is not.
+
+use std::{fs, process::Command};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{WITHIN, answers, shell};
+use crate::{checks::engine::Place, run};
+
+const README: &str = include_str!("../../../../README.md");
+
+/// The commands of the README that begin so, each as one line. It has its lines for a shell four blanks in.
+fn commands(beginning: &str) -> Vec<String> {
+    let whole = README.replace("\\\n    ", "");
+    let commands = whole.lines().filter_map(|line| line.strip_prefix("    "));
+    let wanted = commands.filter(|command| command.starts_with(beginning));
+    wanted.map(str::to_owned).collect()
+}
+
+pub(super) fn served(place: &Place) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for command in commands("openssl ") {
+        run::output(
+            Command::new("sh")
+                .args(["-c", &command])
+                .current_dir(&folder),
+        )?;
+    }
+    shell(place, "mkdir /run/certs")?;
+    for file in [
+        "ca.pem",
+        "server-cert.pem",
+        "server-key.pem",
+        "cert.pem",
+        "key.pem",
+    ] {
+        let text = fs::read_to_string(folder.path().join(file)).with_context(|| file)?;
+        // The agent takes a line.
+        let text = text.replace('\n', r"\n");
+        shell(place, &format!("printf '%b' '{text}' > /run/certs/{file}"))?;
+    }
+    let run = commands("docker run --privileged -d -p 2376:2376").pop();
+    let run = run.context("the README does not say how the engine is started")?;
+    let run = run
+        .replace("my-image", "dockerlaunch")
+        .replace("docker run", "docker run --name served");
+    shell(place, &format!("cd /run/certs && {run}"))?;
+    answers(place, "served", 1)?;
+    let ask = "docker version --format 'it is {{.Server.Os}}'";
+    let whole = "DOCKER_HOST=tcp://localhost:2376 DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=/run/certs";
+    let answer = shell(place, &format!("{whole} {ask}"))?;
+    ensure!(answer == "it is linux\n", "with a certificate: {answer}");
+    let stranger = format!(
+        "docker --host tcp://localhost:2376 --tlsverify --tlscacert /run/certs/ca.pem {ask}"
+    );
+    let refused = place.guest.shell(WITHIN, &stranger)?;
+    ensure!(
+        refused.status != 0 && refused.output.contains("certificate required"),
+        "without a certificate: status {}: {}",
+        refused.status,
+        refused.output
+    );
+    place.engine.remove("served")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_has_each_of_them() {
+        assert_eq!(commands("openssl ").len(), 5);
+        let run = commands("docker run --privileged -d -p 2376:2376");
+        assert!(
+            run.len() == 1 && run[0].ends_with("--tlskey /certs/server-key.pem"),
+            "{run:?}"
+        );
+    }
+}
