@@ -1,4 +1,4 @@
-//! `cargo qemu test`: the host's tests, the images, the guests, then one line that says what it all came to.
+//! `cargo qemu test`: the host's tests, then the images and the guests, then one line that says what it all came to.
 
 mod extra;
 mod guests;
@@ -19,11 +19,12 @@ use crate::{
     host::{self, Need},
     scenarios::{self, Scenario, When},
 };
+use guests::Running;
 
 /// Variables that CI sets: where one of them is set, what cannot run has failed.
 const STRICT: &[&str] = &["CI", "DOCKERLAUNCH_NO_SKIP"];
 
-/// Run the host's tests against the release program, then read images back, then run the guests
+/// Run the host's tests against the release program, then the guests, and read images back meanwhile
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only tests and checks (`scenario/check`) whose name contains this
@@ -77,8 +78,10 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
         host > 0 || !chosen.is_empty() || !images.is_empty(),
         nothing()
     );
+    // Guests wait for each other and for themselves: there is time for the images meanwhile.
+    let guests = guests::start(chosen, arguments.jobs, program.clone(), common)?;
     tally.add(images::run(images, &program, &common.mirror));
-    tally.add(guests::run(chosen, arguments.jobs, program, common)?);
+    tally.add(guests.map(Running::shown).unwrap_or_default());
     tally.notes.push(format!(
         "the host's tests took {:.0} s, the guests with their images {:.0} s",
         (host_ended - started).as_secs_f64(),

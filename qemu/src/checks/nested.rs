@@ -45,6 +45,7 @@ pub(crate) const SMALLEST: &[Row] = &[
 
 /// Version 2 where others come in between, and where there is nothing to be had.
 pub(crate) const CGROUPS: &[Row] = &[
+    Row("load", containers::load),
     Row("exec-race", cgroups::exec_race),
     Row("cgroup-shared", cgroups::shared),
     Row("cgroup-read-only", cgroups::read_only),

@@ -11,7 +11,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -130,21 +130,28 @@ const QEMU: u32 = 512;
 /// How many of the longest guests are named.
 const NAMED: usize = 5;
 
-pub(super) fn run(
+/// Guests that run, and what came of those that have ended.
+pub(super) struct Running {
+    slots: Vec<(Chosen, Slot)>,
+    runner: JoinHandle<Vec<(&'static str, Duration)>>,
+}
+
+/// Starts them, as many at once as there is room for; nothing, if none is chosen.
+pub(super) fn start(
     mut chosen: Vec<Chosen>,
     at_once: Option<NonZero<usize>>,
     program: PathBuf,
     common: &Common,
-) -> Result<Tally> {
+) -> Result<Option<Running>> {
     if chosen.is_empty() {
-        return Ok(Tally::default());
+        return Ok(None);
     }
     let room = Room::find(at_once)?;
     let bench = Bench::new(&chosen, program, common)?;
-    // A large guest's time goes to its checks.
+    // A large guest's time goes to its checks, and most to those of engines in it.
     chosen.sort_by_key(|chosen| match chosen.scenario.size {
         Size::Small(_) => None,
-        Size::Large(_) => Some(Reverse(chosen.checks.len())),
+        Size::Large(large) => Some(Reverse((!large.inner.is_empty(), chosen.checks.len()))),
     });
     let slots: Vec<(Chosen, Slot)> = chosen
         .into_iter()
@@ -156,28 +163,37 @@ pub(super) fn run(
         .map(|job| (u64::from(job.machine.memory + QEMU), job));
     let jobs: Vec<(u64, Job)> = jobs.collect();
     let runner = thread::spawn(move || queue::empty(jobs, &room, Job::run));
+    Ok(Some(Running { slots, runner }))
+}
 
-    let ignored = Ignored::default();
-    let trials = slots.iter().flat_map(|(chosen, slot)| {
-        chosen.checks.iter().map(|check| {
-            trial(
-                chosen.scenario,
-                check.clone(),
-                Arc::clone(slot),
-                ignored.clone(),
-            )
-        })
-    });
-    // The work is done elsewhere.
-    let mut tally = report::shown(trials.collect(), &ignored);
-    let durations = runner.join().expect("a guest's panic is its own failure");
+impl Running {
+    /// A line for each check, when its guest has ended.
+    pub(super) fn shown(self) -> Tally {
+        let ignored = Ignored::default();
+        let trials = self.slots.iter().flat_map(|(chosen, slot)| {
+            chosen.checks.iter().map(|check| {
+                trial(
+                    chosen.scenario,
+                    check.clone(),
+                    Arc::clone(slot),
+                    ignored.clone(),
+                )
+            })
+        });
+        // The work is done elsewhere.
+        let mut tally = report::shown(trials.collect(), &ignored);
+        let durations = self
+            .runner
+            .join()
+            .expect("a guest's panic is its own failure");
 
-    let notes = slots.iter().filter_map(|(_, slot)| match slot.get() {
-        Some(Outcome::Ran { note, .. }) => note.clone(),
-        _ => None,
-    });
-    tally.notes.extend(notes.chain(longest(durations)));
-    Ok(tally)
+        let notes = self.slots.iter().filter_map(|(_, slot)| match slot.get() {
+            Some(Outcome::Ran { note, .. }) => note.clone(),
+            _ => None,
+        });
+        tally.notes.extend(notes.chain(longest(durations)));
+        tally
+    }
 }
 
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be

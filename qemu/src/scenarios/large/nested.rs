@@ -36,7 +36,7 @@ const TWO_NESTED: Large = Large {
     end: &[],
     inner: &[
         Inner {
-            checks: &[ON_TWO, CGROUPS, OPTIONS, LIVES],
+            checks: &[ON_TWO, LIVES],
             ..TRIXIE
         },
         Inner {
@@ -80,6 +80,10 @@ const OTHERS_ON_ONE: &[Inner] = &[
     },
 ];
 
+const OTHERWISE: &[Inner] = &[Inner {
+    checks: &[CGROUPS, OPTIONS],
+    ..TRIXIE
+}];
 const DEEPER: &[Inner] = &[Inner {
     checks: &[EMBEDDED, CERTIFIED, THREE],
     ..TRIXIE
@@ -106,6 +110,17 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         &[READY, "DOCKER_LAUNCH_CGROUP=v1", LEGACY],
         ONE_NESTED,
     ),
+    long(large(
+        "nested-otherwise",
+        "cgroups that others have, enter or may not write; docker-init, the guest's processes, a read-only root, another user",
+        Suite::Trixie,
+        Root::Disk,
+        &[READY],
+        Large {
+            inner: OTHERWISE,
+            ..TWO_NESTED
+        },
+    )),
     long(large(
         "nested-others",
         "the oldest and the newest engine in a container, on version 2",
