@@ -49,7 +49,7 @@ fn ask(place: &Place) -> Result<()> {
     // Nobody waits for this: it can end with its container, killed.
     shell(
         place,
-        &format!("docker exec --detach {reader} kill -TERM 1"),
+        &format!("docker exec --detach {reader} sh -c 'kill -TERM 1'"),
     )?;
     until(ANSWERS_WITHIN, "the service to come back", || {
         let count = "docker inspect --format '{{.RestartCount}} {{.State.Running}}'";
