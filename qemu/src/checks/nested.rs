@@ -16,6 +16,9 @@ use anyhow::{Context, Result, bail, ensure};
 use super::engine::{Place, Row, shell_within, until};
 use crate::run::last_lines;
 
+/// What the other rows build on, and a filter therefore takes with them: the image, and the container that runs.
+pub(crate) const FIRST: &[&str] = &["load", "seed"];
+
 /// A new container's engine, from its image to its end, on a guest with version 2.
 pub(crate) const ON_TWO: &[Row] = &[
     Row("load", containers::load),
@@ -61,7 +64,8 @@ pub(crate) const OPTIONS: &[Row] = &[
 /// Each way to stop and to start.
 pub(crate) const LIVES: &[Row] = &[Row("lives", lives::each)];
 
-/// What takes long: the image in another, as the seed's page embeds it; an engine with certificates; one level more; twenty lives.
+/// What else takes long: the image in another, as the seed's page embeds it; an engine with certificates; one level more;
+/// twenty lives.
 pub(crate) const EMBEDDED: &[Row] = &[
     Row("load", containers::load),
     Row("embedded", deeper::embedded),

@@ -1,6 +1,6 @@
 //! Runs the guests, and shows each check as a test: one boot answers many checks. Guests run in threads of their own, and
-//! the checks wait for their guest. Small ones come first, because they tell most for their time; then the longest, so that
-//! at the end none runs alone for long.
+//! the checks wait for their guest. Small ones come first, because they tell most for their time; then those with engines in
+//! containers and those with the most checks, so that at the end none runs alone for long.
 
 use std::{
     any::Any,
@@ -148,7 +148,7 @@ pub(super) fn start(
     }
     let room = Room::find(at_once)?;
     let bench = Bench::new(&chosen, program, common)?;
-    // A large guest's time goes to its checks, and most to those of engines in it.
+    // A large guest's time goes to its checks, and most to those of engines in its containers.
     chosen.sort_by_key(|chosen| match chosen.scenario.size {
         Size::Small(_) => None,
         Size::Large(large) => Some(Reverse((!large.inner.is_empty(), chosen.checks.len()))),

@@ -1,4 +1,4 @@
-//! Reads the images back: each check is a test, and waits for its suite's images.
+//! Reads the images back, while guests run: each check is a test, and waits for its suite's images.
 
 use std::{
     collections::BTreeMap,

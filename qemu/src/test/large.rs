@@ -13,6 +13,7 @@ use crate::{
     boot,
     checks::{
         engine::{CannotRun, PUBLISHED, Place, Row},
+        nested::FIRST,
         prerequisites::{self, World},
         seen::Seen,
     },
@@ -192,7 +193,10 @@ fn ask(
             image: &nested::device(number),
             ..place
         };
-        for (name, Row(_, question)) in inner.rows().filter(|(name, _)| is_chosen(name)) {
+        let wanted = inner.rows().any(|(name, _)| is_chosen(&name));
+        let first = |row: &Row| wanted && FIRST.contains(&row.0);
+        let rows = inner.rows();
+        for (name, Row(_, question)) in rows.filter(|(name, row)| is_chosen(name) || first(row)) {
             judge(&name, &|| question(&place))?;
         }
     }

@@ -27,6 +27,7 @@ const UNREAD: &[&str] = &[
     "boot",
     ".packages.json",
 ];
+
 pub(super) fn drives(scenario: &Scenario, large: &Large, bench: &Bench) -> Result<Vec<Drive>> {
     let mut drives = Vec::new();
     for inner in large.inner {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Place, shell, until};
 use crate::{boot, checks::seen::same};
 
-/// As the README says it.
+/// The README's settings for an engine with containers: PID 1's patience is less than Docker's with it.
 const REAPED: &str =
     "--stop-timeout 120 --env DOCKER_LAUNCH_REAP=true --env DOCKER_LAUNCH_SHUTDOWN_TIMEOUT=110";
 
@@ -27,6 +27,7 @@ fn start(place: &Place, options: &str) -> Result<()> {
     shell(place, DEAF).map(drop)
 }
 
+/// PID 1 asks once, waits, and ends as the engine did.
 pub(super) fn supervised(place: &Place) -> Result<()> {
     start(place, REAPED)?;
     shell(place, "docker stop inner")?;
