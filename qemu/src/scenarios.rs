@@ -144,13 +144,27 @@ pub(crate) struct Inner {
     pub(crate) suite: Suite,
     /// The smallest image, instead of all but what builds from git URLs.
     pub(crate) smallest: bool,
+    /// The checks that the others build on.
+    pub(crate) first: &'static [Row],
     pub(crate) checks: &'static [&'static [Row]],
 }
 
 impl Inner {
     pub(crate) fn rows(self) -> impl Iterator<Item = (String, Row)> {
         let rows = self.checks.iter().copied().flatten();
+        let rows = self.first.iter().chain(rows);
         rows.map(move |row| (format!("{}:{}", self.name, row.0), *row))
+    }
+
+    /// The chosen ones, and before them what they build on.
+    pub(crate) fn asked(self, is_chosen: impl Fn(&str) -> bool) -> Vec<(String, Row)> {
+        let mut rows: Vec<_> = self.rows().collect();
+        let last = rows.iter().rposition(|(name, _)| is_chosen(name));
+        rows.truncate(last.map_or(0, |last| last + 1));
+        let mut rest = rows.split_off(rows.len().min(self.first.len()));
+        rest.retain(|(name, _)| is_chosen(name));
+        rows.append(&mut rest);
+        rows
     }
 }
 

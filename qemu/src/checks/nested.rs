@@ -16,13 +16,12 @@ use anyhow::{Context, Result, bail, ensure};
 use super::engine::{Place, Row, shell_within, until};
 use crate::run::last_lines;
 
-/// What the other rows build on, and a filter therefore takes with them: the image, and the container that runs.
-pub(crate) const FIRST: &[&str] = &["load", "seed"];
+/// What the others build on: the image, and the container that runs.
+pub(crate) const LOADED: &[Row] = &[Row("load", containers::load)];
+pub(crate) const SEEDED: &[Row] = &[Row("load", containers::load), Row("seed", containers::seed)];
 
-/// A new container's engine, from its image to its end, on a guest with version 2.
+/// A new container's engine, to its end, on a guest with version 2.
 pub(crate) const ON_TWO: &[Row] = &[
-    Row("load", containers::load),
-    Row("seed", containers::seed),
     Row("processes-in-init", cgroups::processes_in_init),
     Row("limits", containers::limits),
     Row("published-port", containers::published_port),
@@ -31,8 +30,6 @@ pub(crate) const ON_TWO: &[Row] = &[
 
 /// The same on a guest with version 1, where nothing is moved.
 pub(crate) const ON_ONE: &[Row] = &[
-    Row("load", containers::load),
-    Row("seed", containers::seed),
     Row("nothing-mounted", cgroups::nothing_mounted),
     Row("limits", containers::limits),
     Row("published-port", containers::published_port),
@@ -41,14 +38,10 @@ pub(crate) const ON_ONE: &[Row] = &[
 ];
 
 /// What has no client, no shell and no modprobe in it.
-pub(crate) const SMALLEST: &[Row] = &[
-    Row("load", containers::load),
-    Row("run", containers::smallest),
-];
+pub(crate) const SMALLEST: &[Row] = &[Row("run", containers::smallest)];
 
 /// Version 2 where others come in between, and where there is nothing to be had.
 pub(crate) const CGROUPS: &[Row] = &[
-    Row("load", containers::load),
     Row("exec-race", cgroups::exec_race),
     Row("cgroup-shared", cgroups::shared),
     Row("cgroup-read-only", cgroups::read_only),
@@ -64,19 +57,14 @@ pub(crate) const OPTIONS: &[Row] = &[
 /// Each way to stop and to start.
 pub(crate) const LIVES: &[Row] = &[Row("lives", lives::each)];
 
-/// What else takes long: the image in another, as the seed's page embeds it; an engine with certificates; one level more;
-/// twenty lives.
-pub(crate) const EMBEDDED: &[Row] = &[
-    Row("load", containers::load),
+/// What else takes long: the image in another, as the seed's page embeds it; an engine with certificates; one level more.
+pub(crate) const DEEPER: &[Row] = &[
     Row("embedded", deeper::embedded),
-];
-pub(crate) const CERTIFIED: &[Row] = &[Row("certificates", certificates::served)];
-pub(crate) const THREE: &[Row] = &[
-    Row("seed", containers::seed),
+    Row("certificates", certificates::served),
     Row("three-levels", deeper::three_levels),
 ];
+
 pub(crate) const MANY_LIVES: &[Row] = &[
-    Row("load", containers::load),
     Row("twenty-lives", lives::many),
     Row("twenty-lives-reaped", lives::many_reaped),
 ];

@@ -13,7 +13,6 @@ use crate::{
     boot,
     checks::{
         engine::{CannotRun, PUBLISHED, Place, Row},
-        nested::FIRST,
         prerequisites::{self, World},
         seen::Seen,
     },
@@ -193,10 +192,7 @@ fn ask(
             image: &nested::device(number),
             ..place
         };
-        let wanted = inner.rows().any(|(name, _)| is_chosen(&name));
-        let first = |row: &Row| wanted && FIRST.contains(&row.0);
-        let rows = inner.rows();
-        for (name, Row(_, question)) in rows.filter(|(name, row)| is_chosen(name) || first(row)) {
+        for (name, Row(_, question)) in inner.asked(is_chosen) {
             judge(&name, &|| question(&place))?;
         }
     }

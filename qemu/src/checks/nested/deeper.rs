@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::{
     ANSWERS, DAEMON, RUN, WITHIN, answers,
-    containers::{BUSYBOX, give_busybox},
+    containers::{BUSYBOX, give_busybox, seed},
     inside, shell,
 };
 use crate::{
@@ -61,6 +61,7 @@ pub(super) fn embedded(place: &Place) -> Result<()> {
 
 /// The inner engine loads the same image and runs it in a container of its own, and that one's engine runs a container.
 pub(super) fn three_levels(place: &Place) -> Result<()> {
+    seed(place)?;
     let load = format!(
         "docker exec -i {DAEMON} docker load < {} > /dev/null",
         place.image

@@ -3,7 +3,7 @@
 use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
 use crate::{
     checks::nested::{
-        CERTIFIED, CGROUPS, EMBEDDED, LIVES, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SMALLEST, THREE,
+        self, CGROUPS, LIVES, LOADED, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SEEDED, SMALLEST,
     },
     scenarios::{Inner, Root},
     suites::Suite,
@@ -17,6 +17,7 @@ const TRIXIE: Inner = Inner {
     name: "trixie",
     suite: Suite::Trixie,
     smallest: false,
+    first: LOADED,
     checks: &[],
 };
 const BOOKWORM: Inner = Inner {
@@ -36,6 +37,7 @@ const TWO_NESTED: Large = Large {
     end: &[],
     inner: &[
         Inner {
+            first: SEEDED,
             checks: &[ON_TWO, LIVES],
             ..TRIXIE
         },
@@ -50,10 +52,12 @@ const TWO_NESTED: Large = Large {
 };
 const OTHERS_ON_TWO: &[Inner] = &[
     Inner {
+        first: SEEDED,
         checks: &[ON_TWO],
         ..BOOKWORM
     },
     Inner {
+        first: SEEDED,
         checks: &[ON_TWO],
         ..SID
     },
@@ -64,6 +68,7 @@ const ONE_NESTED: Large = Large {
     checks: &[],
     end: &[],
     inner: &[Inner {
+        first: SEEDED,
         checks: &[ON_ONE],
         ..BOOKWORM
     }],
@@ -71,10 +76,12 @@ const ONE_NESTED: Large = Large {
 };
 const OTHERS_ON_ONE: &[Inner] = &[
     Inner {
+        first: SEEDED,
         checks: &[ON_ONE],
         ..TRIXIE
     },
     Inner {
+        first: SEEDED,
         checks: &[ON_ONE],
         ..SID
     },
@@ -85,7 +92,7 @@ const OTHERWISE: &[Inner] = &[Inner {
     ..TRIXIE
 }];
 const DEEPER: &[Inner] = &[Inner {
-    checks: &[EMBEDDED, CERTIFIED, THREE],
+    checks: &[nested::DEEPER],
     ..TRIXIE
 }];
 const MANY: &[Inner] = &[Inner {
@@ -174,3 +181,28 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         },
     )),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_check_has_before_it_what_it_builds_on() {
+        let inner = TWO_NESTED.inner[0];
+        let asked = |wanted: &[&str]| {
+            let rows = inner.asked(|name| wanted.contains(&name));
+            rows.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            asked(&["trixie:limits", "trixie:lives"]),
+            [
+                "trixie:load",
+                "trixie:seed",
+                "trixie:limits",
+                "trixie:lives"
+            ]
+        );
+        assert_eq!(asked(&["trixie:load"]), ["trixie:load"]);
+        assert!(asked(&["smallest:run"]).is_empty());
+    }
+}
