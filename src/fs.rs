@@ -3,25 +3,25 @@
 //!
 //! What is there already is left; new files appear whole, under their name, or not at all.
 
-use crate::{
-    sys,
-    text::{Decimal, Text},
-};
+mod read;
+mod write;
+
+pub(crate) use read::*;
+pub(crate) use write::*;
+
+use crate::text::{Decimal, Text};
 use core::ffi::CStr;
-use heapless::Vec;
 use rustix::{
-    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsRawFd, BorrowedFd, OwnedFd},
     fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, mkdirat, open, openat,
-        openat2, readlinkat_raw, renameat, renameat_with, statat, symlinkat, unlinkat,
+        AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, open, openat, openat2,
+        readlinkat_raw, statat, symlinkat,
     },
-    io::{Errno, Result, read, write},
+    io::{Errno, Result},
 };
 
 /// The longest path that the kernel takes, and its NUL.
 pub(crate) const PATH: usize = 4096;
-/// The name a file has while it is being written.
-const ASIDE: &CStr = c".dockerlaunch.new";
 
 /// Where a file really lies, all links followed.
 pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
@@ -113,170 +113,6 @@ fn unless_there(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(Errno::EXIST) => Ok(()),
         other => other,
-    }
-}
-
-/// Writes a new file aside and gives it its name. What has appeared under the name meanwhile wins.
-pub(crate) fn write_new(
-    parent: BorrowedFd<'_>,
-    name: &CStr,
-    contents: &[u8],
-    mode: Mode,
-) -> Result<()> {
-    let file = aside(parent, mode)?;
-    finish_new(parent, name, write_all(file.as_fd(), contents))
-}
-
-/// Writes a file anew, for everybody to read: whole under its name, or in place where it is a mount point of Docker's,
-/// which cannot be replaced and may be all that can be written.
-#[cfg(feature = "network")]
-pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
-    let mode = Mode::from_raw_mode(0o644);
-    let written = aside(parent, mode).and_then(|file| {
-        rustix::fs::fchmod(&file, mode)?;
-        write_all(file.as_fd(), contents)?;
-        renameat(parent, ASIDE, parent, name)
-    });
-    match written {
-        Err(Errno::BUSY | Errno::ROFS) => {
-            let _ = unlinkat(parent, ASIDE, AtFlags::empty());
-            let in_place = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            write_all(
-                openat(parent, name, in_place, Mode::empty())?.as_fd(),
-                contents,
-            )
-        }
-        other => other.inspect_err(|_| _ = unlinkat(parent, ASIDE, AtFlags::empty())),
-    }
-}
-
-/// A fresh file; one that an earlier launch left is taken away first.
-pub(crate) fn aside(parent: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd> {
-    let create = || {
-        openat(
-            parent,
-            ASIDE,
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            mode,
-        )
-    };
-    match create() {
-        Err(Errno::EXIST) => {
-            unlinkat(parent, ASIDE, AtFlags::empty())?;
-            create()
-        }
-        other => other,
-    }
-}
-
-/// Gives the file that was written aside its name, or takes it away.
-pub(crate) fn finish_new(parent: BorrowedFd<'_>, name: &CStr, written: Result<()>) -> Result<()> {
-    let renamed = written.and_then(|()| {
-        match renameat_with(parent, ASIDE, parent, name, RenameFlags::NOREPLACE) {
-            // Not every file system has the flag; that nothing stands there was looked up before.
-            Err(Errno::INVAL) => renameat(parent, ASIDE, parent, name),
-            other => other,
-        }
-    });
-    unless_there(renamed.inspect_err(|_| _ = unlinkat(parent, ASIDE, AtFlags::empty())))
-}
-
-/// Writes all of it, however much a single write takes.
-pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
-    while !bytes.is_empty() {
-        match write(fd, bytes) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
-}
-
-/// Writes one word into a file of the kernel's: a sysctl or a cgroup's.
-pub(crate) fn write_word(path: &CStr, word: &[u8]) -> Result<()> {
-    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    // One write: the kernel takes it whole or refuses it.
-    write(&file, word).map(|_| ())
-}
-
-/// Reads a small file whole; one that does not fit is an error.
-pub(crate) fn read_small<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut filled = 0;
-    loop {
-        let free = buffer.get_mut(filled..).unwrap_or_default();
-        if free.is_empty() {
-            return Err(Errno::FBIG);
-        }
-        match read(&file, free) {
-            Ok(0) => break,
-            Ok(length) => filled += length,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(buffer.get(..filled).unwrap_or_default())
-}
-
-/// Calls `each` with every byte of an open file.
-pub(crate) fn bytes(file: BorrowedFd<'_>, each: &mut dyn FnMut(u8)) -> Result<()> {
-    let mut buffer = [0; 1024];
-    loop {
-        match read(file, &mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(length) => buffer.iter().take(length).for_each(|byte| each(*byte)),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Calls `each` with every line of a file of the kernel's, without its newline. Of a line over 4096 bytes only the
-/// beginning is given: what is asked for stands there (in mountinfo before an overlay's many layers).
-pub(crate) fn lines(path: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<()> {
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut line: Vec<u8, 4096> = Vec::new();
-    bytes(file.as_fd(), &mut |byte| {
-        if byte == b'\n' {
-            each(&line);
-            line.clear();
-        } else {
-            let _ = line.push(byte);
-        }
-    })?;
-    if !line.is_empty() {
-        each(&line);
-    }
-    Ok(())
-}
-
-/// Calls `each` with the name of every entry of an open directory, but not `.` and `..`.
-pub(crate) fn entries(
-    directory: BorrowedFd<'_>,
-    each: &mut dyn FnMut(&CStr) -> Result<()>,
-) -> Result<()> {
-    let mut buffer = [0; 1024];
-    loop {
-        let mut records = sys::directory_entries(directory, &mut buffer)?;
-        if records.is_empty() {
-            return Ok(());
-        }
-        // linux_dirent64: inode 8, offset 8, record length 2, type 1, name.
-        while let Some(&[low, high]) = records.get(16..18) {
-            let (record, rest) = records
-                .split_at_checked(usize::from(u16::from_ne_bytes([low, high])))
-                .unwrap_or((records, b""));
-            let name = record
-                .get(19..)
-                .and_then(|name| CStr::from_bytes_until_nul(name).ok())
-                .unwrap_or_default();
-            if name != c"." && name != c".." {
-                each(name)?;
-            }
-            records = rest;
-        }
     }
 }
 
