@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "trixie")]
     suite: Suite,
     /// What the kernel starts from: a disk that it mounts itself, or an initramfs that holds everything
-    #[arg(long, value_enum, default_value = "disk", conflicts_with_all = ["read_only", "rdinit_root"])]
+    #[arg(long, value_enum, default_value = "disk", conflicts_with_all = ["read_only", "full_root", "rdinit_root"])]
     root: RootKind,
     /// The control groups to mount (sets DOCKER_LAUNCH_CGROUP)
     #[arg(long, value_enum)]
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         RootKind::Disk => appliance.format(),
         RootKind::Initramfs => Format::Initramfs,
     };
-    host::ready(&[Need::Image, Need::Guest, format.need()])?;
+    host::ready(&[Need::Image, Need::Guest, Need::Disks, format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
     let groups = appliance.groups();

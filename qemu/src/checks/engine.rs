@@ -77,6 +77,9 @@ pub(crate) const COMMON: &[Row] = &[
     Row("restart", containers::restart),
 ];
 
+/// Rows that one engine answers for all.
+pub(crate) const IPV6: &[Row] = &[Row("ipv6-network", networks::ipv6_network)];
+
 pub(crate) const LIMITS: &[Row] = &[
     Row("memory-limit", limits::memory),
     Row("pids-limit", limits::pids),

@@ -7,12 +7,13 @@ use super::{Change, Large, Life, Root, Scenario, Size, When};
 use crate::{
     boot,
     checks::{
-        engine::{COMMON, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
+        engine::{COMMON, IPV6, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
         expect::{
             End,
             Expect::{self, *},
         },
     },
+    disks::Disk,
     image::table::Group,
     suites::Suite,
 };
@@ -125,7 +126,10 @@ pub(super) const TABLE: &[Scenario] = &[
         Suite::Trixie,
         Root::Disk,
         AUTO,
-        TWO,
+        Large {
+            checks: &[QUIET, COMMON, IPV6, LIMITS, LEFT],
+            ..TWO
+        },
     ),
     large(
         "trixie-initramfs",
@@ -170,6 +174,24 @@ pub(super) const TABLE: &[Scenario] = &[
             SUPERVISED_ENGINE,
         )
     },
+    long(large(
+        "case-c1-engine",
+        "the root has not a free block: an engine whose data root is a state disk runs all the same",
+        Suite::Trixie,
+        Root::Full,
+        &[
+            "DOCKER_LAUNCH_MODULES=virtio_blk,virtio_pci,virtio_net",
+            "DOCKER_LAUNCH_STATE=/dev/vda",
+            "DOCKER_LAUNCH_STATE_FORMAT=ext4",
+        ],
+        Large {
+            groups: Group::APPLIANCE,
+            address: &[boot::ADDRESS],
+            disks: &[Disk::BLANK],
+            checks: &[COMMON],
+            ..TWO
+        },
+    )),
     long(large(
         "bookworm-disk",
         "the oldest engine on version 2",
