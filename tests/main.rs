@@ -12,6 +12,7 @@ mod layout; // directories, links and files with their modes; defaults of /usr/e
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
+mod memory; // how much of it a read-only root may take
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         limits::tests(),
         log::tests(),
         modules::tests(),
+        memory::tests(),
         mounts::tests(),
         nesting::tests(),
         network::tests(),
