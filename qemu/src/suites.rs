@@ -63,6 +63,18 @@ const CLIENTS: &[&str] = &["docker-compose", "docker-buildx"];
 /// The smallest root that is Debian's.
 const ROOT: &[&str] = &["base-files", "base-passwd", "coreutils", "dash", "libc-bin"];
 
+/// The names of all sets of packages that are fetched for guests.
+pub fn downloads() -> impl Iterator<Item = String> {
+    let sets = |suite: &Suite| {
+        let name = suite.name();
+        PARTS.map(|part| format!("{name}{part}"))
+    };
+    Suite::ALL.iter().flat_map(sets)
+}
+
+/// A suite's sets, by what stands behind its name.
+const PARTS: [&str; 4] = ["", "-servers", "-clients", "-root"];
+
 impl Suite {
     pub const ALL: &[Self] = &[Self::Bookworm, Self::Trixie, Self::Sid];
 
