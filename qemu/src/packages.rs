@@ -110,7 +110,7 @@ pub fn unpacked(set: &Set, mirror: &str) -> Result<Unpacked> {
 pub(crate) fn too_old(age: Option<Duration>, strict: bool) -> Option<String> {
     (strict && age.is_none_or(|age| age > OLDEST)).then(|| {
         format!(
-            "the packages in the cache are not taken: their index is {}, and a strict run takes none older than {}",
+            "the packages in the cache are not taken: their index is {}, and a strict run takes none that is more than {}",
             told(age),
             told(Some(OLDEST))
         )

@@ -45,6 +45,14 @@ pub(crate) struct Place<'a> {
     pub(crate) debian: &'a str,
     /// What a boot before this one has promised to be on the disk.
     pub(crate) promised: &'a RefCell<Vec<String>>,
+    /// For the report's notes.
+    pub(crate) notes: &'a RefCell<Vec<String>>,
+}
+
+impl Place<'_> {
+    pub(crate) fn note(&self, what: String) {
+        self.notes.borrow_mut().push(what);
+    }
 }
 
 /// One check: its name, and the question.
