@@ -12,7 +12,7 @@ use appliance::Appliance;
 
 use crate::{
     Common,
-    checks::seen::SPEAKER,
+    checks::{restarts, seen::SPEAKER},
     engine::Engine,
     host::{self, Need},
     image::{self, Format, Image, table::Group},
@@ -143,6 +143,11 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     step.done("guest: the engine is ready");
     if supervised {
         println!("{}", ready.text.trim_start_matches(SPEAKER));
+    }
+    let lines = guest.console();
+    let ended = restarts::of_guest(lines.iter().map(|line| line.text.as_str()), 0);
+    if let Some(ended) = ended.unwrap_or_else(|error| Some(error.to_string())) {
+        eprintln!("note: {ended}");
     }
     let guest = Arc::new(guest);
     let busybox = packages.root.join("usr/bin/busybox");

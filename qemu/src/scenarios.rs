@@ -134,6 +134,8 @@ pub(crate) struct Large {
     pub(crate) clients: bool,
     /// Engines in a container of this one, one after the other.
     pub(crate) inner: &'static [Inner],
+    /// How often its checks kill the engine.
+    pub(crate) kills: usize,
     /// What comes of the same disks in later boots.
     pub(crate) lives: &'static [Life],
 }

@@ -71,6 +71,7 @@ pub(super) const TWO: Large = Large {
     prerequisites: false,
     clients: false,
     inner: &[],
+    kills: 0,
     lives: &[],
 };
 /// An initramfs has no disk to be clean.
@@ -112,6 +113,7 @@ const STEPS: &[Expect] = &[SaysInOrder(
 const SUPERVISED_ENGINE: Large = Large {
     image: AGENT,
     checks: &[SUPERVISED],
+    kills: 1,
     end: &[STEPS, OFF, CLEAN],
     ..TWO
 };
