@@ -3,6 +3,9 @@
 //! One loop, which sleeps until the kernel has something to tell: a signal, a datagram of the daemon's, a time that has
 //! come. It holds no state but what [`Supervisor`] names. What a turn of it calls is never inlined, so that the stack that
 //! stays in use while it sleeps is small.
+//!
+//! Every turn, here and in [`shutdown`], reads its signals first and reaps children after that: a child that ends between the
+//! two has its SIGCHLD still to come. The other way round that signal would be read, and its child never reaped.
 
 mod children;
 mod power;
@@ -35,6 +38,9 @@ use signals::{End, Meaning, Signals, meaning, name, send};
 
 /// How long the daemon may take until it is ready, in seconds; then a line says so. It may take longer.
 const READY: u64 = 120;
+
+/// So many signals are read in one turn.
+const AT_ONCE: usize = 64;
 
 /// How deep the stack is that a launch may have used, and that a turn of the loop may use, in bytes.
 const LAUNCH: usize = 256 * 1024;
@@ -150,17 +156,18 @@ impl Supervisor<'_> {
     fn watch(&mut self) -> End {
         loop {
             self.wait(self.next.min(self.late));
+            let request = self.request();
             self.hear();
             let ran = self.daemon.is_some();
             self.reap();
+            if let Some((end, by)) = request {
+                self.launch.log.line(&[by.as_bytes(), end_asked(end)]);
+                return end;
+            }
             if ran
                 && self.daemon.is_none()
                 && let Some(end) = self.policy()
             {
-                return end;
-            }
-            if let Some((end, by)) = self.request() {
-                self.launch.log.line(&[by.as_bytes(), end_asked(end)]);
                 return end;
             }
             let now = sys::since_boot();
@@ -194,7 +201,8 @@ impl Supervisor<'_> {
         if self.button.as_ref().is_some_and(Button::was_pressed) {
             return Some((End::PowerOff, Text::of(&[b"power button"]).ok()?));
         }
-        while let Some(signal) = self.signals.next() {
+        // Not more in one turn: whoever sends more than that does not hold up the rest.
+        for signal in core::iter::from_fn(|| self.signals.next()).take(AT_ONCE) {
             match meaning(signal, self.launch.role) {
                 Meaning::End(end) => return Some((end, name(signal))),
                 Meaning::Forward => self.forward(signal),

@@ -64,15 +64,16 @@ impl Supervisor<'_> {
                 send(daemon, KILL);
             }
             self.wait(deadline);
-            self.hear();
-            self.reap();
-            while self.request().is_some() {
+            // What else has arrived wakes the next turn.
+            if self.request().is_some() {
                 let sooner = sys::since_boot() + REST * 1000;
                 if !killed && sooner < deadline {
                     deadline = sooner;
                     log.line(&[b"asked again: ", self.name(), b" has 5 s left"]);
                 }
             }
+            self.hear();
+            self.reap();
         }
     }
 
@@ -90,9 +91,9 @@ impl Supervisor<'_> {
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {
                 self.wait(deadline);
-                self.hear();
                 // Nothing can be asked for any more.
-                while self.request().is_some() {}
+                let _ = self.request();
+                self.hear();
                 if signal == KILL {
                     // Not as PID 1: those that were its grandchildren have become its children.
                     signal_all(signal);
