@@ -31,6 +31,7 @@ mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited so
 mod state; // the state disk: found, blank, marked, strange, late
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
+mod supervise_early; // a signal that arrives while the launch goes on
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
 mod supervise_races; // a daemon that dies at the worst moment
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         state::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
+        supervise_early::tests(),
         supervise_end::tests(),
         supervise_races::tests(),
         supervise_ready::tests(),

@@ -2,13 +2,14 @@
 //!
 //! Every wait has a limit, and a second request shortens the longest.
 
-use super::{
-    Supervisor,
-    children::signal_all,
+use super::{Supervisor, children::signal_all};
+use crate::{
+    mounts::drain_console,
+    reboot,
     signals::{End, KILL, TERM, send},
+    sys,
+    text::Decimal,
 };
-use crate::{mounts::drain_console, reboot, sys, text::Decimal};
-use rustix::system::RebootCommand;
 
 /// How long processes may take that the daemon has left, in seconds; and the daemon, after a second request.
 const REST: u64 = 5;
@@ -20,13 +21,10 @@ impl Supervisor<'_> {
         self.end_daemon();
         self.end_rest();
         let log = self.launch.log;
-        let (command, word) = match end {
-            _ if self.is_container() => return,
-            End::PowerOff => (Some(RebootCommand::PowerOff), "power off"),
-            End::Reboot => (Some(RebootCommand::Restart), "reboot"),
-            End::Halt => (Some(RebootCommand::Halt), "halt"),
-            End::Exit => (None, "PID 1 ends as the daemon did"),
-        };
+        if self.is_container() {
+            return;
+        }
+        let (command, word) = end.command();
         reboot::clean_up(log);
         match command {
             Some(command) => reboot::end(self.launch.settings, command, word),
