@@ -40,9 +40,9 @@ mod log;
 #[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
 mod messages;
 mod mountinfo;
-mod run;
 #[cfg(feature = "state")]
 mod superblock;
+mod wait;
 
 #[cfg(feature = "state")]
 mod partitions;
@@ -50,9 +50,18 @@ mod partitions;
 mod fs;
 #[cfg(any(feature = "iptables", feature = "network"))]
 mod netlink;
+#[cfg(feature = "supervise")]
+mod power;
 mod settings;
 
+#[cfg(feature = "supervise")]
+mod signals;
+
+mod requests;
+
 mod copy;
+mod run;
+
 mod launch;
 mod role;
 
@@ -105,10 +114,13 @@ pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {check::check, failure::fail, mounts::open_console, role::find_role};
+pub use {
+    check::check, failure::fail, mounts::open_console, requests::block_signals, role::find_role,
+};
 
 use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
+use requests::{Before, blocked};
 
 use core::{convert::Infallible, ffi::CStr};
 
@@ -118,11 +130,13 @@ use core::{convert::Infallible, ffi::CStr};
 /// # Errors
 /// The first required step that fails; what was done until then stays, and a second launch finds it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
-    let role = find_role(settings)?; // mounts /proc if it must
-    let launch = Launch::new(role, settings);
-    let outcome = steps(&launch, command);
-    let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
-    outcome.map_err(|Failed| launch.error())
+    blocked(settings, |before| {
+        let role = find_role(settings)?; // mounts /proc if it must
+        let launch = Launch::new(role, settings, before);
+        let outcome = steps(&launch, command);
+        let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
+        outcome.map_err(|Failed| launch.error())
+    })
 }
 
 /// From an initramfs with `root=` on the kernel's command line, goes on to that root: the machine's PID 1 does so before it
@@ -133,8 +147,12 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 #[doc(hidden)]
 #[inline(never)] // its stack is given back before the daemon is waited for
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
+    blocked(settings, |before| go_on(environment, settings, before))
+}
+
+fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> Result<()> {
     let role = find_role(settings)?;
-    let launch = Launch::new(role, settings);
+    let launch = Launch::new(role, settings, before);
     let command = Command::without_daemon(c"", environment);
     let steps = || {
         if switch_root::is_wanted(&launch)? {
@@ -156,11 +174,13 @@ pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<(
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     let mut command = Command::new(docker, args, &[])?;
     let settings = Settings::default();
-    let role = find_role(&settings)?;
-    let launch = Launch::new(role, &settings);
-    let outcome = steps(&launch, &mut command);
-    let outcome = outcome.and_then(|daemon| daemon::replace(&launch, &command, &daemon));
-    outcome.map_err(|Failed| launch.error())
+    blocked(&settings, |before| {
+        let role = find_role(&settings)?;
+        let launch = Launch::new(role, &settings, before);
+        let outcome = steps(&launch, &mut command);
+        let outcome = outcome.and_then(|daemon| daemon::replace(&launch, &command, &daemon));
+        outcome.map_err(|Failed| launch.error())
+    })
 }
 
 #[inline(never)] // its stack is given back before the daemon is waited for

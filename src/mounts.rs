@@ -268,7 +268,7 @@ const LAST_WORDS: u32 = 5;
 /// line still holds then is lost. A child waits, so that a line that is held (XOFF) cannot hold the end.
 pub(crate) fn drain_console(settings: &Settings<'_>) {
     if getpid().is_init() {
-        let _ = run::in_child(LAST_WORDS, &mut || {
+        let _ = run::in_child(LAST_WORDS, None, &mut || {
             u8::from(tcdrain(sys::inherited(settings.log)).is_err())
         });
     }

@@ -9,7 +9,7 @@ use crate::{
     launch::{Context, Launch, Outcome},
     places::Places,
     superblock::{self, Format},
-    tools,
+    tools::{self, AtEnd},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -93,7 +93,14 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
     if !format.has_errors(block) {
         return;
     }
-    let what: &[u8] = match tools::run(command, c"e2fsck", &[c"-p", path], REPAIR) {
+    let what: &[u8] = match tools::run(
+        launch,
+        command,
+        c"e2fsck",
+        &[c"-p", path],
+        REPAIR,
+        AtEnd::Finishes,
+    ) {
         Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
         Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
         Err(_) => b"e2fsck could not be run",
@@ -120,7 +127,14 @@ fn make(
         format.to_bytes(),
         b" file system on it",
     ]);
-    let reason = match tools::run(command, tool.as_c_str(), &[c"-q", path], FORMAT) {
+    let reason = match tools::run(
+        launch,
+        command,
+        tool.as_c_str(),
+        &[c"-q", path],
+        FORMAT,
+        AtEnd::Finishes,
+    ) {
         Ok(0) => return Ok(format),
         Ok(_) => "it failed: what it said stands above",
         Err(Errno::NOENT) => {

@@ -32,7 +32,9 @@ mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited so
 mod state; // the state disk: found, blank, marked, strange, late
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
+mod supervise_early; // a signal that arrives while the launch goes on
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
+mod supervise_races; // a daemon that dies at the worst moment
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
 mod supervise_restart; // a daemon that ends by itself: policies, statuses, clients that wait
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
@@ -45,6 +47,7 @@ mod engine; // a daemon that does what its words say, and writes down what happe
 mod root; // the images they start in
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
+mod tracer; // the system calls of a program that runs
 mod util; // roots, namespaces, what a test needs
 
 use libtest_mimic::{Arguments, run};
@@ -88,7 +91,9 @@ fn main() -> ExitCode {
         state::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
+        supervise_early::tests(),
         supervise_end::tests(),
+        supervise_races::tests(),
         supervise_ready::tests(),
         supervise_restart::tests(),
         supervise_signals::tests(),

@@ -11,9 +11,10 @@ use crate::{
     fs,
     ip::Ip,
     launch::{Context, Launch, Outcome},
+    requests::ASKED,
     settings::Role,
     text::{Decimal, words},
-    tools,
+    tools::{self, AtEnd},
 };
 use links::{Link, Links};
 use names::Names;
@@ -99,10 +100,11 @@ fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Link> {
         launch
             .log
             .line(&[b"waiting for ", name_or, b", up to ", limit, b" s"]);
-        found = Links::find(name, APPEARS);
+        found = Links::wait_for(&launch.requests, name, APPEARS);
     }
     found.map_err(|errno| match errno {
         Errno::TIMEDOUT => launch.said(Step::Network, name_or, LATE),
+        Errno::CANCELED => launch.said(Step::Network, name_or, ASKED),
         errno => launch.refused(Step::Network, name_or, errno),
     })
 }
@@ -120,10 +122,11 @@ fn ask(launch: &Launch<'_>, command: &Command<'_>, links: &Links, device: &[u8])
     let up = links.set_up(link.index);
     up.map_err(|errno| launch.refused(Step::Network, name, errno))?;
     let words = [c"-b", c"-i", link.name.as_c_str()];
-    let later: &[u8] = match tools::run(command, c"udhcpc", &words, LEASE) {
+    let later: &[u8] = match tools::run(launch, command, c"udhcpc", &words, LEASE, AtEnd::Killed) {
         Ok(0) if has_route(name) => return Ok(()),
         Ok(0) => b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking",
         Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
+        Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
         Ok(_) => {
             let reason = "udhcpc failed: what it said stands above";
             return Err(launch.said(Step::Network, name, reason));
