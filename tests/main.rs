@@ -6,6 +6,7 @@ mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
+mod held_log; // a log that takes nothing
 mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         check_kernel::tests(),
         failure::tests(),
         floors::tests(),
+        held_log::tests(),
         iptables::tests(),
         kernel_ip::tests(),
         layout::tests(),

@@ -145,7 +145,8 @@ impl Supervisor<'_> {
     /// Until an end is asked for, or follows from the daemon's.
     fn watch(&mut self) -> End {
         loop {
-            self.wait(self.next.min(self.late));
+            let retry = self.launch.log.catch_up();
+            self.wait(self.next.min(self.late).min(retry));
             let request = self.request();
             self.hear();
             let ran = self.daemon.is_some();
