@@ -71,6 +71,7 @@ mod choices;
 mod command;
 #[cfg(feature = "state")]
 mod devices;
+mod files;
 
 mod places;
 #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
@@ -191,8 +192,8 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     writable::prepare(launch, command)?; // an image that cannot be written
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
-    layout::create(launch)?;
     repair::configuration(launch)?; // before anything asks daemon.json where the data root is
+    layout::create(launch)?; // after it: an empty file of /etc is written again
     iptables::choose(launch, command)?; // before the modules, which are not the same for both of its flavours
     modules::load(launch, command)?;
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them

@@ -45,7 +45,10 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     let device = devices::find(launch, Step::State, name, APPEARS, LATE)?;
     let device = device.as_c_str();
     let format = prepare(launch, command, device)?;
-    fs::make_directories(data_root).at(launch, Step::State, data_root)?;
+    // Only root and its group may look into it.
+    fs::Root::open(c"/")
+        .and_then(|root| root.make_directories(data_root.to_bytes(), 0o710))
+        .at(launch, Step::State, data_root)?;
     mount(device, data_root, format, MountFlags::empty(), None).at(launch, Step::State, device)?;
     launch.log.line(&[
         device.to_bytes(),

@@ -5,8 +5,9 @@
 
 use crate::{
     command::Command,
-    copy::{self, Copy},
+    copy::Copy,
     error::Step,
+    files::Files,
     fs,
     launch::{Context, Launch, Outcome},
     places::Places,
@@ -75,9 +76,9 @@ const DATA_ROOT: &CStr = c"/run/.dockerlaunch/data";
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     // Where an outer engine has mounted something below it only (podman its marker, Kubernetes its secrets): /run is fresh at
     // every start all the same, or pid files and sockets of a life before would be found.
-    if !copy::is_mount(CWD, RUN).at(launch, Step::Root, RUN)? {
+    if !fs::is_mount(CWD, RUN).at(launch, Step::Root, RUN)? {
         let fresh = || mount(c"tmpfs", RUN, c"tmpfs", PLAIN, c"mode=755");
-        cover(RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
+        cover(launch, RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
     }
     if !is_read_only(c"/") {
         return Ok(());
@@ -99,7 +100,7 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let data_root = places.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
         let bind = || bind(row.part, row.place, row.flags, row.mode);
-        cover(row.place, row.kept, data_root, &bind).at(launch, Step::Root, row.place)?;
+        cover(launch, row.place, row.kept, data_root, &bind).at(launch, Step::Root, row.place)?;
     }
     if launch.settings.state.is_empty() && is_read_only(data_root) {
         bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
@@ -112,7 +113,13 @@ fn is_read_only(place: &CStr) -> bool {
 }
 
 /// The image's images and containers are not copied into memory: they can be larger than it.
-fn cover(place: &CStr, kept: bool, data_root: &CStr, mount: &dyn Fn() -> Result<()>) -> Result<()> {
+fn cover(
+    launch: &Launch<'_>,
+    place: &CStr,
+    kept: bool,
+    data_root: &CStr,
+    mount: &dyn Fn() -> Result<()>,
+) -> Result<()> {
     let image = fs::directory(place)?;
     let left = statat(CWD, data_root, AtFlags::empty());
     mount()?;
@@ -121,7 +128,13 @@ fn cover(place: &CStr, kept: bool, data_root: &CStr, mount: &dyn Fn() -> Result<
         files: kept,
         mounts: true,
     };
-    copy.missing(image.as_fd(), fs::directory(place)?.as_fd())
+    let memory = fs::directory(place)?;
+    let mut copied = Ok(());
+    let files = Files::new(launch, Step::Root);
+    files.write(memory.as_fd(), place.to_bytes(), &mut |files, pass| {
+        copied = files.copy(copy, image.as_fd(), memory.as_fd(), place, pass);
+    });
+    copied
 }
 
 /// Makes a part of the shared tmpfs, and binds it to its place. The first that comes mounts the tmpfs, which by itself takes
