@@ -11,6 +11,7 @@ use crate::{
     settings::Role,
     sys::{self, Words},
     text::{Decimal, Text, TooLong, fields, number, split_once, trim},
+    var_run::socket,
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -59,7 +60,6 @@ const LIMITS: &[Limit] = &[
 
 /// dockerd is one of the last that the kernel should kill; containers are set back by runc.
 const OOM_SCORE: &[u8] = b"-500";
-const SOCKET: &CStr = c"/run/docker.sock";
 /// As many clients wait as the kernel lets.
 const BACKLOG: i32 = 4096;
 /// Descriptors that are handed over begin here (sd_listen_fds(3)).
@@ -228,16 +228,17 @@ fn is_at_home(pid: u64) -> bool {
 
 /// Binds the daemon's socket, so that clients can connect from now on and wait.
 fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
-    let failed = |errno| launch.refused(Step::Daemon, SOCKET.to_bytes(), errno);
-    if let Ok(there) = statat(CWD, SOCKET, AtFlags::SYMLINK_NOFOLLOW) {
+    let path = socket();
+    let failed = |errno| launch.refused(Step::Daemon, path.to_bytes(), errno);
+    if let Ok(there) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
             return Err(launch.said(
                 Step::Daemon,
-                SOCKET.to_bytes(),
+                path.to_bytes(),
                 "something stands there that is no socket; remove it",
             ));
         }
-        unlink(SOCKET).map_err(failed)?;
+        unlink(path).map_err(failed)?;
     }
     let socket = socket_with(
         AddressFamily::UNIX,
@@ -246,9 +247,9 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
         None,
     )
     .map_err(failed)?;
-    bind(&socket, &SocketAddrUnix::new(SOCKET).map_err(failed)?).map_err(failed)?;
-    chown(SOCKET, Some(Uid::ROOT), Some(docker_group())).map_err(failed)?;
-    chmod(SOCKET, Mode::from_raw_mode(0o660)).map_err(failed)?;
+    bind(&socket, &SocketAddrUnix::new(path).map_err(failed)?).map_err(failed)?;
+    chown(path, Some(Uid::ROOT), Some(docker_group())).map_err(failed)?;
+    chmod(path, Mode::from_raw_mode(0o660)).map_err(failed)?;
     listen(&socket, BACKLOG).map_err(failed)?;
     Ok(socket)
 }

@@ -61,7 +61,6 @@ impl<'l> Launch<'l> {
     }
 
     /// What failed can be done without.
-    #[cfg(feature = "supervise")]
     #[cold]
     #[inline(never)]
     pub(crate) fn warn(&self, error: &Error) {

@@ -11,9 +11,8 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, CWD, FileType, Mode, statat, unlinkat},
+    fs::{AtFlags, Mode, statat, unlinkat},
     io::{self, Errno},
-    mount::mount_bind,
     process::umask,
     rand::{GetRandomFlags, getrandom},
 };
@@ -109,7 +108,6 @@ pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     let created = create_in(launch, &root);
     umask(mask);
     created?;
-    bind_var_run(launch)?;
     launch
         .log
         .debug(&[b"directories, links and files of /etc are there"]);
@@ -166,21 +164,6 @@ fn make_id(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     hexadecimal(&random, &mut id);
     let _ = unlinkat(parent, name, AtFlags::empty());
     fs::write_new(parent, name, &id, Mode::from_raw_mode(0o444))
-}
-
-/// An image whose /var/run is a directory would keep pid files over a power cut: /run is bound over it.
-fn bind_var_run(launch: &Launch<'_>) -> Outcome<()> {
-    const VAR_RUN: &CStr = c"/var/run";
-    let there =
-        statat(CWD, VAR_RUN, AtFlags::SYMLINK_NOFOLLOW).at(launch, Step::Layout, VAR_RUN)?;
-    if FileType::from_raw_mode(there.st_mode) != FileType::Directory {
-        return Ok(());
-    }
-    let run = statat(CWD, c"/run", AtFlags::empty()).at(launch, Step::Layout, c"/run")?;
-    if (there.st_dev, there.st_ino) == (run.st_dev, run.st_ino) {
-        return Ok(());
-    }
-    mount_bind(c"/run", VAR_RUN).at(launch, Step::Layout, VAR_RUN)
 }
 
 #[cfg(test)]

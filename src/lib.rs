@@ -54,6 +54,7 @@ mod settings;
 
 mod copy;
 mod launch;
+mod mounted;
 mod role;
 
 mod aside;
@@ -61,6 +62,7 @@ mod choices;
 mod command;
 #[cfg(feature = "state")]
 mod devices;
+mod var_run;
 
 mod places;
 #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]

@@ -4,11 +4,13 @@
 
 use crate::{
     command::Command,
-    copy::{self, Copy},
+    copy::Copy,
     error::Step,
     fs,
     launch::{Context, Launch, Outcome},
+    mounted,
     places::Places,
+    var_run,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -69,9 +71,10 @@ const RUN: Row = Row {
 /// Leaves alone what can be written, so that a disk mounted at /var stays, or what a container is given to write. In a
 /// container all that the outer engine has mounted is kept: its resolv.conf, hosts and hostname, and volumes.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    if !copy::is_mount(CWD, RUN.place).at(launch, Step::Root, RUN.place)? {
+    if mounted::is_of_root(RUN.place).at(launch, Step::Root, RUN.place)? {
         cover(&RUN, c"").at(launch, Step::Root, RUN.place)?;
     }
+    var_run::bind(launch);
     if !is_read_only(c"/") {
         return Ok(());
     }
@@ -81,10 +84,19 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
+        // What somebody has mounted there read-only would be lost.
+        if !row.kept && !mounted::is_of_root(row.place).at(launch, Step::Root, row.place)? {
+            continue;
+        }
         cover(row, data_root).at(launch, Step::Root, row.place)?;
     }
     if launch.settings.state.is_empty() && is_read_only(data_root) {
-        tmpfs(data_root, DATA, c"mode=710").at(launch, Step::Root, data_root)?;
+        if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
+            tmpfs(data_root, DATA, c"mode=710").at(launch, Step::Root, data_root)?;
+        } else {
+            let what = b" is mounted read-only and stays so: the engine cannot keep images and containers there; mount it read-write";
+            launch.log.warning(&[data_root.to_bytes(), what]);
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
+mod covered; // what is mounted stays visible
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod iptables; // nft or legacy
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         check::tests(),
         check_forms::tests(),
         check_kernel::tests(),
+        covered::tests(),
         failure::tests(),
         floors::tests(),
         iptables::tests(),
