@@ -2,7 +2,7 @@
 //! files), and exec with its environment and descriptors, from which nothing returns.
 
 use crate::{
-    command::{Command, DEFAULT_PATH, ROOM},
+    command::{Command, DEFAULT_PATH},
     error::Step,
     fs::{self, PATH},
     launch::{Context, Launch, Outcome},
@@ -137,11 +137,7 @@ pub(crate) fn exec(
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
-        let (mut words, mut environment) = (Words::<ROOM>::new(), Words::new());
-        variables.put_into(&mut environment)?;
-        if !words.push_all(command.words()) {
-            return Err(Errno::TOOBIG);
-        }
+        let (words, environment) = (Words::of(command.words())?, variables.words()?);
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
@@ -322,7 +318,7 @@ impl<'c> Variables<'c> {
         }
     }
 
-    pub(crate) fn put_into<'w>(&'w self, all: &mut Words<'w, ROOM>) -> io::Result<()> {
+    pub(crate) fn words(&self) -> io::Result<Words<'_>> {
         let path = match &self.path {
             Ok(path) if path.as_bytes().is_empty() => None,
             Ok(path) => Some(path.as_c_str()),
@@ -357,11 +353,7 @@ impl<'c> Variables<'c> {
         let defaults = defaults
             .into_iter()
             .filter_map(|(wanted, variable)| wanted.then_some(variable));
-        if all.push_all(given.clone().chain(defaults)) {
-            Ok(())
-        } else {
-            Err(Errno::TOOBIG)
-        }
+        Words::of(given.clone().chain(defaults))
     }
 }
 

@@ -1,4 +1,5 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+mod amounts; // many arguments and variables
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        amounts::tests(),
         bridge::tests(),
         cgroups::tests(),
         check::tests(),
