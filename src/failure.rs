@@ -115,10 +115,7 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let (mut words, mut environment) = (Words::<2>::new(), Words::<4>::new());
-    let _ = words.push(path);
-    for variable in [DEFAULT_PATH, c"HOME=/root", c"TERM=linux"] {
-        let _ = environment.push(variable);
-    }
+    let words = Words::of([path].into_iter())?;
+    let environment = Words::of([DEFAULT_PATH, c"HOME=/root", c"TERM=linux"].into_iter())?;
     Err(sys::execve(path, &words, &environment))
 }

@@ -12,9 +12,8 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, CWD, FileType, Mode, statat},
+    fs::Mode,
     io::{self, Errno},
-    mount::mount_bind,
     process::umask,
     rand::{GetRandomFlags, getrandom},
 };
@@ -126,7 +125,6 @@ pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     let mask = umask(Mode::empty());
     create_in(launch, &root);
     umask(mask);
-    bind_var_run(launch)?;
     launch
         .log
         .debug(&[b"directories, links and files of /etc are there"]);
@@ -217,23 +215,6 @@ fn make_id(file: BorrowedFd<'_>) -> io::Result<()> {
     let mut id = [b'\n'; 33];
     hexadecimal(&random, &mut id);
     fs::fill(file, &id, 0o444)
-}
-
-/// An image whose /var/run is a directory would keep pid files over a power cut: /run is bound over it.
-fn bind_var_run(launch: &Launch<'_>) -> Outcome<()> {
-    const VAR_RUN: &CStr = c"/var/run";
-    let there = match statat(CWD, VAR_RUN, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()), // it could not be made, which was reported
-        there => there.at(launch, Step::Layout, VAR_RUN)?,
-    };
-    if FileType::from_raw_mode(there.st_mode) != FileType::Directory {
-        return Ok(());
-    }
-    let run = statat(CWD, c"/run", AtFlags::empty()).at(launch, Step::Layout, c"/run")?;
-    if (there.st_dev, there.st_ino) == (run.st_dev, run.st_ino) {
-        return Ok(());
-    }
-    mount_bind(c"/run", VAR_RUN).at(launch, Step::Layout, VAR_RUN)
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ mod copy;
 mod run;
 
 mod launch;
+mod mounted;
 mod role;
 
 mod aside;
@@ -72,6 +73,7 @@ mod command;
 #[cfg(feature = "state")]
 mod devices;
 mod files;
+mod var_run;
 
 mod places;
 #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]

@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Step},
     fs,
     launch::{Context, Launch, Outcome},
+    mounted,
     mountinfo::Mount,
     run,
     settings::{Role, Settings},
@@ -159,6 +160,12 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         if mounted & (1 << number) != 0 || !wanted {
             continue;
         }
+        // An image's /run may be a link to /var/run, where an outer engine has mounted something.
+        if mounted::is_link(row.at)
+            && mounted::holds_mounts(row.at).at(launch, Step::Mount, row.at)?
+        {
+            continue;
+        }
         match mount_row(row) {
             Err(errno) if row.need == Optional => {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
@@ -256,7 +263,8 @@ pub fn open_console(settings: &mut Settings<'_>) {
 
 /// PID 1's devices, where the image brings none and the launch has not come so far.
 pub(crate) fn mount_devices() {
-    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
+    let is_free = mounted::is_of_root(c"/dev") != Ok(false);
+    if getpid().is_init() && is_free && !fs::exists(CWD, c"/dev/null") {
         let _ = TABLE.first().map(mount_row);
     }
 }

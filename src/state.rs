@@ -7,6 +7,7 @@ use crate::{
     error::Step,
     fs,
     launch::{Context, Launch, Outcome},
+    mounted,
     places::Places,
     superblock::{self, Format},
     tools::{self, AtEnd},
@@ -14,7 +15,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, CWD, SeekFrom, StatxAttributes, StatxFlags, seek, statx},
+    fs::{SeekFrom, seek},
     io::{self, Errno, pread},
     mount::{MountFlags, mount},
 };
@@ -29,7 +30,7 @@ const FORMAT: u32 = 900;
 /// No file system, volume or partition table begins later, or keeps its copy farther from the end.
 const EDGE: u64 = 2 << 20;
 
-/// What is mounted at the data root already stays, so that a second launch finds the first one's disk.
+/// What is mounted at the data root or below it already stays, so that a second launch finds the first one's disk.
 pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let name = launch.settings.state.to_bytes();
     if name.is_empty() {
@@ -37,7 +38,7 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     }
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
-    if is_mounted(data_root) {
+    if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
         let what = b" is mounted already: the state disk is left";
         launch.log.line(&[data_root.to_bytes(), what]);
         return Ok(());
@@ -58,11 +59,6 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
         data_root.to_bytes(),
     ]);
     Ok(())
-}
-
-fn is_mounted(place: &CStr) -> bool {
-    statx(CWD, place, AtFlags::empty(), StatxFlags::empty())
-        .is_ok_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// The type of the file system on the device: found, checked where it was marked, or made.

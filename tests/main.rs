@@ -1,9 +1,11 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+mod amounts; // many arguments and variables
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
+mod covered; // what is mounted stays visible
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod held_log; // a log that takes nothing
@@ -59,11 +61,13 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        amounts::tests(),
         bridge::tests(),
         cgroups::tests(),
         check::tests(),
         check_forms::tests(),
         check_kernel::tests(),
+        covered::tests(),
         failure::tests(),
         floors::tests(),
         held_log::tests(),

@@ -11,7 +11,6 @@ tests![Needs::Root;
     a_daemon_that_is_not_there,
     a_daemon_that_cannot_be_executed,
     a_daemon_without_its_interpreter,
-    too_many_words,
     a_long_subject_keeps_its_end,
     a_name_that_is_too_long_is_told_so,
     an_interpreter_that_cannot_be_executed,
@@ -100,25 +99,6 @@ fn a_daemon_without_its_interpreter() {
             )
         );
     }
-}
-
-fn too_many_words() {
-    let root = Root::new();
-    let words = (0..1024).map(|number| format!("--word={number}"));
-    assert_refused(
-        root.container().words(words),
-        2,
-        "usage --word=1023: more than 1,023 words",
-    );
-    let mut start = root.container();
-    for number in 0..1024 {
-        start = start.variable(format!("V{number:04}"), "x");
-    }
-    assert_refused(
-        start,
-        2,
-        "usage V1023=x: more than 1,023 environment variables",
-    );
 }
 
 fn a_long_subject_keeps_its_end() {

@@ -313,7 +313,8 @@ fn sleep() -> ExitCode {
     }
 }
 
-/// Writes down its words, one a line, in /NAME.words, and ends with the status that /NAME.status holds, or hangs.
+/// Writes down its words, one a line, in /NAME.words, and how many variables it has in /NAME.variables where that stands; ends
+/// with the status that /NAME.status holds, or hangs.
 fn tool() -> ExitCode {
     match noted().as_str() {
         "hang" => sleep(),
@@ -334,6 +335,10 @@ fn udhcpc() -> ExitCode {
 fn noted() -> String {
     let words: Vec<String> = env::args().collect();
     fs::write(format!("/{}.words", words[0]), words.join("\n")).unwrap();
+    let variables = format!("/{}.variables", words[0]);
+    if Path::new(&variables).exists() {
+        fs::write(variables, env::vars_os().count().to_string()).unwrap();
+    }
     let status = fs::read_to_string(format!("/{}.status", words[0])).unwrap_or_default();
     status.trim().into()
 }

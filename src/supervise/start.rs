@@ -87,11 +87,10 @@ impl Supervisor<'_> {
                 let _ = setsid();
                 self.launch.requests.restore();
                 let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
-                let (mut words, mut environment) = (Words::<2>::new(), Words::new());
-                let _ = words.push(path);
                 sys::close_on_exec_from(3);
-                let errno = match variables.put_into(&mut environment) {
-                    Ok(()) => sys::execve(path, &words, &environment),
+                let words = Words::of([path].into_iter());
+                let errno = match words.and_then(|words| Ok((words, variables.words()?))) {
+                    Ok((words, environment)) => sys::execve(path, &words, &environment),
                     Err(errno) => errno,
                 };
                 self.launch
