@@ -52,6 +52,7 @@ mod fs;
 mod netlink;
 mod settings;
 
+mod cmdline;
 mod copy;
 mod launch;
 mod role;
