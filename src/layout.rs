@@ -241,7 +241,9 @@ mod tests {
 
     fn fill(root: &Root) {
         let settings = Settings::default();
-        create_in(&Launch::new(Role::Machine, &settings), root);
+        crate::requests::blocked(&settings, |before| {
+            create_in(&Launch::new(Role::Machine, &settings, before), root);
+        });
     }
 
     fn mode(path: PathBuf) -> u32 {

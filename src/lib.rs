@@ -60,6 +60,7 @@ mod signals;
 
 mod requests;
 
+mod cmdline;
 mod copy;
 mod run;
 

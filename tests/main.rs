@@ -11,6 +11,7 @@ mod floors; // the source: which file may use which, unsafe code, length
 mod held_log; // a log that takes nothing
 mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
+mod kernel_line; // the kernel command line: quotes, dashes, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         held_log::tests(),
         iptables::tests(),
         kernel_ip::tests(),
+        kernel_line::tests(),
         layout::tests(),
         library::tests(),
         limits::tests(),

@@ -6,6 +6,7 @@ mod links;
 mod names;
 
 use crate::{
+    cmdline,
     command::Command,
     error::Step,
     fs,
@@ -53,22 +54,24 @@ fn each_ip(launch: &Launch<'_>, each: &mut dyn FnMut(Ip<'_>) -> Outcome<()>) -> 
     if launch.role == Role::Container {
         return Ok(()); // that command line is the host's
     }
-    let mut line = [0; 4096];
-    let line = fs::read_small(c"/proc/cmdline", &mut line).unwrap_or_default();
-    for word in words(line).take_while(|word| *word != b"--") {
-        let Some(text) = word.strip_prefix(b"ip=") else {
-            continue;
-        };
-        match Ip::parse(text) {
-            _ if matches!(text, b"off" | b"none" | b"") => {}
-            Ok(ip) => each(ip)?,
-            // It may be meant for another init: dracut has a syntax of its own.
-            Err(why) => launch
-                .log
-                .warning(&[word, b" is ignored: ", why.as_bytes()]),
+    let mut outcome = Ok(());
+    let read = cmdline::arguments(launch.log, &mut |argument| {
+        if outcome.is_ok() && !argument.for_init && argument.name == b"ip" {
+            let text = argument.value.unwrap_or_default();
+            outcome = match Ip::parse(text) {
+                _ if matches!(text, b"off" | b"none" | b"") => Ok(()),
+                Ok(ip) => each(ip),
+                Err(why) => {
+                    launch
+                        .log
+                        .warning(&[b"ip=", text, b" is ignored: ", why.as_bytes()]);
+                    Ok(())
+                }
+            };
         }
-    }
-    Ok(())
+    });
+    read.at(launch, Step::Network, cmdline::FILE)?;
+    outcome
 }
 
 fn follow(launch: &Launch<'_>, command: &Command<'_>, links: &Links, ip: &Ip<'_>) -> Outcome<()> {
