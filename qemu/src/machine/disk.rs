@@ -62,6 +62,20 @@ pub fn uuid(path: &Path) -> Result<String> {
     Ok(uuid.context("dumpe2fs names no UUID")?.trim().to_owned())
 }
 
+/// An error unless a file of this path is on the ext4, and holds something. Without its journal replayed the answer would be
+/// about the past, so the file system has to be clean.
+pub fn holds(disk: &Path, path: &str) -> Result<()> {
+    clean(disk)?;
+    let request = format!("cat {path}");
+    let content = run::output(tool("debugfs").args(["-R", &request]).arg(disk))?;
+    ensure!(
+        !content.is_empty(),
+        "{path} is missing or empty on {}",
+        disk.display()
+    );
+    Ok(())
+}
+
 /// An error unless both files hold the same.
 pub fn same(original: &Path, path: &Path) -> Result<()> {
     run::output(Command::new("cmp").arg(original).arg(path)).map(drop)

@@ -8,7 +8,7 @@ use crate::{
 
 const OPTIONS: &str = "rw,nosuid,nodev,noexec,relatime";
 
-pub(super) const V2: &[Expect] = &[
+const V2: &[Expect] = &[
     Mount(
         "/sys/fs/cgroup",
         "cgroup2",

@@ -2,9 +2,9 @@
 //! for close-on-exec yet (the daemon's descriptors), and there is no mount_setattr(2).
 
 use super::{
-    Disk, Root, Scenario, WITH_MODULES,
+    Disk, QUIET, Root, Scenario, WITH_MODULES,
     boots::{DAEMON, DEVICES, LAYOUT, MOUNTED_ON_DISK, MOUNTS, NETWORK, SHARED},
-    cgroups::{ONLY_V1, V1, V2, WITH_MEMORY},
+    cgroups::{ONLY_V1, V1, WITH_MEMORY},
     small,
 };
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 };
 
 const KERNEL: &[Expect] = &[Says("kernel", &["Linux version 5.10."])];
+
+const V2: &[Expect] = &[Controllers(&["cpu", "cpuset", "io", "memory", "pids"])];
 
 const STATE_DISK: &[Expect] = &[
     Mount("/var/lib/docker", "ext4", "rw,relatime", ""),
@@ -40,6 +42,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
             SHARED,
             NETWORK,
             V2,
+            QUIET,
         ],
     )
     .on(Suite::Bullseye, Root::Disk),
