@@ -257,7 +257,7 @@ impl Job {
     fn run(self) -> (&'static str, Duration) {
         let started = Instant::now();
         let outcome = caught(|| match &self.size {
-            Size::Small(size) => small::run(&self.machine, size),
+            Size::Small(size) => small::run(&self.machine, size, &self.chosen),
             Size::Large(size) => large::run(&self.machine, size, &self.chosen, &self.busybox),
         });
         self.slot.set(outcome).expect("a job is in the queue once");

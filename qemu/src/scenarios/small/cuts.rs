@@ -8,6 +8,7 @@ use crate::checks::expect::{
 };
 
 const WHOLE: &[Expect] = &[
+    Says("ready", &["dockerlaunch: docker is ready, "]),
     File("/etc/passwd", "644", Has("root:x:0:0:root:/root:")),
     File("/etc/group", "644", Has("\ndocker:x:")),
     File("/etc/nsswitch.conf", "644", Has("hosts:")),
