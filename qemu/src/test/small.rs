@@ -114,6 +114,10 @@ pub(super) fn machine(
     }
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
     machine.drives = drives;
+    let init = scenario.append.iter();
+    if let Some(init) = init.filter_map(|word| word.strip_prefix("init=")).next() {
+        machine.init = init.to_owned();
+    }
     machine.clock = small.clock;
     let append = [NOT_LOOKED_FOR].iter().chain(scenario.append);
     let append = append.map(ToString::to_string);
