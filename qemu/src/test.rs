@@ -1,11 +1,13 @@
 //! `cargo qemu test`: the host's tests, then the images and the guests, then one line that says what it all came to.
 
+mod booted;
 mod extra;
 mod guests;
 mod host_tests;
 mod images;
 mod large;
 mod nested;
+mod outcome;
 mod queue;
 mod small;
 

@@ -3,6 +3,8 @@
 mod appliances;
 mod boots;
 mod cgroups;
+mod consoles;
+mod cuts;
 mod daemons;
 mod endings;
 mod failures;
@@ -31,6 +33,8 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
+    consoles::TABLE,
+    cuts::TABLE,
     daemons::TABLE,
     endings::TABLE,
     failures::TABLE,
@@ -61,6 +65,7 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         expect,
         disks: &[],
         again: &[],
+        cuts: &[],
         clock: None,
     };
     Scenario {
@@ -155,6 +160,17 @@ impl Scenario {
         };
         Self {
             size: Size::Small(Small { again, ..small }),
+            ..self
+        }
+    }
+
+    /// Each time the power was cut before.
+    const fn cuts(self, cuts: &'static [u32]) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { cuts, ..small }),
             ..self
         }
     }
