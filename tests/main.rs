@@ -5,7 +5,9 @@ mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod failure; // what follows when the machine's PID 1 cannot launch
+mod features; // the program has the Cargo features that it was built with
 mod floors; // the source: which file may use which, unsafe code, length
+mod hierarchy; // cgroup v2 of the machine, as a fresh boot and as a used machine have it
 mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -61,7 +63,9 @@ fn main() -> ExitCode {
         check_forms::tests(),
         check_kernel::tests(),
         failure::tests(),
+        features::tests(),
         floors::tests(),
+        hierarchy::tests(),
         iptables::tests(),
         kernel_ip::tests(),
         layout::tests(),

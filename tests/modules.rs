@@ -7,7 +7,7 @@ use crate::{
 };
 use std::path::Path;
 
-tests![Needs::Modprobe;
+tests![Needs::Features(&["modprobe"]);
     modprobe_is_called_once_for_all_that_is_missing,
     what_is_there_needs_no_modprobe,
     a_failure_names_what_is_still_missing,

@@ -115,6 +115,12 @@ impl Root {
         self
     }
 
+    /// Another program than the one under test.
+    pub(crate) fn program(&self, program: &Path) -> &Self {
+        self.copy(program, "/usr/bin/dockerlaunch");
+        self
+    }
+
     /// A hard link where that can be: the test binary is large.
     fn copy(&self, from: &Path, place: &str) {
         self.directory(Path::new(place).parent().unwrap().to_str().unwrap());

@@ -2,6 +2,7 @@
 //! is looked at from outside, through /proc/PID: so nothing has to be reported, and no report has to be believed.
 
 use crate::{
+    nesting::OwnCgroup,
     root::{Root, STARTED},
     util::{Before, LIMIT, Namespaces},
 };
@@ -59,12 +60,12 @@ impl<'r> Start<'r> {
             .before(Before::ReadOnly { at: at.into() })
     }
 
-    /// A cgroup v2 of its own, which can be written; the tester stays in it for so many milliseconds.
-    pub(crate) fn own_cgroup(mut self, tester_leaves_after: u64) -> Self {
+    /// A cgroup v2 of its own, which can be written.
+    pub(crate) fn own_cgroup(mut self, own: OwnCgroup) -> Self {
         let before = &mut self.namespaces.before;
         before
             .retain(|before| !matches!(before, Before::ReadOnly { at } if at == "/sys/fs/cgroup"));
-        self.namespaces.own_cgroup = Some(tester_leaves_after);
+        self.namespaces.own_cgroup = Some(own);
         self
     }
 
