@@ -16,6 +16,7 @@ mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
 mod memory; // how much of it a read-only root may take
 mod modules; // what modprobe is asked for, and what is said when it fails
+mod mountinfo; // options that the machine adds are not compared
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         log::tests(),
         modules::tests(),
         memory::tests(),
+        mountinfo::tests(),
         mounts::tests(),
         nesting::tests(),
         network::tests(),

@@ -135,11 +135,19 @@ fn assert_nested(daemon: &Running<'_>) {
     assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
 }
 
-fn assert_left(daemon: &Running<'_>, why: &str) {
-    let line = format!(
+pub(crate) const SHARED: &str = "shared with the host (run with --cgroupns=private)";
+pub(crate) const READ_ONLY: &str =
+    "read-only here (run with --privileged, and with --userns=host if root is remapped)";
+
+/// What is said of a cgroup in which nothing moves.
+pub(crate) fn left(why: &str) -> String {
+    format!(
         "dockerlaunch: warning: cgroup v2 is {why}; its processes stay where they are, and inner containers may get no limits\n"
-    );
-    assert!(daemon.log().contains(&line), "{}", daemon.log());
+    )
+}
+
+fn assert_left(daemon: &Running<'_>, why: &str) {
+    assert!(daemon.log().contains(&left(why)), "{}", daemon.log());
     assert_eq!(read(daemon, "cgroup.subtree_control"), "");
 }
 
@@ -264,11 +272,9 @@ fn read_only_ones_stay() {
         }
         let at = "/sys/fs/cgroup".into();
         let daemon = start.before(Before::ReadOnly { at }).running();
-        assert_left(
-            &daemon,
-            "read-only here (run with --privileged, and with --userns=host if root is remapped)",
-        );
-        assert_eq!(read(&daemon, "cgroup.procs"), format!("{}\n", daemon.pid));
+        assert_left(&daemon, READ_ONLY);
+        let alone = format!("{}\n", daemon.pid);
+        daemon.until("alone", |daemon| read(daemon, "cgroup.procs") == alone);
     }
 }
 
@@ -300,10 +306,7 @@ fn an_outer_containers_stay() {
         contents: "0".into(),
     };
     let daemon = container(&root, 0).before(deeper).before(enter).running();
-    assert_left(
-        &daemon,
-        "shared with the host (run with --cgroupns=private)",
-    );
+    assert_left(&daemon, SHARED);
     assert!(!daemon.path("/sys/fs/cgroup/init").exists());
     assert_eq!(
         read(&daemon, "docker/cgroup.procs"),

@@ -162,7 +162,7 @@ impl Root {
             .variable("DOCKER_LAUNCH_CGROUP", "v2")
     }
 
-    /// As PID 1 of a container, with what container engines mount.
+    /// As PID 1 of a container, with what container engines mount; of the machine's kernel no module shows, nor AppArmor.
     pub(crate) fn container(&self) -> Start<'_> {
         for directory in ["proc", "sys", "dev", "run", "etc", "tmp"] {
             self.directory(directory);
@@ -170,7 +170,8 @@ impl Root {
         let mut start = self
             .start()
             .before(Before::mount("proc", "/proc"))
-            .before(Before::mount("sysfs", "/sys"));
+            .before(Before::mount("sysfs", "/sys"))
+            .without_modules();
         // A tmpfs with devices, as runc makes it; the machine's own devtmpfs is left alone.
         start = start.before(Before::mount("tmpfs", "/dev"));
         for device in ["null", "zero", "urandom", "tty"] {
