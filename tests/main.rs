@@ -1,4 +1,27 @@
-//! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+//! The built program as PID 1 of fresh namespaces, and the promises about its source.
+//!
+//! No test depends on what an earlier run, an engine or a hand has left on the machine. What they take from it:
+//!
+//! | of the machine | how a test is kept from depending on it |
+//! | --- | --- |
+//! | cgroup v2: which controllers are handed on | hierarchy.rs turns one on and off again; g1_… runs the tests in both states |
+//! | the tester's own cgroup | containers get it read-only; `Ended::said` knows the one line that follows |
+//! | cgroup v1: which controllers there are | cgroups.rs binds /proc/cgroups; one is mounted, or named as refused |
+//! | loaded modules, br_netfilter, AppArmor | `Start::without_modules` hides them in each container; modules.rs makes those it wants |
+//! | modules that a launch as the machine misses | `Ended::said` knows the one line that names them |
+//! | mount options of its kernel and its init | mountinfo.rs leaves out those that nobody has asked for |
+//! | file systems that its kernel has | mounts.rs reads /proc/filesystems for those that are optional |
+//! | devtmpfs, of which there is one | launches as the machine make places and links there, as every init does; one test has its own |
+//! | memory | memory.rs reads /proc/meminfo |
+//! | network, host name, processes, IPC | fresh namespaces |
+//! | sysctls that forbid user namespaces | `Needs::UserNamespaces`: ignored |
+//! | rights | `Needs::Root` asks for the capability; what fails with it has failed |
+//! | packages: file systems' tools, fdisk | `Needs::State`, `Needs::FileSystems`: ignored |
+//! | packages: coreutils and procps | every machine that builds has them: cp, sleep, kill |
+//! | cargo's cache | programs of other features are built --offline, from what this test was built from |
+//! | environment | cleared, but for PATH where programs are looked for, CI, and DOCKERLAUNCH_… |
+//!
+//! One file a behaviour:
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
