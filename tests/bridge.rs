@@ -7,7 +7,7 @@ use crate::{
     util::{Needs, tests},
 };
 
-tests![Needs::NETWORK;
+tests![Needs::Network;
     a_bridge_is_made,
     daemon_json_may_name_it,
     a_bridge_that_is_there_is_taken,

@@ -10,7 +10,7 @@ use crate::{
 use serde_json::Value;
 use std::{fs, os::unix::process::CommandExt, process::Command};
 
-tests![Needs::CHECK;
+tests![Needs::Check;
     a_complete_image_has_all,
     a_missing_program_is_told_with_the_engines_words,
     exit_statuses,

@@ -6,7 +6,7 @@ use crate::{
     util::{Needs, tests},
 };
 
-tests![Needs::CHECK;
+tests![Needs::Check;
     both_forms_tell_the_same,
     lines_are_aligned_and_keep_to_themselves,
     json_holds_any_byte,

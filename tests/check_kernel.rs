@@ -8,7 +8,7 @@ use crate::{
 };
 use std::fs;
 
-tests![Needs::CHECK;
+tests![Needs::Check;
     a_module_is_found_in_every_state,
     what_the_kernel_lacks_is_told,
     without_lists_of_modules_some_is_unknown,

@@ -8,7 +8,7 @@ use crate::{
     util::{Before, Needs, tests},
 };
 
-tests![Needs::Features(&["iptables"]);
+tests![Needs::Iptables;
     legacy_is_first_where_it_is_asked_for,
     legacy_tables_choose_it,
     the_user_wins_over_the_kernel,

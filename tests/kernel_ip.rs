@@ -7,7 +7,7 @@ use crate::{
     util::{Before, Needs, tests},
 };
 
-tests![Needs::NETWORK;
+tests![Needs::Network;
     every_ip_word_is_followed,
     words_for_another_init_are_told_once,
     a_setting_stands_for_all_words,

@@ -6,7 +6,7 @@ use crate::{
     util::{Before, Needs, has_feature, tests},
 };
 
-tests![Needs::Features(&["modprobe"]);
+tests![Needs::Modprobe;
     modprobe_is_called_once_for_all_that_is_missing,
     what_is_there_needs_no_modprobe,
     a_failure_names_what_is_still_missing,

@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-tests![Needs::NETWORK;
+tests![Needs::Network;
     lo_is_up,
     an_interface_gets_its_address_and_route,
     the_first_ethernet_interface_is_taken,

@@ -4,7 +4,7 @@ use crate::util::{Needs, program, tests};
 use serde_json::Value;
 use std::{env, fs, path::Path, process::Command};
 
-tests![Needs::CHECK;
+tests![Needs::Check;
     the_table_is_the_programs_own,
     its_sample_is_what_is_told,
 ];

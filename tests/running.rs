@@ -316,17 +316,20 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// What it said, but for two lines, each of which the machine may cause once: its kernel does not show modules, and the
-    /// tester's own cgroup is kept from the program.
     pub(crate) fn said(&self) -> String {
-        let (mut modules, mut cgroup) = (false, false);
-        let is_first = |seen: &mut bool, is: bool| is && !std::mem::replace(seen, true);
-        self.stderr
-            .split_inclusive('\n')
-            .filter(|line| !is_first(&mut modules, tells_of_modules(line)))
-            .filter(|line| !is_first(&mut cgroup, tells_of_foreign_cgroup(line)))
-            .collect()
+        said(&self.stderr)
     }
+}
+
+/// What was said, but for two lines, each of which the machine may cause once: its kernel does not show modules, and the tester's
+/// own cgroup is kept from the program.
+pub(crate) fn said(log: &str) -> String {
+    let (mut modules, mut cgroup) = (false, false);
+    let is_first = |seen: &mut bool, is: bool| is && !std::mem::replace(seen, true);
+    log.split_inclusive('\n')
+        .filter(|line| !is_first(&mut modules, tells_of_modules(line)))
+        .filter(|line| !is_first(&mut cgroup, tells_of_foreign_cgroup(line)))
+        .collect()
 }
 
 /// No image has a modprobe unless a test puts one there. Which of these the kernel shows is the machine's choice.

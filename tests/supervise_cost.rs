@@ -10,7 +10,7 @@ use crate::{
 };
 use std::path::Path;
 
-tests![Needs::SUPERVISE;
+tests![Needs::Supervise;
     little_memory_while_it_waits,
     no_descriptor_is_left_of_a_thousand_restarts,
 ];

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::fs;
 
-tests![Needs::SUPERVISE;
+tests![Needs::Supervise;
     what_the_daemon_leaves_is_told_to_end,
     what_does_not_listen_is_killed,
     everything_is_unmounted,

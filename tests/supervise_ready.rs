@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{fs, os::unix::net::UnixDatagram, time::Duration};
 
-tests![Needs::SUPERVISE;
+tests![Needs::Supervise;
     it_is_told_with_the_time_since_the_kernels_start,
     another_process_is_not_believed,
     a_reload_is_no_new_start,

@@ -13,7 +13,7 @@ use std::{
     os::unix::net::UnixStream,
 };
 
-tests![Needs::SUPERVISE;
+tests![Needs::Supervise;
     it_is_started_again,
     each_policy_on_the_machine,
     a_container_ends_as_its_daemon_did,

@@ -7,7 +7,7 @@ use crate::{
     util::{Needs, tests},
 };
 
-tests![Needs::SUPERVISE;
+tests![Needs::Supervise;
     the_machine_ends_by_each_signal,
     the_machine_passes_on_hup_only,
     a_containers_daemon_is_told_to_end_once,

@@ -48,6 +48,16 @@ pub(crate) enum Needs {
     Root,
     /// Root, and a program with these Cargo features.
     Features(&'static [&'static str]),
+    /// Root, and a program that configures the network.
+    Network,
+    /// Root, and a program that supervises.
+    Supervise,
+    /// Root, and a program that chooses iptables' flavour.
+    Iptables,
+    /// Root, and a program that loads modules.
+    Modprobe,
+    /// Root, and a program that holds the whole table and prints it.
+    Check,
     /// Root, a program that mounts a state disk, and what makes ext4 and partitions.
     State,
     /// The same, and what makes other file systems.
@@ -62,15 +72,6 @@ pub(crate) enum Needs {
     Symbols,
     /// Of a program that was not built beside the tests the features that it was built with.
     KnownFeatures,
-}
-
-impl Needs {
-    /// Root, and a program that configures the network.
-    pub(crate) const NETWORK: Self = Self::Features(&["network"]);
-    /// Root, and a program that supervises.
-    pub(crate) const SUPERVISE: Self = Self::Features(&["supervise"]);
-    /// Root, and a program that holds the whole table and prints it.
-    pub(crate) const CHECK: Self = Self::Features(&["check", "git", "iptables", "modprobe", "xz"]);
 }
 
 /// `tests![Needs::Root; one, two; Needs::State => three]` defines `tests()`: a trial for each function, named after its file and
@@ -108,6 +109,9 @@ pub(crate) fn trial(name: &str, needs: Needs, test: fn()) -> Trial {
     })
 }
 
+/// All rows of the table of requirements, and --check to print it.
+const WHOLE_TABLE: &[&str] = &["check", "git", "iptables", "modprobe", "xz"];
+
 /// Why a test cannot run here.
 pub(crate) enum Lack {
     OfProgram(String),
@@ -130,6 +134,11 @@ fn lacking(needs: Needs) -> Option<Lack> {
         Needs::Nothing => None,
         Needs::Root => root(),
         Needs::Features(wanted) => features(wanted).or_else(root),
+        Needs::Network => lacking(Needs::Features(&["network"])),
+        Needs::Supervise => lacking(Needs::Features(&["supervise"])),
+        Needs::Iptables => lacking(Needs::Features(&["iptables"])),
+        Needs::Modprobe => lacking(Needs::Features(&["modprobe"])),
+        Needs::Check => lacking(Needs::Features(WHOLE_TABLE)),
         Needs::State => features(&["state"]).or_else(root).or_else(|| {
             let reason = "needs mkfs.ext4 of e2fsprogs and sfdisk of fdisk";
             programs(&["mkfs.ext4", "sfdisk"], reason)
