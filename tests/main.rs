@@ -1,4 +1,27 @@
-//! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+//! The built program as PID 1 of fresh namespaces, and the promises about its source.
+//!
+//! No test depends on what an earlier run, an engine or a hand has left on the machine. What they take from it:
+//!
+//! | of the machine | how a test is kept from depending on it |
+//! | --- | --- |
+//! | cgroup v2: which controllers are handed on | hierarchy.rs turns one on and off again; g1_… runs the tests in both states |
+//! | the tester's own cgroup | containers get it read-only; `Ended::said` knows the one line that follows |
+//! | cgroup v1: which controllers there are | cgroups.rs binds /proc/cgroups; one is mounted, or named as refused |
+//! | loaded modules, br_netfilter, AppArmor | `Start::without_modules` hides them in each container; modules.rs makes those it wants |
+//! | modules that a launch as the machine misses | `Ended::said` knows the one line that names them |
+//! | mount options of its kernel and its init | mountinfo.rs leaves out those that nobody has asked for |
+//! | file systems that its kernel has | mounts.rs reads /proc/filesystems for those that are optional |
+//! | devtmpfs, of which there is one | launches as the machine make places and links there, as every init does; one test has its own |
+//! | memory | memory.rs reads /proc/meminfo |
+//! | network, host name, processes, IPC | fresh namespaces |
+//! | sysctls that forbid user namespaces | `Needs::UserNamespaces`: ignored |
+//! | rights | `Needs::Root` asks for the capability; what fails with it has failed |
+//! | packages: file systems' tools, fdisk | `Needs::State`, `Needs::FileSystems`: ignored |
+//! | packages: coreutils and procps | every machine that builds has them: cp, sleep, kill |
+//! | cargo's cache | programs of other features are built --offline, from what this test was built from |
+//! | environment | cleared, but for PATH where programs are looked for, CI, and DOCKERLAUNCH_… |
+//!
+//! One file a behaviour:
 mod amounts; // many arguments and variables
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
@@ -7,8 +30,10 @@ mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod covered; // what is mounted stays visible
 mod failure; // what follows when the machine's PID 1 cannot launch
+mod features; // the program has the Cargo features that it was built with
 mod floors; // the source: which file may use which, unsafe code, length
 mod held_log; // a log that takes nothing
+mod hierarchy; // cgroup v2 of the machine, as a fresh boot and as a used machine have it
 mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod kernel_line; // the kernel command line: quotes, dashes, length
@@ -18,6 +43,7 @@ mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
 mod memory; // how much of it a read-only root may take
 mod modules; // what modprobe is asked for, and what is said when it fails
+mod mountinfo; // options that the machine adds are not compared
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
@@ -70,8 +96,10 @@ fn main() -> ExitCode {
         check_kernel::tests(),
         covered::tests(),
         failure::tests(),
+        features::tests(),
         floors::tests(),
         held_log::tests(),
+        hierarchy::tests(),
         iptables::tests(),
         kernel_ip::tests(),
         kernel_line::tests(),
@@ -81,6 +109,7 @@ fn main() -> ExitCode {
         log::tests(),
         modules::tests(),
         memory::tests(),
+        mountinfo::tests(),
         mounts::tests(),
         nesting::tests(),
         network::tests(),

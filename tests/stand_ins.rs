@@ -67,7 +67,7 @@ pub(crate) fn run() -> Option<ExitCode> {
 fn namespaces() -> ExitCode {
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let setup = setup();
-    let cgroup = setup.own_cgroup.map(|after| (Cgroup::enter(), after));
+    let cgroup = setup.own_cgroup.map(|own| (Cgroup::enter(own), own));
     if setup.unprivileged {
         let (user, group) = (geteuid(), getegid());
         unshare(CloneFlags::CLONE_NEWUSER).unwrap();
@@ -93,11 +93,12 @@ fn namespaces() -> ExitCode {
         .spawn()
         .unwrap();
     println!("{}", pid_1.id());
-    if let Some((_, after)) = &cgroup {
-        Cgroup::leave(*after, &pid_1);
-    }
+    let cgroup = cgroup.map(|(mut cgroup, own)| {
+        cgroup.leave(own.left_after, &pid_1);
+        cgroup
+    });
     let status = pid_1.wait().unwrap();
-    if let Some((cgroup, _)) = cgroup {
+    if let Some(cgroup) = cgroup {
         cgroup.remove();
     }
     exit(

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-tests![Needs::Waits;
+tests![Needs::Features(&["modprobe", "state", "supervise"]);
     b4_at_any_moment_while_modprobe_runs,
     b4_at_any_moment_while_a_disk_is_waited_for,
     b4_each_signal_of_the_machine,

@@ -73,7 +73,8 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
     )?;
     let program = common.program()?;
     let started = Instant::now();
-    let mut tally = host_tests::run(arguments.filter.as_deref(), &program)?;
+    let tested = host_tests::Program::of(&program, common, arguments.filter.as_deref())?;
+    let mut tally = host_tests::run(arguments.filter.as_deref(), &tested)?;
     let host_ended = Instant::now();
     let host = tally.passed + tally.failed + tally.skipped.len() as u64;
     ensure!(
