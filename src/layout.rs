@@ -207,7 +207,9 @@ mod tests {
 
     fn fill(root: &Root) {
         let settings = Settings::default();
-        create_in(&Launch::new(Role::Machine, &settings), root).unwrap();
+        crate::requests::blocked(&settings, |before| {
+            create_in(&Launch::new(Role::Machine, &settings, before), root).unwrap();
+        });
     }
 
     fn mode(path: PathBuf) -> u32 {

@@ -99,6 +99,8 @@ mod writable;
 
 #[cfg(feature = "check")]
 mod check;
+mod unmount;
+
 mod reboot;
 
 mod failure;

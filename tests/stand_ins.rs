@@ -231,6 +231,21 @@ fn prepare(before: &Before, root: &Path) {
             assert!(status.success());
         }
         Before::Bridge { name } => add_bridge(name),
+        Before::Mounts { at, count } => {
+            mount(
+                Some("tmpfs"),
+                &place(at),
+                Some("tmpfs"),
+                MsFlags::empty(),
+                nothing,
+            )
+            .unwrap();
+            for number in 0..*count {
+                let place = place(&format!("{at}/{number}"));
+                fs::create_dir(&place).unwrap();
+                mount(Some(&place), &place, nothing, MsFlags::MS_BIND, nothing).unwrap();
+            }
+        }
         Before::DropCapability(number) => {
             let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
             rustix::thread::remove_capability_from_bounding_set(capability).unwrap();

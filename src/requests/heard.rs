@@ -128,6 +128,13 @@ impl Asked {
     }
 }
 
+/// Some signal waits that asks for the end, in a container or on the machine.
+pub(crate) fn are_pending() -> bool {
+    sys::pending_signals()
+        .and(signals::ends(Role::Machine))
+        .is_any()
+}
+
 /// The first request that is pending.
 pub(crate) fn asked(role: Role) -> Option<Asked> {
     let signals = Signals::open().ok()?;
