@@ -11,12 +11,13 @@ use crate::{
 };
 use nix::errno::Errno;
 use std::{
-    fs,
+    env, fs,
     time::{Duration, Instant},
 };
 
 tests![Needs::Supervise;
     a5_ten_times_as_many_mounts_take_ten_times_the_calls,
+    a5_thousands_of_mounts_are_unmounted,
     a5_each_mount_goes_from_the_last_to_the_first,
     a5_without_a_file_in_memory_everything_is_detached,
     a5_a_mount_that_holds_another_goes_in_the_next_pass,
@@ -81,6 +82,24 @@ fn a5_ten_times_as_many_mounts_take_ten_times_the_calls() {
         many < few * 11,
         "{few} calls for 200 mounts, {many} for 2000"
     );
+}
+
+/// As it runs, without a tracer: `DOCKERLAUNCH_MOUNTS=10000 cargo test --test main -- a5_thousands` tells how long it takes.
+fn a5_thousands_of_mounts_are_unmounted() {
+    let count = env::var("DOCKERLAUNCH_MOUNTS").map_or(1000, |count| count.parse().unwrap());
+    let root = root();
+    root.directory("/a");
+    let running = machine(&root)
+        .before(Before::Mounts {
+            at: "/a".into(),
+            count,
+        })
+        .running();
+    running.signal(12);
+    let since = Instant::now();
+    let ended = running.ended();
+    eprintln!("{count} mounts: {:?}", since.elapsed());
+    assert!(unmounted(&ended) > count && ended.stderr.ends_with(END));
 }
 
 /// The places in the order in which they have to go: what mountinfo has, from its end.
