@@ -328,10 +328,16 @@ fn sleep() -> ExitCode {
     }
 }
 
-/// Writes down its words, one a line, in /NAME.words, and ends with the status that /NAME.status holds, or hangs.
+/// Writes down its words, one a line, in /NAME.words, and ends with the status that /NAME.status holds, or late, or never.
 fn tool() -> ExitCode {
     match noted().as_str() {
         "hang" => sleep(),
+        "slow" => {
+            thread::sleep(std::time::Duration::from_secs(1));
+            let name = env::args().next().unwrap();
+            fs::write(format!("/{name}.done"), "").unwrap();
+            ExitCode::SUCCESS
+        }
         status => ExitCode::from(status.parse::<u8>().unwrap_or(0)),
     }
 }

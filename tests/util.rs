@@ -120,11 +120,11 @@ fn lacking(needs: Needs) -> Option<&'static str> {
             Some("needs the Cargo feature `supervise`")
         }
         Needs::Waits
-            if !["modprobe", "state", "supervise"]
+            if !["modprobe", "network", "state", "supervise"]
                 .into_iter()
                 .all(has_feature) =>
         {
-            Some("needs the Cargo features `modprobe`, `state`, `supervise`")
+            Some("needs the Cargo features `modprobe`, `network`, `state`, `supervise`")
         }
         Needs::State | Needs::FileSystems if !has_feature("state") => {
             Some("needs the Cargo feature `state`")

@@ -5,6 +5,7 @@ mod boots;
 mod cgroups;
 mod daemons;
 mod endings;
+mod ends;
 mod failures;
 mod layouts;
 mod lives;
@@ -32,6 +33,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     layouts::TABLE,
     daemons::TABLE,
     endings::TABLE,
+    ends::TABLE,
     failures::TABLE,
     lives::TABLE,
     networks::TABLE,
