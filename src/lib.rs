@@ -177,7 +177,10 @@ fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> R
 /// As [`Command::new`] and [`launch`].
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     let mut command = Command::new(docker, args, &[])?;
-    let settings = Settings::default();
+    let settings = Settings {
+        reap: Reap::Never,
+        ..Settings::default()
+    };
     blocked(&settings, |before| {
         let role = find_role(&settings)?;
         let launch = Launch::new(role, &settings, before);

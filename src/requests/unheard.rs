@@ -26,7 +26,7 @@ pub(crate) fn restore(_: &Settings<'_>) {}
 pub(crate) struct Requests;
 
 impl Requests {
-    pub(crate) fn open(_: Role, (): Before) -> Self {
+    pub(crate) fn open(_: Role, _: bool, (): Before) -> Self {
         Self
     }
 
