@@ -18,8 +18,9 @@ use crate::{
     text::{Decimal, Text, fields},
     unmount::unmount_all,
 };
+use core::ffi::CStr;
 use rustix::{
-    io::Errno,
+    io::{Errno, Result},
     mount::{MountFlags, mount_remount},
     system::{RebootCommand, reboot},
 };
@@ -33,6 +34,7 @@ const LIMIT: u32 = match u32::from_str_radix(env!("DOCKERLAUNCH_UNMOUNT_S"), 10)
 const CHILDREN: usize = 2;
 /// No more swap areas than the kernel has (MAX_SWAPFILES).
 const SWAPS: usize = 32;
+const SWAPS_FILE: &CStr = c"/proc/swaps";
 
 /// Leaves the file systems clean.
 pub(crate) fn clean_up(log: Log) {
@@ -109,8 +111,11 @@ pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
 fn swap_off(log: Log) {
     let mut failed = 0;
     for _ in 0..SWAPS {
-        let Some(last) = last_swap(failed) else {
-            return;
+        let last = match last_swap(failed) {
+            Ok(Some(last)) => last,
+            // A kernel without swap has no such file.
+            Ok(None) | Err(Errno::NOENT) => return,
+            Err(errno) => return tell(log, SWAPS_FILE.to_bytes(), errno),
         };
         match sys::swap_off(last.as_c_str()) {
             Ok(()) => log.line(&[b"swap off: ", last.as_bytes()]),
@@ -123,18 +128,17 @@ fn swap_off(log: Log) {
 }
 
 /// The last line of /proc/swaps but so many; the first line names the columns.
-fn last_swap(but: usize) -> Option<Text<4096>> {
+fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
     let mut lines = 0_usize;
-    let _ = fs::lines(c"/proc/swaps", &mut |_| lines += 1);
-    let wanted = lines.checked_sub(1 + but).filter(|number| *number > 0)?;
-    let (mut number, mut found) = (0, None);
-    let _ = fs::lines(c"/proc/swaps", &mut |line| {
-        if number == wanted {
+    fs::lines(SWAPS_FILE, &mut |_| lines += 1)?;
+    let (wanted, mut number, mut found) = (lines.saturating_sub(1 + but), 0, None);
+    fs::lines(SWAPS_FILE, &mut |line| {
+        if number == wanted && number > 0 {
             found = fields(line, b' ').next().and_then(unescaped);
         }
         number += 1;
-    });
-    found
+    })?;
+    Ok(found)
 }
 
 /// What could not be done in the end.

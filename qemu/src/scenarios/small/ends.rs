@@ -1,13 +1,14 @@
 //! An end that has something in its way: a press of the button before there is a daemon, swap, and a process that cannot die
 //! and holds the state disk.
 
-use super::{Change, Scenario, Step, WITH_MODULES, small};
+use super::{Change, Root, Scenario, Step, Suite, WITH_MODULES, small};
 use crate::{
     checks::expect::{
         End,
         Expect::{self, *},
     },
-    disks::{Disk, Holds},
+    disks::{Disk, Holds, Table},
+    image::Format,
 };
 
 const PRESSED: &[Expect] = &[
@@ -25,6 +26,20 @@ const PRESSED: &[Expect] = &[
         ],
     ),
     CleanDisk,
+    Ends(End::PowerOff),
+];
+
+const GIVEN_UP: &[Expect] = &[
+    Told(&[]),
+    SaysInOrder(
+        "steps",
+        &[
+            &[
+                "dockerlaunch: root LABEL=never: given up, because a signal or the power button asks for the end",
+            ],
+            &["dockerlaunch: power button: power off"],
+        ],
+    ),
     Ends(End::PowerOff),
 ];
 
@@ -75,6 +90,21 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .append(&[
         "DOCKER_LAUNCH_MODULES=virtio_blk",
         "DOCKER_LAUNCH_STATE=LABEL=never",
+    ])
+    .lived(&[
+        Step::Console(&["dockerlaunch: waiting for LABEL=never"]),
+        Step::PowerButton,
+    ]),
+    small(
+        "case-b4-root",
+        "the power button while the initramfs waits for a root without a limit",
+        &[GIVEN_UP],
+    )
+    .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
+    .append(&[
+        "DOCKER_LAUNCH_MODULES=virtio_blk,button",
+        "root=LABEL=never",
+        "rootwait",
     ])
     .lived(&[
         Step::Console(&["dockerlaunch: waiting for LABEL=never"]),
