@@ -27,7 +27,7 @@ tests![Needs::Waits;
 ];
 
 /// What nothing here takes but a wait that is not cut short: modprobe hangs, or a disk never comes.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(8);
 
 fn machine(root: &Root) -> Start<'_> {
     root.machine()
