@@ -68,6 +68,7 @@ mod supervise_races; // a daemon that dies at the worst moment
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
 mod supervise_restart; // a daemon that ends by itself: policies, statuses, clients that wait
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
+mod unmounting; // the end: every mount, in order, once; a child that fails, dies or hangs
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
 
@@ -134,6 +135,7 @@ fn main() -> ExitCode {
         supervise_ready::tests(),
         supervise_restart::tests(),
         supervise_signals::tests(),
+        unmounting::tests(),
         unprivileged::tests(),
         words::tests(),
     ];

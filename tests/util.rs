@@ -264,6 +264,11 @@ pub(crate) enum Before {
         name: String,
     },
     DropCapability(u32),
+    /// So many directories below a tmpfs, each mounted onto itself.
+    Mounts {
+        at: String,
+        count: usize,
+    },
 }
 
 impl Before {

@@ -7,6 +7,7 @@ mod consoles;
 mod cuts;
 mod daemons;
 mod endings;
+mod ends;
 mod failures;
 mod layouts;
 mod lives;
@@ -37,6 +38,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     cuts::TABLE,
     daemons::TABLE,
     endings::TABLE,
+    ends::TABLE,
     failures::TABLE,
     lives::TABLE,
     networks::TABLE,
