@@ -34,6 +34,7 @@ mod sys;
 mod text;
 
 mod error;
+mod flags;
 mod ip;
 mod json;
 mod log;

@@ -1,8 +1,10 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
 mod amounts; // many arguments and variables
+mod as_dockerd; // arguments and daemon.json in odd spellings
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
+mod check_data_root; // on which file system images would lie; a daemon.json that cannot be read
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod covered; // what is mounted stays visible
@@ -57,9 +59,12 @@ fn main() -> ExitCode {
     }
     let tests = [
         amounts::tests(),
+        as_dockerd::tests(),
         bridge::tests(),
         cgroups::tests(),
         check::tests(),
+        check_data_root::tests(),
+        check_data_root::tests_with_fuse(),
         check_forms::tests(),
         check_kernel::tests(),
         covered::tests(),

@@ -62,6 +62,8 @@ pub(crate) enum Needs {
     Check,
     /// Root, and cgroup v2 to make cgroups in.
     UnifiedCgroups,
+    /// Root, a program that checks, and FUSE.
+    Fuse,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
 }
@@ -128,7 +130,8 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         }
         Needs::Iptables if !has_feature("iptables") => Some("needs the Cargo feature `iptables`"),
         Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
-        Needs::Check if !has_whole_table() => {
+        Needs::Fuse if !std::path::Path::new("/dev/fuse").exists() => Some("needs /dev/fuse"),
+        Needs::Check | Needs::Fuse if !has_whole_table() => {
             Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
         }
         Needs::UnifiedCgroups if crate::nesting::Cgroup::outer().is_none() => {
