@@ -54,6 +54,7 @@ mod netlink;
 mod settings;
 
 mod copy;
+mod hierarchies;
 mod launch;
 mod mounted;
 mod role;

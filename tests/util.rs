@@ -62,6 +62,10 @@ pub(crate) enum Needs {
     Check,
     /// Root, and cgroup v2 to make cgroups in.
     UnifiedCgroups,
+    /// Root, and v1 hierarchies of the machine's, which a cgroup namespace may mount.
+    LegacyCgroups,
+    /// The same, and no controller memory in v2.
+    MemoryOnlyInV1,
     /// Root, a program that checks, and FUSE.
     Fuse,
     /// A kernel that lets a user make namespaces.
@@ -130,6 +134,18 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         }
         Needs::Iptables if !has_feature("iptables") => Some("needs the Cargo feature `iptables`"),
         Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
+        Needs::LegacyCgroups
+            if !["devices", "memory", "name=systemd"].iter().all(|name| {
+                crate::cgroup_layouts::legacy_controllers().contains(&(*name).into())
+            }) =>
+        {
+            Some("needs the machine's cgroup v1 hierarchies devices, memory and name=systemd")
+        }
+        Needs::MemoryOnlyInV1
+            if !crate::cgroup_layouts::legacy_controllers().contains(&"memory".into()) =>
+        {
+            Some("needs a machine that has the controller memory in cgroup v1")
+        }
         Needs::Fuse if !std::path::Path::new("/dev/fuse").exists() => Some("needs /dev/fuse"),
         Needs::Check | Needs::Fuse if !has_whole_table() => {
             Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
