@@ -98,7 +98,7 @@ fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
         ROOT,
     )?;
     let missing = |name: &&CStr| !words(controllers).any(|word| word == name.to_bytes());
-    if !NEEDED.iter().any(|name| missing(&name)) {
+    if !NEEDED.iter().any(missing) {
         return Ok(());
     }
     unmount(ROOT, UnmountFlags::empty()).at(launch, Step::Cgroup, ROOT)?;

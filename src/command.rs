@@ -2,12 +2,13 @@
 //! that a launch must know.
 
 use crate::{
+    cmdline,
     error::{Error, Result, Step},
     fs::{self, PATH},
     role,
     settings::{Role, Settings, is_setting},
     sys::Strings,
-    text::{Text, base_name, fields, split_once, words_for_init},
+    text::{Text, base_name, fields, split_once},
 };
 use core::ffi::CStr;
 use heapless::Vec;
@@ -115,7 +116,9 @@ impl<'a> Command<'a> {
         settings: &Settings<'_>,
     ) -> Result<Self> {
         let meant = match role {
-            Role::Machine if role::in_first_namespace() => behind_dashes(),
+            Role::Machine if role::in_first_namespace() => {
+                cmdline::count_for_init(settings.as_log())
+            }
             _ => usize::MAX,
         };
         let mut words = words.into();
@@ -247,6 +250,7 @@ impl<'a> Iterator for Told<'a> {
             match flag {
                 Some(b"") => _ = self.words.next(), // its value
                 Some([b'=', ..]) => {}
+                _ if cmdline::is_of_boot_loader(word.to_bytes()) => {}
                 _ => return Some(word),
             }
         }
@@ -273,7 +277,7 @@ fn tell_ignored<'a>(words: impl Iterator<Item = &'a CStr>, settings: &Settings<'
 fn first_daemon(words: Strings<'_>) -> (&CStr, Strings<'_>) {
     let mut behind = words;
     match behind
-        .next()
+        .find(|word| !cmdline::is_of_boot_loader(word.to_bytes()))
         .filter(|word| !word.to_bytes().starts_with(b"-"))
     {
         Some(daemon) => (daemon, behind),
@@ -284,13 +288,6 @@ fn first_daemon(words: Strings<'_>) -> (&CStr, Strings<'_>) {
 /// There is such a file, but it cannot be executed.
 fn found_but(errno: Errno) -> Option<Errno> {
     (!matches!(errno, Errno::NOENT | Errno::NOTDIR)).then_some(errno)
-}
-
-/// How many words stand behind `--` on the kernel command line; all count if it cannot be read.
-#[inline(never)] // its stack is not the caller's
-fn behind_dashes() -> usize {
-    let mut line = [0; 4096];
-    fs::read_small(c"/proc/cmdline", &mut line).map_or(usize::MAX, words_for_init)
 }
 
 #[cfg(test)]

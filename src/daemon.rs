@@ -118,6 +118,7 @@ pub(crate) fn replace(
     daemon: &Daemon,
 ) -> Outcome<Infallible> {
     remove_stale_files(launch, command)?;
+    launch.requests.hand_over();
     Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
 }
 

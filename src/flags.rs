@@ -41,6 +41,7 @@ const TABLE: &[Flag] = &[
     value("default-runtime", NONE),
     value("exec-root", NONE),
     value("feature", NONE),
+    #[cfg(feature = "iptables")]
     value("firewall-backend", NONE),
     // As data-root was spelled until Docker 17.05.
     value("graph", b'g'),
@@ -48,7 +49,9 @@ const TABLE: &[Flag] = &[
     switch("help", b'h'),
     value("host", b'H'),
     value("init-path", NONE),
+    #[cfg(feature = "iptables")]
     switch("ip6tables", NONE),
+    #[cfg(feature = "iptables")]
     switch("iptables", NONE),
     value("log-level", b'l'),
     value("pidfile", b'p'),
@@ -57,8 +60,10 @@ const TABLE: &[Flag] = &[
     switch("userland-proxy", NONE),
     value("userland-proxy-path", NONE),
     switch("version", b'v'),
+    #[cfg(feature = "network")]
     value("bip", NONE),
     value("bridge", b'b'),
+    #[cfg(feature = "network")]
     value("mtu", NONE),
 ];
 
@@ -164,18 +169,21 @@ mod tests {
             (&["-xH", "a"], &[]),
             // A value is the next argument, whatever it looks like.
             (
-                &["--data-root", "--iptables=false"],
-                &[("data-root", "--iptables=false")],
+                &["--data-root", "--userland-proxy=false"],
+                &[("data-root", "--userland-proxy=false")],
             ),
             (&["-p", "--", "-D"], &[("pidfile", "--"), ("debug", "true")]),
             (&["-p"], &[]),
             (&["--pidfile"], &[]),
-            (&["--iptables", "false"], &[("iptables", "true")]),
             (
-                &["--iptables=0", "--iptables"],
-                &[("iptables", "0"), ("iptables", "true")],
+                &["--userland-proxy", "false"],
+                &[("userland-proxy", "true")],
             ),
-            (&["--iptables="], &[("iptables", "")]),
+            (
+                &["--userland-proxy=0", "--userland-proxy"],
+                &[("userland-proxy", "0"), ("userland-proxy", "true")],
+            ),
+            (&["--userland-proxy="], &[("userland-proxy", "")]),
             // What is no flag of the table.
             (
                 &[
@@ -191,7 +199,10 @@ mod tests {
             ),
             (&["--label", "x", "-D"], &[("debug", "true")]),
             (&["--", "-H", "fd://"], &[]),
-            (&["-D", "--", "--iptables=false"], &[("debug", "true")]),
+            (
+                &["-D", "--", "--userland-proxy=false"],
+                &[("debug", "true")],
+            ),
         ] {
             let expected: Vec<_> = expected
                 .iter()

@@ -275,8 +275,9 @@ const LAST_WORDS: u32 = 5;
 /// Waits until the console has sent what was written to it: the kernel panics as soon as PID 1 ends, and what a serial
 /// line still holds then is lost. A child waits, so that a line that is held (XOFF) cannot hold the end.
 pub(crate) fn drain_console(settings: &Settings<'_>) {
-    if getpid().is_init() {
-        let _ = run::in_child(LAST_WORDS, &mut || {
+    // A log that still takes nothing is not waited for once more.
+    if getpid().is_init() && settings.as_log().catch_up() == u64::MAX {
+        let _ = run::in_child(LAST_WORDS, None, &mut || {
             u8::from(tcdrain(sys::inherited(settings.log)).is_err())
         });
     }

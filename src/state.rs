@@ -10,7 +10,7 @@ use crate::{
     mounted,
     places::Places,
     superblock::{self, Format},
-    tools,
+    tools::{self, AtEnd},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -46,7 +46,10 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     let device = devices::find(launch, Step::State, name, APPEARS, LATE)?;
     let device = device.as_c_str();
     let format = prepare(launch, command, device)?;
-    fs::make_directories(data_root).at(launch, Step::State, data_root)?;
+    // Only root and its group may look into it.
+    fs::Root::open(c"/")
+        .and_then(|root| root.make_directories(data_root.to_bytes(), 0o710))
+        .at(launch, Step::State, data_root)?;
     mount(device, data_root, format, MountFlags::empty(), None).at(launch, Step::State, device)?;
     launch.log.line(&[
         device.to_bytes(),
@@ -89,7 +92,14 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
     if !format.has_errors(block) {
         return;
     }
-    let what: &[u8] = match tools::run(command, c"e2fsck", &[c"-p", path], REPAIR) {
+    let what: &[u8] = match tools::run(
+        launch,
+        command,
+        c"e2fsck",
+        &[c"-p", path],
+        REPAIR,
+        AtEnd::Finishes,
+    ) {
         Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
         Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
         Err(_) => b"e2fsck could not be run",
@@ -116,7 +126,14 @@ fn make(
         format.to_bytes(),
         b" file system on it",
     ]);
-    let reason = match tools::run(command, tool.as_c_str(), &[c"-q", path], FORMAT) {
+    let reason = match tools::run(
+        launch,
+        command,
+        tool.as_c_str(),
+        &[c"-q", path],
+        FORMAT,
+        AtEnd::Finishes,
+    ) {
         Ok(0) => return Ok(format),
         Ok(_) => "it failed: what it said stands above",
         Err(Errno::NOENT) => {

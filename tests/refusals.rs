@@ -16,8 +16,6 @@ tests![Needs::Root;
     an_interpreter_that_cannot_be_executed,
     a_subject_of_two_lines_is_told_in_one,
     without_privileges,
-    a_full_file_system,
-    a_read_only_root,
     what_is_no_socket,
     help_and_version,
 ];
@@ -151,30 +149,6 @@ fn without_privileges() {
         125,
         line,
     );
-}
-
-/// The first file still fits.
-fn a_full_file_system() {
-    let root = Root::new();
-    let full = Before::Mount {
-        kind: "tmpfs".into(),
-        at: "/etc".into(),
-        data: "size=4k".into(),
-    };
-    let ended = root.container().before(full).ended();
-    let line = "dockerlaunch: layout /etc/hosts: no space left on device (ENOSPC); free space on the root file system\n";
-    assert_eq!((ended.status, ended.said().as_str()), (125, line));
-}
-
-fn a_read_only_root() {
-    let root = Root::new();
-    let start = root.container();
-    root.mode("/tmp", 0o1777)
-        .directory("/root")
-        .directory("/var");
-    let ended = start.before(Before::ReadOnly { at: "/".into() }).ended();
-    let line = "dockerlaunch: layout /bin: read-only file system (EROFS); mount the root read-write (rw), or let the image hold it\n";
-    assert_eq!((ended.status, ended.said().as_str()), (125, line));
 }
 
 fn what_is_no_socket() {

@@ -322,9 +322,12 @@ fn sleep() -> ExitCode {
 }
 
 /// Writes down its words, one a line, in /NAME.words, and how many variables it has in /NAME.variables where that stands; ends
-/// with the status that /NAME.status holds.
+/// with the status that /NAME.status holds, or hangs.
 fn tool() -> ExitCode {
-    ExitCode::from(noted().parse::<u8>().unwrap_or(0))
+    match noted().as_str() {
+        "hang" => sleep(),
+        status => ExitCode::from(status.parse::<u8>().unwrap_or(0)),
+    }
 }
 
 /// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.status says.
