@@ -94,42 +94,53 @@ impl Places {
             (above, Some(switch)) if flags::is_switch(switch) && !MAPS.contains(&above) => switch,
             _ => key,
         };
-        match key {
-            b"pidfile" => self.pid_file = Text::of(&[value?])?,
-            b"exec-root" => self.exec_root = Text::of(&[value?])?,
-            b"data-root" | b"graph" => self.data_root = Text::of(&[value?])?,
-            b"hosts" if value == Ok(LIST) => self.inherits_listener = false,
-            b"hosts" => self.inherits_listener |= value.is_ok_and(is_inherited),
+        let place = match key {
+            b"pidfile" => &mut self.pid_file,
+            b"exec-root" => &mut self.exec_root,
+            b"data-root" | b"graph" => &mut self.data_root,
+            b"hosts" => {
+                let before = self.inherits_listener && value != Ok(LIST);
+                self.inherits_listener = before || value.is_ok_and(is_inherited);
+                return Ok(());
+            }
             _ => {
                 let value = value.unwrap_or(b"/longer than any path");
                 if key == b"default-runtime" {
                     self.runtime = name(value);
                 }
                 self.choices = choices::with_key(self.choices, key, value);
+                return Ok(());
             }
-        }
+        };
+        *place = Text::of(&[value?])?;
         Ok(())
     }
 
     fn read_flags(&mut self, command: &Command<'_>) -> io::Result<()> {
-        let (mut graph, mut data_root) = (None, None);
+        let mut given = false;
         for (flag, value) in flags(command) {
-            match flag {
-                "pidfile" => self.pid_file = fs::path(&[value])?,
-                "exec-root" => self.exec_root = fs::path(&[value])?,
-                "data-root" => data_root = Some(value),
-                "graph" => graph = Some(value),
-                "host" => self.inherits_listener |= is_inherited(value),
+            let place = match flag {
+                "pidfile" => &mut self.pid_file,
+                "exec-root" => &mut self.exec_root,
+                "data-root" => {
+                    given = true;
+                    &mut self.data_root
+                }
+                "graph" if given => continue,
+                "graph" => &mut self.data_root,
+                "host" => {
+                    self.inherits_listener |= is_inherited(value);
+                    continue;
+                }
                 _ => {
                     if flag == "default-runtime" {
                         self.runtime = name(value);
                     }
                     self.choices = choices::with_flag(self.choices, flag, value);
+                    continue;
                 }
-            }
-        }
-        if let Some(root) = data_root.or(graph) {
-            self.data_root = fs::path(&[root])?;
+            };
+            *place = fs::path(&[value])?;
         }
         // Before the flag is.
         #[cfg(feature = "check")]
