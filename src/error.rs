@@ -261,6 +261,14 @@ impl Error {
     }
 }
 
+/// The kernel's reason, where a message has no room for a number.
+#[cfg(feature = "check")]
+pub(crate) fn reason(errno: Errno) -> &'static str {
+    let number = errno.raw_os_error().unsigned_abs();
+    let known = ERRNOS.iter().find(|(errno, _)| *errno == number);
+    known.map_or("an errno that has no name here", |(_, name)| *name)
+}
+
 /// The last 252 bytes behind an ellipsis, where the whole does not fit.
 fn shortened(subject: &[u8]) -> Text<256> {
     let tail = subject

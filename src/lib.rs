@@ -36,6 +36,7 @@ mod sys;
 mod text;
 
 mod error;
+mod flags;
 mod ip;
 mod json;
 mod log;
@@ -63,6 +64,7 @@ mod requests;
 
 mod cmdline;
 mod copy;
+mod hierarchies;
 mod run;
 
 mod launch;

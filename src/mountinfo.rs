@@ -5,7 +5,7 @@ use crate::text::{Text, fields, number};
 /// The fields of a line that a launch asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mount<'a> {
-    id: u64,
+    pub(crate) id: u64,
     parent: u64,
     /// Relative to the process's root, with `\040` for a blank.
     pub(crate) point: &'a [u8],

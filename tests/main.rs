@@ -23,9 +23,12 @@
 //!
 //! One file a behaviour:
 mod amounts; // many arguments and variables
+mod as_dockerd; // arguments and daemon.json in odd spellings
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
+mod cgroup_layouts; // cgroups that are mounted already; v1 where memory is only there
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
+mod check_data_root; // on which file system images would lie; a daemon.json that cannot be read
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod covered; // what is mounted stays visible
@@ -90,9 +93,14 @@ fn main() -> ExitCode {
     }
     let tests = [
         amounts::tests(),
+        as_dockerd::tests(),
         bridge::tests(),
         cgroups::tests(),
+        cgroup_layouts::tests(),
+        cgroup_layouts::tests_of_auto(),
         check::tests(),
+        check_data_root::tests(),
+        check_data_root::tests_with_fuse(),
         check_forms::tests(),
         check_kernel::tests(),
         covered::tests(),
