@@ -2,7 +2,7 @@
 //! defaults for /etc.
 
 use crate::{
-    copy::{Event, FILES},
+    copy::Event,
     error::{Error, Step},
     files::Files,
     fs::{self, PATH, Pass, Root},
@@ -203,7 +203,7 @@ fn make(
             Ok(())
         }
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => files.copy(FILES, defaults.as_fd(), parent, place.parent, pass),
+            Ok(defaults) => files.copy(defaults.as_fd(), parent, place.parent, pass),
             Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno),
         },

@@ -4,9 +4,8 @@
 
 use crate::{
     command::Command,
-    copy::Copy,
+    copy::{self, Copy},
     error::Step,
-    files::Files,
     fs,
     launch::{Context, Launch, Outcome},
     places::Places,
@@ -70,8 +69,8 @@ const RUN: Row = Row {
 /// Leaves alone what can be written, so that a disk mounted at /var stays, or what a container is given to write. In a
 /// container all that the outer engine has mounted is kept: its resolv.conf, hosts and hostname, and volumes.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    if !fs::is_mount(CWD, RUN.place).at(launch, Step::Root, RUN.place)? {
-        cover(launch, &RUN, c"").at(launch, Step::Root, RUN.place)?;
+    if !copy::is_mount(CWD, RUN.place).at(launch, Step::Root, RUN.place)? {
+        cover(&RUN, c"").at(launch, Step::Root, RUN.place)?;
     }
     if !is_read_only(c"/") {
         return Ok(());
@@ -82,7 +81,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
-        cover(launch, row, data_root).at(launch, Step::Root, row.place)?;
+        cover(row, data_root).at(launch, Step::Root, row.place)?;
     }
     if launch.settings.state.is_empty() && is_read_only(data_root) {
         tmpfs(data_root, DATA, c"mode=710").at(launch, Step::Root, data_root)?;
@@ -95,7 +94,7 @@ fn is_read_only(place: &CStr) -> bool {
 }
 
 /// The image's images and containers are not copied into memory: they can be larger than it.
-fn cover(launch: &Launch<'_>, row: &Row, data_root: &CStr) -> rustix::io::Result<()> {
+fn cover(row: &Row, data_root: &CStr) -> rustix::io::Result<()> {
     let image = fs::directory(row.place)?;
     let left = statat(CWD, data_root, AtFlags::empty());
     tmpfs(row.place, row.flags, row.data)?;
@@ -104,13 +103,7 @@ fn cover(launch: &Launch<'_>, row: &Row, data_root: &CStr) -> rustix::io::Result
         files: row.kept,
         mounts: true,
     };
-    let memory = fs::directory(row.place)?;
-    let mut copied = Ok(());
-    let files = Files::new(launch, Step::Root);
-    files.write(memory.as_fd(), row.place.to_bytes(), &mut |files, pass| {
-        copied = files.copy(copy, image.as_fd(), memory.as_fd(), row.place, pass);
-    });
-    copied
+    copy.missing(image.as_fd(), fs::directory(row.place)?.as_fd())
 }
 
 fn tmpfs(place: &CStr, flags: MountFlags, data: &CStr) -> rustix::io::Result<()> {

@@ -37,6 +37,7 @@ mod supervise_restart; // a daemon that ends by itself: policies, statuses, clie
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
+mod writes; // how files are written: aside, durable, renamed
 
 // What they share:
 mod disks; // disks that are images
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
         supervise_signals::tests(),
         unprivileged::tests(),
         words::tests(),
+        writes::tests(),
     ];
     run(
         &Arguments::from_args(),
