@@ -14,8 +14,10 @@ mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
+mod names; // the host name and resolv.conf, where they cannot be had
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
+mod optional; // what cannot be written and Docker can do without
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: each with and without it, and what is done
 mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
@@ -70,8 +72,10 @@ fn main() -> ExitCode {
         log::tests(),
         modules::tests(),
         mounts::tests(),
+        names::tests(),
         nesting::tests(),
         network::tests(),
+        optional::tests(),
         pid_files::tests(),
         prerequisites::tests(),
         prerequisites_choices::tests(),
