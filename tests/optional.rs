@@ -11,7 +11,6 @@ use std::{fs, os::unix::fs::MetadataExt};
 tests![Needs::Root;
     c1_a_full_file_system,
     c1_no_more_files,
-    c1_what_is_the_same_is_not_written,
     c1_a_full_data_root_is_named,
     c1_many_files_are_counted,
     c3_read_only_certificates,
@@ -124,16 +123,6 @@ fn c1_no_more_files() {
     expected.push(format!("layout /var/log: {FULL}"));
     expected.push(format!("layout /var/run: {FULL}"));
     assert_eq!(warnings(&daemon), expected);
-}
-
-fn c1_what_is_the_same_is_not_written() {
-    let root = Root::new();
-    root.file("/usr/etc/new.conf", "default\n");
-    drop(root.machine().running());
-    let before = root.tree();
-    let daemon = root.machine().running();
-    assert_eq!(warnings(&daemon), [""; 0]);
-    assert_eq!(root.tree(), before);
 }
 
 fn c1_a_full_data_root_is_named() {
