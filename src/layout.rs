@@ -206,7 +206,7 @@ fn make(
         }
         Defaults(directory) => match root.directory(directory) {
             Ok(defaults) => files.copy(defaults.as_fd(), parent, place.parent, pass),
-            Err(Errno::NOENT) => Ok(()),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(errno),
         },
     }

@@ -6,6 +6,7 @@ mod cgroups;
 mod daemons;
 mod endings;
 mod failures;
+mod full;
 mod layouts;
 mod lives;
 mod networks;
@@ -33,6 +34,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     daemons::TABLE,
     endings::TABLE,
     failures::TABLE,
+    full::TABLE,
     lives::TABLE,
     networks::TABLE,
     refusals::TABLE,
