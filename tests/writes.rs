@@ -7,6 +7,7 @@ use crate::{
     util::{Before, Needs, tests},
 };
 use nix::{
+    errno::Errno,
     sys::{
         ptrace::{self, Options},
         signal::{Signal, kill},
@@ -29,6 +30,7 @@ tests![Needs::Root;
     a4_a_file_is_durable_before_it_has_its_name,
     a4_files_of_a_machine_are_made_durable_together,
     a4_in_memory_nothing_is_synced,
+    a4_what_cannot_be_made_durable_is_not_renamed,
     a4_an_empty_file_of_ours_is_written_again,
     a4_an_empty_file_that_is_meant_stays,
     a4_what_a_cut_launch_left_is_taken_away,
@@ -59,9 +61,23 @@ fn root() -> Root {
     root
 }
 
-/// What a launch does to files below /etc and /usr until it becomes the daemon, or until it is killed in front of the call
-/// with this number.
-fn trace(start: Start<'_>, killed_at: usize) -> Vec<String> {
+/// What happens to a launch.
+#[derive(Clone, Copy)]
+enum Fate {
+    Nothing,
+    /// It is killed in front of the call with this number.
+    Killed(usize),
+    /// The kernel refuses this call.
+    Refused(&'static str, Errno),
+}
+
+/// What a launch does to files below /etc until it becomes the daemon, or is killed.
+fn trace(start: Start<'_>, fate: Fate) -> Vec<String> {
+    traced(start, fate).0
+}
+
+/// With what it said.
+fn traced(start: Start<'_>, fate: Fate) -> (Vec<String>, String) {
     let root = start.root;
     let running = start.program("/usr/bin/held").started();
     running.until("held", |running| running.proc("comm") == "held\n");
@@ -69,26 +85,38 @@ fn trace(start: Start<'_>, killed_at: usize) -> Vec<String> {
     let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC;
     ptrace::seize(pid, options).expect("a tester can trace");
     drop(fs::File::options().write(true).open(root.path(GO)).unwrap());
-    let (mut calls, mut execs, mut inside) = (Vec::new(), 0, false);
+    let (mut calls, mut execs, mut inside, mut failing) = (Vec::new(), 0, false, None);
     loop {
         let mut pass = None;
         match waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap() {
             WaitStatus::PtraceEvent(..) if execs == 1 => {
                 ptrace::detach(pid, None).unwrap();
-                return calls;
+                return (calls, running.log());
             }
-            WaitStatus::PtraceEvent(..) => execs += 1,
+            WaitStatus::PtraceEvent(..) => (execs, inside) = (1, true),
             WaitStatus::PtraceSyscall(_) => {
                 inside = !inside;
                 let call = inside.then(|| described(pid)).flatten();
-                if call.is_some() && calls.len() == killed_at {
+                if let (Fate::Refused(refused, errno), Some(call)) = (fate, &call)
+                    && call == refused
+                {
+                    failing = Some(errno);
+                    set(pid, |registers| registers.orig_rax = u64::MAX);
+                } else if !inside && let Some(errno) = failing.take() {
+                    let answer = i64::from(-(errno as i32)).cast_unsigned();
+                    set(pid, |registers| registers.rax = answer);
+                }
+                if let Fate::Killed(place) = fate
+                    && call.is_some()
+                    && calls.len() == place
+                {
                     kill(pid, Signal::SIGKILL).unwrap();
                     // The tracer hears of the end first; its parent waits for that.
                     while !matches!(
                         waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap(),
                         WaitStatus::Signaled(..)
                     ) {}
-                    return calls;
+                    return (calls, running.log());
                 }
                 calls.extend(call);
             }
@@ -97,6 +125,12 @@ fn trace(start: Start<'_>, killed_at: usize) -> Vec<String> {
         }
         ptrace::syscall(pid, pass).unwrap();
     }
+}
+
+fn set(pid: Pid, change: impl FnOnce(&mut nix::libc::user_regs_struct)) {
+    let mut registers = ptrace::getregs(pid).unwrap();
+    change(&mut registers);
+    ptrace::setregs(pid, registers).unwrap();
 }
 
 fn described(pid: Pid) -> Option<String> {
@@ -161,16 +195,16 @@ fn a4_a_file_is_durable_before_it_has_its_name() {
     if lasts(&root) {
         expected.push("fsync /etc".into());
     }
-    assert_eq!(trace(root.container(), usize::MAX), expected);
+    assert_eq!(trace(root.container(), Fate::Nothing), expected);
     // Nothing is written a second time, and nothing synced.
-    assert_eq!(trace(root.container(), usize::MAX), [""; 0]);
+    assert_eq!(trace(root.container(), Fate::Nothing), [""; 0]);
 }
 
 fn a4_files_of_a_machine_are_made_durable_together() {
     let root = root();
     root.file("/usr/etc/ssl/certs/ca.crt", "ca")
         .file("/usr/etc/group", "default\n");
-    let calls = trace(root.machine(), usize::MAX);
+    let calls = trace(root.machine(), Fate::Nothing);
     let files = ["ssl/certs/.dockerlaunch.new.ca.crt".to_string()]
         .into_iter()
         .chain(NAMES.map(|name| format!(".dockerlaunch.new.{name}")));
@@ -204,10 +238,42 @@ fn a4_in_memory_nothing_is_synced() {
         let root = root();
         root.directory("/etc");
         let start = role(&root).before(Before::mount("tmpfs", "/etc"));
-        let calls = trace(start, usize::MAX);
+        let calls = trace(start, Fate::Nothing);
         assert_eq!(calls.len(), 2 * NAMES.len(), "{calls:?}");
         assert!(!calls.iter().any(|call| call.contains("sync")), "{calls:?}");
     }
+}
+
+/// A disk that fails: the name would lead to nothing after the next power cut.
+fn a4_what_cannot_be_made_durable_is_not_renamed() {
+    let line = |path: &str, reason| format!("dockerlaunch: warning: layout {path}: {reason}\n");
+    let io = "input/output error (EIO)";
+    let root = root();
+    if lasts(&root) {
+        let fate = Fate::Refused("fsync /etc/.dockerlaunch.new.group", Errno::EIO);
+        let (calls, said) = traced(root.container(), fate);
+        assert!(said.contains(&line("/etc/group", io)), "{calls:?} {said}");
+        assert!(!root.path("/etc/group").exists());
+        assert!(root.read("/etc/hosts").contains("localhost"));
+        assert_eq!(left(&root), [""; 0]);
+    }
+    let other = self::root();
+    if lasts(&other) {
+        let (_, said) = traced(other.machine(), Fate::Refused("syncfs /etc", Errno::EIO));
+        assert!(said.contains(&line("/etc", io)), "{said}");
+        assert!(
+            NAMES
+                .iter()
+                .all(|name| !other.path(&format!("/etc/{name}")).exists())
+        );
+        assert_eq!(left(&other), [""; 0]);
+    }
+    // A file system that cannot do it need not.
+    let root = self::root();
+    let fate = Fate::Refused("fsync /etc/.dockerlaunch.new.group", Errno::EINVAL);
+    let (_, said) = traced(root.container(), fate);
+    assert!(!said.contains("layout"), "{said}");
+    assert!(root.path("/etc/group").exists());
 }
 
 fn again(path: &str) -> String {
@@ -308,7 +374,7 @@ fn a4_a_launch_that_was_cut_anywhere_is_made_good() {
         for cut in (0..).step_by(2) {
             let root = root();
             root.file("/usr/etc/ssl/openssl.cnf", "default\n");
-            let calls = trace(role(&root), cut);
+            let calls = trace(role(&root), Fate::Killed(cut));
             for path in NAMES.map(|name| format!("/etc/{name}")) {
                 let contents = fs::read(root.path(&path));
                 assert!(
