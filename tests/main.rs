@@ -48,8 +48,10 @@ mod memory; // how much of it a read-only root may take
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mountinfo; // options that the machine adds are not compared
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
+mod names; // the host name and resolv.conf, where they cannot be had
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
+mod optional; // what cannot be written and Docker can do without
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: each with and without it, and what is done
 mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
@@ -74,6 +76,7 @@ mod supervise_signals; // what a signal to PID 1 means, on the machine and in a 
 mod unmounting; // the end: every mount, in order, once; a child that fails, dies or hangs
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
+mod writes; // how files are written: aside, durable, renamed
 
 // What they share:
 mod disks; // disks that are images
@@ -120,8 +123,10 @@ fn main() -> ExitCode {
         memory::tests(),
         mountinfo::tests(),
         mounts::tests(),
+        names::tests(),
         nesting::tests(),
         network::tests(),
+        optional::tests(),
         pid_files::tests(),
         prerequisites::tests(),
         prerequisites_choices::tests(),
@@ -146,6 +151,7 @@ fn main() -> ExitCode {
         unmounting::tests(),
         unprivileged::tests(),
         words::tests(),
+        writes::tests(),
     ];
     run(
         &Arguments::from_args(),

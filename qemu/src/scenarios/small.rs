@@ -9,6 +9,7 @@ mod daemons;
 mod endings;
 mod ends;
 mod failures;
+mod full;
 mod layouts;
 mod lives;
 mod networks;
@@ -40,6 +41,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     endings::TABLE,
     ends::TABLE,
     failures::TABLE,
+    full::TABLE,
     lives::TABLE,
     networks::TABLE,
     oldest::TABLE,
