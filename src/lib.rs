@@ -42,6 +42,8 @@ mod messages;
 mod mountinfo;
 mod run;
 #[cfg(feature = "state")]
+mod signatures;
+#[cfg(feature = "state")]
 mod superblock;
 
 #[cfg(feature = "state")]

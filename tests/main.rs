@@ -4,6 +4,8 @@ mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
+mod disk_contents; // what a disk is, judged from everything on it
+mod disk_names; // names of the kernel's root= and of udev's links
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod iptables; // nft or legacy
@@ -29,6 +31,7 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod state_blank; // what counts as blank
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
@@ -59,6 +62,8 @@ fn main() -> ExitCode {
         check::tests(),
         check_forms::tests(),
         check_kernel::tests(),
+        disk_contents::tests(),
+        disk_names::tests(),
         failure::tests(),
         floors::tests(),
         iptables::tests(),
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         state::tests(),
+        state_blank::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
         supervise_end::tests(),
