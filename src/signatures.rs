@@ -26,6 +26,10 @@ enum Place {
 use Place::{End, Start};
 
 impl Signature {
+    pub(crate) fn is_at_the_end(&self) -> bool {
+        matches!(self.place, End { .. })
+    }
+
     /// Where it lies on a device of so many bytes.
     pub(crate) fn place(&self, size: u64) -> Option<u64> {
         match self.place {

@@ -16,6 +16,7 @@ tests![Needs::State;
     a1_members_of_arrays_and_volumes_are_no_file_systems,
     a1_types_are_those_of_libblkid,
     a1_a_device_on_top_wins,
+    a1_a_partition_of_an_array_that_is_not_assembled,
     a1_two_file_systems_in_one_place_are_none,
     a1_boot_code_does_not_make_a_disk_unusable,
     a1_what_cannot_be_read_does_not_hide_the_others,
@@ -243,6 +244,38 @@ fn a1_a_device_on_top_wins() {
     disks.add("dm-0", 4 << 20);
     ext4(&disks.add("dm-1", 4 << 20), "state", UUID);
     assert_found(&disks, "LABEL=state", "dm-1");
+}
+
+/// Each disk of a mirror looks like the whole, with its partitions: a write to one would part them.
+fn a1_a_partition_of_an_array_that_is_not_assembled() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    let disk = disks.add("sda", 16 << 20);
+    let partition = disks.add_partition("sda", 1, "state");
+    ext4(&partition, "state", UUID);
+    ext4(&disks.add("sdb", 4 << 20), "state", UUID);
+    let md = "linux_raid_member";
+    let signatures: [(&str, u64, &[u8]); 3] = [
+        (md, (16 << 20) - 8192, b"\xfc\x4e\x2b\xa9\x01\0\0\0"),
+        (
+            "isw_raid_member",
+            (16 << 20) - 1024,
+            b"Intel Raid ISM Cfg Sig. ",
+        ),
+        (md, (16 << 20) - 65536, b"\xfc\x4e\x2b\xa9\0\0\0\0"),
+    ];
+    for (name, place, magic) in signatures {
+        std::fs::write(&disk, vec![0; 16 << 20]).unwrap();
+        write_at(&disk, place, magic);
+        disks.place("sda1", 1 << 20, 8 << 20);
+        assert_found(&disks, "LABEL=state", "sdb");
+        let line = format!("/dev/sda1 ({name}): {LEFT}");
+        assert_left(&disks, &partition, "PARTLABEL=state", None, &line);
+    }
+    // One that lies in the last partition is that partition's, and the others are what they are.
+    disks.add_partition("sda", 2, "");
+    disks.place("sda2", 9 << 20, 7 << 20);
+    assert_found(&disks, "PARTLABEL=state", "sda1");
 }
 
 fn a1_two_file_systems_in_one_place_are_none() {

@@ -68,6 +68,14 @@ impl<'r> Disks<'r> {
         path
     }
 
+    /// Where a partition lies on its disk, in bytes.
+    pub(crate) fn place(&self, partition: &str, start: u64, size: u64) {
+        for (file, bytes) in [("start", start), ("size", size)] {
+            let file = format!("/sysfs/class/block/{partition}/{file}");
+            std::fs::write(self.root.path(&file), format!("{}\n", bytes >> 9)).unwrap();
+        }
+    }
+
     /// Another device lies on top of it, as the kernel shows it.
     pub(crate) fn hold(&self, name: &str, by: &str) {
         let place = format!("/sysfs/class/block/{name}/holders/{by}");

@@ -80,6 +80,8 @@ pub(crate) struct Small {
     pub(crate) again: &'static [&'static [Expect]],
     /// What the hardware clock begins with.
     pub(crate) clock: Option<&'static str>,
+    /// The root's disk is write-protected.
+    pub(crate) protected: bool,
 }
 
 /// Something that is done to a running guest, or waited for.

@@ -8,6 +8,7 @@ use crate::{
     signatures::SIGNATURES,
     superblock::{self, FORMATS, Format},
 };
+use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
     fs::{SeekFrom, seek},
@@ -52,6 +53,9 @@ pub(super) fn judge(device: &Device, block: &mut [u8; superblock::LENGTH]) -> Re
     if sysfs::is_held(entry) {
         return Ok(Contents::Taken(HELD));
     }
+    if let Some(name) = array_below(entry) {
+        return Ok(Contents::Taken(name));
+    }
     let (mut foreign, mut found) = (None, None);
     for signature in SIGNATURES {
         let Some(place) = signature.place(size) else {
@@ -84,6 +88,26 @@ pub(super) fn judge(device: &Device, block: &mut [u8; superblock::LENGTH]) -> Re
         (None, Some(name)) => Contents::Foreign(name),
         (None, None) => Contents::Unknown,
     })
+}
+
+/// The array that the whole disk belongs to on which a partition lies: its superblock is behind all partitions, so that each of
+/// its disks looks like the array. One that lies in a partition is that partition's.
+fn array_below(entry: &CStr) -> Option<&'static str> {
+    sysfs::is_partition(entry).then_some(())?;
+    let mut buffer = [0; 1024];
+    let disk = sysfs::path(sysfs::uevent(entry, b"/..", &mut buffer)?)?;
+    let disk = super::open_device(disk.as_c_str()).ok()?;
+    let disk = disk.as_fd();
+    let size = size(disk).ok()?;
+    let found = SIGNATURES.iter().find(|signature| {
+        let place = signature.place(size);
+        let place = place.filter(|_| signature.is_at_the_end());
+        place.is_some_and(|place| {
+            matches!(has(disk, place, signature.magic), Ok(true))
+                && !sysfs::is_in_partition(entry, place)
+        })
+    });
+    found.map(|signature| signature.name)
 }
 
 /// In bytes.

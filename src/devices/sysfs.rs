@@ -2,7 +2,7 @@
 
 use crate::{
     fs,
-    text::{Text, fields, number, split_once},
+    text::{Text, fields, number, split_once, trim},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -56,8 +56,25 @@ pub(super) fn path(uevent: &[u8]) -> Option<super::Path> {
 /// multipath device): what is on it is that one's.
 pub(super) fn is_held(entry: &CStr) -> bool {
     let has = |above: &[u8]| has_entry(entry, &[above, b"/holders"], &mut |_| true);
-    let is_partition = exists(entry, &[b"/partition"]);
-    has(b"") || is_partition && has(b"/..")
+    has(b"") || is_partition(entry) && has(b"/..")
+}
+
+pub(super) fn is_partition(entry: &CStr) -> bool {
+    exists(entry, &[b"/partition"])
+}
+
+/// A partition of the disk that this one lies on reaches as far as this place of the disk, in bytes.
+pub(super) fn is_in_partition(entry: &CStr, place: u64) -> bool {
+    has_entry(entry, &[b"/.."], &mut |sibling| {
+        let sectors = |what: &[u8]| {
+            let mut digits = [0; 32];
+            let file = file(entry, &[b"/../", sibling.to_bytes(), what])?;
+            number(trim(fs::read_small(file.as_c_str(), &mut digits).ok()?))
+        };
+        let end = || sectors(b"/start")?.checked_add(sectors(b"/size")?);
+        exists(entry, &[b"/../", sibling.to_bytes(), b"/partition"])
+            && end().is_none_or(|end| end > place >> 9)
+    })
 }
 
 /// The kernel has found partitions on the disk. Not all that lies below a disk is one: eMMC has its boot areas there.

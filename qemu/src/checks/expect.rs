@@ -73,7 +73,7 @@ pub(crate) enum Expect {
     Ends(End),
     /// Nothing on the root's disk is left to be replayed or repaired.
     CleanDisk,
-    /// The same of another disk, which has ext4.
+    /// The same of another disk.
     Clean(&'static str),
     /// A disk holds what it held before.
     Unchanged(&'static str),

@@ -27,6 +27,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     boots::TABLE,
     appliances::roots::TABLE,
     appliances::states::TABLE,
+    appliances::disks::TABLE,
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
@@ -60,6 +61,7 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         disks: &[],
         again: &[],
         clock: None,
+        protected: false,
     };
     Scenario {
         name,
@@ -166,6 +168,18 @@ impl Scenario {
                 clock: Some(clock),
                 ..small
             }),
+            ..self
+        }
+    }
+
+    /// Its root disk cannot be written.
+    const fn protected(self) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        let protected = true;
+        Self {
+            size: Size::Small(Small { protected, ..small }),
             ..self
         }
     }
