@@ -52,6 +52,18 @@ impl Device {
         contents::judge(self, block)
     }
 
+    /// As /sys has it; `false` where it has no name.
+    fn fill(&mut self, entry: &CStr, uevent: &[u8]) -> bool {
+        self.path = Path::new();
+        self.entry = Text::new();
+        sysfs::value(uevent, b"DEVNAME").is_some_and(|name| {
+            [b"/dev/", name]
+                .iter()
+                .all(|part| self.path.push(part).is_ok())
+                && self.entry.push(entry.to_bytes()).is_ok()
+        })
+    }
+
     /// As a message names it, with what it holds.
     pub(crate) fn described(&self, contents: &Contents) -> Text<320> {
         let parts = [self.path.as_bytes(), b" (", contents.name(), b")"];
@@ -59,11 +71,30 @@ impl Device {
     }
 }
 
+/// A device that has the name. It stays in one place and is filled there: copies of it would be much code.
+struct Candidate {
+    device: Device,
+    members: Members,
+}
+
+impl Candidate {
+    const NONE: Self = Self {
+        device: Device {
+            path: Path::new(),
+            entry: Text::new(),
+        },
+        members: Members {
+            uuid: [0; 16],
+            count: 1,
+        },
+    };
+}
+
 enum Found {
     Nothing,
-    One(Device),
+    One,
     /// One of a file system of which so many devices are there.
-    Member(Device, Members, u64),
+    Member(u64),
     Several,
 }
 
@@ -91,19 +122,21 @@ pub(crate) fn find(
     let deadline = sys::since_boot() + seconds * 1000;
     let events = Events::open().map_err(refuse)?;
     let mut is_waiting = false;
+    let mut candidate = Candidate::NONE;
     loop {
-        let found = look(&parsed).map_err(refuse)?;
+        let found = look(&parsed, &mut candidate).map_err(refuse)?;
+        let (device, members) = (&candidate.device, &candidate.members);
         match found {
-            Found::One(device) => return Ok(device),
-            Found::Member(device, members, present) if present == members.count => {
-                btrfs::register(launch, step, &members);
-                return Ok(device);
+            Found::One => return Ok(*device),
+            Found::Member(present) if present == members.count => {
+                btrfs::register(launch, step, members);
+                return Ok(*device);
             }
             Found::Several => {
                 list(launch, name, Some(&parsed));
                 return Err(launch.said(step, name, AMBIGUOUS));
             }
-            Found::Nothing | Found::Member(..) => {}
+            Found::Nothing | Found::Member(_) => {}
         }
         if !is_waiting {
             is_waiting = true;
@@ -114,87 +147,86 @@ pub(crate) fn find(
                 .line(&[b"waiting for ", name, b", up to ", limit, b" s"]);
         }
         match events.wait(deadline) {
-            Ok(()) => {}
-            Err(Errno::TIMEDOUT) => {
-                list(launch, b"there", None);
-                let Found::Member(device, members, present) = found else {
-                    return Err(launch.said(step, name, late));
-                };
-                let (present, count) = (Decimal::new(present), Decimal::new(members.count));
-                launch.log.warning(&[
-                    b"of the btrfs on ",
-                    device.path.as_bytes(),
-                    b" only ",
-                    present.as_bytes(),
-                    b" of ",
-                    count.as_bytes(),
-                    b" devices are there",
-                ]);
-                if !degraded {
-                    return Err(launch.said(step, name, MISSING));
-                }
-                btrfs::register(launch, step, &members);
-                return Ok(device);
-            }
+            Ok(()) => continue,
+            Err(Errno::TIMEDOUT) => {}
             Err(errno) => return Err(refuse(errno)),
         }
+        list(launch, b"there", None);
+        let Found::Member(present) = found else {
+            return Err(launch.said(step, name, late));
+        };
+        let (present, count) = (Decimal::new(present), Decimal::new(members.count));
+        launch.log.warning(&[
+            b"of the btrfs on ",
+            device.path.as_bytes(),
+            b" only ",
+            present.as_bytes(),
+            b" of ",
+            count.as_bytes(),
+            b" devices are there",
+        ]);
+        if !degraded {
+            return Err(launch.said(step, name, MISSING));
+        }
+        btrfs::register(launch, step, members);
+        return Ok(*device);
     }
 }
 
-fn look(name: &Name<'_>) -> Result<Found> {
+#[inline(never)]
+fn look(name: &Name<'_>, found: &mut Candidate) -> Result<Found> {
     let mut number = *name;
     let mut given = None;
+    *found = Candidate::NONE;
     if let Name::Path(path) = name {
-        let Some((path, device)) = at(path)? else {
+        let Some(device) = at(path)? else {
             return Ok(Found::Nothing);
         };
         given = Some(path);
         number = Name::Number(major(device).into(), minor(device).into());
     }
-    let (mut found, mut several) = (None::<(Device, Option<Members>)>, false);
+    let (mut is_found, mut several) = (false, false);
+    let mut other = Candidate::NONE;
     sysfs::each(&mut |entry| {
-        let Some((device, members)) = matching(entry, &number) else {
-            return;
-        };
-        let first = found.get_or_insert((device, members));
-        if first.0.entry == device.entry {
+        if !matches(entry, &number, &mut other) {
             return;
         }
-        several |= match (&first.1, &members) {
-            (Some(first), Some(other)) => first.uuid != other.uuid,
-            _ => true,
-        };
-        if device.path.as_bytes() < first.0.path.as_bytes() {
-            *first = (device, members);
+        let is_member = other.members.count > 1 && other.members.uuid == found.members.uuid;
+        several |= is_found && !is_member;
+        if !is_found || other.device.path.as_bytes() < found.device.path.as_bytes() {
+            core::mem::swap(found, &mut other);
         }
+        is_found = true;
     })?;
-    let Some((mut device, members)) = found else {
-        let entry = Text::new(); // where /sys is not that of this kernel
-        return Ok(given.map_or(Found::Nothing, |path| Found::One(Device { path, entry })));
-    };
-    device.path = given.unwrap_or(device.path);
-    let Some(members) = members else {
-        return Ok(if several {
-            Found::Several
-        } else {
-            Found::One(device)
-        });
-    };
+    // It is there, although /sys may not be that of this kernel.
+    if let Some(path) = given {
+        found.device.path = Path::of(&[path]).map_err(|_| Errno::NAMETOOLONG)?;
+        is_found = true;
+    }
+    if !is_found {
+        return Ok(Found::Nothing);
+    }
+    if several {
+        return Ok(Found::Several);
+    }
+    if found.members.count <= 1 {
+        return Ok(Found::One);
+    }
     let mut present = 0;
-    btrfs::each_member(&members, &mut |_| present += 1)?;
-    Ok(if several || present > members.count {
+    btrfs::each_member(&found.members, &mut |_| present += 1)?;
+    Ok(if present > found.members.count {
         Found::Several
     } else {
-        Found::Member(device, members, present)
+        Found::Member(present)
     })
 }
 
-/// Nothing is there yet; or something is, but no disk. A disk's number, too.
-fn at(name: &[u8]) -> Result<Option<(Path, u64)>> {
+/// A disk's number. Nothing is there yet, or something is, but no disk.
+fn at(name: &[u8]) -> Result<Option<u64>> {
     let path = Path::of(&[name]).map_err(|_| Errno::NAMETOOLONG)?;
     match statat(CWD, path.as_c_str(), AtFlags::empty()) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice => {
-            Ok(Some((path, stat.st_rdev)))
+            Ok(Some(stat.st_rdev))
         }
         Ok(_) => Err(Errno::NOTBLK),
         Err(Errno::NOENT) => Ok(None),
@@ -202,57 +234,54 @@ fn at(name: &[u8]) -> Result<Option<(Path, u64)>> {
     }
 }
 
-/// The device that /sys lists under this name, if it is the one; and its file system's members, if they are several.
-fn matching(entry: &CStr, name: &Name<'_>) -> Option<(Device, Option<Members>)> {
+/// Whether the device that /sys lists under this name is the one; and its file system, if it lies on several devices.
+#[inline(never)]
+fn matches(entry: &CStr, name: &Name<'_>, candidate: &mut Candidate) -> bool {
     let mut buffer = [0; 1024];
-    let uevent = sysfs::uevent(entry, b"", &mut buffer)?;
-    let device = device(entry, uevent)?;
-    let part_uuid = |value, offset: i64| {
-        let partition = sysfs::count(uevent, b"PARTN")?.checked_add_signed(offset)?;
-        has_part_uuid(entry, partition, value)
+    let Some(uevent) = sysfs::uevent(entry, b"", &mut buffer) else {
+        return false;
     };
-    let is = match *name {
-        Name::Path(path) => device.path.as_bytes() == path,
-        Name::Number(major, minor) => {
-            sysfs::count(uevent, b"MAJOR")? == major && sysfs::count(uevent, b"MINOR")? == minor
-        }
-        Name::Behind(uuid, offset) => part_uuid(uuid, offset.checked_neg()?)?,
-        Name::By(By::PartUuid, value) => part_uuid(value, 0)?,
-        Name::By(By::PartLabel, value) => is_label(value, sysfs::value(uevent, b"PARTNAME")?),
-        Name::By(by, value) => has_name(&device, by, value)?,
-    };
-    is.then_some(())?;
-    // A device that goes away or cannot be read has no label, but it has the name of its partition: what is wrong with it is
-    // said when it is used.
-    let mut block = [0; superblock::LENGTH];
-    let contents = device.judge(&mut block);
-    let format = match contents {
-        Ok(Contents::FileSystem(format)) => Some(format),
-        // The one on top of it has the name as well.
-        Ok(Contents::Taken(HELD)) if !matches!(name, Name::Path(_) | Name::Number(..)) => {
-            return None;
-        }
-        _ => None,
-    };
-    if let Name::By(By::Label | By::Uuid, _) = name {
-        format?;
+    if !candidate.device.fill(entry, uevent)
+        || !has_name(&candidate.device, uevent, name).unwrap_or(false)
+    {
+        return false;
     }
-    let members = format.and_then(|format| {
-        let count = format.devices(&block);
-        let uuid = *format.uuid(&block).first_chunk()?;
-        (count > 1).then_some(Members { uuid, count })
-    });
-    Some((device, members))
+    candidate.members.count = 1;
+    let mut block = [0; superblock::LENGTH];
+    match candidate.device.judge(&mut block) {
+        Ok(Contents::FileSystem(format)) => {
+            candidate.members = Members::of(format, &block);
+            true
+        }
+        // The one on top of it has the name as well.
+        Ok(Contents::Taken(HELD)) => !matches!(name, Name::By(..) | Name::Behind(..)),
+        // A device that cannot be read has no label, but it has the name of its partition: what is wrong with it is said when
+        // it is used.
+        _ => !matches!(name, Name::By(By::Label | By::Uuid, _)),
+    }
 }
 
-fn device(entry: &CStr, uevent: &[u8]) -> Option<Device> {
-    let path = sysfs::path(uevent)?;
-    let entry = Text::of(&[entry.to_bytes()]).ok()?;
-    Some(Device { path, entry })
+fn has_name(device: &Device, uevent: &[u8], name: &Name<'_>) -> Option<bool> {
+    let count = |key| sysfs::count(uevent, key);
+    let (value, offset) = match *name {
+        Name::All => return Some(true),
+        Name::Path(path) => return Some(device.path.as_bytes() == path),
+        Name::Number(major, minor) => {
+            return Some(count(b"MAJOR")? == major && count(b"MINOR")? == minor);
+        }
+        Name::By(By::PartLabel, value) => {
+            return Some(is_label(value, sysfs::value(uevent, b"PARTNAME")?));
+        }
+        Name::By(By::PartUuid, value) => (value, 0),
+        Name::Behind(value, offset) => (value, offset.checked_neg()?),
+        Name::By(by, value) => return bears(device, by, value),
+    };
+    let partition = count(b"PARTN")?.checked_add_signed(offset)?;
+    has_part_uuid(device.entry.as_c_str(), partition, value)
 }
 
 /// A superblock on the device has this label or UUID, whatever else is on it.
-fn has_name(device: &Device, by: By, value: &[u8]) -> Option<bool> {
+fn bears(device: &Device, by: By, value: &[u8]) -> Option<bool> {
     let opened = open_device(device.path.as_c_str()).ok()?;
     let mut block = [0; superblock::LENGTH];
     for format in FORMATS {
@@ -275,15 +304,13 @@ fn has_name(device: &Device, by: By, value: &[u8]) -> Option<bool> {
 fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
     let mut line = Text::<768>::new();
     let mut block = [0; superblock::LENGTH];
+    let mut candidate = Candidate::NONE;
     let _ = sysfs::each(&mut |entry| {
-        let mut buffer = [0; 1024];
-        let uevent = sysfs::uevent(entry, b"", &mut buffer);
-        let Some(device) = uevent.and_then(|uevent| device(entry, uevent)) else {
-            return;
-        };
-        if parsed.is_some_and(|name| matching(entry, name).is_none()) {
+        // Of all disks every one is listed that has a device.
+        if !matches(entry, parsed.unwrap_or(&Name::All), &mut candidate) {
             return;
         }
+        let device = &candidate.device;
         let contents = device.judge(&mut block);
         let (what, label): (_, &[u8]) = match &contents {
             // A loop device without a file, a drive without a medium.

@@ -14,13 +14,11 @@ pub(crate) struct Signature {
 /// Bytes from the device's beginning, or from its end.
 #[derive(Clone, Copy)]
 enum Place {
-    Start(u64),
-    /// So many bytes before the end, which is first rounded down to a multiple of `align`, a power of two; and then
-    /// `offset` on.
+    Start(u32),
+    /// So many bytes before the end, which is first rounded down to a multiple of `align`, a power of two.
     End {
-        align: u64,
-        back: u64,
-        offset: u64,
+        align: u32,
+        back: u32,
     },
 }
 use Place::{End, Start};
@@ -33,14 +31,10 @@ impl Signature {
     /// Where it lies on a device of so many bytes.
     pub(crate) fn place(&self, size: u64) -> Option<u64> {
         match self.place {
-            Start(place) => Some(place),
-            End {
-                align,
-                back,
-                offset,
-            } => (size & align.wrapping_neg())
-                .checked_sub(back)
-                .map(|place| place + offset),
+            Start(place) => Some(place.into()),
+            End { align, back } => {
+                (size & u64::from(align).wrapping_neg()).checked_sub(back.into())
+            }
         }
     }
 }
@@ -54,7 +48,7 @@ const fn member(name: &'static str, place: Place, magic: &'static [u8]) -> Signa
     }
 }
 
-const fn file_system(name: &'static str, place: u64, magic: &'static [u8]) -> Signature {
+const fn file_system(name: &'static str, place: u32, magic: &'static [u8]) -> Signature {
     Signature {
         name,
         place: Start(place),
@@ -63,19 +57,12 @@ const fn file_system(name: &'static str, place: u64, magic: &'static [u8]) -> Si
     }
 }
 
-const fn end(align: u64, back: u64) -> Place {
-    End {
-        align,
-        back,
-        offset: 0,
-    }
+const fn end(align: u32, back: u32) -> Place {
+    End { align, back }
 }
 
-const DRBD: Place = End {
-    align: 1,
-    back: 4096,
-    offset: 60,
-};
+/// In the last 4 KiB, behind 60 bytes.
+const DRBD: Place = end(1, 4096 - 60);
 
 const RAID: &str = "linux_raid_member";
 const LVM2: &str = "LVM2_member";

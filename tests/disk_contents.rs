@@ -1,5 +1,5 @@
 //! What a disk is, judged from everything on it: partition tables, members of arrays and volumes, other devices on top of it,
-//! several file systems with one name, file systems on several devices.
+//! several file systems with one name.
 
 use crate::{
     disks::{Disks, btrfs, ext4, tool, write_at},
@@ -20,13 +20,10 @@ tests![Needs::State;
     a1_two_file_systems_in_one_place_are_none,
     a1_boot_code_does_not_make_a_disk_unusable,
     a1_what_cannot_be_read_does_not_hide_the_others,
-    a2_devices_of_one_btrfs_count_as_one,
-    a2_a_missing_device_is_named,
-    a2_more_devices_than_a_btrfs_has_are_not_guessed,
 ];
 
 const LEFT: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
-const SEVERAL: &str = "several file systems have this name, and none was mounted; use a name that only one has (UUID=, PARTUUID=, /dev/…), or wipe the others (wipefs -a)";
+pub(crate) const SEVERAL: &str = "several file systems have this name, and none was mounted; use a name that only one has (UUID=, PARTUUID=, /dev/…), or wipe the others (wipefs -a)";
 
 fn sfdisk(disk: &Path, table: &str) {
     let words = ["-q", "-w", "never", "--no-reread", "--no-tell-kernel"];
@@ -35,7 +32,7 @@ fn sfdisk(disk: &Path, table: &str) {
 }
 
 /// The lines, with the disks that one lists in their order.
-fn said(disks: &Disks<'_>, name: &str) -> String {
+pub(crate) fn said(disks: &Disks<'_>, name: &str) -> String {
     let start = disks.start().variable("DOCKER_LAUNCH_STATE", name);
     let ended = start.ended();
     assert_eq!(ended.status, 125, "{}", ended.stderr);
@@ -339,68 +336,4 @@ fn a1_what_cannot_be_read_does_not_hide_the_others() {
     let list = list.lines().next().unwrap();
     assert!(list.contains("/dev/vdb (unreadable)"), "{list}");
     assert!(!list.contains("vda"), "without a medium: {list}");
-}
-
-/// The ioctl on a file in the place of btrfs's device fails, and so shows which disks were to be registered.
-fn registered(disk: &str) -> String {
-    format!("dockerlaunch: warning: state disk /dev/{disk}: errno 25\n")
-}
-
-fn control() -> Before {
-    Before::File {
-        at: "/dev/btrfs-control".into(),
-        contents: String::new(),
-    }
-}
-
-fn a2_devices_of_one_btrfs_count_as_one() {
-    let root = Root::new();
-    let mut disks = Disks::new(&root);
-    for name in ["vda", "vdb", "vdc"] {
-        btrfs(&disks.add(name, 1 << 20), "state", [7; 16], 3);
-    }
-    btrfs(&disks.add("vdd", 1 << 20), "other", [8; 16], 1);
-    for name in ["LABEL=state", "UUID=07070707070707070707070707070707"] {
-        let start = disks.start().before(control());
-        let ended = start.variable("DOCKER_LAUNCH_STATE", name).ended();
-        let said = ended.said();
-        let last = "dockerlaunch: state disk /dev/vda: block device required (ENOTBLK)\n";
-        let mut lines: Vec<_> = said
-            .strip_suffix(last)
-            .unwrap()
-            .split_inclusive('\n')
-            .collect();
-        lines.sort_unstable();
-        assert_eq!(lines, ["vda", "vdb", "vdc"].map(registered));
-    }
-    // Of a single device none is registered.
-    assert_found(&disks, "LABEL=other", "vdd");
-}
-
-/// It is waited for, as a disk that is not there at all.
-fn a2_a_missing_device_is_named() {
-    let root = Root::new();
-    let mut disks = Disks::new(&root);
-    for name in ["vda", "vdc"] {
-        btrfs(&disks.add(name, 1 << 20), "state", [7; 16], 3);
-    }
-    assert_eq!(
-        said(&disks, "LABEL=state"),
-        "dockerlaunch: waiting for LABEL=state, up to 10 s\n\
-        dockerlaunch: the disks that are there: /dev/vda (btrfs LABEL=state), /dev/vdc (btrfs LABEL=state)\n\
-        dockerlaunch: warning: of the btrfs on /dev/vda only 2 of 3 devices are there\n\
-        dockerlaunch: state disk LABEL=state: not all devices of this btrfs are there; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES\n"
-    );
-}
-
-fn a2_more_devices_than_a_btrfs_has_are_not_guessed() {
-    let root = Root::new();
-    let mut disks = Disks::new(&root);
-    for name in ["vda", "vdb", "vdc"] {
-        btrfs(&disks.add(name, 1 << 20), "state", [7; 16], 2);
-    }
-    let said = said(&disks, "LABEL=state");
-    let last = format!("dockerlaunch: state disk LABEL=state: {SEVERAL}\n");
-    assert!(said.ends_with(&last), "{said}");
-    assert_eq!(said.matches("(btrfs LABEL=state)").count(), 3, "{said}");
 }

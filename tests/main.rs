@@ -5,6 +5,7 @@ mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod disk_contents; // what a disk is, judged from everything on it
+mod disk_members; // a file system on several devices
 mod disk_names; // names of the kernel's root= and of udev's links
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         check_forms::tests(),
         check_kernel::tests(),
         disk_contents::tests(),
+        disk_members::tests(),
         disk_names::tests(),
         failure::tests(),
         floors::tests(),

@@ -1,10 +1,11 @@
 //! A file system that lies on several devices: btrfs. mount(2) names one of them; of the others btrfs has to be told before.
 
-use super::{Contents, Device, device, sysfs};
+use super::{Candidate, Device, Name, matches, sysfs};
 use crate::{
     error::{Error, Step},
     launch::Launch,
-    superblock, sys,
+    superblock::Format,
+    sys,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -18,25 +19,30 @@ use rustix::{
 const BTRFS: &CStr = c"/dev/btrfs-control";
 
 /// A file system that lies on several devices: its UUID, and how many they are.
-#[derive(Clone, Copy)]
 pub(super) struct Members {
     pub(super) uuid: [u8; 16],
     pub(super) count: u64,
 }
 
+impl Members {
+    pub(super) fn of(format: &Format, block: &[u8]) -> Self {
+        let uuid = format.uuid(block).first_chunk();
+        Self {
+            uuid: uuid.copied().unwrap_or_default(),
+            count: format.devices(block),
+        }
+    }
+}
+
 /// Calls `each` with every device of the file system that is there.
 pub(super) fn each_member(members: &Members, each: &mut dyn FnMut(&Device)) -> Result<()> {
-    let mut block = [0; superblock::LENGTH];
+    let mut candidate = Candidate::NONE;
     sysfs::each(&mut |entry| {
-        let mut buffer = [0; 1024];
-        let device =
-            sysfs::uevent(entry, b"", &mut buffer).and_then(|uevent| device(entry, uevent));
-        if let Some(device) = device
-            && let Ok(Contents::FileSystem(format)) = device.judge(&mut block)
-            && format.devices(&block) > 1
-            && format.uuid(&block) == members.uuid
+        if matches(entry, &Name::All, &mut candidate)
+            && candidate.members.count > 1
+            && candidate.members.uuid == members.uuid
         {
-            each(&device);
+            each(&candidate.device);
         }
     })
 }

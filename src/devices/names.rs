@@ -45,6 +45,8 @@ const SCHEMES: &[Scheme] = &[
 /// What a name means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name<'n> {
+    /// What every device has.
+    All,
     Path(&'n [u8]),
     By(By, &'n [u8]),
     /// So many partitions behind the one of this PARTUUID, or before it.
