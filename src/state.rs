@@ -166,3 +166,19 @@ fn is_zero(device: BorrowedFd<'_>, mut from: u64, to: u64) -> io::Result<bool> {
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first page of a process is never mapped.
+    #[test]
+    fn g9_what_cannot_be_read_is_not_zero() {
+        let memory = devices::open_device(c"/proc/self/mem").unwrap();
+        assert_eq!(is_zero(memory.as_fd(), 0, 4096), Err(Errno::IO));
+        // A device that ends before its size says so.
+        let nothing = devices::open_device(c"/dev/null").unwrap();
+        assert_eq!(is_zero(nothing.as_fd(), 0, 4096), Err(Errno::IO));
+        assert_eq!(is_zero(nothing.as_fd(), 0, 0), Ok(true));
+    }
+}
