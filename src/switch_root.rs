@@ -28,6 +28,7 @@ const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
 const APPEARS: u64 = 10;
 const WAIT: u64 = 300;
 const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
+const PROTECTED: &str = "read-only file system (EROFS): the disk is write-protected, and its journal is to be replayed; let it be written once, or say rootflags=noload (ext4) or rootflags=norecovery (xfs)";
 /// The longest command line of x86_64's kernel, and as much again.
 const LINE: usize = 4096;
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
@@ -181,7 +182,10 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted<'_>, device: &Device) -> Outc
             is_protected |= matches!(outcome, Err(Errno::ACCESS | Errno::ROFS));
         }
         if !is_protected || flags == MountFlags::RDONLY {
-            return outcome.at(launch, Step::Root, path);
+            return match outcome {
+                Err(Errno::ROFS) => Err(launch.said(Step::Root, path.to_bytes(), PROTECTED)),
+                outcome => outcome.at(launch, Step::Root, path),
+            };
         }
         launch.log.warning(&[
             path.to_bytes(),
