@@ -31,7 +31,7 @@ pub(crate) use contents::{Contents, size};
 
 /// What a disk that does not say otherwise counts in (include/linux/blk_types.h).
 const SECTOR: u32 = 512;
-const NO_NAME: &str = "this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID= or MAJOR:MINOR";
+const NO_NAME: &str = "this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=";
 const AMBIGUOUS: &str = "several file systems have this name, and none was mounted; use a name that only one has (UUID=, PARTUUID=, /dev/…), or wipe the others (wipefs -a)";
 const MISSING: &str = "not all devices of this btrfs are there; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES";
 
@@ -300,11 +300,15 @@ fn bears(device: &Device, by: By, value: &[u8]) -> Option<bool> {
     None
 }
 
+/// More than the line holds.
+const MORE: &[u8] = ", …".as_bytes();
+
 /// A line of the disks that have this name, or of all, each with what is on it.
 fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
     let mut line = Text::<768>::new();
     let mut block = [0; superblock::LENGTH];
     let mut candidate = Candidate::NONE;
+    let mut rest: &[u8] = b"none";
     let _ = sysfs::each(&mut |entry| {
         // Of all disks every one is listed that has a device.
         if !matches(entry, parsed.unwrap_or(&Name::All), &mut candidate) {
@@ -323,17 +327,17 @@ fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
         let label_is = unless_empty(label, b" LABEL=");
         let path = device.path.as_bytes();
         let text = Text::<640>::of(&[comma, path, b" (", what, label_is, label, b")"]);
-        let _ = text.map(|text| line.push(text.as_bytes()));
+        let fits = text.and_then(|text| line.push(text.as_bytes()));
+        rest = if fits.is_ok() && rest != MORE {
+            b""
+        } else {
+            MORE
+        };
     });
-    let none: &[u8] = if line.as_bytes().is_empty() {
-        b"none"
-    } else {
-        b""
-    };
     let line = line.as_bytes();
     launch
         .log
-        .line(&[b"the disks that are ", name, b": ", line, none]);
+        .line(&[b"the disks that are ", name, b": ", line, rest]);
 }
 
 fn unless_empty(text: &[u8], then: &'static [u8]) -> &'static [u8] {

@@ -13,6 +13,7 @@ tests![Needs::State;
     f5_blanks_in_labels_may_be_escaped,
     f5_partitions_behind_and_before_another,
     f5_names_that_cannot_be_followed_are_refused_immediately,
+    f5_a_list_of_disks_that_is_too_long_says_so,
 ];
 
 fn partitioned<'r>(root: &'r Root, label: &str) -> Disks<'r> {
@@ -111,7 +112,7 @@ fn f5_names_that_cannot_be_followed_are_refused_immediately() {
         let ended = disks.start().variable("DOCKER_LAUNCH_STATE", name).ended();
         let expected = format!(
             "dockerlaunch: the disks that are there: /dev/vda (ext4 LABEL=state)\n\
-            dockerlaunch: state disk {name}: this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID= or MAJOR:MINOR\n"
+            dockerlaunch: state disk {name}: this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=\n"
         );
         assert_eq!((ended.status, ended.said()), (125, expected));
     }
@@ -123,4 +124,17 @@ fn f5_names_that_cannot_be_followed_are_refused_immediately() {
         said.starts_with("dockerlaunch: the disks that are there: none\n"),
         "{said}"
     );
+}
+
+fn f5_a_list_of_disks_that_is_too_long_says_so() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    for number in 10..60 {
+        disks.add(&format!("sd{number}"), 1 << 20);
+    }
+    let start = disks.start().variable("DOCKER_LAUNCH_STATE", "/dev/nfs");
+    let said = start.ended().said();
+    let list = said.lines().next().unwrap();
+    assert!(list.ends_with("(nothing known), …"), "{list}");
+    assert!(list.len() < 1000, "one record of the kernel's log: {list}");
 }
