@@ -32,6 +32,9 @@ mod check_data_root; // on which file system images would lie; a daemon.json tha
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod covered; // what is mounted stays visible
+mod disk_contents; // what a disk is, judged from everything on it
+mod disk_members; // a file system on several devices
+mod disk_names; // names of the kernel's root= and of udev's links
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod features; // the program has the Cargo features that it was built with
 mod floors; // the source: which file may use which, unsafe code, length
@@ -65,6 +68,7 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod state_blank; // what counts as blank
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_early; // a signal that arrives while the launch goes on
@@ -107,6 +111,9 @@ fn main() -> ExitCode {
         check_forms::tests(),
         check_kernel::tests(),
         covered::tests(),
+        disk_contents::tests(),
+        disk_members::tests(),
+        disk_names::tests(),
         failure::tests(),
         features::tests(),
         floors::tests(),
@@ -140,6 +147,7 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         state::tests(),
+        state_blank::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
         supervise_early::tests(),

@@ -32,6 +32,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     boots::TABLE,
     appliances::roots::TABLE,
     appliances::states::TABLE,
+    appliances::disks::TABLE,
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
@@ -71,6 +72,7 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         again: &[],
         cuts: &[],
         clock: None,
+        protected: false,
     };
     Scenario {
         name,
@@ -188,6 +190,18 @@ impl Scenario {
                 clock: Some(clock),
                 ..small
             }),
+            ..self
+        }
+    }
+
+    /// Its root disk cannot be written.
+    const fn protected(self) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        let protected = true;
+        Self {
+            size: Size::Small(Small { protected, ..small }),
             ..self
         }
     }
