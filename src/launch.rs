@@ -61,7 +61,7 @@ impl<'l> Launch<'l> {
     }
 
     /// What failed can be done without.
-    #[cfg(feature = "supervise")]
+    #[cfg(any(feature = "network", feature = "supervise"))]
     #[cold]
     #[inline(never)]
     pub(crate) fn warn(&self, error: &Error) {

@@ -106,7 +106,7 @@ pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {check::check, failure::fail, mounts::open_console, role::find_role};
+pub use {check::check, failure::fail, mounts::open_console, network::lease, role::find_role};
 
 use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
@@ -227,10 +227,13 @@ mod state {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "network"))]
 mod network {
-    use crate::{Command, Launch, Outcome};
+    use crate::{Command, Launch, Outcome, Strings};
 
     pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
         Ok(())
+    }
+    pub fn lease(_: Strings<'_>, _: Strings<'_>) -> Option<u8> {
+        None
     }
 }
 

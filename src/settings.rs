@@ -135,6 +135,9 @@ pub struct Settings<'a> {
     pub shutdown_timeout: u32,
     /// The descriptor that messages are written to.
     pub log: u32,
+    /// This is the program itself, which udhcpc can start as its script.
+    #[doc(hidden)]
+    pub is_program: bool,
     /// The environment says `container=`.
     pub(crate) in_container: bool,
 }
@@ -158,6 +161,7 @@ impl Default for Settings<'_> {
             on_failure: OnFailure::Panic,
             shutdown_timeout: 90,
             log: 2,
+            is_program: false,
             in_container: false,
         }
     }
@@ -274,7 +278,10 @@ impl<'a> Settings<'a> {
     }
 
     /// Nothing in this build does.
-    #[cfg(all(feature = "modprobe", not(feature = "supervise")))]
+    #[cfg(all(
+        any(feature = "modprobe", feature = "network"),
+        not(feature = "supervise")
+    ))]
     pub(crate) fn supervises(&self, _: Role) -> bool {
         false
     }

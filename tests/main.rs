@@ -1,4 +1,5 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+mod addresses; // static addresses of the kernel command line
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
@@ -10,6 +11,7 @@ mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod kernel_line; // the kernel command line: quotes, dashes, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
+mod leases; // what a DHCP server offers, several cards
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        addresses::tests(),
         bridge::tests(),
         cgroups::tests(),
         check::tests(),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         kernel_ip::tests(),
         kernel_line::tests(),
         layout::tests(),
+        leases::tests(),
         library::tests(),
         limits::tests(),
         log::tests(),

@@ -203,9 +203,15 @@ pub(crate) enum Before {
     Launch {
         variables: Vec<(String, String)>,
     },
-    /// An Ethernet interface.
-    Bridge {
+    /// The hardware address of an interface.
+    Address {
         name: String,
+        address: [u8; 6],
+    },
+    /// An Ethernet interface: a bridge, a veth, or another kind without settings of its own.
+    Interface {
+        name: String,
+        kind: String,
     },
     DropCapability(u32),
 }
