@@ -64,7 +64,7 @@ mod command;
 mod devices;
 
 mod places;
-#[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+#[cfg(any(feature = "modprobe", feature = "state"))]
 mod tools;
 
 mod requirements;
@@ -232,6 +232,7 @@ mod network {
     pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
         Ok(())
     }
+    /// No DHCP client is started.
     pub fn lease(_: Strings<'_>, _: Strings<'_>) -> Option<u8> {
         None
     }

@@ -8,6 +8,7 @@ mod check_kernel; // what it tells of the kernel and the data root
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod iptables; // nft or legacy
+mod ipv6; // IPv6 addresses, and routes that a router advertises
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod kernel_line; // the kernel command line: quotes, dashes, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         failure::tests(),
         floors::tests(),
         iptables::tests(),
+        ipv6::tests(),
         kernel_ip::tests(),
         kernel_line::tests(),
         layout::tests(),

@@ -230,6 +230,7 @@ fn prepare(before: &Before, root: &Path) {
             let status = launch.envs(variables.iter().cloned()).status().unwrap();
             assert!(status.success());
         }
+        Before::Setting { file, value } => fs::write(file, value).unwrap(),
         Before::Interface { name, kind } => add_interface(name, kind),
         Before::Address { name, address } => set_hardware_address(name, *address),
         Before::DropCapability(number) => {
@@ -275,7 +276,7 @@ fn add_address(interface: &str, address: [u8; 4]) {
     );
 }
 
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap();
     let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
     bytes.extend(value);
@@ -283,7 +284,7 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn request(kind: u16, body: &[u8]) {
+pub(crate) fn request(kind: u16, body: &[u8]) {
     const REQUEST_CREATE_ACK: u16 = 0x1 | 0x400 | 0x4;
     let length = u32::try_from(16 + body.len()).unwrap().to_ne_bytes();
     let header = [

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     env,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
 };
@@ -48,6 +48,8 @@ pub(crate) enum Needs {
     Root,
     /// Root, and a program that configures the network.
     Network,
+    /// The same, and a kernel with IPv6.
+    Ipv6,
     /// Root, and a program that supervises.
     Supervise,
     /// Root, and a program that mounts a state disk.
@@ -113,7 +115,12 @@ fn lacking(needs: Needs) -> Option<&'static str> {
     };
     match needs {
         Needs::Nothing => None,
-        Needs::Network if !has_feature("network") => Some("needs the Cargo feature `network`"),
+        Needs::Network | Needs::Ipv6 if !has_feature("network") => {
+            Some("needs the Cargo feature `network`")
+        }
+        Needs::Ipv6 if !Path::new("/proc/net/if_inet6").exists() => {
+            Some("needs a kernel with IPv6")
+        }
         Needs::Supervise if !has_feature("supervise") => {
             Some("needs the Cargo feature `supervise`")
         }
@@ -202,6 +209,11 @@ pub(crate) enum Before {
     /// A whole launch as a container, with these settings, whose daemon ends at once.
     Launch {
         variables: Vec<(String, String)>,
+    },
+    /// A setting of the kernel's, once the namespaces are there.
+    Setting {
+        file: String,
+        value: String,
     },
     /// The hardware address of an interface.
     Address {
