@@ -29,7 +29,6 @@ const PACKAGES: &[&str] = &[
     "e2fsprogs",
     "xfsprogs",
     "btrfs-progs",
-    "udhcpc",
 ];
 
 /// Since trixie the client is a package of its own.

@@ -7,6 +7,7 @@ mod daemons;
 mod endings;
 mod failures;
 mod layouts;
+mod line;
 mod lives;
 mod networks;
 mod refusals;
@@ -30,6 +31,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
+    line::TABLE,
     daemons::TABLE,
     endings::TABLE,
     failures::TABLE,
