@@ -35,7 +35,8 @@ pub struct Ip<'a> {
 }
 
 /// What can be wrong.
-const CLIENT: &str = "its client address is not four numbers up to 255, as in 10.0.2.15, nor an IPv6 address in brackets, nor dhcp";
+const CLIENT: &str =
+    "its client address is neither IPv4, as 10.0.2.15, nor IPv6 in brackets, nor dhcp";
 const NETMASK: &str = "its netmask is neither /0 to /32 nor a mask as 255.255.255.0";
 const NETMASK6: &str = "its prefix is not /0 to /128";
 const GATEWAY: &str = "its gateway is not an address like the client's";

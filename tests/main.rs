@@ -5,6 +5,7 @@ mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
+mod dhcp; // a lease from a real server
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod iptables; // nft or legacy
@@ -46,6 +47,7 @@ mod words; // which daemon, its words, its environment
 mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
 mod root; // the images they start in
+mod router; // the other end of a cable: an IPv6 router, a DHCP server
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
 mod util; // roots, namespaces, what a test needs
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         check::tests(),
         check_forms::tests(),
         check_kernel::tests(),
+        dhcp::tests(),
         failure::tests(),
         floors::tests(),
         iptables::tests(),

@@ -264,7 +264,7 @@ fn set_hardware_address(interface: &str, address: [u8; 6]) {
 }
 
 /// An address of 24 bits for the network.
-fn add_address(interface: &str, address: [u8; 4]) {
+pub(crate) fn add_address(interface: &str, address: [u8; 4]) {
     const NEW_ADDRESS: u16 = 20;
     const IFA_LOCAL: u16 = 2;
     const INET: u8 = 2;

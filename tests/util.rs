@@ -48,6 +48,8 @@ pub(crate) enum Needs {
     Root,
     /// Root, and a program that configures the network.
     Network,
+    /// The same, and busybox.
+    Busybox,
     /// The same, and a kernel with IPv6.
     Ipv6,
     /// Root, and a program that supervises.
@@ -115,12 +117,13 @@ fn lacking(needs: Needs) -> Option<&'static str> {
     };
     match needs {
         Needs::Nothing => None,
-        Needs::Network | Needs::Ipv6 if !has_feature("network") => {
+        Needs::Network | Needs::Ipv6 | Needs::Busybox if !has_feature("network") => {
             Some("needs the Cargo feature `network`")
         }
         Needs::Ipv6 if !Path::new("/proc/net/if_inet6").exists() => {
             Some("needs a kernel with IPv6")
         }
+        Needs::Busybox if lacks(&["busybox"]) => Some("needs busybox"),
         Needs::Supervise if !has_feature("supervise") => {
             Some("needs the Cargo feature `supervise`")
         }
