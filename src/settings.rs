@@ -140,6 +140,9 @@ pub struct Settings<'a> {
     pub is_program: bool,
     /// The environment says `container=`.
     pub(crate) in_container: bool,
+    /// What was blocked before this program blocked all signals.
+    #[cfg(feature = "supervise")]
+    pub(crate) mask: Option<crate::sys::Mask>,
 }
 
 impl Default for Settings<'_> {
@@ -163,6 +166,8 @@ impl Default for Settings<'_> {
             log: 2,
             is_program: false,
             in_container: false,
+            #[cfg(feature = "supervise")]
+            mask: None,
         }
     }
 }

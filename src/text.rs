@@ -35,6 +35,14 @@ impl<const N: usize> Text<N> {
         Ok(())
     }
 
+    /// Only its first bytes.
+    pub(crate) fn cut(&mut self, length: usize) {
+        if let Some(end) = self.bytes.get_mut(length) {
+            *end = 0;
+            self.length = self.length.min(length);
+        }
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }

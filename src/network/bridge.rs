@@ -40,7 +40,7 @@ pub(super) fn make(
     let mtu = number(mtu.as_bytes()).and_then(|mtu| u32::try_from(mtu).ok());
     let made = || {
         changes.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
-        let index = links::find(Which::Named(name), 0)?.index;
+        let index = links::find(Which::Named(name))?.index;
         changes.add_address(index, address.into(), prefix as u8, FOR_EVER)?;
         changes.set_up(index)
     };

@@ -145,9 +145,9 @@ impl Changes {
             let mut more = messages(rest.get(..length).unwrap_or_default());
             done = more.any(|(kind, _)| kind == DONE);
         }
-        for (prefix, local) in leased {
+        for (prefix, local) in &leased {
             let mut message = Message::new(DELETE_ADDRESS, REQUEST | ACKNOWLEDGE);
-            message.put(&[INET, prefix, 0, 0]);
+            message.put(&[INET, *prefix, 0, 0]);
             message.put(&index.to_ne_bytes());
             message.attribute(IFA_LOCAL, local);
             self.change(message)?;

@@ -6,7 +6,6 @@
 
 use super::{Network, lease, links, links::Link, names::Names, routes};
 use crate::{
-    command::ROOM,
     error::Step,
     fs::{self, PATH},
     ip::Ip,
@@ -18,8 +17,8 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    event::{PollFd, PollFlags},
-    fd::OwnedFd,
+    event::{PollFd, PollFlags, epoll},
+    fd::{AsFd, OwnedFd},
     fs::{CWD, readlinkat_raw},
     io::{self, Errno},
     process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, waitpid},
@@ -33,8 +32,8 @@ const CARDS: usize = 8;
 /// What is asked for beside udhcpc's own: the MTU, the domains to search, routes (RFC 2132, 3397, 3442). By number, which
 /// needs no name that a busybox may have been built without.
 const OPTIONS: [&CStr; 6] = [c"-O", c"26", c"-O", c"119", c"-O", c"121"];
-/// Options, the names of the interface, script and client id, the program's own, and the null pointer.
-const WORDS: usize = OPTIONS.len() + 9;
+/// The program's name, its interface, the options, the script, and the client id.
+const WORDS: usize = 4 + OPTIONS.len() + 2 + 2;
 /// `0x3d:` and 251 bytes in hexadecimal.
 type ClientId = Text<512>;
 
@@ -62,20 +61,24 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
     for link in &cards {
         let up = network.changes.set_up(link.index);
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
-        let mut words: Words<'_, WORDS> = Words::new();
-        let _ = words.push_all([c"udhcpc", c"-b", c"-i", link.name.as_c_str()].into_iter());
-        let _ = words.push_all(OPTIONS.into_iter());
+        let mut words: Vec<&CStr, WORDS> = Vec::new();
+        let name = link.name.as_c_str();
+        let _ = words.extend_from_slice(&[c"udhcpc", c"-b", c"-i", name]);
+        let _ = words.extend_from_slice(&OPTIONS);
         if let Some(script) = &script {
-            let _ = words.push_all([c"-s", script.as_c_str()].into_iter());
+            let _ = words.extend_from_slice(&[c"-s", script.as_c_str()]);
         }
         if let Some(id) = &id {
-            let _ = words.push_all([c"-x", id.as_c_str()].into_iter());
+            let _ = words.extend_from_slice(&[c"-x", id.as_c_str()]);
         }
-        let mut environment = Words::<ROOM>::new();
-        let _ = environment.push_all(network.command.environment());
-        let _ = environment.push(lease::mark(launch, names));
-        let started = start(link, || {
-            sys::execve(path.as_c_str(), &words, &environment);
+        let mark = [lease::mark(launch, names)];
+        let environment = network.command.environment().chain(mark);
+        let started = Words::of(words.iter().copied()).and_then(|words| {
+            let environment = Words::of(environment)?;
+            start(link, || {
+                launch.requests.restore();
+                sys::execve(path.as_c_str(), &words, &environment);
+            })
         });
         let started = started.map_err(|errno| launch.refused(Step::Network, b"udhcpc", errno))?;
         let _ = asked.push(started);
@@ -142,47 +145,40 @@ fn start<'l>(link: &'l Link, exec: impl FnOnce()) -> io::Result<Asked<'l>> {
 
 /// Until one has a lease, or all have gone to the background.
 fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<()> {
+    let failed = |errno| launch.refused(Step::Network, called, errno);
     let deadline = sys::since_boot() + LEASE * 1000;
-    let mut late = false;
-    loop {
-        let running = asked.iter().filter(|asked| asked.ended.is_none());
-        let mut polled: Vec<PollFd<'_>, CARDS> = running
-            .map(|asked| PollFd::new(&asked.ends, PollFlags::IN))
-            .collect();
-        if polled.is_empty() {
-            break;
-        }
-        let ended = run::readable(&mut polled, deadline);
-        drop(polled);
-        match ended {
-            Ok(()) => {}
-            Err(Errno::TIMEDOUT) => {
-                late = true;
-                break;
-            }
-            Err(errno) => return Err(launch.refused(Step::Network, called, errno)),
-        }
+    // Readable while a child that it holds has ended.
+    let ends = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
+    for asked in &*asked {
+        let data = epoll::EventData::new_u64(0);
+        epoll::add(&ends, &asked.ends, data, epoll::EventFlags::IN).map_err(failed)?;
+    }
+    let mut waited = Ok(());
+    while waited.is_ok()
+        && asked.iter().any(|asked| asked.ended.is_none())
+        && !asked.iter().any(Asked::has_lease)
+    {
+        waited = launch.requests.wait(ends.as_fd(), deadline);
         for asked in asked.iter_mut().filter(|asked| asked.ended.is_none()) {
-            asked.reap();
-        }
-        if asked.iter().any(Asked::has_lease) {
-            break;
+            asked.reap(&ends);
         }
     }
-    let lease = asked.iter().any(Asked::has_lease);
     // Where one has a lease the others are not asked any more.
     for asked in asked.iter_mut().filter(|asked| asked.ended.is_none()) {
-        asked.end();
+        asked.end(&ends);
     }
-    let later: &[u8] = if lease {
-        return Ok(());
-    } else if late {
-        b" has no lease: udhcpc took longer than 30 s and was ended"
-    } else if asked.iter().any(|asked| asked.ended == Some(0)) {
-        b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking"
-    } else {
-        let reason = "udhcpc failed: what it said stands above";
-        return Err(launch.said(Step::Network, called, reason));
+    let later: &[u8] = match waited {
+        _ if asked.iter().any(Asked::has_lease) => return Ok(()),
+        Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
+        Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
+        Err(errno) => return Err(failed(errno)),
+        Ok(()) if asked.iter().any(|asked| asked.ended == Some(0)) => {
+            b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking"
+        }
+        Ok(()) => {
+            let reason = "udhcpc failed: what it said stands above";
+            return Err(launch.said(Step::Network, called, reason));
+        }
     };
     launch.log.warning(&[called, later]);
     Ok(())
@@ -193,20 +189,21 @@ impl Asked<'_> {
         self.ended == Some(0) && routes::goes_through(self.link.name.as_bytes())
     }
 
-    fn reap(&mut self) {
+    fn reap(&mut self, ends: &OwnedFd) {
         if let Ok(Some((_, status))) = waitpid(Some(self.child), WaitOptions::NOHANG) {
             let status = status.exit_status();
             let status = status.and_then(|status| u8::try_from(status).ok());
             self.ended = Some(status.unwrap_or(u8::MAX));
+            let _ = epoll::delete(ends, &self.ends);
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, ends: &OwnedFd) {
         let _ = kill_process(self.child, Signal::KILL);
         // What hangs in the kernel does not die: it is left behind.
         let soon = sys::since_boot() + 1000;
         let _ = run::readable(&mut [PollFd::new(&self.ends, PollFlags::IN)], soon);
-        self.reap();
+        self.reap(ends);
     }
 }
 

@@ -9,8 +9,10 @@ use super::{
     names::{self, Names},
 };
 use crate::{
+    error::{Error, Step},
     ip::address,
-    launch::{Launch, Outcome},
+    launch::Launch,
+    requests::blocked,
     settings::{Role, Settings},
     sys::Strings,
     text::{Text, number, split_once, words},
@@ -21,6 +23,9 @@ use rustix::io::{Errno, Result};
 /// In udhcpc's environment, so that its script is taken for one: name servers are the lease's, or are given.
 const NAMES: &CStr = c"DOCKERLAUNCH_LEASE=names";
 const ADDRESS: &CStr = c"DOCKERLAUNCH_LEASE=address";
+
+/// What udhcpc starts its script for.
+const EVENTS: [&[u8]; 5] = [b"bound", b"deconfig", b"leasefail", b"nak", b"renew"];
 
 /// The least MTU that every host must take (RFC 791, 3.1): less is a mistake of the server's.
 const LEAST_MTU: u64 = 576;
@@ -47,41 +52,43 @@ pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8>
             value.filter(|value| found == name && !value.is_empty())
         })
     };
-    let settings = Settings::default();
-    let launch = Launch::new(Role::Machine, &settings);
     let interface = value(b"interface")?;
-    let outcome = match event {
-        b"deconfig" => take_away(interface),
-        b"bound" | b"renew" => apply(&launch, interface, &value),
-        b"leasefail" | b"nak" => Ok(()),
-        _ => return None,
-    };
-    if let Err(errno) = outcome {
-        let _ = launch.refused(crate::error::Step::Network, interface, errno);
-        launch.warn(&launch.error());
-        return Some(1);
+    if !EVENTS.contains(&event) {
+        return None;
     }
-    if mark == NAMES
-        && matches!(event, b"bound" | b"renew")
-        && look_up_names(&launch, &value).is_err()
-    {
-        launch.warn(&launch.error());
-    }
-    Some(0)
+    let settings = Settings::default();
+    // What this process is does not matter to a lease; the machine's button would be opened for nothing.
+    let status = blocked(&settings, |before| {
+        let launch = Launch::new(Role::Container, &settings, before);
+        let outcome = match event {
+            b"deconfig" => take_away(interface),
+            b"bound" | b"renew" => apply(&launch, interface, &value),
+            _ => Ok(()),
+        };
+        if let Err(errno) = outcome {
+            launch.warn(&Error::new(Step::Network, interface, errno));
+            return 1;
+        }
+        if mark == NAMES && matches!(event, b"bound" | b"renew") {
+            look_up_names(&launch, &value);
+        }
+        0
+    });
+    Some(status)
 }
 
 type Value<'v> = dyn Fn(&[u8]) -> Option<&'v [u8]> + 'v;
 
 /// udhcpc begins, or has lost its lease.
 fn take_away(interface: &[u8]) -> Result<()> {
-    let link = links::find(Which::Named(interface), 0)?;
+    let link = links::find(Which::Named(interface))?;
     let changes = Changes::open()?;
     changes.set_up(link.index)?;
     changes.remove_leased(link.index, None)
 }
 
 fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()> {
-    let index = links::find(Which::Named(interface), 0)?.index;
+    let index = links::find(Which::Named(interface))?.index;
     let changes = Changes::open()?;
     let own = value(b"ip").and_then(address).ok_or(Errno::INVAL)?;
     let prefix = value(b"mask").and_then(number).filter(|bits| *bits <= 32);
@@ -137,34 +144,27 @@ fn add_route(changes: &Changes, index: u32, network: &[u8], gateway: &[u8]) -> O
 }
 
 /// resolv.conf(5), where the lease names servers.
-fn look_up_names(launch: &Launch<'_>, value: &Value<'_>) -> Outcome<()> {
+fn look_up_names(launch: &Launch<'_>, value: &Value<'_>) {
     let mut lines: Text<1024> = Text::new();
     let mut fits = true;
-    let mut line = |parts: &[&[u8]]| {
-        let line = Text::<1024>::of(parts);
-        fits &= line.and_then(|line| lines.push(line.as_bytes())).is_ok();
-    };
+    let mut add = |part: &[u8]| fits &= lines.push(part).is_ok();
     if let Some(domains) = value(b"search").or_else(|| value(b"domain"))
         && domains.iter().all(|byte| is_of_domain(*byte))
     {
-        line(&[b"search ", domains, b"\n"]);
+        [b"search ", domains, b"\n"].into_iter().for_each(&mut add);
     }
     let servers = value(b"dns").unwrap_or_default();
-    let servers = words(servers).filter(|server| address(server).is_some());
     let mut any = false;
-    for server in servers {
-        line(&[b"nameserver ", server, b"\n"]);
+    for server in words(servers).filter(|server| address(server).is_some()) {
+        let line = [b"nameserver ", server, b"\n"];
+        line.into_iter().for_each(&mut add);
         any = true;
     }
     if !fits {
-        let what =
-            b"the lease's domains and name servers do not fit into 1,023 bytes: some are left out";
+        let what = b"the lease's domains and name servers do not fit into 1,023 bytes";
         launch.log.warning(&[what]);
-    }
-    if any {
-        names::write(launch, lines.as_bytes())
-    } else {
-        Ok(())
+    } else if any {
+        names::write(launch, lines.as_bytes());
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
 }
 
 fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names) {
-    if matches!(text, b"" | b"off" | b"none") {
+    if matches!(text, b"" | b"off" | b"none") || network.given_up.get() {
         return;
     }
     let log = network.launch.log;
@@ -120,7 +120,7 @@ fn follow_route(network: &Network<'_>, text: &[u8]) {
     };
     let index = match device {
         b"" => Ok(0),
-        name => links::find(Which::Named(name), 0).map(|link| link.index),
+        name => links::find(Which::Named(name)).map(|link| link.index),
     };
     let added = index.and_then(|index| {
         let to = Some((to, prefix));

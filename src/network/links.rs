@@ -7,11 +7,13 @@
 use crate::{
     messages::{attributes, half, messages, word},
     netlink::{Message, Netlink, REQUEST, ROUTE},
+    requests::Requests,
     run, sys,
     text::Text,
 };
 use rustix::{
     event::{PollFd, PollFlags},
+    fd::AsFd,
     io::{Errno, Result},
     net::{RecvFlags, bind, netlink, recv},
 };
@@ -89,10 +91,19 @@ impl Which<'_> {
     }
 }
 
-/// Waits for the interface to come, but not longer than `seconds`; with none, only those that are there are looked at.
-pub(super) fn find(which: Which<'_>, seconds: u64) -> Result<Link> {
+/// Only those that are there are looked at; `TIMEDOUT` without it.
+pub(super) fn find(which: Which<'_>) -> Result<Link> {
+    look(None, which, 0)
+}
+
+/// Waits for the interface to come, but not longer than `seconds`; `CANCELED` when the end is asked for.
+pub(super) fn wait_for(requests: &Requests, which: Which<'_>, seconds: u64) -> Result<Link> {
+    look(Some(requests), which, seconds)
+}
+
+fn look(requests: Option<&Requests>, which: Which<'_>, seconds: u64) -> Result<Link> {
     let mut found: Option<Link> = None;
-    watch(seconds, &mut |link| match link {
+    watch(requests, seconds, &mut |link| match link {
         Some(link) if which.is(link) => {
             if found.is_none_or(|found| link.made < found.made) {
                 found = Some(*link);
@@ -107,7 +118,7 @@ pub(super) fn find(which: Which<'_>, seconds: u64) -> Result<Link> {
 
 /// Calls `each` with every interface that is there.
 pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
-    watch(0, &mut |link| {
+    watch(None, 0, &mut |link| {
         link.map(&mut *each);
         link.is_none()
     })
@@ -115,7 +126,7 @@ pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
 
 /// All cards; where there is none, all that were made on purpose.
 pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
-    let first = find(Which::First, 0)?;
+    let first = find(Which::First)?;
     each(&mut |link| {
         if link.made == first.made {
             call(link);
@@ -124,7 +135,11 @@ pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
 }
 
 /// Calls `enough` with the interfaces that are there, then with `None`, then with those that come, until it is true.
-fn watch(seconds: u64, enough: &mut dyn FnMut(Option<&Link>) -> bool) -> Result<()> {
+fn watch(
+    requests: Option<&Requests>,
+    seconds: u64,
+    enough: &mut dyn FnMut(Option<&Link>) -> bool,
+) -> Result<()> {
     let socket = Netlink::open(ROUTE)?;
     bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
     let mut message = Message::new(GET_LINK, REQUEST | DUMP);
@@ -135,7 +150,10 @@ fn watch(seconds: u64, enough: &mut dyn FnMut(Option<&Link>) -> bool) -> Result<
     let mut buffer = [0; 16384];
     loop {
         // What the dump holds can be read at once.
-        run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?;
+        match requests {
+            Some(requests) => requests.wait(socket.as_fd(), deadline)?,
+            None => run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?,
+        }
         let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
         for (kind, body) in messages(buffer.get(..length).unwrap_or_default()) {
             let done = match (kind, read(body)) {
@@ -195,7 +213,7 @@ mod tests {
 
     #[test]
     fn lo_is_found_by_its_name_only() {
-        let lo = find(Which::Named(b"lo"), 0).unwrap();
+        let lo = find(Which::Named(b"lo")).unwrap();
         assert_eq!(
             (lo.index, lo.name.as_bytes(), lo.address),
             (1, &b"lo"[..], [0; 6])
@@ -205,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_does_not_come_is_not_found() {
-        assert_eq!(find(Which::Named(b"never"), 0), Err(Errno::TIMEDOUT));
+        assert_eq!(find(Which::Named(b"never")), Err(Errno::TIMEDOUT));
     }
 
     #[test]

@@ -19,11 +19,13 @@ use crate::{
     error::{Error, Step},
     fs,
     ip::Ip,
-    launch::{Context, Launch, Outcome},
+    launch::{Context, Failed, Launch, Outcome},
+    requests::ASKED,
     settings::Role,
     text::{Decimal, Text},
 };
 use changes::{Changes, FOR_EVER};
+use core::cell::Cell;
 use links::{Link, Which};
 use names::Names;
 use rustix::{
@@ -47,11 +49,15 @@ pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outco
         command,
         changes: &changes,
         had_default_route: routes::has_default(),
+        given_up: Cell::new(false),
     };
     match launch.settings.ip {
         Some(ip) => network.take(&ip, &mut names),
         None if launch.role == Role::Machine => line::follow(&network, &mut names),
         None => {} // that command line is the host's
+    }
+    if network.given_up.get() {
+        return Err(Failed);
     }
     network.keep_advertised_routes();
     names.configure(launch)?;
@@ -67,13 +73,15 @@ struct Network<'n> {
     changes: &'n Changes,
     /// Before anything was followed: the kernel, an outer engine or an earlier launch has configured the network.
     had_default_route: bool,
+    /// The end was asked for while an interface was waited for: the launch's error says so.
+    given_up: Cell<bool>,
 }
 
 impl Network<'_> {
     /// Follows it, its names later.
     fn take(&self, ip: &Ip<'_>, names: &mut Names) {
         names.take(ip);
-        if self.follow(ip, names).is_err() {
+        if self.follow(ip, names).is_err() && !self.given_up.get() {
             self.launch.warn(&self.launch.error());
         }
     }
@@ -128,19 +136,23 @@ impl Network<'_> {
     }
 
     fn wait_for(&self, which: Which<'_>, called: &[u8]) -> Outcome<Option<Link>> {
-        let mut found = links::find(which, 0);
+        let mut found = links::find(which);
         if found == Err(Errno::TIMEDOUT) {
             let limit = Decimal::new(APPEARS);
             let limit = limit.as_bytes();
             let log = self.launch.log;
             log.line(&[b"waiting for ", called, b", up to ", limit, b" s"]);
-            found = links::find(which, APPEARS);
+            found = links::wait_for(&self.launch.requests, which, APPEARS);
         }
         match found {
             Ok(link) => Ok(Some(link)),
             Err(Errno::TIMEDOUT) => {
                 self.tell_what_is_there(called);
                 Ok(None)
+            }
+            Err(Errno::CANCELED) => {
+                self.given_up.set(true);
+                Err(self.launch.said(Step::Network, called, ASKED))
             }
             Err(errno) => Err(self.launch.refused(Step::Network, called, errno)),
         }

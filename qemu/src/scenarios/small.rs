@@ -3,6 +3,8 @@
 mod appliances;
 mod boots;
 mod cgroups;
+mod consoles;
+mod cuts;
 mod daemons;
 mod endings;
 mod failures;
@@ -10,6 +12,7 @@ mod layouts;
 mod line;
 mod lives;
 mod networks;
+mod oldest;
 mod refusals;
 
 use super::{Change, Ends, Root, Scenario, Size, Small, Step, When};
@@ -32,11 +35,14 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     cgroups::TABLE,
     layouts::TABLE,
     line::TABLE,
+    consoles::TABLE,
+    cuts::TABLE,
     daemons::TABLE,
     endings::TABLE,
     failures::TABLE,
     lives::TABLE,
     networks::TABLE,
+    oldest::TABLE,
     refusals::TABLE,
 ];
 
@@ -61,6 +67,7 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         expect,
         disks: &[],
         again: &[],
+        cuts: &[],
         clock: None,
     };
     Scenario {
@@ -155,6 +162,17 @@ impl Scenario {
         };
         Self {
             size: Size::Small(Small { again, ..small }),
+            ..self
+        }
+    }
+
+    /// Each time the power was cut before.
+    const fn cuts(self, cuts: &'static [u32]) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { cuts, ..small }),
             ..self
         }
     }
