@@ -135,8 +135,7 @@ pub struct Settings<'a> {
     pub shutdown_timeout: u32,
     /// The descriptor that messages are written to.
     pub log: u32,
-    /// This is the program itself, which udhcpc can start as its script.
-    #[doc(hidden)]
+    /// The process is dockerlaunch itself, which udhcpc can start as its script.
     pub is_program: bool,
     /// The environment says `container=`.
     pub(crate) in_container: bool,
@@ -283,10 +282,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Nothing in this build does.
-    #[cfg(all(
-        any(feature = "modprobe", feature = "network"),
-        not(feature = "supervise")
-    ))]
+    #[cfg(all(feature = "modprobe", not(feature = "supervise")))]
     pub(crate) fn supervises(&self, _: Role) -> bool {
         false
     }

@@ -11,6 +11,7 @@ use crate::{
     ip::Ip,
     launch::{Launch, Outcome},
     run,
+    settings::Reap,
     sys::{self, Words},
     text::{Text, hexadecimal},
 };
@@ -36,6 +37,9 @@ const OPTIONS: [&CStr; 6] = [c"-O", c"26", c"-O", c"119", c"-O", c"121"];
 const WORDS: usize = 4 + OPTIONS.len() + 2 + 2;
 /// `0x3d:` and 251 bytes in hexadecimal.
 type ClientId = Text<512>;
+
+/// PID 1 may stay this program.
+const STAYS: bool = cfg!(feature = "supervise");
 
 /// An udhcpc that has not gone to the background yet.
 struct Asked<'l> {
@@ -217,7 +221,7 @@ fn script(launch: &Launch<'_>) -> Option<Text<PATH>> {
         .and_then(|length| fs::path(&[target.get(..length).unwrap_or_default()]));
     match path {
         Ok(path) if fs::executable(path.as_c_str()).is_ok() => Some(path),
-        _ if getpid().is_init() && launch.settings.supervises(launch.role) => {
+        _ if STAYS && getpid().is_init() && launch.settings.reap != Reap::Never => {
             fs::path(&[b"/proc/1/exe"]).ok()
         }
         _ => None,
