@@ -57,6 +57,9 @@ fn kill_and_see_it_dead(pid: i32) {
 /// A signal wakes PID 1. It stands before its call number `at` when `victim` dies; or, where it comes to sleep again before
 /// that many calls, before that sleep. Whether it does.
 fn dies_at_call(running: &Running<'_>, at: usize, wake: u32, victim: i32) -> bool {
+    running.until("asleep", |running| {
+        running.proc("syscall").starts_with("271 ")
+    });
     let (mut count, mut sleeps) = (0, false);
     let wake = || signal(running.pid, wake);
     trace(running.pid, false, wake, |call| {
