@@ -2,7 +2,7 @@
 //! files), and exec with its environment and descriptors, from which nothing returns.
 
 use crate::{
-    command::{Command, DEFAULT_PATH, ROOM},
+    command::{Command, DEFAULT_PATH},
     error::Step,
     fs::{self, PATH},
     launch::{Context, Launch, Outcome},
@@ -11,6 +11,7 @@ use crate::{
     settings::Role,
     sys::{self, Words},
     text::{Decimal, Text, TooLong, fields, number, split_once, trim},
+    var_run::socket,
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -59,7 +60,6 @@ const LIMITS: &[Limit] = &[
 
 /// dockerd is one of the last that the kernel should kill; containers are set back by runc.
 const OOM_SCORE: &[u8] = b"-500";
-const SOCKET: &CStr = c"/run/docker.sock";
 /// As many clients wait as the kernel lets.
 const BACKLOG: i32 = 4096;
 /// Descriptors that are handed over begin here (sd_listen_fds(3)).
@@ -118,6 +118,7 @@ pub(crate) fn replace(
     daemon: &Daemon,
 ) -> Outcome<Infallible> {
     remove_stale_files(launch, command)?;
+    launch.requests.hand_over();
     Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
 }
 
@@ -137,11 +138,7 @@ pub(crate) fn exec(
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
-        let (mut words, mut environment) = (Words::<ROOM>::new(), Words::new());
-        variables.put_into(&mut environment)?;
-        if !words.push_all(command.words()) {
-            return Err(Errno::TOOBIG);
-        }
+        let (words, environment) = (Words::of(command.words())?, variables.words()?);
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
@@ -228,16 +225,17 @@ fn is_at_home(pid: u64) -> bool {
 
 /// Binds the daemon's socket, so that clients can connect from now on and wait.
 fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
-    let failed = |errno| launch.refused(Step::Daemon, SOCKET.to_bytes(), errno);
-    if let Ok(there) = statat(CWD, SOCKET, AtFlags::SYMLINK_NOFOLLOW) {
+    let path = socket();
+    let failed = |errno| launch.refused(Step::Daemon, path.to_bytes(), errno);
+    if let Ok(there) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
             return Err(launch.said(
                 Step::Daemon,
-                SOCKET.to_bytes(),
+                path.to_bytes(),
                 "something stands there that is no socket; remove it",
             ));
         }
-        unlink(SOCKET).map_err(failed)?;
+        unlink(path).map_err(failed)?;
     }
     let socket = socket_with(
         AddressFamily::UNIX,
@@ -246,9 +244,9 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
         None,
     )
     .map_err(failed)?;
-    bind(&socket, &SocketAddrUnix::new(SOCKET).map_err(failed)?).map_err(failed)?;
-    chown(SOCKET, Some(Uid::ROOT), Some(docker_group())).map_err(failed)?;
-    chmod(SOCKET, Mode::from_raw_mode(0o660)).map_err(failed)?;
+    bind(&socket, &SocketAddrUnix::new(path).map_err(failed)?).map_err(failed)?;
+    chown(path, Some(Uid::ROOT), Some(docker_group())).map_err(failed)?;
+    chmod(path, Mode::from_raw_mode(0o660)).map_err(failed)?;
     listen(&socket, BACKLOG).map_err(failed)?;
     Ok(socket)
 }
@@ -321,7 +319,7 @@ impl<'c> Variables<'c> {
         }
     }
 
-    pub(crate) fn put_into<'w>(&'w self, all: &mut Words<'w, ROOM>) -> io::Result<()> {
+    pub(crate) fn words(&self) -> io::Result<Words<'_>> {
         let path = match &self.path {
             Ok(path) if path.as_bytes().is_empty() => None,
             Ok(path) => Some(path.as_c_str()),
@@ -356,11 +354,7 @@ impl<'c> Variables<'c> {
         let defaults = defaults
             .into_iter()
             .filter_map(|(wanted, variable)| wanted.then_some(variable));
-        if all.push_all(given.clone().chain(defaults)) {
-            Ok(())
-        } else {
-            Err(Errno::TOOBIG)
-        }
+        Words::of(given.clone().chain(defaults))
     }
 }
 

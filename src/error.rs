@@ -43,6 +43,8 @@ pub enum Step {
     Daemon,
     /// Executing the daemon.
     Exec,
+    /// Swap off, unmounting, and what else ends the machine.
+    Unmount,
 }
 
 impl Step {
@@ -63,6 +65,7 @@ impl Step {
             Self::Prerequisites => "prerequisites",
             Self::Daemon => "prepare daemon",
             Self::Exec => "exec",
+            Self::Unmount => "the end",
         }
     }
 }
@@ -256,6 +259,14 @@ impl Error {
             advice.as_bytes(),
         ]);
     }
+}
+
+/// The kernel's reason, where a message has no room for a number.
+#[cfg(feature = "check")]
+pub(crate) fn reason(errno: Errno) -> &'static str {
+    let number = errno.raw_os_error().unsigned_abs();
+    let known = ERRNOS.iter().find(|(errno, _)| *errno == number);
+    known.map_or("an errno that has no name here", |(_, name)| *name)
 }
 
 /// The last 252 bytes behind an ellipsis, where the whole does not fit.

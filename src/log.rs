@@ -1,11 +1,37 @@
 //! One line, one write: so that lines of several processes never mix, and /dev/kmsg takes each as one record.
+//!
+//! No line is worth a hang. A console that is held (^S) or a full pipe takes nothing for hours, and PID 1 must not sit in
+//! write(2) for it: a line waits up to [`PATIENCE`], then it is dropped, and those that follow are tried without waiting.
+//! How many were dropped is the first thing that the log takes again.
+//!
+//! O_NONBLOCK belongs to the open file description, which the daemon and the outer engine share: it is never set there.
+//! A terminal, FIFO or pipe is opened anew through /proc for each line; a socket takes a flag; a file does not wait.
 
-use crate::{sys, text::Decimal};
+use crate::{
+    sys,
+    text::{Decimal, Text},
+};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use heapless::Vec;
-use rustix::io::write;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{FileType, Mode, OFlags, fstat, open},
+    io::{Errno, Result, write},
+    net::{SendFlags, send},
+};
 
-/// A line is written at once up to this length, which /dev/kmsg takes as one record; more follows in a second write.
+/// A line is written at once up to this length, which /dev/kmsg takes as one record and a pipe that has any room takes
+/// whole; more follows in a second write.
 const LINE: usize = 1000;
+
+/// How long a log that takes nothing is waited for, in milliseconds: a serial line of 9,600 baud sends a line meanwhile.
+const PATIENCE: u64 = 1000;
+
+/// How many lines were dropped since the log took one. It belongs to the process: all its logs are one.
+static DROPPED: AtomicU32 = AtomicU32::new(0);
+/// What was written last is the beginning of a line.
+static CUT: AtomicBool = AtomicBool::new(false);
 
 /// Where lines go, and which.
 #[derive(Clone, Copy)]
@@ -33,23 +59,144 @@ impl Log {
         }
     }
 
+    /// Reports what was dropped, if the log takes it now; when to try again, on the kernel's clock.
+    #[inline(never)]
+    pub(crate) fn catch_up(self) -> u64 {
+        let dropped = DROPPED.load(Relaxed);
+        if dropped == 0 {
+            return u64::MAX;
+        }
+        let number = Decimal::new(dropped.into());
+        let end_of_line: &[u8] = if CUT.load(Relaxed) { b"\n" } else { b"" };
+        let were: &[u8] = if dropped == 1 {
+            b" line was"
+        } else {
+            b" lines were"
+        };
+        let report = Text::<128>::of(&[
+            end_of_line,
+            b"dockerlaunch: warning: ",
+            number.as_bytes(),
+            were,
+            b" dropped: the log was not read\n",
+        ]);
+        // It fits.
+        if let Ok(report) = report
+            && self.put(report.as_bytes(), 0)
+        {
+            DROPPED.store(0, Relaxed);
+            return u64::MAX;
+        }
+        sys::since_boot() + PATIENCE
+    }
+
     fn write(self, before: &[&[u8]], parts: &[&[u8]]) {
         let mut line: Vec<u8, LINE> = Vec::new();
-        let put = |line: &mut Vec<u8, LINE>, byte| {
-            if line.push(byte).is_err() {
-                let _ = write(sys::inherited(self.descriptor), line);
-                line.clear();
-                let _ = line.push(byte);
+        let mut taken = self.catch_up() == u64::MAX;
+        let mut deadline = 0;
+        let mut end = |line: &mut Vec<u8, LINE>| {
+            if deadline == 0 {
+                deadline = sys::since_boot() + PATIENCE;
             }
+            taken = taken && self.put(line, deadline);
+            line.clear();
         };
         for byte in before.iter().chain(parts).copied().flatten() {
+            if line.is_full() {
+                end(&mut line);
+            }
             // What was given to us must not look like a line of ours.
-            put(
-                &mut line,
-                if byte.is_ascii_control() { b'?' } else { *byte },
-            );
+            let byte = if byte.is_ascii_control() { b'?' } else { *byte };
+            line.extend(core::iter::once(byte));
         }
-        put(&mut line, b'\n');
-        let _ = write(sys::inherited(self.descriptor), &line);
+        if line.is_full() {
+            end(&mut line);
+        }
+        line.extend(core::iter::once(b'\n'));
+        end(&mut line);
+        if !taken {
+            DROPPED.store(DROPPED.load(Relaxed).saturating_add(1), Relaxed);
+        }
+    }
+
+    /// `false` where the log did not take all of it until the deadline.
+    #[inline(never)]
+    fn put(self, mut bytes: &[u8], deadline: u64) -> bool {
+        let sink = Sink::of(self.descriptor);
+        while !bytes.is_empty() {
+            match sink.write(bytes, deadline) {
+                Ok(0) => return true,
+                Ok(length) => {
+                    let (written, rest) = bytes.split_at_checked(length).unwrap_or((bytes, b""));
+                    CUT.store(!written.ends_with(b"\n"), Relaxed);
+                    bytes = rest;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    if sys::since_boot() >= deadline {
+                        return false;
+                    }
+                    sink.wait(deadline);
+                }
+                // It is closed, or nobody reads it any more: no later line would be taken either.
+                Err(_) => return true,
+            }
+        }
+        true
+    }
+}
+
+/// How a log is written without waiting in write(2).
+enum Sink {
+    /// A file, or what is no descriptor at all.
+    Plain(BorrowedFd<'static>),
+    Socket(BorrowedFd<'static>),
+    /// A terminal or pipe, opened anew without waiting.
+    Own(OwnedFd),
+    /// One that cannot be opened anew: there is no /proc yet, or it is another user's. A write of up to [`LINE`] bytes does
+    /// not wait where poll(2) tells of room, unless another process fills it in between.
+    Shared(BorrowedFd<'static>),
+}
+
+impl Sink {
+    fn of(descriptor: u32) -> Self {
+        let shared = sys::inherited(descriptor);
+        match fstat(shared).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            Err(_) | Ok(FileType::RegularFile | FileType::BlockDevice) => Self::Plain(shared),
+            Ok(FileType::Socket) => Self::Socket(shared),
+            Ok(_) => {
+                let number = Decimal::new(descriptor.into());
+                let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+                Text::<32>::of(&[b"/proc/self/fd/", number.as_bytes()])
+                    .map_err(|_| Errno::NAMETOOLONG)
+                    .and_then(|path| open(path.as_c_str(), flags, Mode::empty()))
+                    .map_or(Self::Shared(shared), Self::Own)
+            }
+        }
+    }
+
+    fn write(&self, bytes: &[u8], deadline: u64) -> Result<usize> {
+        match self {
+            Self::Plain(file) => write(file, bytes),
+            Self::Own(own) => write(own, bytes),
+            Self::Socket(socket) => send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+            Self::Shared(shared) if self.wait(deadline) => write(shared, bytes),
+            Self::Shared(_) => Err(Errno::AGAIN),
+        }
+    }
+
+    /// Until there is room, or the deadline has come.
+    fn wait(&self, deadline: u64) -> bool {
+        let descriptor = match self {
+            Self::Own(own) => own.as_fd(),
+            Self::Plain(other) | Self::Socket(other) | Self::Shared(other) => *other,
+        };
+        let left = deadline.saturating_sub(sys::since_boot()).cast_signed();
+        let limit = Timespec {
+            tv_sec: left / 1000,
+            tv_nsec: left % 1000 * 1_000_000,
+        };
+        let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
+        poll(&mut polled, Some(&limit)).is_ok_and(|ready| ready > 0)
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Step},
     fs,
     launch::{Context, Launch, Outcome},
+    mounted,
     mountinfo::Mount,
     run,
     settings::{Role, Settings},
@@ -159,6 +160,12 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         if mounted & (1 << number) != 0 || !wanted {
             continue;
         }
+        // An image's /run may be a link to /var/run, where an outer engine has mounted something.
+        if mounted::is_link(row.at)
+            && mounted::holds_mounts(row.at).at(launch, Step::Mount, row.at)?
+        {
+            continue;
+        }
         match mount_row(row) {
             Err(errno) if row.need == Optional => {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
@@ -256,7 +263,8 @@ pub fn open_console(settings: &mut Settings<'_>) {
 
 /// PID 1's devices, where the image brings none and the launch has not come so far.
 pub(crate) fn mount_devices() {
-    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
+    let is_free = mounted::is_of_root(c"/dev") != Ok(false);
+    if getpid().is_init() && is_free && !fs::exists(CWD, c"/dev/null") {
         let _ = TABLE.first().map(mount_row);
     }
 }
@@ -267,8 +275,9 @@ const LAST_WORDS: u32 = 5;
 /// Waits until the console has sent what was written to it: the kernel panics as soon as PID 1 ends, and what a serial
 /// line still holds then is lost. A child waits, so that a line that is held (XOFF) cannot hold the end.
 pub(crate) fn drain_console(settings: &Settings<'_>) {
-    if getpid().is_init() {
-        let _ = run::in_child(LAST_WORDS, &mut || {
+    // A log that still takes nothing is not waited for once more.
+    if getpid().is_init() && settings.as_log().catch_up() == u64::MAX {
+        let _ = run::in_child(LAST_WORDS, None, &mut || {
             u8::from(tcdrain(sys::inherited(settings.log)).is_err())
         });
     }

@@ -1,56 +1,66 @@
 //! A function in a forked child, which may exec a program of the image: waited for, and never longer than told.
 
-use crate::sys;
+pub(crate) use crate::wait::readable;
+use crate::{requests::Requests, sys};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::{Errno, Result},
-    process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid},
+    event::{PollFd, PollFlags},
+    fd::AsFd,
+    io::{Errno, Result, retry_on_intr},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, pidfd_open,
+        waitid, waitpid,
+    },
 };
 
-/// Runs `work` in a child of its own and gives its exit status; `TIMEDOUT` after so many seconds, when it is killed.
-pub(crate) fn in_child(seconds: u32, work: &mut dyn FnMut() -> u8) -> Result<u8> {
+/// In milliseconds.
+const LONGEST_PAUSE: u64 = 100;
+
+/// Runs `work` in a child of its own and gives its exit status, or 128 and the signal that killed it; `TIMEDOUT` after so many seconds, when it is killed, and
+/// `CANCELED` where the end is asked for by such `requests`.
+pub(crate) fn in_child(
+    seconds: u32,
+    requests: Option<&Requests>,
+    work: &mut dyn FnMut() -> u8,
+) -> Result<u8> {
     let Some(child) = sys::fork()? else {
         sys::exit(work())
     };
-    let ended = wait(child, seconds);
+    let ended = wait(child, seconds, requests);
     if ended.is_err() {
-        kill_process(child, Signal::KILL)?;
+        let _ = kill_process(child, Signal::KILL);
         // What hangs in the kernel does not die: it is left behind.
-        let _ = wait(child, 1);
+        let _ = wait(child, 1, None);
     }
     let status = waitpid(Some(child), WaitOptions::NOHANG)?;
     ended?;
-    let status = status.and_then(|(_, status)| status.exit_status());
-    Ok(status
-        .and_then(|status| u8::try_from(status).ok())
-        .unwrap_or(u8::MAX))
+    let status = status.map_or(0xff00, |(_, status)| status.as_raw().cast_unsigned());
+    Ok(match status & 0x7f {
+        0 => (status >> 8) as u8,
+        signal => 128 + signal as u8,
+    })
 }
 
 /// Until the child has ended; it is not reaped yet.
-fn wait(child: Pid, seconds: u32) -> Result<()> {
-    let descriptor = pidfd_open(child, PidfdFlags::empty())?;
-    readable(
-        &mut [PollFd::new(&descriptor, PollFlags::IN)],
-        sys::since_boot() + u64::from(seconds) * 1000,
-    )
-}
-
-/// Until something can be read, or the kernel's clock has come to `deadline`: then `TIMEDOUT`.
-pub(crate) fn readable(from: &mut [PollFd<'_>], deadline: u64) -> Result<()> {
-    loop {
-        let left = deadline.saturating_sub(sys::since_boot()).cast_signed();
-        let limit = Timespec {
-            tv_sec: left / 1000,
-            tv_nsec: left % 1000 * 1_000_000,
-        };
-        let limit = (deadline != NEVER).then_some(&limit);
-        match poll(from, limit) {
-            Ok(0) => return Err(Errno::TIMEDOUT),
-            Err(Errno::INTR) => {}
-            outcome => return outcome.map(|_| ()),
-        }
+fn wait(child: Pid, seconds: u32, requests: Option<&Requests>) -> Result<()> {
+    let deadline = sys::since_boot() + u64::from(seconds) * 1000;
+    match (pidfd_open(child, PidfdFlags::empty()), requests) {
+        (Ok(child), Some(requests)) => requests.wait(child.as_fd(), deadline),
+        (Ok(child), None) => readable(&mut [PollFd::new(&child, PollFlags::IN)], deadline),
+        (Err(_), _) => look(child, deadline),
     }
 }
 
-/// A deadline that does not come.
-pub(crate) const NEVER: u64 = u64::MAX;
+/// The same where the kernel has no descriptor to spare: it is looked at again and again, less and less often.
+fn look(child: Pid, deadline: u64) -> Result<()> {
+    let mut pause = 1;
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    while retry_on_intr(|| waitid(WaitId::Pid(child), ended))?.is_none() {
+        let now = sys::since_boot();
+        if now >= deadline {
+            return Err(Errno::TIMEDOUT);
+        }
+        let _ = readable(&mut [], deadline.min(now + pause));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(())
+}

@@ -5,11 +5,13 @@
 
 use crate::{
     command::Command,
-    copy::{self, Copy},
+    copy::Copy,
     error::Step,
     fs,
     launch::{Context, Launch, Outcome},
+    mounted,
     places::Places,
+    var_run,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -75,10 +77,11 @@ const DATA_ROOT: &CStr = c"/run/.dockerlaunch/data";
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     // Where an outer engine has mounted something below it only (podman its marker, Kubernetes its secrets): /run is fresh at
     // every start all the same, or pid files and sockets of a life before would be found.
-    if !copy::is_mount(CWD, RUN).at(launch, Step::Root, RUN)? {
+    if mounted::is_of_root(RUN).at(launch, Step::Root, RUN)? {
         let fresh = || mount(c"tmpfs", RUN, c"tmpfs", PLAIN, c"mode=755");
         cover(RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
     }
+    var_run::bind(launch);
     if !is_read_only(c"/") {
         return Ok(());
     }
@@ -98,11 +101,20 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
+        // What somebody has mounted there read-only would be lost.
+        if !row.kept && !mounted::is_of_root(row.place).at(launch, Step::Root, row.place)? {
+            continue;
+        }
         let bind = || bind(row.part, row.place, row.flags, row.mode);
         cover(row.place, row.kept, data_root, &bind).at(launch, Step::Root, row.place)?;
     }
     if launch.settings.state.is_empty() && is_read_only(data_root) {
-        bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
+        if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
+            bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
+        } else {
+            let what = b" is mounted read-only and stays so: the engine cannot keep images and containers there; mount it read-write";
+            launch.log.warning(&[data_root.to_bytes(), what]);
+        }
     }
     Ok(())
 }

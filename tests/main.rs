@@ -22,17 +22,27 @@
 //! | environment | cleared, but for PATH where programs are looked for, CI, and DOCKERLAUNCH_… |
 //!
 //! One file a behaviour:
+mod amounts; // many arguments and variables
+mod as_dockerd; // arguments and daemon.json in odd spellings
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
+mod cgroup_layouts; // cgroups that are mounted already; v1 where memory is only there
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
+mod check_data_root; // on which file system images would lie; a daemon.json that cannot be read
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
+mod covered; // what is mounted stays visible
+mod disk_contents; // what a disk is, judged from everything on it
+mod disk_members; // a file system on several devices
+mod disk_names; // names of the kernel's root= and of udev's links
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod features; // the program has the Cargo features that it was built with
 mod floors; // the source: which file may use which, unsafe code, length
+mod held_log; // a log that takes nothing
 mod hierarchy; // cgroup v2 of the machine, as a fresh boot and as a used machine have it
 mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
+mod kernel_line; // the kernel command line: quotes, dashes, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
@@ -41,8 +51,10 @@ mod memory; // how much of it a read-only root may take
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mountinfo; // options that the machine adds are not compared
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
+mod names; // the host name and resolv.conf, where they cannot be had
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
+mod optional; // what cannot be written and Docker can do without
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: each with and without it, and what is done
 mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
@@ -56,14 +68,19 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod state_blank; // what counts as blank
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
+mod supervise_early; // a signal that arrives while the launch goes on
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
+mod supervise_races; // a daemon that dies at the worst moment
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
 mod supervise_restart; // a daemon that ends by itself: policies, statuses, clients that wait
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
+mod unmounting; // the end: every mount, in order, once; a child that fails, dies or hangs
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
+mod writes; // how files are written: aside, durable, renamed
 
 // What they share:
 mod disks; // disks that are images
@@ -71,6 +88,7 @@ mod engine; // a daemon that does what its words say, and writes down what happe
 mod root; // the images they start in
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
+mod tracer; // the system calls of a program that runs
 mod util; // roots, namespaces, what a test needs
 
 use libtest_mimic::{Arguments, run};
@@ -81,17 +99,29 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        amounts::tests(),
+        as_dockerd::tests(),
         bridge::tests(),
         cgroups::tests(),
+        cgroup_layouts::tests(),
+        cgroup_layouts::tests_of_auto(),
         check::tests(),
+        check_data_root::tests(),
+        check_data_root::tests_with_fuse(),
         check_forms::tests(),
         check_kernel::tests(),
+        covered::tests(),
+        disk_contents::tests(),
+        disk_members::tests(),
+        disk_names::tests(),
         failure::tests(),
         features::tests(),
         floors::tests(),
+        held_log::tests(),
         hierarchy::tests(),
         iptables::tests(),
         kernel_ip::tests(),
+        kernel_line::tests(),
         layout::tests(),
         library::tests(),
         limits::tests(),
@@ -100,8 +130,10 @@ fn main() -> ExitCode {
         memory::tests(),
         mountinfo::tests(),
         mounts::tests(),
+        names::tests(),
         nesting::tests(),
         network::tests(),
+        optional::tests(),
         pid_files::tests(),
         prerequisites::tests(),
         prerequisites_choices::tests(),
@@ -115,14 +147,19 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         state::tests(),
+        state_blank::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
+        supervise_early::tests(),
         supervise_end::tests(),
+        supervise_races::tests(),
         supervise_ready::tests(),
         supervise_restart::tests(),
         supervise_signals::tests(),
+        unmounting::tests(),
         unprivileged::tests(),
         words::tests(),
+        writes::tests(),
     ];
     run(
         &Arguments::from_args(),

@@ -54,6 +54,7 @@ pub(crate) fn run() -> Option<ExitCode> {
             sleep()
         }
         "once" => ExitCode::SUCCESS,
+        "held" => crate::writes::held(),
         "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
         "udhcpc" => udhcpc(),
         "false" => ExitCode::FAILURE,
@@ -171,6 +172,14 @@ fn prepare(before: &Before, root: &Path) {
     let nothing = None::<&Path>;
     let place = |at: &str| root.join(at.trim_start_matches('/'));
     match before {
+        // Without a server: nothing that is asked of it is answered.
+        Before::Mount { kind, at, .. } if kind.starts_with("fuse") => {
+            let device = open("/dev/fuse", OFlag::O_RDWR, Mode::empty()).unwrap();
+            let fd = device.into_raw_fd();
+            let data = format!("fd={fd},rootmode=40000,user_id=0,group_id=0");
+            let (kind, data) = (Some(kind.as_str()), Some(data.as_str()));
+            mount(kind, &place(at), kind, MsFlags::empty(), data).unwrap();
+        }
         Before::Mount { kind, at, data } => mount(
             Some(kind.as_str()),
             &place(at),
@@ -232,6 +241,21 @@ fn prepare(before: &Before, root: &Path) {
             assert!(status.success());
         }
         Before::Bridge { name } => add_bridge(name),
+        Before::Mounts { at, count } => {
+            mount(
+                Some("tmpfs"),
+                &place(at),
+                Some("tmpfs"),
+                MsFlags::empty(),
+                nothing,
+            )
+            .unwrap();
+            for number in 0..*count {
+                let place = place(&format!("{at}/{number}"));
+                fs::create_dir(&place).unwrap();
+                mount(Some(&place), &place, nothing, MsFlags::MS_BIND, nothing).unwrap();
+            }
+        }
         Before::DropCapability(number) => {
             let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
             rustix::thread::remove_capability_from_bounding_set(capability).unwrap();
@@ -314,9 +338,19 @@ fn sleep() -> ExitCode {
     }
 }
 
-/// Writes down its words, one a line, in /NAME.words, and ends with the status that /NAME.status holds.
+/// Writes down its words, one a line, in /NAME.words, and how many variables it has in /NAME.variables where that stands; ends
+/// with the status that /NAME.status holds, or late, or never.
 fn tool() -> ExitCode {
-    ExitCode::from(noted().parse::<u8>().unwrap_or(0))
+    match noted().as_str() {
+        "hang" => sleep(),
+        "slow" => {
+            thread::sleep(std::time::Duration::from_secs(1));
+            let name = env::args().next().unwrap();
+            fs::write(format!("/{name}.done"), "").unwrap();
+            ExitCode::SUCCESS
+        }
+        status => ExitCode::from(status.parse::<u8>().unwrap_or(0)),
+    }
 }
 
 /// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.status says.
@@ -332,6 +366,10 @@ fn udhcpc() -> ExitCode {
 fn noted() -> String {
     let words: Vec<String> = env::args().collect();
     fs::write(format!("/{}.words", words[0]), words.join("\n")).unwrap();
+    let variables = format!("/{}.variables", words[0]);
+    if Path::new(&variables).exists() {
+        fs::write(variables, env::vars_os().count().to_string()).unwrap();
+    }
     let status = fs::read_to_string(format!("/{}.status", words[0])).unwrap_or_default();
     status.trim().into()
 }

@@ -81,9 +81,9 @@ fn neither_is_refused() {
     let ended = root.start().unprivileged().not_pid_1().ended();
     assert_eq!(ended.status, 1);
     assert!(
-        ended
-            .stderr
-            .starts_with("dockerlaunch: role: this is neither"),
+        ended.stderr.starts_with(
+            "dockerlaunch: role PID 2: it is not PID 1, and nothing marks a container"
+        ),
         "{}",
         ended.stderr
     );

@@ -66,6 +66,12 @@ pub(crate) enum Needs {
     Controllers,
     /// The same, and nobody else's cgroups in it.
     BareHierarchy,
+    /// Root, and v1 hierarchies of the machine's, which a cgroup namespace may mount.
+    LegacyCgroups,
+    /// The same, and no controller memory in v2.
+    MemoryOnlyInV1,
+    /// Root, a program that checks, and FUSE.
+    Fuse,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
     /// Of a program as it ships the same with symbols.
@@ -155,6 +161,21 @@ fn lacking(needs: Needs) -> Option<Lack> {
         Needs::BareHierarchy => lacking(Needs::Controllers).or_else(|| {
             let is_bare = Hierarchy::find().is_some_and(|found| found.is_bare());
             machine(!is_bare, "needs a cgroup v2 with nobody else's cgroups in it")
+        }),
+        Needs::LegacyCgroups => root().or_else(|| {
+            let wanted = ["devices", "memory", "name=systemd"];
+            let found = crate::cgroup_layouts::legacy_controllers();
+            let lacks = !wanted.iter().all(|name| found.contains(&(*name).into()));
+            machine(lacks, "needs the machine's cgroup v1 hierarchies devices, memory and name=systemd")
+        }),
+        Needs::MemoryOnlyInV1 => root().or_else(|| {
+            let found = crate::cgroup_layouts::legacy_controllers();
+            let lacks = !found.contains(&"memory".into());
+            machine(lacks, "needs a machine that has the controller memory in cgroup v1")
+        }),
+        Needs::Fuse => lacking(Needs::Check).or_else(|| {
+            let lacks = !Path::new("/dev/fuse").exists();
+            machine(lacks, "needs /dev/fuse")
         }),
         Needs::Symbols => machine(
             !crate::program::has_symbols(),
@@ -264,6 +285,11 @@ pub(crate) enum Before {
         name: String,
     },
     DropCapability(u32),
+    /// So many directories below a tmpfs, each mounted onto itself.
+    Mounts {
+        at: String,
+        count: usize,
+    },
 }
 
 impl Before {

@@ -39,6 +39,8 @@ pub(crate) enum Root {
     Disk,
     /// The same, and nothing may be written to it.
     ReadOnly,
+    /// The same as [`Root::Disk`], without a free block.
+    Full,
     /// PID 1 is started on an initramfs and goes on to an image of this format, in a partition of such a table, on the first of
     /// the disks whose driver is a module. The scenario has `root=` among its words, where `{root}` stands for ext4's UUID.
     Switch(Format, Table),
@@ -50,7 +52,7 @@ impl Root {
     /// Of the image that the daemon is in.
     pub(crate) fn format(self) -> Format {
         match self {
-            Self::Disk | Self::ReadOnly => Format::Disk,
+            Self::Disk | Self::ReadOnly | Self::Full => Format::Disk,
             Self::Initramfs => Format::Initramfs,
             Self::Switch(format, _) => format,
         }
@@ -78,8 +80,46 @@ pub(crate) struct Small {
     pub(crate) disks: &'static [Disk],
     /// What is expected of a second boot of the same disks; of nothing there is none.
     pub(crate) again: &'static [&'static [Expect]],
+    /// The power of a new machine is cut so many milliseconds after the start of PID 1, and each time `expect` is what comes
+    /// of a boot on the same disks. Of none there is one boot of a new machine.
+    pub(crate) cuts: &'static [u32],
     /// What the hardware clock begins with.
     pub(crate) clock: Option<&'static str>,
+    /// The root's disk is write-protected.
+    pub(crate) protected: bool,
+}
+
+/// A boot of a small scenario, of which something is expected.
+#[derive(Debug, Clone)]
+pub(crate) struct Boot {
+    /// How its checks begin.
+    pub(crate) name: String,
+    pub(crate) expect: &'static [&'static [Expect]],
+    /// The disks are new.
+    pub(crate) fresh: bool,
+    /// Before it the power of a new machine is cut, so many milliseconds after the start of PID 1.
+    pub(crate) cut: Option<u32>,
+}
+
+impl Small {
+    pub(crate) fn boots(&self) -> Vec<Boot> {
+        let boot = |name: String, expect, fresh, cut| Boot {
+            name,
+            expect,
+            fresh,
+            cut,
+        };
+        let first = match self.cuts {
+            [] => vec![boot(String::new(), self.expect, true, None)],
+            cuts => cuts
+                .iter()
+                .map(|after| boot(format!("{after}ms:"), self.expect, false, Some(*after)))
+                .collect(),
+        };
+        let again =
+            (!self.again.is_empty()).then(|| boot(AGAIN.to_owned(), self.again, false, None));
+        first.into_iter().chain(again).collect()
+    }
 }
 
 /// Something that is done to a running guest, or waited for.
@@ -132,6 +172,8 @@ pub(crate) struct Large {
     pub(crate) clients: bool,
     /// Engines in a container of this one, one after the other.
     pub(crate) inner: &'static [Inner],
+    /// How often its checks kill the engine.
+    pub(crate) kills: usize,
     /// What comes of the same disks in later boots.
     pub(crate) lives: &'static [Life],
 }
@@ -225,11 +267,11 @@ impl Scenario {
     pub(crate) fn checks(&self) -> Vec<String> {
         match self.size {
             Size::Small(small) => {
-                let first = small.expect.iter().copied().flatten().map(Expect::name);
-                let again = small.again.iter().copied().flatten().map(Expect::name);
-                first
-                    .chain(again.map(|name| AGAIN.to_owned() + &name))
-                    .collect()
+                let names = |boot: Boot| {
+                    let expect = boot.expect.iter().copied().flatten();
+                    expect.map(move |expect| boot.name.clone() + &expect.name())
+                };
+                small.boots().into_iter().flat_map(names).collect()
             }
             Size::Large(large) => {
                 let more = large.prerequisites.then(prerequisites::names);
@@ -257,7 +299,7 @@ impl Scenario {
         let certificates = nested.then_some(Need::Certificates);
         let disks = (!disks.is_empty()).then_some(Need::Disks);
         let format = match self.root {
-            Root::Switch(Format::Disk, _) => Some(Need::Disks),
+            Root::Full | Root::Switch(Format::Disk, _) => Some(Need::Disks),
             Root::Switch(format, _) => Some(format.need()),
             _ => None,
         };

@@ -1,7 +1,8 @@
 //! The disk that a guest writes to, and whether it left it as a clean shutdown does.
 
 use std::{
-    fs,
+    fs::{self, File},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,6 +11,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::Machine;
 use crate::{host, paths, run};
+
+/// Where the first superblock of a btrfs lies.
+const BTRFS: u64 = 65536;
 
 /// Every disk that is written to as it was before any guest has done so. Holes are kept.
 pub(super) fn renew(machine: &Machine) -> Result<()> {
@@ -31,9 +35,24 @@ pub fn place(name: &str) -> Result<PathBuf> {
     Ok(directory.join(name))
 }
 
-/// An error unless the file system was unmounted, or made read-only, before the machine ended: the superblock says so, there
-/// is nothing to replay, and e2fsck finds nothing.
+/// An error unless the file system was unmounted, or made read-only, before the machine ended: its superblock or its log says
+/// so, there is nothing to replay, and its own check finds nothing.
 pub fn clean(path: &Path) -> Result<()> {
+    let file = File::open(path)?;
+    let is = |place, magic: &[u8]| {
+        let mut found = vec![0; magic.len()];
+        file.read_exact_at(&mut found, place).is_ok() && found == magic
+    };
+    if is(0, b"XFSB") {
+        let log = run::output(tool("xfs_logprint").arg("-t").arg(path))?;
+        ensure!(log.contains("<CLEAN>"), "the log is to be replayed: {log}");
+        return run::output(tool("xfs_repair").arg("-n").arg(path)).map(drop);
+    }
+    if is(BTRFS + 64, b"_BHRfS_M") {
+        // struct btrfs_super_block: the root of the log tree, which an fsync leaves until the next commit.
+        ensure!(is(BTRFS + 96, &[0; 8]), "the log tree is to be replayed");
+        return run::output(tool("btrfs").args(["check", "--readonly"]).arg(path)).map(drop);
+    }
     let head = run::output(tool("dumpe2fs").arg("-h").arg(path))?;
     let field = |name: &str| {
         let value = head.lines().find_map(|line| line.strip_prefix(name));
@@ -55,11 +74,52 @@ pub fn clean(path: &Path) -> Result<()> {
 
 /// The UUID of an ext4, which an image gets anew whenever it is made.
 pub fn uuid(path: &Path) -> Result<String> {
+    field(path, "Filesystem UUID:")
+}
+
+pub fn free_blocks(path: &Path) -> Result<u64> {
+    Ok(field(path, "Free blocks:")?.parse()?)
+}
+
+/// What the superblock of an ext4 says behind such a heading of dumpe2fs.
+fn field(path: &Path, heading: &str) -> Result<String> {
     let head = run::output(tool("dumpe2fs").arg("-h").arg(path))?;
-    let uuid = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Filesystem UUID:"));
-    Ok(uuid.context("dumpe2fs names no UUID")?.trim().to_owned())
+    let value = head.lines().find_map(|line| line.strip_prefix(heading));
+    let value = value.with_context(|| format!("dumpe2fs names no `{heading}`"))?;
+    Ok(value.trim().to_owned())
+}
+
+/// An error unless all these files are on the ext4, and hold something. Its journal has been replayed.
+pub fn holds(disk: &Path, paths: &[&str]) -> Result<()> {
+    clean(disk)?;
+    for path in paths {
+        let request = format!("cat {path}");
+        let content = run::output(tool("debugfs").args(["-R", &request]).arg(disk))?;
+        ensure!(
+            !content.is_empty(),
+            "{path} is missing or empty on the disk"
+        );
+    }
+    Ok(())
+}
+
+/// The same of a disk whose power was cut: its journal is replayed, as the next boot would do it, on a copy.
+pub fn replayed_holds(disk: &Path, paths: &[&str]) -> Result<()> {
+    let copy = disk.with_added_extension("replayed");
+    let mut command = Command::new("cp");
+    command.args(["--sparse=auto", "--reflink=auto"]);
+    run::output(command.arg(disk).arg(&copy))?;
+    let checked = tool("e2fsck").arg("-fy").arg(&copy).output()?;
+    // 1: it has replayed or repaired something.
+    ensure!(
+        matches!(checked.status.code(), Some(0 | 1)),
+        "e2fsck: {}: {}",
+        checked.status,
+        String::from_utf8_lossy(&checked.stdout)
+    );
+    let held = holds(&copy, paths);
+    fs::remove_file(&copy)?;
+    held
 }
 
 /// An error unless both files hold the same.
@@ -75,13 +135,28 @@ fn tool(name: &str) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, os::unix::fs::FileExt};
-
     use super::*;
 
     /// struct ext4_super_block, behind the first 1024 bytes: s_state, and needs_recovery in s_feature_incompat.
     const STATE: u64 = 1024 + 0x3a;
     const INCOMPAT: u64 = 1024 + 0x60;
+
+    #[test]
+    fn an_empty_file_and_a_missing_one_are_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let (tree, disk) = (directory.path().join("tree"), directory.path().join("disk"));
+        fs::create_dir(&tree).unwrap();
+        fs::write(tree.join("full"), "x").unwrap();
+        fs::write(tree.join("empty"), "").unwrap();
+        File::create(&disk).unwrap().set_len(8 << 20).unwrap();
+        let mut mkfs = tool("mkfs.ext4");
+        run::output(mkfs.args(["-q", "-F", "-d"]).arg(&tree).arg(&disk)).unwrap();
+        replayed_holds(&disk, &["/full"]).unwrap();
+        for wrong in ["/empty", "/missing"] {
+            let error = replayed_holds(&disk, &["/full", wrong]).unwrap_err();
+            assert!(error.to_string().contains(wrong), "{error}");
+        }
+    }
 
     #[test]
     fn a_disk_that_was_not_unmounted_is_told() {

@@ -13,7 +13,15 @@ mod guest;
 mod process;
 mod qmp;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 
@@ -48,6 +56,8 @@ pub struct Machine {
     /// What the hardware clock begins with, as QEMU's -rtc has it; otherwise it is right.
     pub clock: Option<&'static str>,
     pub acceleration: Acceleration,
+    /// Set once a guest of it has reached PID 1, in whichever of its boots.
+    pub reached_pid_1: Arc<AtomicBool>,
     /// Show the console while it runs.
     pub show_console: bool,
     /// Show the command that starts QEMU.
@@ -76,6 +86,8 @@ pub struct Drive {
     pub bus: Bus,
     /// It is not there until it is plugged in (`Guest::plug`).
     pub late: bool,
+    /// It can only be read.
+    pub protected: bool,
     /// The file as it was before any guest wrote to it.
     pub original: Option<PathBuf>,
 }
@@ -98,6 +110,7 @@ impl Drive {
             keep: false,
             bus: Bus::Nvme,
             late: false,
+            protected: false,
             original: None,
         }
     }
@@ -112,8 +125,15 @@ impl Drive {
     }
 }
 
+/// Typed on the console: its output stops (XOFF, ^S), and goes on (XON, ^Q).
+pub const HOLD: &str = "\x13";
+pub const RELEASE: &str = "\x11";
+
 /// The name of the drive that holds the root.
 pub const ROOT: &str = "root";
+
+/// Emulated, and beside other guests, the kernel takes up to 20 s.
+const STARTS_WITHIN: Duration = Duration::from_secs(120);
 
 impl Machine {
     /// The settings most guests share: dockerlaunch as PID 1, 1 GiB (an initramfs of a whole engine needs 4), a network.
@@ -137,6 +157,7 @@ impl Machine {
             fresh: true,
             clock: None,
             acceleration,
+            reached_pid_1: Arc::default(),
             show_console: false,
             verbose: false,
         }
@@ -168,20 +189,44 @@ impl Machine {
         ready: impl Fn(&Guest) -> Result<T>,
     ) -> Result<(Guest, T, Option<String>)> {
         let first = self.start()?;
-        let error = match ready(&first) {
+        let attempt = ready(&first);
+        self.note_boot(&first);
+        let error = match attempt {
             Ok(value) => return Ok((first, value, None)),
             Err(error) => error,
         };
-        let Some(fault) = first.emulator_fault(&self.init) else {
+        let Some(fault) = first.emulator_fault() else {
             return Err(first.explain(error));
         };
         let note = format!("guest `{}`: {fault}; started once more", self.name);
         eprintln!("note: {note}");
         drop(first);
         let second = self.start()?;
-        match ready(&second) {
+        let attempt = ready(&second);
+        self.note_boot(&second);
+        match attempt {
             Ok(value) => Ok((second, value, Some(note))),
             Err(error) => Err(second.explain(error.context(note))),
+        }
+    }
+
+    /// Starts it, and cuts its power so long after the start of PID 1: QEMU is killed. What the guest's kernel has
+    /// handed to its disks stays, because it lies in this machine's page cache; what only the guest's memory held is lost.
+    pub fn cut(&self, after: Duration) -> Result<()> {
+        let machine = Self {
+            name: format!("{}-cut", self.name),
+            ..self.clone()
+        };
+        let (guest, line, _) = machine.boot(|guest| guest.wait_for_start(STARTS_WITHIN))?;
+        thread::sleep(after.saturating_sub(line.at.elapsed()));
+        guest.alive().context("before the power was to be cut")?;
+        drop(guest);
+        Ok(())
+    }
+
+    fn note_boot(&self, guest: &Guest) {
+        if guest.reached_pid_1() {
+            self.reached_pid_1.store(true, Ordering::Relaxed);
         }
     }
 }

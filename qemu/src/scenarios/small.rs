@@ -3,12 +3,17 @@
 mod appliances;
 mod boots;
 mod cgroups;
+mod consoles;
+mod cuts;
 mod daemons;
 mod endings;
+mod ends;
 mod failures;
+mod full;
 mod layouts;
 mod lives;
 mod networks;
+mod oldest;
 mod refusals;
 
 use super::{Change, Ends, Root, Scenario, Size, Small, Step, When};
@@ -27,14 +32,20 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     boots::TABLE,
     appliances::roots::TABLE,
     appliances::states::TABLE,
+    appliances::disks::TABLE,
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
+    consoles::TABLE,
+    cuts::TABLE,
     daemons::TABLE,
     endings::TABLE,
+    ends::TABLE,
     failures::TABLE,
+    full::TABLE,
     lives::TABLE,
     networks::TABLE,
+    oldest::TABLE,
     refusals::TABLE,
 ];
 
@@ -59,7 +70,9 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         expect,
         disks: &[],
         again: &[],
+        cuts: &[],
         clock: None,
+        protected: false,
     };
     Scenario {
         name,
@@ -157,6 +170,17 @@ impl Scenario {
         }
     }
 
+    /// Each time the power was cut before.
+    const fn cuts(self, cuts: &'static [u32]) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { cuts, ..small }),
+            ..self
+        }
+    }
+
     const fn clock(self, clock: &'static str) -> Self {
         let Size::Small(small) = self.size else {
             return self;
@@ -166,6 +190,18 @@ impl Scenario {
                 clock: Some(clock),
                 ..small
             }),
+            ..self
+        }
+    }
+
+    /// Its root disk cannot be written.
+    const fn protected(self) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        let protected = true;
+        Self {
+            size: Size::Small(Small { protected, ..small }),
             ..self
         }
     }

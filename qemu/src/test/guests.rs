@@ -10,7 +10,10 @@ use std::{
     num::NonZero,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -19,7 +22,10 @@ use anyhow::Result;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use super::{
-    Chosen, large,
+    Chosen,
+    booted::Booted,
+    large,
+    outcome::{Checks, Outcome, Reason, Unmade},
     queue::{self, Room},
     small,
 };
@@ -90,28 +96,6 @@ pub(super) struct Kit {
     pub(super) acceleration: Acceleration,
 }
 
-/// What came of a guest.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// The checks it reached, and why it did not reach the others.
-    Ran {
-        checks: Checks,
-        stopped: Option<String>,
-        note: Option<String>,
-    },
-    /// Nothing could be booted: no packages, no image.
-    CannotRun(String),
-}
-
-pub(super) type Checks = BTreeMap<String, Result<(), Reason>>;
-
-/// Why a check has not passed.
-#[derive(Debug)]
-pub(super) enum Reason {
-    Failed(String),
-    /// Something that it alone needs is not to be had.
-    CannotRun(String),
-}
 type Slot = Arc<OnceLock<Outcome>>;
 
 /// A guest that is ready to be started.
@@ -133,6 +117,8 @@ const NAMED: usize = 5;
 /// Guests that run, and what came of those that have ended.
 pub(super) struct Running {
     slots: Vec<(Chosen, Slot)>,
+    /// Whether a guest has reached PID 1.
+    booted: Vec<(&'static str, Arc<AtomicBool>)>,
     runner: JoinHandle<Vec<(&'static str, Duration)>>,
 }
 
@@ -158,17 +144,23 @@ pub(super) fn start(
         .map(|chosen| (chosen, Slot::default()))
         .collect();
     let jobs = prepare(&slots, &bench);
+    let booted = |job: &Job| (job.name, Arc::clone(&job.machine.reached_pid_1));
+    let booted = jobs.iter().map(booted).collect();
     let jobs = jobs
         .into_iter()
         .map(|job| (u64::from(job.machine.memory + QEMU), job));
     let jobs: Vec<(u64, Job)> = jobs.collect();
     let runner = thread::spawn(move || queue::empty(jobs, &room, Job::run));
-    Ok(Some(Running { slots, runner }))
+    Ok(Some(Running {
+        slots,
+        booted,
+        runner,
+    }))
 }
 
 impl Running {
-    /// A line for each check, when its guest has ended.
-    pub(super) fn shown(self) -> Tally {
+    /// A line for each check, when its guest has ended; and how many of the guests have booted.
+    pub(super) fn shown(self) -> (Tally, Booted) {
         let ignored = Ignored::default();
         let trials = self.slots.iter().flat_map(|(chosen, slot)| {
             chosen.checks.iter().map(|check| {
@@ -192,25 +184,43 @@ impl Running {
             _ => None,
         });
         tally.notes.extend(notes.chain(longest(durations)));
-        tally
+        let allowed = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| match slot.get() {
+                Some(Outcome::CannotRun(missing)) => missing.is_allowed(),
+                _ => false,
+            })
+            .count();
+        let reached = |name: &str| {
+            let mut booted = self.booted.iter();
+            booted.any(|(other, reached)| *other == name && reached.load(Ordering::Relaxed))
+        };
+        let names = self.slots.iter().map(|(chosen, _)| chosen.scenario.name);
+        let (reached, missing): (Vec<_>, Vec<_>) = names.partition(|name| reached(name));
+        let booted = Booted {
+            count: reached.len(),
+            missing,
+            allowed,
+        };
+        (tally, booted)
     }
 }
 
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
 /// made has its outcome already.
 fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
-    let mut kits: BTreeMap<&str, Result<Kit, String>> = BTreeMap::new();
+    let mut kits: BTreeMap<&str, Result<Kit, Unmade>> = BTreeMap::new();
     let mut jobs = Vec::new();
     for (Chosen { scenario, checks }, slot) in slots {
         let kit = kits
             .entry(scenario.suite.name())
-            .or_insert_with(|| kit(scenario.suite, &bench.mirror));
-        let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
+            .or_insert_with(|| kit(scenario.suite, &bench.mirror).map_err(Unmade::from));
+        let made = kit.as_ref().map_err(Unmade::clone).and_then(|kit| {
             let machine = match &scenario.size {
                 Size::Small(size) => small::machine(scenario, size, bench, kit),
                 Size::Large(size) => large::machine(scenario, size, bench, kit),
-            };
-            let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
+            }?;
             Ok(Job {
                 name: scenario.name,
                 size: scenario.size,
@@ -222,8 +232,8 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
         });
         match made {
             Ok(job) => jobs.push(job),
-            Err(reason) => slot
-                .set(Outcome::CannotRun(reason))
+            Err(unmade) => slot
+                .set(unmade.into())
                 .expect("nothing else has set it yet"),
         }
     }
@@ -231,18 +241,15 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
 }
 
 /// The suite's packages, and how its kernel runs here.
-fn kit(suite: Suite, mirror: &str) -> Result<Kit, String> {
-    let find = || {
-        let packages = suite.unpacked(mirror)?;
-        let kernel = image::kernel(&packages)?;
-        let (acceleration, _) = acceleration::find(&kernel)?;
-        Ok(Kit {
-            packages,
-            kernel,
-            acceleration,
-        })
-    };
-    find().map_err(|error: anyhow::Error| format!("{error:#}"))
+fn kit(suite: Suite, mirror: &str) -> Result<Kit> {
+    let packages = suite.unpacked(mirror)?;
+    let kernel = image::kernel(&packages)?;
+    let (acceleration, _) = acceleration::find(&kernel)?;
+    Ok(Kit {
+        packages,
+        kernel,
+        acceleration,
+    })
 }
 
 impl Job {
@@ -250,7 +257,7 @@ impl Job {
     fn run(self) -> (&'static str, Duration) {
         let started = Instant::now();
         let outcome = caught(|| match &self.size {
-            Size::Small(size) => small::run(&self.machine, size),
+            Size::Small(size) => small::run(&self.machine, size, &self.chosen),
             Size::Large(size) => large::run(&self.machine, size, &self.chosen, &self.busybox),
         });
         self.slot.set(outcome).expect("a job is in the queue once");

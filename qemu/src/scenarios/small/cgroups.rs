@@ -24,7 +24,7 @@ const WITHOUT: &[Expect] = &[
     Controllers(&["cpu", "pids"]),
 ];
 
-const V1: &[Expect] = &[
+pub(super) const V1: &[Expect] = &[
     Mount("/sys/fs/cgroup", "tmpfs", OPTIONS, "mode=755"),
     Mount(
         "/sys/fs/cgroup/cpu,cpuacct",
@@ -51,7 +51,7 @@ const V1: &[Expect] = &[
 ];
 
 /// Up to 6.1.
-const WITH_MEMORY: &[Expect] = &[
+pub(super) const WITH_MEMORY: &[Expect] = &[
     Mount("/sys/fs/cgroup/memory", "cgroup", OPTIONS, "memory"),
     Mount("/sys/fs/cgroup/cpuset", "cgroup", OPTIONS, "cpuset"),
     SaysOnly(&[NO_MODULES]),
@@ -64,7 +64,7 @@ const WITHOUT_MEMORY: &[Expect] = &[
     SaysOnly(&[&["warning: ", "memory", "cpuset"], NO_MODULES]),
 ];
 
-const ONLY_V1: &[Expect] = &[NotMounted("/sys/fs/cgroup/unified")];
+pub(super) const ONLY_V1: &[Expect] = &[NotMounted("/sys/fs/cgroup/unified")];
 const UNIFIED: &[Expect] = &[Mount(
     "/sys/fs/cgroup/unified",
     "cgroup2",
@@ -108,8 +108,11 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         "auto on a kernel without version 1 memory",
         &[V2],
     )
-    .append(&["DOCKER_LAUNCH_CGROUP=auto"]),
-    small("cgroup-v2-trixie", "version 2 by setting", &[V2]).append(&["DOCKER_LAUNCH_CGROUP=v2"]),
+    .append(&["DOCKER_LAUNCH_CGROUP=auto"])
+    .long(),
+    small("cgroup-v2-trixie", "version 2 by setting", &[V2])
+        .append(&["DOCKER_LAUNCH_CGROUP=v2"])
+        .long(),
     small(
         "cgroup-v1-trixie",
         "6.12 lists memory and cpuset as enabled and then refuses them",
