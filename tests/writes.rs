@@ -201,6 +201,7 @@ fn a4_what_a_cut_launch_left_is_taken_away() {
         .file(&aside("gone"), "half")
         .file("/usr/etc/ssl/openssl.cnf", "default\n")
         .file("/etc/ssl/.dockerlaunch.new.openssl.cnf", "half")
+        .file("/etc/ssl/.dockerlaunch.new.gone", "half")
         .directory(&aside("own"));
     let daemon = root.machine().running();
     assert!(root.read("/etc/hosts").contains("localhost"));
