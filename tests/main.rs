@@ -87,6 +87,7 @@ mod words; // which daemon, its words, its environment
 mod writes; // how files are written: aside, durable, renamed
 
 // What they share:
+mod calls; // the system calls by which a launch changes files
 mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
 mod root; // the images they start in
