@@ -1,7 +1,7 @@
 //! `--check`: what it tells, its exit status, and that it changes nothing.
 
 use crate::{
-    check_kernel::{MODULES, is_loaded, with_modules},
+    check_kernel::{MODULES, with_modules},
     prerequisites::{complete, remove},
     root::Root,
     running::{Ended, Start},
@@ -260,6 +260,14 @@ fn settings_are_judged() {
             .stdout
             .contains("Settings")
     );
+}
+
+/// Of the machine's own.
+fn is_loaded(module: &str) -> bool {
+    let modules = fs::read_to_string("/proc/modules").unwrap_or_default();
+    modules
+        .lines()
+        .any(|line| line.split(' ').next() == Some(module))
 }
 
 /// On the machine itself, by root and by nobody: any user, any Linux, whatever is mounted.

@@ -67,7 +67,7 @@ pub(crate) fn run() -> Option<ExitCode> {
 fn namespaces() -> ExitCode {
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let setup = setup();
-    let cgroup = setup.own_cgroup.map(|after| (Cgroup::enter(), after));
+    let cgroup = setup.own_cgroup.map(|own| (Cgroup::enter(own), own));
     if setup.unprivileged {
         let (user, group) = (geteuid(), getegid());
         unshare(CloneFlags::CLONE_NEWUSER).unwrap();
@@ -93,11 +93,12 @@ fn namespaces() -> ExitCode {
         .spawn()
         .unwrap();
     println!("{}", pid_1.id());
-    if let Some((_, after)) = &cgroup {
-        Cgroup::leave(*after, &pid_1);
-    }
+    let cgroup = cgroup.map(|(mut cgroup, own)| {
+        cgroup.leave(own.left_after, &pid_1);
+        cgroup
+    });
     let status = pid_1.wait().unwrap();
-    if let Some((cgroup, _)) = cgroup {
+    if let Some(cgroup) = cgroup {
         cgroup.remove();
     }
     exit(
@@ -239,6 +240,21 @@ fn prepare(before: &Before, root: &Path) {
             assert!(status.success());
         }
         Before::Bridge { name } => add_bridge(name),
+        Before::Mounts { at, count } => {
+            mount(
+                Some("tmpfs"),
+                &place(at),
+                Some("tmpfs"),
+                MsFlags::empty(),
+                nothing,
+            )
+            .unwrap();
+            for number in 0..*count {
+                let place = place(&format!("{at}/{number}"));
+                fs::create_dir(&place).unwrap();
+                mount(Some(&place), &place, nothing, MsFlags::MS_BIND, nothing).unwrap();
+            }
+        }
         Before::DropCapability(number) => {
             let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
             rustix::thread::remove_capability_from_bounding_set(capability).unwrap();
@@ -322,10 +338,16 @@ fn sleep() -> ExitCode {
 }
 
 /// Writes down its words, one a line, in /NAME.words, and how many variables it has in /NAME.variables where that stands; ends
-/// with the status that /NAME.status holds, or hangs.
+/// with the status that /NAME.status holds, or late, or never.
 fn tool() -> ExitCode {
     match noted().as_str() {
         "hang" => sleep(),
+        "slow" => {
+            thread::sleep(std::time::Duration::from_secs(1));
+            let name = env::args().next().unwrap();
+            fs::write(format!("/{name}.done"), "").unwrap();
+            ExitCode::SUCCESS
+        }
         status => ExitCode::from(status.parse::<u8>().unwrap_or(0)),
     }
 }

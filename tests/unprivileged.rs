@@ -15,7 +15,7 @@ tests![Needs::UserNamespaces;
 ];
 
 /// devpts wants the group of terminals, which only its owner has in a namespace of one user.
-fn with_terminals(root: &Root) -> Start<'_> {
+pub(crate) fn with_terminals(root: &Root) -> Start<'_> {
     let directory = Before::Directory {
         at: "/dev/pts".into(),
     };

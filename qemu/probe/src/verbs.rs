@@ -6,11 +6,12 @@ use std::{
     io::{Read, Write},
     os::{
         linux::net::SocketAddrExt,
+        unix::fs::OpenOptionsExt,
         unix::net::{SocketAddr, UnixDatagram, UnixStream},
     },
     process::{Command, abort, exit},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -47,6 +48,8 @@ const TABLE: &[Verb] = &[
     // Ends with status 3, or by SIGABRT, in the first starts: so many.
     ("fail", |times| fail(times, || exit(3))),
     ("abort", |times| fail(times, || abort())),
+    // Writes to the console until it takes no more.
+    ("fill", |_| fill()),
     // How often this machine has been started, by a file that outlives its power.
     ("count", count),
     ("exit", |status| exit(status.parse().unwrap_or(125))),
@@ -169,6 +172,34 @@ fn fail(times: &str, how: fn()) {
     if starts <= times.parse().unwrap_or(usize::MAX) {
         how();
     }
+}
+
+/// A console that takes nothing for so long is held, not slow.
+const HELD: Duration = Duration::from_secs(1);
+/// It holds a few KiB, and somebody has to hold it meanwhile.
+const HELD_WITHIN: Duration = Duration::from_secs(60);
+
+fn fill() {
+    port::say("fills");
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let mut console = match options.open("/dev/console") {
+        Ok(console) => console,
+        Err(error) => return port::say(&format!("/dev/console: {error}")),
+    };
+    let (start, mut taken) = (Instant::now(), Instant::now());
+    while taken.elapsed() < HELD {
+        if start.elapsed() > HELD_WITHIN {
+            return port::say("nobody holds the console");
+        }
+        match console.write(b"the probe fills the console\n") {
+            Ok(1..) => taken = Instant::now(),
+            _ => sleep(Duration::from_millis(20)),
+        }
+    }
+    port::say("the console is held");
 }
 
 /// Adds one to the number in a file, which reaches the disk before it is told.
