@@ -44,6 +44,8 @@ mod log;
 mod messages;
 mod mountinfo;
 #[cfg(feature = "state")]
+mod signatures;
+#[cfg(feature = "state")]
 mod superblock;
 mod wait;
 

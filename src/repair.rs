@@ -3,7 +3,6 @@
 
 use crate::{
     command::Command,
-    copy::FILES,
     error::{Error, Step},
     files::{Files, warn_if_full},
     fs::{self, Root},
@@ -120,7 +119,7 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
     if let Some(defaults) = found(launch, DEFAULTS, root.directory(DEFAULTS)) {
         let files = Files::new(launch, Step::Layout);
         files.write(etc, path.to_bytes(), &mut |files, pass| {
-            let copied = files.copy(FILES, defaults.as_fd(), etc, path, pass);
+            let copied = files.copy(defaults.as_fd(), etc, path, pass);
             found(launch, DEFAULTS, copied);
         });
     }

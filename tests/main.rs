@@ -32,6 +32,9 @@ mod check_data_root; // on which file system images would lie; a daemon.json tha
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod covered; // what is mounted stays visible
+mod disk_contents; // what a disk is, judged from everything on it
+mod disk_members; // a file system on several devices
+mod disk_names; // names of the kernel's root= and of udev's links
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod features; // the program has the Cargo features that it was built with
 mod floors; // the source: which file may use which, unsafe code, length
@@ -48,8 +51,10 @@ mod memory; // how much of it a read-only root may take
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mountinfo; // options that the machine adds are not compared
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
+mod names; // the host name and resolv.conf, where they cannot be had
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
+mod optional; // what cannot be written and Docker can do without
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: each with and without it, and what is done
 mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
@@ -63,6 +68,7 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod state_blank; // what counts as blank
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_early; // a signal that arrives while the launch goes on
@@ -74,6 +80,7 @@ mod supervise_signals; // what a signal to PID 1 means, on the machine and in a 
 mod unmounting; // the end: every mount, in order, once; a child that fails, dies or hangs
 mod unprivileged; // in a user namespace
 mod words; // which daemon, its words, its environment
+mod writes; // how files are written: aside, durable, renamed
 
 // What they share:
 mod disks; // disks that are images
@@ -102,6 +109,9 @@ fn main() -> ExitCode {
         check_forms::tests(),
         check_kernel::tests(),
         covered::tests(),
+        disk_contents::tests(),
+        disk_members::tests(),
+        disk_names::tests(),
         failure::tests(),
         features::tests(),
         floors::tests(),
@@ -118,8 +128,10 @@ fn main() -> ExitCode {
         memory::tests(),
         mountinfo::tests(),
         mounts::tests(),
+        names::tests(),
         nesting::tests(),
         network::tests(),
+        optional::tests(),
         pid_files::tests(),
         prerequisites::tests(),
         prerequisites_choices::tests(),
@@ -133,6 +145,7 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         state::tests(),
+        state_blank::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
         supervise_early::tests(),
@@ -144,6 +157,7 @@ fn main() -> ExitCode {
         unmounting::tests(),
         unprivileged::tests(),
         words::tests(),
+        writes::tests(),
     ];
     run(
         &Arguments::from_args(),

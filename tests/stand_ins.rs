@@ -54,6 +54,7 @@ pub(crate) fn run() -> Option<ExitCode> {
             sleep()
         }
         "once" => ExitCode::SUCCESS,
+        "held" => crate::writes::held(),
         "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
         "udhcpc" => udhcpc(),
         "false" => ExitCode::FAILURE,

@@ -177,7 +177,7 @@ fn lacking(needs: Needs) -> Option<Lack> {
             machine(lacks, "needs a machine that has the controller memory in cgroup v1")
         }),
         Needs::Fuse => lacking(Needs::Check).or_else(|| {
-            let lacks = !std::path::Path::new("/dev/fuse").exists();
+            let lacks = !Path::new("/dev/fuse").exists();
             machine(lacks, "needs /dev/fuse")
         }),
         Needs::Symbols => machine(

@@ -5,6 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{Read, Write},
     os::{
+        fd::AsRawFd,
         linux::net::SocketAddrExt,
         unix::fs::OpenOptionsExt,
         unix::net::{SocketAddr, UnixDatagram, UnixStream},
@@ -49,9 +50,13 @@ const TABLE: &[Verb] = &[
     ("fail", |times| fail(times, || exit(3))),
     ("abort", |times| fail(times, || abort())),
     // Writes to the console until it takes no more.
-    ("fill", |_| fill()),
+    ("fill-console", |_| fill_console()),
     // How often this machine has been started, by a file that outlives its power.
     ("count", count),
+    // A file without contents, as a power cut leaves it.
+    ("empty", empty),
+    // A file that takes all the space that is left.
+    ("fill", fill),
     ("exit", |status| exit(status.parse().unwrap_or(125))),
     ("orphans", orphans::make),
     ("agent", |_| agent::serve()),
@@ -179,7 +184,7 @@ const HELD: Duration = Duration::from_secs(1);
 /// It holds a few KiB, and somebody has to hold it meanwhile.
 const HELD_WITHIN: Duration = Duration::from_secs(60);
 
-fn fill() {
+fn fill_console() {
     port::say("fills");
     let mut options = OpenOptions::new();
     options
@@ -213,6 +218,34 @@ fn count(path: &str) {
     match written {
         Ok(()) => port::say(&format!("boot {boots}")),
         Err(error) => port::say(&format!("{path}: {error}")),
+    }
+}
+
+fn empty(path: &str) {
+    if let Err(error) = fs::File::create(path) {
+        port::say(&format!("{path}: {error}"));
+    }
+}
+
+/// Large parts first, without writing them; what is left is written byte by byte, as root may.
+fn fill(path: &str) {
+    let mut file = match OpenOptions::new().create(true).append(true).open(path) {
+        Ok(file) => file,
+        Err(error) => return port::say(&format!("{path}: {error}")),
+    };
+    let (mut length, mut part) = (0, 1 << 30);
+    while part >= 4096 {
+        // SAFETY: a plain system call on an open file.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, length, part) } == 0 {
+            length += part;
+        } else {
+            part /= 2;
+        }
+    }
+    let full = (0..4096).find_map(|_| file.write_all(&[b'x'; 4096]).err());
+    match full {
+        Some(error) if error.raw_os_error() == Some(libc::ENOSPC) => sync(),
+        other => port::say(&format!("{path}: {other:?}")),
     }
 }
 

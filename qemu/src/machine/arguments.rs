@@ -71,9 +71,10 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
     for drive in machine.disks() {
         let (name, snapshot) = (drive.name, if drive.keep { "off" } else { "on" });
         let file = drive.path.display().to_string().replace(',', ",,");
+        let protected = if drive.protected { ",readonly=on" } else { "" };
         add(
             "-drive",
-            format!("file={file},if=none,id={name},format=raw,snapshot={snapshot}"),
+            format!("file={file},if=none,id={name},format=raw,snapshot={snapshot}{protected}"),
         );
         let device = match (drive.bus, drive.late) {
             (_, true) => format!("pcie-root-port,id={SLOT}{name},chassis=1,slot=1"),

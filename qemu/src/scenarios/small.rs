@@ -9,6 +9,7 @@ mod daemons;
 mod endings;
 mod ends;
 mod failures;
+mod full;
 mod layouts;
 mod lives;
 mod networks;
@@ -31,6 +32,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     boots::TABLE,
     appliances::roots::TABLE,
     appliances::states::TABLE,
+    appliances::disks::TABLE,
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
@@ -40,6 +42,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     endings::TABLE,
     ends::TABLE,
     failures::TABLE,
+    full::TABLE,
     lives::TABLE,
     networks::TABLE,
     oldest::TABLE,
@@ -69,6 +72,7 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         again: &[],
         cuts: &[],
         clock: None,
+        protected: false,
     };
     Scenario {
         name,
@@ -186,6 +190,18 @@ impl Scenario {
                 clock: Some(clock),
                 ..small
             }),
+            ..self
+        }
+    }
+
+    /// Its root disk cannot be written.
+    const fn protected(self) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        let protected = true;
+        Self {
+            size: Size::Small(Small { protected, ..small }),
             ..self
         }
     }
