@@ -161,9 +161,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
             continue;
         }
         // An image's /run may be a link to /var/run, where an outer engine has mounted something.
-        if mounted::is_link(row.at)
-            && mounted::holds_mounts(row.at).at(launch, Step::Mount, row.at)?
-        {
+        if mounted::leads_to_mounts(row.at).at(launch, Step::Mount, row.at)? {
             continue;
         }
         match mount_row(row) {
