@@ -3,7 +3,7 @@
 
 use crate::{
     error::{Error, Result, Step},
-    fs::{self, PATH},
+    fs::{self, PATH, There},
     role,
     settings::{Role, Settings, is_setting},
     sys::Strings,
@@ -124,7 +124,7 @@ impl<'a> Command<'a> {
         settings: &Settings<'_>,
     ) -> Result<Self> {
         let meant = match role {
-            Role::Machine if role::in_first_namespace() => behind_dashes(),
+            Role::Machine if role::in_first_namespace() => behind_dashes(settings),
             _ => usize::MAX,
         };
         let mut words = words.into();
@@ -297,9 +297,11 @@ fn found_but(errno: Errno) -> Option<Errno> {
 
 /// How many words stand behind `--` on the kernel command line; all count if it cannot be read.
 #[inline(never)] // its stack is not the caller's
-fn behind_dashes() -> usize {
+fn behind_dashes(settings: &Settings<'_>) -> usize {
+    const FILE: &CStr = c"/proc/cmdline";
     let mut line = [0; 4096];
-    fs::read_small(c"/proc/cmdline", &mut line).map_or(usize::MAX, words_for_init)
+    let line = fs::read_small(FILE, &mut line).noted(settings.as_log(), Step::Usage, FILE);
+    line.map_or(usize::MAX, words_for_init)
 }
 
 fn limited<'a>(mut words: impl Iterator<Item = &'a CStr>, reason: &'static str) -> Result<()> {

@@ -70,7 +70,9 @@ impl Copy {
                     Ok(())
                 }
                 _ if !self.files => Ok(()),
-                FileType::RegularFile if !fs::exists(to, name) => file(from, to, name, &stat),
+                FileType::RegularFile if fs::look(to, name)?.is_none() => {
+                    file(from, to, name, &stat)
+                }
                 FileType::Symlink => link(from, to, name),
                 _ => Ok(()),
             }

@@ -4,7 +4,7 @@
 use crate::{
     copy,
     error::Step,
-    fs::{self, Root},
+    fs::{self, Root, There},
     launch::{Context, Launch, Outcome},
     text::hexadecimal,
 };
@@ -139,7 +139,7 @@ fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
     match *thing {
         Directory(name, mode) => fs::make_directory(parent, name, Mode::from_raw_mode(mode)),
         Link(name, target) => fs::make_link(parent, name, target),
-        File(name, contents) if !fs::exists(parent, name) => fs::write_new(
+        File(name, contents) if fs::look(parent, name)?.is_none() => fs::write_new(
             parent,
             name,
             contents.as_bytes(),
@@ -149,14 +149,14 @@ fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
         Id(name) => make_id(parent, name),
         Defaults(directory) => match root.directory(directory) {
             Ok(defaults) => copy::FILES.missing(defaults.as_fd(), parent),
-            Err(Errno::NOENT) => Ok(()),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(errno),
         },
     }
 }
 
 fn make_id(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    if statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_size > 0) {
+    if fs::look(parent, name)?.is_some_and(|stat| stat.st_size > 0) {
         return Ok(());
     }
     let mut random = [0; 16];
@@ -164,7 +164,7 @@ fn make_id(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     getrandom(&mut random, GetRandomFlags::empty())?;
     let mut id = [b'\n'; 33];
     hexadecimal(&random, &mut id);
-    let _ = unlinkat(parent, name, AtFlags::empty());
+    unlinkat(parent, name, AtFlags::empty()).there()?;
     fs::write_new(parent, name, &id, Mode::from_raw_mode(0o444))
 }
 

@@ -256,8 +256,12 @@ pub fn open_console(settings: &mut Settings<'_>) {
 
 /// PID 1's devices, where the image brings none and the launch has not come so far.
 pub(crate) fn mount_devices() {
-    if getpid().is_init() && !fs::exists(CWD, c"/dev/null") {
-        let _ = TABLE.first().map(mount_row);
+    // Nothing can be told yet: the launch mounts it again, and says why it cannot.
+    if getpid().is_init()
+        && matches!(fs::look(CWD, c"/dev/null"), Ok(None))
+        && let Some(dev) = TABLE.first()
+    {
+        let _ = mount_row(dev);
     }
 }
 

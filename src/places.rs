@@ -4,16 +4,12 @@
 use crate::{
     choices::{CHOICES, Choices, chosen},
     command::Command,
-    fs::{self, PATH},
+    fs::{self, PATH, There},
     json::{Found, Scanner},
     text::{Text, TooLong},
 };
 use core::ffi::CStr;
-use rustix::{
-    fd::AsFd,
-    fs::{Mode, OFlags, open},
-    io::{self, Errno},
-};
+use rustix::io::{self, Errno};
 
 /// A flag of dockerd's.
 #[derive(Clone, Copy)]
@@ -164,15 +160,9 @@ pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::
         .last()
         .unwrap_or(b"/etc/docker/daemon.json");
     let file = fs::path(&[file])?;
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    match open(file.as_c_str(), flags, Mode::empty()) {
-        Ok(json) => {
-            let mut scanner = Scanner::new();
-            fs::bytes(json.as_fd(), &mut |byte| scanner.feed(byte, each))
-        }
-        Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(errno),
-    }
+    let mut scanner = Scanner::new();
+    let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
+    read.there().map(|_| ())
 }
 
 #[cfg(test)]

@@ -5,26 +5,27 @@ use crate::{
     command::Command,
     copy,
     error::Step,
-    fs::{self, Root},
+    fs::{self, Root, There},
     launch::{Context, Launch, Outcome},
     places::Places,
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, FileType, renameat, statat},
-    io::Errno,
+    fs::{FileType, renameat},
 };
 
 /// No JSON document that dockerd writes is shorter.
 const SHORTEST: i64 = 2;
 
+const ETC: &CStr = c"/etc/docker";
 const CONFIGURATION: &CStr = c"daemon.json";
 
 /// Of /etc/docker: the old engines' identity, and the engine's settings.
 pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    let Ok(etc) = root.directory(c"/etc/docker") else {
+    let etc = root.directory(ETC).found(launch.log, Step::Layout, ETC);
+    let Some(etc) = etc else {
         return Ok(());
     };
     set_aside(launch, etc.as_fd(), c"key.json", c"key.json.corrupt")?;
@@ -40,13 +41,15 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
     let places = Places::of(command).at(launch, Step::Daemon, CONFIGURATION)?;
     let images = fs::path(&[places.data_root.as_bytes(), b"/image"]);
     let images = images.at(launch, Step::Layout, c"--data-root")?;
-    let Ok(images) = fs::directory(images.as_c_str()) else {
+    let images = images.as_c_str();
+    let Some(images) = fs::directory(images).found(launch.log, Step::Layout, images) else {
         return Ok(());
     };
     let mut outcome = Ok(false);
     let read = fs::entries(images.as_fd(), &mut |driver| {
         if outcome.is_ok()
-            && let Ok(driver) = fs::subdirectory(images.as_fd(), driver)
+            && let driver = fs::subdirectory(images.as_fd(), driver)
+            && let Some(driver) = driver.found(launch.log, Step::Layout, c"--data-root")
         {
             outcome = set_aside(launch, driver.as_fd(), NAME, c"repositories.json.corrupt");
         }
@@ -63,7 +66,8 @@ fn set_aside(
     name: &CStr,
     corrupt: &CStr,
 ) -> Outcome<bool> {
-    let is_empty = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+    let there = fs::look(directory, name).noted(launch.log, Step::Layout, name);
+    let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
     });
     if is_empty {
@@ -81,11 +85,12 @@ fn restore(launch: &Launch<'_>, root: &Root, etc: BorrowedFd<'_>) -> Outcome<()>
     let copied = root
         .directory(c"/usr/etc/docker")
         .and_then(|defaults| copy::FILES.missing(defaults.as_fd(), etc));
-    match copied {
-        Err(Errno::NOENT) => {}
-        outcome => outcome.at(launch, Step::Layout, CONFIGURATION)?,
-    }
-    let what: &[u8] = if fs::exists(etc, CONFIGURATION) {
+    let copied = copied.there().at(launch, Step::Layout, CONFIGURATION)?;
+    let what: &[u8] = if copied.is_some()
+        && fs::look(etc, CONFIGURATION)
+            .at(launch, Step::Layout, CONFIGURATION)?
+            .is_some()
+    {
         b"daemon.json is the image's own again, from /usr/etc"
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"

@@ -6,14 +6,14 @@ use crate::{
     command::Command,
     copy::{self, Copy},
     error::Step,
-    fs,
+    fs::{self, There},
     launch::{Context, Launch, Outcome},
     places::Places,
 };
 use core::ffi::CStr;
 use rustix::{
     fd::AsFd,
-    fs::{Access, AtFlags, CWD, accessat, statat},
+    fs::{Access, AtFlags, CWD, accessat},
     io::Errno,
     mount::{MountFlags, mount},
 };
@@ -72,7 +72,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
     if !copy::is_mount(CWD, RUN.place).at(launch, Step::Root, RUN.place)? {
         cover(&RUN, c"").at(launch, Step::Root, RUN.place)?;
     }
-    if !is_read_only(c"/") {
+    if !is_read_only(launch, c"/") {
         return Ok(());
     }
     launch
@@ -80,26 +80,32 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
         .debug(&[b"/ is read-only: /etc, /root, /tmp and /var are kept in memory"]);
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
-    for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
+    for row in TABLE.iter().filter(|row| is_read_only(launch, row.place)) {
         cover(row, data_root).at(launch, Step::Root, row.place)?;
     }
-    if launch.settings.state.is_empty() && is_read_only(data_root) {
+    if launch.settings.state.is_empty() && is_read_only(launch, data_root) {
         tmpfs(data_root, DATA, c"mode=710").at(launch, Step::Root, data_root)?;
     }
     Ok(())
 }
 
-fn is_read_only(place: &CStr) -> bool {
-    accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) == Err(Errno::ROFS)
+fn is_read_only(launch: &Launch<'_>, place: &CStr) -> bool {
+    match accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) {
+        Err(Errno::ROFS) => true,
+        outcome => {
+            outcome.found(launch.log, Step::Root, place);
+            false
+        }
+    }
 }
 
 /// The image's images and containers are not copied into memory: they can be larger than it.
 fn cover(row: &Row, data_root: &CStr) -> rustix::io::Result<()> {
     let image = fs::directory(row.place)?;
-    let left = statat(CWD, data_root, AtFlags::empty());
+    let left = fs::stat(data_root).there()?;
     tmpfs(row.place, row.flags, row.data)?;
     let copy = Copy {
-        empty: left.map(|stat| (stat.st_dev, stat.st_ino)).ok(),
+        empty: left.map(|stat| (stat.st_dev, stat.st_ino)),
         files: row.kept,
         mounts: true,
     };

@@ -8,16 +8,20 @@ mod names;
 use crate::{
     command::Command,
     error::Step,
-    fs,
+    fs::{self, There},
     ip::Ip,
     launch::{Context, Launch, Outcome},
     settings::Role,
     text::{Decimal, words},
     tools,
 };
+use core::ffi::CStr;
 use links::{Link, Links};
 use names::Names;
 use rustix::io::Errno;
+
+const CMDLINE: &CStr = c"/proc/cmdline";
+const ROUTES: &CStr = c"/proc/net/route";
 
 /// The loopback interface is the first of every network namespace.
 const LO: u32 = 1;
@@ -53,8 +57,8 @@ fn each_ip(launch: &Launch<'_>, each: &mut dyn FnMut(Ip<'_>) -> Outcome<()>) -> 
         return Ok(()); // that command line is the host's
     }
     let mut line = [0; 4096];
-    let line = fs::read_small(c"/proc/cmdline", &mut line).unwrap_or_default();
-    for word in words(line).take_while(|word| *word != b"--") {
+    let line = fs::read_small(CMDLINE, &mut line).noted(launch.log, Step::Network, CMDLINE);
+    for word in words(line.unwrap_or_default()).take_while(|word| *word != b"--") {
         let Some(text) = word.strip_prefix(b"ip=") else {
             continue;
         };
@@ -111,7 +115,7 @@ fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Link> {
 /// no server answers: the engine starts all the same. What the kernel, an outer engine or a launch before this one has
 /// configured is not asked for again.
 fn ask(launch: &Launch<'_>, command: &Command<'_>, links: &Links, device: &[u8]) -> Outcome<()> {
-    if has_route(device) {
+    if has_route(launch, device) {
         launch.log.debug(&[b"dhcp is not asked: there is a route"]);
         return Ok(());
     }
@@ -121,7 +125,7 @@ fn ask(launch: &Launch<'_>, command: &Command<'_>, links: &Links, device: &[u8])
     up.map_err(|errno| launch.refused(Step::Network, name, errno))?;
     let words = [c"-b", c"-i", link.name.as_c_str()];
     let later: &[u8] = match tools::run(command, c"udhcpc", &words, LEASE) {
-        Ok(0) if has_route(name) => return Ok(()),
+        Ok(0) if has_route(launch, name) => return Ok(()),
         Ok(0) => b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking",
         Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
         Ok(_) => {
@@ -140,11 +144,12 @@ fn ask(launch: &Launch<'_>, command: &Command<'_>, links: &Links, device: &[u8])
 
 /// Whether any route goes through the interface, or through any if it is not named (/proc/net/route: a line of titles, then
 /// interface, destination, gateway …).
-fn has_route(name: &[u8]) -> bool {
+fn has_route(launch: &Launch<'_>, name: &[u8]) -> bool {
     let mut found = false;
-    let _ = fs::lines(c"/proc/net/route", &mut |line| {
+    let outcome = fs::lines(ROUTES, &mut |line| {
         let through = words(line).next().unwrap_or(b"Iface");
         found |= through != b"Iface" && (through == name || name.is_empty());
     });
+    outcome.found(launch.log, Step::Network, ROUTES);
     found
 }

@@ -3,7 +3,7 @@
 use super::links::Links;
 use crate::{
     error::Step,
-    fs::{self, Root},
+    fs::{self, Root, There},
     ip::Ip,
     launch::{Context, Launch, Outcome},
     settings::Role,
@@ -66,7 +66,7 @@ impl Names {
             }
         }
         if self.servers.as_bytes().is_empty() {
-            self.take_from_kernel();
+            self.take_from_kernel(launch);
         }
         if !self.fits {
             let reason = "the name servers do not fit into 256 bytes";
@@ -76,9 +76,12 @@ impl Names {
     }
 
     /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
-    fn take_from_kernel(&mut self) {
+    fn take_from_kernel(&mut self, launch: &Launch<'_>) {
         let mut buffer = [0; 1024];
-        let lease = fs::read_small(BY_KERNEL, &mut buffer).unwrap_or_default();
+        let lease = fs::read_small(BY_KERNEL, &mut buffer);
+        let lease = lease
+            .found(launch.log, Step::Network, BY_KERNEL)
+            .unwrap_or_default();
         for line in fields(lease, b'\n') {
             if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
                 self.add(line);
@@ -94,8 +97,11 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) -> Outcome<()> {
     let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
         (b"", b"", Role::Container) => return Ok(()),
         (b"", b"", Role::Machine) => {
-            let file = fs::read_small(c"/etc/hostname", &mut buffer).unwrap_or_default();
-            words(file).next().unwrap_or(made.as_bytes())
+            const FILE: &CStr = c"/etc/hostname";
+            let file = fs::read_small(FILE, &mut buffer).found(launch.log, Step::Network, FILE);
+            words(file.unwrap_or_default())
+                .next()
+                .unwrap_or(made.as_bytes())
         }
         (b"", name, _) | (name, _, _) => name,
     };
