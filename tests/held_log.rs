@@ -17,7 +17,7 @@ use nix::{
 };
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{Read, Write},
     os::{
         fd::{AsFd, OwnedFd},
         unix::{
@@ -155,13 +155,10 @@ fn fill(descriptor: &OwnedFd) {
 }
 
 /// All that can be read now.
-fn drained(reads: impl AsFd + Into<OwnedFd>) -> String {
+fn drained(reads: OwnedFd) -> String {
     set_nonblocking(&reads, true);
     let mut text = Vec::new();
-    let error = File::from(reads.into()).read_to_end(&mut text);
-    assert!(
-        error.is_ok() || error.unwrap_err().kind() == io::ErrorKind::WouldBlock || !text.is_empty()
-    );
+    let _ = File::from(reads).read_to_end(&mut text);
     String::from_utf8(text).unwrap()
 }
 
@@ -266,8 +263,10 @@ fn b3_flags_that_others_share_are_left() {
     let (_reads, writes) = pipe().unwrap();
     let own = writes.try_clone().unwrap();
     ends_soon(talkative(3, writes));
-    let flags = fcntl(&own, FcntlArg::F_GETFL).unwrap();
-    assert!(!OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK));
+    assert_eq!(
+        fcntl(&own, FcntlArg::F_GETFL).unwrap() & OFlag::O_NONBLOCK.bits(),
+        0
+    );
 }
 
 /// A FIFO as the standard error of PID 1: its reader.

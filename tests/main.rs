@@ -4,6 +4,7 @@ mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
+mod errnos; // an errno is never taken for an absence
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod held_log; // a log that takes nothing
@@ -42,6 +43,7 @@ mod words; // which daemon, its words, its environment
 // What they share:
 mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
+mod faults; // system calls that fail
 mod root; // the images they start in
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         check::tests(),
         check_forms::tests(),
         check_kernel::tests(),
+        errnos::tests(),
         failure::tests(),
         floors::tests(),
         held_log::tests(),

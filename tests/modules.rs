@@ -16,6 +16,7 @@ tests![Needs::Modprobe;
     a_module_shows_under_its_other_spelling,
     files_of_the_image_name_modules,
     a_container_has_no_modules_of_its_own,
+    f4_a_module_that_is_named_often_counts_once,
 ];
 
 const TABLE: &[&str] = &[
@@ -216,4 +217,18 @@ fn a_container_has_no_modules_of_its_own() {
         !words.contains("from_") && !words.contains("loop"),
         "{words}"
     );
+}
+
+fn f4_a_module_that_is_named_often_counts_once() {
+    let root = with_modprobe("0");
+    root.file("/etc/modules", &"dm_thin\ndm-thin # again\n".repeat(60));
+    let start = root.machine();
+    let daemon = start
+        .variable("DOCKER_LAUNCH_MODULES", "dm-thin,dm_thin,loop9,dm-thin")
+        .running();
+    let words = root.read("/modprobe.words");
+    for name in ["dm_thin", "loop9"] {
+        let times = words.lines().filter(|word| *word == name).count();
+        assert_eq!(times, 1, "{name}: {}", daemon.log());
+    }
 }

@@ -2,6 +2,7 @@
 //! is looked at from outside, through /proc/PID: so nothing has to be reported, and no report has to be believed.
 
 use crate::{
+    faults::Fault,
     root::{Root, STARTED},
     util::{Before, LIMIT, Namespaces},
 };
@@ -74,6 +75,12 @@ impl<'r> Start<'r> {
         let file = self.root.directory("/proc").file(FILE, words).path(FILE);
         self.before(Before::mount("proc", "/proc"))
             .before(Before::bind(file, "/proc/cmdline"))
+    }
+
+    /// A system call that fails.
+    pub(crate) fn fault(mut self, fault: Fault) -> Self {
+        self.namespaces.faults.push(fault);
+        self
     }
 
     /// Another program of the root's than dockerlaunch.

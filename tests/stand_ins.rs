@@ -2,6 +2,7 @@
 //! programs that stand in the image. One binary, so that nothing but this crate has to be built.
 
 use crate::{
+    faults,
     nesting::Cgroup,
     root::STARTED,
     util::{Before, Namespaces},
@@ -96,6 +97,9 @@ fn namespaces() -> ExitCode {
     if let Some((_, after)) = &cgroup {
         Cgroup::leave(*after, &pid_1);
     }
+    if !setup.faults.is_empty() {
+        exit(faults::trace(pid_1.id(), setup.faults));
+    }
     let status = pid_1.wait().unwrap();
     if let Some((cgroup, _)) = cgroup {
         cgroup.remove();
@@ -153,6 +157,9 @@ fn pid_1() -> ExitCode {
             "{others:?}"
         );
         exit(status.code().unwrap());
+    }
+    if !setup.faults.is_empty() {
+        faults::be_traced();
     }
     let words: Vec<OsString> = env::args_os().collect();
     panic!("exec of {words:?}: {}", command.exec())
@@ -231,6 +238,7 @@ fn prepare(before: &Before, root: &Path) {
             assert!(status.success());
         }
         Before::Bridge { name } => add_bridge(name),
+        Before::Fifo { at } => nix::unistd::mkfifo(&place(at), Mode::S_IRWXU).unwrap(),
         Before::DropCapability(number) => {
             let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
             rustix::thread::remove_capability_from_bounding_set(capability).unwrap();

@@ -1,6 +1,6 @@
 //! What tests share: what one cannot run without, and what the helpers are told that make namespaces.
 
-use crate::root::Root;
+use crate::{faults::Fault, root::Root};
 use libtest_mimic::{Completion, Failed, Trial};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -208,6 +208,10 @@ pub(crate) enum Before {
         name: String,
     },
     DropCapability(u32),
+    /// Where a file is expected.
+    Fifo {
+        at: String,
+    },
 }
 
 impl Before {
@@ -253,6 +257,8 @@ pub(crate) struct Namespaces {
     pub(crate) as_child: bool,
     /// With a cgroup of its own, which the first helper leaves after so many milliseconds.
     pub(crate) own_cgroup: Option<u64>,
+    /// System calls of the program that fail.
+    pub(crate) faults: Vec<Fault>,
 }
 
 impl Namespaces {
