@@ -11,7 +11,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, CWD, FileType, Mode, statat, unlinkat},
+    fs::{AtFlags, CWD, FileType, Mode, Stat, statat, unlinkat},
     io::{self, Errno},
     mount::mount_bind,
     process::umask,
@@ -156,7 +156,11 @@ fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
 }
 
 fn make_id(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    if fs::look(parent, name)?.is_some_and(|stat| stat.st_size > 0) {
+    // What somebody else has put there is left, whatever it is.
+    let is_id = |stat: Stat| {
+        stat.st_size > 0 || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
+    };
+    if fs::look(parent, name)?.is_some_and(is_id) {
         return Ok(());
     }
     let mut random = [0; 16];

@@ -18,6 +18,7 @@ mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
+mod not_files; // a FIFO, a device, a terabyte in place of a file
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: each with and without it, and what is done
 mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         mounts::tests(),
         nesting::tests(),
         network::tests(),
+        not_files::tests(),
         pid_files::tests(),
         prerequisites::tests(),
         prerequisites_choices::tests(),
