@@ -197,6 +197,13 @@ impl Error {
         (self.errno != 0).then_some(self.errno.cast_signed())
     }
 
+    /// The same; `NOENT` where it is our own refusal.
+    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+    pub(crate) fn errno(&self) -> Errno {
+        self.raw_os_error()
+            .map_or(Errno::NOENT, Errno::from_raw_os_error)
+    }
+
     /// What the program exits with: 127 daemon not found, 126 not executable, 125 a required step failed, 2 usage or
     /// settings, 1 neither the machine's PID 1 nor a container.
     pub fn exit_status(&self) -> u8 {

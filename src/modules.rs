@@ -165,7 +165,10 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         Ok(_) => b"modprobe could not load",
         Err(Errno::NOENT) => b"there is no modprobe in PATH and the kernel does not show",
         Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was ended, loading",
-        Err(errno) => return Err(launch.refused(Step::Modules, b"modprobe", errno)),
+        Err(errno) => {
+            fs::warn(launch.log, Step::Exec, c"modprobe", errno);
+            b"the kernel does not show"
+        }
     };
     tell(launch, why, &missing);
     Ok(())

@@ -5,6 +5,7 @@
 //! touched only in the first PID namespace; elsewhere they are another's, and PID 1 just ends.
 
 use crate::{
+    error::reason,
     fs,
     log::Log,
     mountinfo::{Mount, unescaped},
@@ -59,8 +60,7 @@ pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     log.line(&[word.as_bytes()]);
     drain_console(settings);
     if let Err(errno) = reboot(command) {
-        let number = Decimal::new(errno.raw_os_error().unsigned_abs().into());
-        log.warning(&[b"reboot(2) is refused: errno ", number.as_bytes()]);
+        log.warning(&[b"reboot(2) is refused: ", reason(errno).as_bytes()]);
     }
 }
 
@@ -142,8 +142,8 @@ fn write_out(log: Log) {
     match mount_remount(c"/", MountFlags::RDONLY, c"") {
         Ok(()) => log.line(&[b"/ is read-only"]),
         Err(errno) => {
-            let number = Decimal::new(errno.raw_os_error().unsigned_abs().into());
-            log.warning(&[b"/ cannot be made read-only: errno ", number.as_bytes()]);
+            let why = reason(errno).as_bytes();
+            log.warning(&[b"/ cannot be made read-only: ", why]);
         }
     }
     rustix::fs::sync();

@@ -7,8 +7,9 @@ use crate::{
     util::{Before, Needs, has_feature, tests},
 };
 use nix::libc::{
-    EACCES, EAGAIN, EINTR, EIO, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSYS, ENOTDIR, EPERM,
-    ESTALE, SYS_mount, SYS_openat2, SYS_prlimit64,
+    EACCES, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EDQUOT, EFBIG, EHOSTUNREACH, EINTR, EIO, ELOOP,
+    EMFILE, ENETDOWN, ENFILE, ENOBUFS, ENOENT, ENOMEM, ENOSYS, ENOTDIR, ENOTEMPTY, EPERM, EPROTO,
+    ESTALE, ETXTBSY, SYS_mount, SYS_openat2, SYS_prlimit64, SYS_symlinkat,
 };
 
 tests![Needs::Root;
@@ -22,6 +23,8 @@ tests![Needs::Root;
     f3_a_program_that_cannot_be_looked_up_is_not_missing,
     f3_a_call_that_was_interrupted_is_made_again,
     f4_a_kernel_without_openat2_is_told,
+    f4_a_link_of_dev_is_told_by_its_path,
+    f4_errnos_are_told_by_name,
 ];
 
 const ID: &str = "/etc/machine-id";
@@ -262,4 +265,48 @@ fn f4_a_kernel_without_openat2_is_told() {
         "{}",
         ended.stderr
     );
+}
+
+/// A place where nothing can be made.
+fn f4_a_link_of_dev_is_told_by_its_path() {
+    let root = Root::new();
+    let ended = root.machine().fault(Fault::of(SYS_symlinkat, EIO)).ended();
+    let line = "dockerlaunch: mount /dev/fd: input/output error (EIO)\n";
+    assert!(
+        ended.status == 125 && ended.stderr.ends_with(line),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// Every errno that the kernel has for programs either has a name or is told by its number.
+fn f4_errnos_are_told_by_name() {
+    for (errno, name) in [
+        (EAGAIN, "EAGAIN"),
+        (EINTR, "EINTR"),
+        (EMFILE, "EMFILE"),
+        (ENFILE, "ENFILE"),
+        (ENETDOWN, "ENETDOWN"),
+        (EHOSTUNREACH, "EHOSTUNREACH"),
+        (EADDRNOTAVAIL, "EADDRNOTAVAIL"),
+        (ECONNREFUSED, "ECONNREFUSED"),
+        (EPROTO, "EPROTO"),
+        (EFBIG, "EFBIG"),
+        (ESTALE, "ESTALE"),
+        (EDQUOT, "EDQUOT"),
+        (ETXTBSY, "ETXTBSY"),
+        (ENOTEMPTY, "ENOTEMPTY"),
+        (ENOBUFS, "ENOBUFS"),
+    ] {
+        let root = Root::new();
+        let ended = root
+            .machine()
+            .fault(Fault::of(SYS_symlinkat, errno))
+            .ended();
+        assert!(
+            ended.stderr.ends_with(&format!(" ({name})\n")),
+            "{}",
+            ended.stderr
+        );
+    }
 }

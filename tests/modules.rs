@@ -17,6 +17,7 @@ tests![Needs::Modprobe;
     files_of_the_image_name_modules,
     a_container_has_no_modules_of_its_own,
     f4_a_module_that_is_named_often_counts_once,
+    f4_a_modprobe_that_cannot_be_executed_is_told,
 ];
 
 const TABLE: &[&str] = &[
@@ -231,4 +232,35 @@ fn f4_a_module_that_is_named_often_counts_once() {
         let times = words.lines().filter(|word| *word == name).count();
         assert_eq!(times, 1, "{name}: {}", daemon.log());
     }
+}
+
+/// It says nothing itself, and the engine starts all the same.
+fn f4_a_modprobe_that_cannot_be_executed_is_told() {
+    for (contents, mode, reason) in [
+        ("rubbish", 0o755, "exec format error (ENOEXEC)"),
+        (
+            "#!/nowhere\n",
+            0o755,
+            "its interpreter or loader is missing from the image (ENOENT)",
+        ),
+        ("#!/etc\n", 0o755, "permission denied (EACCES)"),
+    ] {
+        let root = Root::new();
+        root.file("/usr/sbin/modprobe", contents)
+            .mode("/usr/sbin/modprobe", mode);
+        let log = root.machine().running().log();
+        let line = format!("dockerlaunch: warning: exec modprobe: {reason}");
+        assert!(
+            log.contains(&line) && log.contains("the kernel does not show"),
+            "{log}"
+        );
+    }
+    // One that stands there and is none is not missing.
+    let root = Root::new();
+    root.file("/usr/sbin/modprobe", "");
+    let log = root.machine().running().log();
+    assert!(
+        log.contains("dockerlaunch: warning: exec modprobe: permission denied (EACCES)"),
+        "{log}"
+    );
 }

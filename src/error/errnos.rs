@@ -58,6 +58,11 @@ const ERRNOS: &[(u32, &str)] = &[
     (EHOSTUNREACH, "no route to host (EHOSTUNREACH)"),
     (ESTALE, "stale file handle (ESTALE)"),
     (EDQUOT, "disk quota exceeded (EDQUOT)"),
+    // As the kernel gives it for a program that is there.
+    (
+        ELIBACC,
+        "its interpreter or loader is missing from the image (ENOENT)",
+    ),
     (EUCLEAN, "structure needs cleaning (EUCLEAN)"),
     (ENOMEDIUM, "no medium found (ENOMEDIUM)"),
     (EOPNOTSUPP, "operation not supported (EOPNOTSUPP)"),

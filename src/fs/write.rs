@@ -4,7 +4,7 @@ use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, Mode, OFlags, RenameFlags, open, openat, renameat, renameat_with, unlinkat},
-    io::{Errno, Result, write},
+    io::{Errno, Result, retry_on_intr, write},
 };
 
 use super::unless_there;
@@ -92,7 +92,8 @@ pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
 
 /// Writes one word into a file of the kernel's: a sysctl or a cgroup's.
 pub(crate) fn write_word(path: &CStr, word: &[u8]) -> Result<()> {
-    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| open(path, flags, Mode::empty()))?;
     // One write: the kernel takes it whole or refuses it.
-    write(&file, word).map(|_| ())
+    retry_on_intr(|| write(&file, word)).map(|_| ())
 }

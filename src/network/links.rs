@@ -8,7 +8,7 @@ use crate::{
 };
 use rustix::{
     event::{PollFd, PollFlags},
-    io::{Errno, Result},
+    io::{Errno, Result, retry_on_intr},
     net::{RecvFlags, bind, netlink, recv},
 };
 
@@ -72,7 +72,7 @@ impl Links {
         loop {
             // What the dump holds can be read at once.
             run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?;
-            let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
+            let (length, _) = retry_on_intr(|| recv(&socket, &mut buffer[..], RecvFlags::empty()))?;
             let found = messages(buffer.get(..length).unwrap_or_default())
                 .find_map(|(kind, body)| matching_link(kind, body, name));
             if let Some(link) = found {

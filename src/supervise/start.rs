@@ -12,7 +12,7 @@ use crate::{
 use rustix::{
     event::{PollFd, PollFlags},
     fd::OwnedFd,
-    io::{Errno, fcntl_dupfd_cloexec, read, write},
+    io::{Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write},
     pipe::{PipeFlags, pipe_with},
     process::setsid,
 };
@@ -39,7 +39,7 @@ impl Supervisor<'_> {
         self.daemon = Some(child);
         let deadline = self.started + EXEC * 1000;
         let told = run::readable(&mut [PollFd::new(&reads, PollFlags::IN)], deadline);
-        match told.and_then(|()| read(&reads, &mut errno)) {
+        match told.and_then(|()| retry_on_intr(|| read(&reads, &mut errno))) {
             Ok(4) => {
                 // It ends by itself, and is reaped as any other child.
                 self.daemon = None;
