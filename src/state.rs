@@ -5,7 +5,7 @@ use crate::{
     command::Command,
     devices,
     error::{Step, reason},
-    fs,
+    fs::{self, There},
     launch::{Context, Launch, Outcome},
     places::Places,
     superblock::{self, Format},
@@ -37,7 +37,7 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     }
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
-    if is_mounted(data_root) {
+    if is_mounted(data_root).at(launch, Step::State, data_root)? {
         let what = b" is mounted already: the state disk is left";
         launch.log.line(&[data_root.to_bytes(), what]);
         return Ok(());
@@ -57,9 +57,9 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     Ok(())
 }
 
-fn is_mounted(place: &CStr) -> bool {
-    statx(CWD, place, AtFlags::empty(), StatxFlags::empty())
-        .is_ok_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+fn is_mounted(place: &CStr) -> io::Result<bool> {
+    let there = statx(CWD, place, AtFlags::empty(), StatxFlags::empty()).there()?;
+    Ok(there.is_some_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)))
 }
 
 /// The type of the file system on the device: found, checked where it was marked, or made.

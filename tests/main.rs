@@ -28,6 +28,7 @@ mod read_only; // a root that cannot be written: its directories in memory, the 
 mod readme; // its table is the program's own
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod repair; // empty JSON files are set aside
+mod results; // the source: no result is dropped without a reason
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         readme::tests(),
         refusals::tests(),
         repair::tests(),
+        results::tests(),
         role::tests(),
         settings::tests(),
         socket::tests(),

@@ -16,6 +16,7 @@ use crate::{
     command::Command,
     daemon::{self, Daemon},
     error::{Error, Step},
+    fs::There,
     launch::{Context, Ended, Failed, Launch, Outcome},
     run::{self, NEVER},
     settings::{OnExit, Role},
@@ -118,7 +119,9 @@ impl<'l> Supervisor<'l> {
             launch.warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno));
         }
         let is_machine = launch.role == Role::Machine;
-        let button = is_machine.then(Button::open).and_then(Result::ok);
+        let button = is_machine.then(Button::open);
+        let button =
+            button.and_then(|button| button.found(launch.log, Step::Daemon, c"power button"));
         if is_machine && button.is_none() {
             launch
                 .log
