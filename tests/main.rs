@@ -8,6 +8,7 @@ mod errnos; // an errno is never taken for an absence
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
 mod held_log; // a log that takes nothing
+mod held_log_pid_1; // the same, of PID 1
 mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         failure::tests(),
         floors::tests(),
         held_log::tests(),
+        held_log_pid_1::tests(),
         iptables::tests(),
         kernel_ip::tests(),
         layout::tests(),
