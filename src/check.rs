@@ -36,10 +36,7 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
             return refuse(&Error::said(Step::Usage, other, reason));
         }
     };
-    let command = match Command::to_check(words, environment) {
-        Ok(command) => command,
-        Err(error) => return refuse(&error),
-    };
+    let command = Command::to_check(words, environment);
     let places = match Places::of(&command) {
         Ok(places) => places,
         Err(errno) => return refuse(&Error::new(Step::Daemon, b"daemon.json", errno)),

@@ -2,21 +2,17 @@
 //! that a launch must know.
 
 use crate::{
+    cmdline,
     error::{Error, Result, Step},
-    fs::{self, PATH, There},
+    fs::{self, PATH},
     role,
     settings::{Role, Settings, is_setting},
     sys::Strings,
-    text::{Text, base_name, fields, split_once, words_for_init},
+    text::{Text, base_name, fields, split_once},
 };
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::io::{self, Errno};
-
-/// Words and variables that a launch takes: the kernel's own limit for init is 32, a shell's far above.
-pub(crate) const MOST: usize = 1023;
-/// Room for the daemon's name, what a launch adds, and the null pointer at the end.
-pub(crate) const ROOM: usize = MOST + 9;
 
 /// The most words that the kernel hands to init (MAX_INIT_ARGS).
 const KERNEL_WORDS: usize = 32;
@@ -56,14 +52,13 @@ impl<'a> Command<'a> {
     /// `dockerd` where that is installed.
     ///
     /// # Errors
-    /// [`Step::Find`]: no such program, or one that cannot be executed. [`Step::Usage`]: more than 1,023 words or variables.
+    /// [`Step::Find`]: no such program, or one that cannot be executed.
     pub fn new(
         daemon: &'a CStr,
         words: impl Into<Strings<'a>>,
         environment: impl Into<Strings<'a>>,
     ) -> Result<Self> {
-        let command = Self::unfound(daemon, words.into(), environment.into())?;
-        command.found()
+        Self::unfound(daemon, words.into(), environment.into()).found()
     }
 
     fn found(self) -> Result<Self> {
@@ -88,13 +83,11 @@ impl<'a> Command<'a> {
     }
 
     /// As [`Command::new`], but the daemon need not be there.
-    fn unfound(daemon: &'a CStr, words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
+    fn unfound(daemon: &'a CStr, words: Strings<'a>, environment: Strings<'a>) -> Self {
         let mut command = Self {
             words,
             ..Self::without_daemon(daemon, environment)
         };
-        let variables = command.environment();
-        limited(variables, "more than 1,023 environment variables")?;
         let mut behind = words;
         let old = base_name(daemon.to_bytes()) == b"docker"
             && behind
@@ -107,8 +100,7 @@ impl<'a> Command<'a> {
             }
             _ => command.directory = command.directory_of(daemon).ok(),
         }
-        limited(command.words, "more than 1,023 words")?;
-        Ok(command)
+        command
     }
 
     /// What the words of the program and its environment ask for: `[DAEMON] [ARG...]`, dockerd if no daemon is named. Of
@@ -124,7 +116,9 @@ impl<'a> Command<'a> {
         settings: &Settings<'_>,
     ) -> Result<Self> {
         let meant = match role {
-            Role::Machine if role::in_first_namespace() => behind_dashes(settings),
+            Role::Machine if role::in_first_namespace() => {
+                cmdline::count_for_init(settings.as_log())
+            }
             _ => usize::MAX,
         };
         let mut words = words.into();
@@ -134,12 +128,12 @@ impl<'a> Command<'a> {
             words.nth(stray - 1);
         }
         let (daemon, words) = first_daemon(words);
-        Self::unfound(daemon, words, environment.into())?.found()
+        Self::unfound(daemon, words, environment.into()).found()
     }
 
     /// All words count, and the daemon need not be there.
     #[cfg(feature = "check")]
-    pub(crate) fn to_check(words: Strings<'a>, environment: Strings<'a>) -> Result<Self> {
+    pub(crate) fn to_check(words: Strings<'a>, environment: Strings<'a>) -> Self {
         let (daemon, words) = first_daemon(words);
         Self::unfound(daemon, words, environment)
     }
@@ -256,6 +250,7 @@ impl<'a> Iterator for Told<'a> {
             match flag {
                 Some(b"") => _ = self.words.next(), // its value
                 Some([b'=', ..]) => {}
+                _ if cmdline::is_of_boot_loader(word.to_bytes()) => {}
                 _ => return Some(word),
             }
         }
@@ -282,7 +277,7 @@ fn tell_ignored<'a>(words: impl Iterator<Item = &'a CStr>, settings: &Settings<'
 fn first_daemon(words: Strings<'_>) -> (&CStr, Strings<'_>) {
     let mut behind = words;
     match behind
-        .next()
+        .find(|word| !cmdline::is_of_boot_loader(word.to_bytes()))
         .filter(|word| !word.to_bytes().starts_with(b"-"))
     {
         Some(daemon) => (daemon, behind),
@@ -293,22 +288,6 @@ fn first_daemon(words: Strings<'_>) -> (&CStr, Strings<'_>) {
 /// There is such a file, but it cannot be executed.
 fn found_but(errno: Errno) -> Option<Errno> {
     (!matches!(errno, Errno::NOENT | Errno::NOTDIR)).then_some(errno)
-}
-
-/// How many words stand behind `--` on the kernel command line; all count if it cannot be read.
-#[inline(never)] // its stack is not the caller's
-fn behind_dashes(settings: &Settings<'_>) -> usize {
-    const FILE: &CStr = c"/proc/cmdline";
-    let mut line = [0; 4096];
-    let line = fs::read_small(FILE, &mut line).noted(settings.as_log(), Step::Usage, FILE);
-    line.map_or(usize::MAX, words_for_init)
-}
-
-fn limited<'a>(mut words: impl Iterator<Item = &'a CStr>, reason: &'static str) -> Result<()> {
-    match words.nth(MOST) {
-        None => Ok(()),
-        Some(word) => Err(Error::said(Step::Usage, word.to_bytes(), reason)),
-    }
 }
 
 #[cfg(test)]
@@ -369,16 +348,11 @@ mod tests {
     }
 
     #[test]
-    fn one_word_too_many_is_an_error() {
-        let (most, more) = (&[c"x"; MOST], &[c"x"; MOST + 1]);
-        let command = Command::new(c"/bin/sh", most, most).unwrap();
-        assert_eq!(command.words().count(), MOST + 1);
-        for command in [
-            Command::new(c"/bin/sh", more, &[]),
-            Command::new(c"/bin/sh", &[], more),
-        ] {
-            assert_eq!(command.err().unwrap().exit_status(), 2);
-        }
+    fn c7_words_have_no_limit_of_ours() {
+        let many = &[c"x"; 100_000];
+        let command = Command::new(c"/bin/sh", many, many).unwrap();
+        assert_eq!(command.words().count(), 100_001);
+        assert_eq!(command.environment().count(), 100_000);
     }
 
     #[cfg(feature = "network")]

@@ -1,13 +1,18 @@
 //! Copying a tree of files: what it has and another lacks, with owners and modes; and, where the copy takes its place, what is
-//! mounted in it. Nothing is written over or through a link.
+//! mounted in it. Nothing is written over or through a link; only an empty file, as a power cut leaves it, is written again.
+//!
+//! What cannot be copied is reported with its path, and whoever copies decides whether to go on.
 
-use crate::fs::{self, PATH};
+use crate::{
+    fs::{self, Batch, Over, PATH, Pass, Standing},
+    text::Text,
+};
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
     fs::{
-        AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fchmod, fchown,
-        mkdirat, openat, readlinkat_raw, sendfile, statat, statx, unlinkat,
+        AtFlags, FileType, Mode, OFlags, SeekFrom, Stat, fchmod, fchown, mkdirat, openat,
+        readlinkat_raw, seek, sendfile, statat, unlinkat,
     },
     io::{Errno, Result},
     mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
@@ -16,6 +21,9 @@ use rustix::{
 
 /// How deep a tree may be.
 const DEPTH: u8 = 32;
+
+/// Set-user-ID and set-group-ID.
+const SET_ID: u32 = 0o6000;
 
 /// What is copied.
 #[derive(Clone, Copy)]
@@ -35,64 +43,187 @@ pub(crate) const FILES: Copy = Copy {
     mounts: false,
 };
 
-impl Copy {
-    /// Copies what `from` has and `to` lacks. Stops at the first thing that cannot be copied.
-    pub(crate) fn missing(self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
-        self.tree(from, to, DEPTH)
-    }
+/// What is reported of a path.
+#[derive(Clone, Copy)]
+pub(crate) enum Event {
+    /// It could not be copied.
+    Refused(Errno),
+    /// It has lost its set-user-ID and set-group-ID bits with its owner.
+    Disowned(Errno),
+    /// It was empty, and is written again.
+    Again,
+}
 
-    fn tree(self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> {
-        let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
-        fs::entries(from, &mut |name| {
-            if self.mounts && is_mount(from, name)? {
-                return take_mount(from, to, name);
-            }
-            let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => {
-                    let made = mkdirat(to, name, Mode::from_raw_mode(stat.st_mode));
-                    let target = match (made, fs::subdirectory(to, name)) {
-                        // A file or a link stands there: it is the owner's choice.
-                        (Err(Errno::EXIST), Err(Errno::NOTDIR | Errno::LOOP)) => return Ok(()),
-                        (Err(Errno::EXIST), target) => target?,
-                        (Err(errno), _) => return Err(errno),
-                        (Ok(()), target) => target.inspect(|fd| own(fd.as_fd(), &stat))?,
-                    };
-                    if self.empty == Some((stat.st_dev, stat.st_ino)) {
-                        return Ok(());
-                    }
-                    let source = fs::subdirectory(from, name)?;
-                    self.tree(source.as_fd(), target.as_fd(), deeper)?;
-                    if !self.files {
-                        // It stays where something was mounted in it.
-                        let _ = unlinkat(to, name, AtFlags::REMOVEDIR);
-                    }
-                    Ok(())
-                }
-                _ if !self.files => Ok(()),
-                FileType::RegularFile if fs::look(to, name)?.is_none() => {
-                    file(from, to, name, &stat)
-                }
-                FileType::Symlink => link(from, to, name),
-                _ => Ok(()),
-            }
-        })
+/// Who hears of it. An error ends the copying.
+pub(crate) type Report<'r> = &'r mut dyn FnMut(&[u8], Event) -> Result<()>;
+
+impl Copy {
+    /// Copies what `from` has and `to` lacks, which is at this path.
+    pub(crate) fn missing(
+        self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        path: &CStr,
+        (batch, pass): (&mut Batch, Pass),
+        report: Report<'_>,
+    ) -> Result<()> {
+        let mut walk = Walk {
+            copy: self,
+            batch,
+            pass,
+            path: fs::path(&[path.to_bytes()])?,
+            report,
+        };
+        walk.tree(from, to, DEPTH)
     }
 }
 
-fn file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let source = openat(from, name, flags, Mode::empty())?;
-    let target = fs::aside(to, Mode::from_raw_mode(0o600))?;
-    let copied = loop {
-        match sendfile(&target, &source, None, 1 << 20) {
-            Ok(0) => break Ok(()),
-            Ok(_) => {}
-            Err(errno) => break Err(errno),
+struct Walk<'w> {
+    copy: Copy,
+    batch: &'w mut Batch,
+    pass: Pass,
+    /// Of the directory, or of what is being copied.
+    path: Text<PATH>,
+    report: Report<'w>,
+}
+
+impl Walk<'_> {
+    fn tree(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> {
+        let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+        if self.pass != Pass::Write {
+            seek(from, SeekFrom::Start(0))?; // it was read to its end
         }
-    };
-    own(target.as_fd(), stat);
-    fs::finish_new(to, name, copied)
+        let around = self.batch.enter();
+        let walked = fs::entries(from, &mut |name| {
+            let length = self.path.as_bytes().len();
+            let copied = self
+                .step_down(name)
+                .and_then(|()| self.entry(from, to, name, deeper));
+            let reported = copied.or_else(|errno| {
+                self.path.cut(length);
+                // A path that would be too long is reported by its directory.
+                self.step_down(fs::culprit(to, name)?.as_c_str())
+                    .unwrap_or(());
+                (self.report)(self.path.as_bytes(), Event::Refused(errno))
+            });
+            self.path.cut(length);
+            reported
+        });
+        let durable = self.batch.leave(to, around);
+        walked.and(durable)
+    }
+
+    fn step_down(&mut self, name: &CStr) -> Result<()> {
+        let longer = fs::path(&[self.path.as_bytes(), b"/", name.to_bytes()])?;
+        self.path = longer;
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &CStr,
+        deeper: u8,
+    ) -> Result<()> {
+        if self.copy.mounts && fs::is_mount(from, name)? {
+            return take_mount(from, to, name);
+        }
+        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => self.directory(from, to, name, &stat, deeper),
+            _ if !self.copy.files => Ok(()),
+            FileType::RegularFile => self.file(from, to, name, &stat),
+            FileType::Symlink if self.pass == Pass::Write => link(from, to, name),
+            _ => Ok(()),
+        }
+    }
+
+    fn directory(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &CStr,
+        stat: &Stat,
+        deeper: u8,
+    ) -> Result<()> {
+        let made = match self.pass {
+            Pass::Write => mkdirat(to, name, Mode::from_raw_mode(stat.st_mode)),
+            Pass::Rename | Pass::Discard => Err(Errno::EXIST),
+        };
+        let target = match (made, fs::subdirectory(to, name)) {
+            // A file or a link stands there: it is the owner's choice.
+            (Err(Errno::EXIST), Err(Errno::NOTDIR | Errno::LOOP)) => return Ok(()),
+            // It could not be made, which was reported.
+            (Err(Errno::EXIST), Err(Errno::NOENT)) if self.pass != Pass::Write => return Ok(()),
+            (Err(Errno::EXIST), target) => {
+                let target = target?;
+                if self.pass == Pass::Write {
+                    fs::sweep(target.as_fd())?;
+                }
+                target
+            }
+            (Err(errno), _) => return Err(errno),
+            (Ok(()), target) => {
+                let target = target?;
+                self.own(target.as_fd(), stat)?;
+                target
+            }
+        };
+        if self.copy.empty == Some((stat.st_dev, stat.st_ino)) {
+            return Ok(());
+        }
+        let source = fs::subdirectory(from, name)?;
+        self.tree(source.as_fd(), target.as_fd(), deeper)?;
+        if !self.copy.files {
+            // It stays where something was mounted in it.
+            let _ = unlinkat(to, name, AtFlags::REMOVEDIR);
+        }
+        Ok(())
+    }
+
+    fn own(&mut self, target: BorrowedFd<'_>, stat: &Stat) -> Result<()> {
+        own(target, stat)?.map_or(Ok(()), |errno| {
+            (self.report)(self.path.as_bytes(), Event::Disowned(errno))
+        })
+    }
+
+    fn file(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &CStr,
+        stat: &Stat,
+    ) -> Result<()> {
+        if self.pass != Pass::Write {
+            return self.batch.settle(to, name, self.pass);
+        }
+        let standing = self.batch.standing(to, name)?;
+        if standing == Standing::Something || standing == Standing::Empty && stat.st_size == 0 {
+            return Ok(());
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let source = openat(from, name, flags, Mode::empty())?;
+        let mut disowned = None;
+        self.batch.put(to, name, Over::Empty, &mut |target| {
+            loop {
+                match sendfile(target, &source, None, 1 << 20) {
+                    Ok(0) => break,
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(errno) => return Err(errno),
+                }
+            }
+            disowned = own(target, stat)?;
+            Ok(())
+        })?;
+        if let Some(errno) = disowned {
+            (self.report)(self.path.as_bytes(), Event::Disowned(errno))?;
+        }
+        if standing == Standing::Empty {
+            (self.report)(self.path.as_bytes(), Event::Again)?;
+        }
+        Ok(())
+    }
 }
 
 fn link(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr) -> Result<()> {
@@ -104,21 +235,14 @@ fn link(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     fs::make_link(to, name, target)
 }
 
-/// Owner first: a change of owner clears set-user-ID. An unprivileged launch keeps its own.
-fn own(fd: BorrowedFd<'_>, stat: &Stat) {
-    let _ = fchown(
-        fd,
-        Some(Uid::from_raw(stat.st_uid)),
-        Some(Gid::from_raw(stat.st_gid)),
-    );
-    let _ = fchmod(fd, Mode::from_raw_mode(stat.st_mode));
-}
-
-/// By the mount itself: a file of an overlay can have another device than its directory.
-pub(crate) fn is_mount(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    let stat = statx(directory, name, flags, StatxFlags::empty())?;
-    Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+/// Owner first: a change of owner clears set-user-ID and set-group-ID. Where the owner cannot be kept, as in an unprivileged
+/// launch, those bits would be another's: they are lost, and the reason is returned.
+fn own(fd: BorrowedFd<'_>, stat: &Stat) -> Result<Option<Errno>> {
+    let (user, group) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+    let owned = fchown(fd, Some(user), Some(group)).err();
+    let lost = if owned.is_some() { SET_ID } else { 0 };
+    fchmod(fd, Mode::from_raw_mode(stat.st_mode & !lost))?;
+    Ok(owned.filter(|_| stat.st_mode & SET_ID != 0))
 }
 
 /// Mounts the same there, with all that is mounted below it.

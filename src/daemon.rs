@@ -6,7 +6,7 @@ mod pid_files;
 pub(crate) use pid_files::remove_stale_files;
 
 use crate::{
-    command::{Command, DEFAULT_PATH, ROOM},
+    command::{Command, DEFAULT_PATH},
     error::Step,
     fs::{self, PATH, There},
     launch::{Context, Launch, Outcome},
@@ -15,6 +15,7 @@ use crate::{
     settings::Role,
     sys::{self, Words},
     text::{Decimal, Text, TooLong, fields, number, split_once, trim},
+    var_run::socket,
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -64,7 +65,6 @@ const LIMITS: &[Limit] = &[
 /// dockerd is one of the last that the kernel should kill; containers are set back by runc.
 const OOM_SCORE: &[u8] = b"-500";
 const OOM_SCORE_ADJ: &CStr = c"/proc/self/oom_score_adj";
-const SOCKET: &CStr = c"/run/docker.sock";
 /// As many clients wait as the kernel lets.
 const BACKLOG: i32 = 4096;
 /// Descriptors that are handed over begin here (sd_listen_fds(3)).
@@ -112,6 +112,7 @@ pub(crate) fn replace(
     daemon: &Daemon,
 ) -> Outcome<Infallible> {
     remove_stale_files(launch, command)?;
+    launch.requests.hand_over();
     Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
 }
 
@@ -131,11 +132,7 @@ pub(crate) fn exec(
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
-        let (mut words, mut environment) = (Words::<ROOM>::new(), Words::new());
-        variables.put_into(&mut environment)?;
-        if !words.push_all(command.words()) {
-            return Err(Errno::TOOBIG);
-        }
+        let (words, environment) = (Words::of(command.words())?, variables.words()?);
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
@@ -187,16 +184,17 @@ fn raise_limits(launch: &Launch<'_>) {
 
 /// Binds the daemon's socket, so that clients can connect from now on and wait.
 fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
-    let failed = |errno| launch.refused(Step::Daemon, SOCKET.to_bytes(), errno);
-    if let Some(there) = fs::look(CWD, SOCKET).map_err(failed)? {
+    let path = socket();
+    let failed = |errno| launch.refused(Step::Daemon, path.to_bytes(), errno);
+    if let Some(there) = fs::look(CWD, path).map_err(failed)? {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
             return Err(launch.said(
                 Step::Daemon,
-                SOCKET.to_bytes(),
+                path.to_bytes(),
                 "something stands there that is no socket; remove it",
             ));
         }
-        unlink(SOCKET).map_err(failed)?;
+        unlink(path).map_err(failed)?;
     }
     let socket = socket_with(
         AddressFamily::UNIX,
@@ -205,9 +203,9 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
         None,
     )
     .map_err(failed)?;
-    bind(&socket, &SocketAddrUnix::new(SOCKET).map_err(failed)?).map_err(failed)?;
-    chown(SOCKET, Some(Uid::ROOT), Some(docker_group(launch))).map_err(failed)?;
-    chmod(SOCKET, Mode::from_raw_mode(0o660)).map_err(failed)?;
+    bind(&socket, &SocketAddrUnix::new(path).map_err(failed)?).map_err(failed)?;
+    chown(path, Some(Uid::ROOT), Some(docker_group(launch))).map_err(failed)?;
+    chmod(path, Mode::from_raw_mode(0o660)).map_err(failed)?;
     listen(&socket, BACKLOG).map_err(failed)?;
     Ok(socket)
 }
@@ -282,7 +280,7 @@ impl<'c> Variables<'c> {
         }
     }
 
-    pub(crate) fn put_into<'w>(&'w self, all: &mut Words<'w, ROOM>) -> io::Result<()> {
+    pub(crate) fn words(&self) -> io::Result<Words<'_>> {
         let path = match &self.path {
             Ok(path) if path.as_bytes().is_empty() => None,
             Ok(path) => Some(path.as_c_str()),
@@ -317,11 +315,7 @@ impl<'c> Variables<'c> {
         let defaults = defaults
             .into_iter()
             .filter_map(|(wanted, variable)| wanted.then_some(variable));
-        if all.push_all(given.clone().chain(defaults)) {
-            Ok(())
-        } else {
-            Err(Errno::TOOBIG)
-        }
+        Words::of(given.clone().chain(defaults))
     }
 }
 

@@ -6,14 +6,13 @@ use crate::{
     fs,
     launch::{Launch, Outcome},
     partitions::{self, Header, is_guid, is_mbr_id},
-    run,
+    requests::ASKED,
     superblock::{self, FORMATS, Format, is_uuid},
     sys,
     text::{Decimal, Text, fields, number, split_once},
 };
 use core::ffi::CStr;
 use rustix::{
-    event::{PollFd, PollFlags},
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, FileType, Mode, OFlags, ioctl_blksszget, open, statat},
     io::{Errno, Result, pread},
@@ -65,7 +64,7 @@ pub(crate) fn find(
             .log
             .line(&[b"waiting for ", name, b", up to ", limit, b" s"]);
         loop {
-            events.wait(deadline)?;
+            events.wait(launch, deadline)?;
             if let Some(path) = look(launch, name)? {
                 return Ok(path);
             }
@@ -73,6 +72,7 @@ pub(crate) fn find(
     });
     found.map_err(|errno| match errno {
         Errno::TIMEDOUT => launch.said(step, name, late),
+        Errno::CANCELED => launch.said(step, name, ASKED),
         errno => launch.refused(step, name, errno),
     })
 }
@@ -91,10 +91,10 @@ impl Events {
     }
 
     /// Until the kernel tells of a block device, or may have.
-    fn wait(&self, deadline: u64) -> Result<()> {
+    fn wait(&self, launch: &Launch<'_>, deadline: u64) -> Result<()> {
         let mut event = [0; 4096];
         loop {
-            run::readable(&mut [PollFd::new(&self.0, PollFlags::IN)], deadline)?;
+            launch.requests.wait(self.0.as_fd(), deadline)?;
             match recv(&self.0, &mut event[..], RecvFlags::DONTWAIT) {
                 Ok((length, _)) => {
                     let event = event.get(..length).unwrap_or_default();

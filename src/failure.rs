@@ -8,6 +8,7 @@ use crate::{
     fs::{self, There},
     mounts::{drain_console, mount_devices},
     reboot,
+    requests::{self, Asked},
     role::find_role,
     settings::{OnFailure, Role, Settings},
     sys::{self, Words},
@@ -17,7 +18,7 @@ use rustix::{
     fd::AsFd,
     fs::{Mode, OFlags, open},
     io::{Errno, Result},
-    process::{WaitOptions, getpid, ioctl_tiocsctty, setsid, wait},
+    process::{getpid, ioctl_tiocsctty, setsid},
     system::RebootCommand,
 };
 
@@ -29,11 +30,32 @@ const SHELLS: [&CStr; 2] = [c"/bin/sh", c"/usr/bin/sh"];
 #[inline(never)]
 pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
     settings.report(error);
-    if settings.on_failure != OnFailure::Panic && is_machine(settings) {
-        act(settings);
+    let role = match is_machine(settings) {
+        true => Role::Machine,
+        false => Role::Container,
+    };
+    let obeyed = obey(settings, role).or_else(|| {
+        if settings.on_failure != OnFailure::Panic && role == Role::Machine {
+            act(settings);
+        }
+        drain_console(settings);
+        obey(settings, role)
+    });
+    obeyed.unwrap_or(error.exit_status())
+}
+
+/// An end that was asked for while the launch went on, or until now, counts more than what the settings say; the exit status.
+fn obey(settings: &Settings<'_>, role: Role) -> Option<u8> {
+    let asked = requests::asked(role)?;
+    let log = settings.as_log();
+    log.line(&asked.words());
+    if role == Role::Machine
+        && let (Some(command), word) = asked.command()
+    {
+        reboot::clean_up(log);
+        reboot::end(settings, command, word);
     }
-    drain_console(settings);
-    error.exit_status()
+    Some(asked.status())
 }
 
 /// A wrong setting is found before the role is.
@@ -60,31 +82,33 @@ fn act(settings: &Settings<'_>) {
             // The kernel's own descriptors of the console need none.
             mount_devices();
             log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
-            if let Err(errno) = shell(settings, path) {
-                settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
-                return;
+            match shell(settings, path) {
+                Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
+                Ok(Some(asked)) => {
+                    log.line(&asked.words());
+                    let (command, word) = asked.command();
+                    (command.unwrap_or(RebootCommand::Restart), word)
+                }
+                Err(errno) => {
+                    settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
+                    return;
+                }
             }
-            (RebootCommand::Restart, "reboot after the shell")
         }
     };
     reboot::clean_up(log);
     reboot::end(settings, command, word);
 }
 
-/// A root shell; until it ends. Orphans are reaped meanwhile.
-fn shell(settings: &Settings<'_>, path: &CStr) -> Result<()> {
+/// A root shell; until it ends, or an end is asked for.
+fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<Asked>> {
     let Some(shell) = sys::fork()? else {
+        requests::restore(settings);
         let errno = become_shell(path).err().unwrap_or(Errno::INVAL);
         settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
         sys::exit(126)
     };
-    loop {
-        match wait(WaitOptions::empty()) {
-            Ok(Some((pid, _))) if pid == shell => return Ok(()),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
+    requests::until_ended(shell)
 }
 
 /// With the console as its controlling terminal, so that job control and Ctrl-C work.
@@ -95,10 +119,7 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let (mut words, mut environment) = (Words::<2>::new(), Words::<4>::new());
-    let _ = words.push(path);
-    for variable in [DEFAULT_PATH, c"HOME=/root", c"TERM=linux"] {
-        let _ = environment.push(variable);
-    }
+    let words = Words::of([path].into_iter())?;
+    let environment = Words::of([DEFAULT_PATH, c"HOME=/root", c"TERM=linux"].into_iter())?;
     Err(sys::execve(path, &words, &environment))
 }

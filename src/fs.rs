@@ -9,19 +9,23 @@ mod write;
 pub(crate) use read::*;
 pub(crate) use write::*;
 
-use crate::text::{Decimal, Text};
+use crate::text::{Decimal, Text, fields};
 use core::ffi::CStr;
 use rustix::{
-    fd::{AsRawFd, BorrowedFd, OwnedFd},
+    fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, mkdirat, open, openat, openat2,
-        readlinkat_raw, statat, symlinkat,
+        Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, StatxAttributes,
+        StatxFlags, accessat, mkdirat, open, openat, openat2, readlinkat_raw, statat, statx,
+        symlinkat,
     },
     io::{Errno, Result, retry_on_intr},
 };
 
 /// The longest path that the kernel takes, and its NUL.
 pub(crate) const PATH: usize = 4096;
+
+/// How many links are followed to what is missing.
+const LINKS: u8 = 8;
 
 /// Where a file really lies, all links followed.
 pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
@@ -50,6 +54,53 @@ impl Root {
     /// A directory below the root, to make things in.
     pub(crate) fn directory(&self, path: &CStr) -> Result<OwnedFd> {
         self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// Makes a directory where nothing stands; where a link stands whose target is missing, the target. Whether it was one.
+    pub(crate) fn make_directory(
+        &self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        path_to: &[u8],
+        mode: u32,
+    ) -> Result<bool> {
+        let made = made(parent, name, Mode::from_raw_mode(mode))?;
+        if made == Made::Dangling {
+            self.make_directories(path_to, mode)?;
+        }
+        Ok(made == Made::Dangling)
+    }
+
+    /// Makes a directory and those above it where nothing stands, and the targets of links.
+    pub(crate) fn make_directories(&self, path_to: &[u8], mode: u32) -> Result<()> {
+        self.make_all(path_to, mode, LINKS)
+    }
+
+    fn make_all(&self, path_to: &[u8], mode: u32, links: u8) -> Result<()> {
+        let mut above = path(&[b"/"])?;
+        let mut names = fields(path_to, b'/').filter(|name| !name.is_empty());
+        let mut next = names.next();
+        while let Some(name) = next {
+            next = names.next();
+            let mode = if next.is_none() { mode } else { 0o755 };
+            let parent = self.directory(above.as_c_str())?;
+            let entry = path(&[name])?;
+            let entry = entry.as_c_str();
+            if made(parent.as_fd(), entry, Mode::from_raw_mode(mode))? == Made::Dangling {
+                let links = links.checked_sub(1).ok_or(Errno::LOOP)?;
+                let mut target = [0; PATH];
+                let length = readlinkat_raw(&parent, entry, &mut target)?;
+                let target = target.get(..length).unwrap_or_default();
+                let target = if target.starts_with(b"/") {
+                    path(&[target])
+                } else {
+                    path(&[above.as_bytes(), b"/", target])
+                };
+                self.make_all(target?.as_bytes(), mode, links)?;
+            }
+            above = path(&[above.as_bytes(), b"/", name])?;
+        }
+        Ok(())
     }
 
     fn resolve(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd> {
@@ -90,19 +141,30 @@ pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) ->
     unless_there(mkdirat(parent, name, mode))
 }
 
-/// Makes a directory and those above it where nothing stands; only root and its group may look into it.
-#[cfg(feature = "state")]
-pub(crate) fn make_directories(path_to: &CStr) -> Result<()> {
-    let bytes = path_to.to_bytes();
-    let slashes = bytes
-        .iter()
-        .enumerate()
-        .filter(|(place, byte)| **byte == b'/' && *place > 0);
-    for (place, _) in slashes {
-        let above = path(&[bytes.get(..place).unwrap_or_default()])?;
-        make_directory(CWD, above.as_c_str(), Mode::from_raw_mode(0o755))?;
+/// What stands where a directory is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// It was there, or is there now.
+    There,
+    /// A link to nothing.
+    Dangling,
+}
+
+fn made(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) -> Result<Made> {
+    match accessat(parent, name, Access::EXISTS, AtFlags::empty()) {
+        Err(Errno::NOENT) => match mkdirat(parent, name, mode) {
+            Err(Errno::EXIST) => Ok(Made::Dangling),
+            outcome => outcome.map(|()| Made::There),
+        },
+        there => there.map(|()| Made::There),
     }
-    make_directory(CWD, path_to, Mode::from_raw_mode(0o710))
+}
+
+/// By the mount itself: a file of an overlay can have another device than its directory.
+pub(crate) fn is_mount(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let stat = statx(directory, name, flags, StatxFlags::empty())?;
+    Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Makes a symbolic link where nothing stands.
@@ -119,7 +181,6 @@ fn unless_there(outcome: Result<()>) -> Result<()> {
 
 /// A regular file that may be executed, a directory, or nothing of use: as execve(2) will see it.
 pub(crate) fn executable(path: &CStr) -> Result<()> {
-    use rustix::fs::{Access, accessat};
     retry_on_intr(|| accessat(CWD, path, Access::EXEC_OK, AtFlags::empty()))?;
     match FileType::from_raw_mode(stat(path)?.st_mode) {
         FileType::RegularFile => Ok(()),

@@ -6,6 +6,7 @@
 use crate::{
     error::{Error, Step},
     log::Log,
+    requests::{Before, Requests},
     settings::{Role, Settings},
 };
 use core::{cell::Cell, ffi::CStr};
@@ -30,16 +31,19 @@ pub(crate) struct Launch<'l> {
     pub(crate) role: Role,
     pub(crate) settings: &'l Settings<'l>,
     pub(crate) log: Log,
+    /// What asks for the end, while this launch waits.
+    pub(crate) requests: Requests,
     error: Cell<Error>,
 }
 
 impl<'l> Launch<'l> {
-    pub(crate) fn new(role: Role, settings: &'l Settings<'l>) -> Self {
+    pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: Before) -> Self {
         let error = Cell::new(Error::said(Step::Exec, b"", ""));
         Self {
             role,
             settings,
             log: settings.as_log(),
+            requests: Requests::open(role, before),
             error,
         }
     }
@@ -61,7 +65,6 @@ impl<'l> Launch<'l> {
     }
 
     /// What failed can be done without.
-    #[cfg(feature = "supervise")]
     #[cold]
     #[inline(never)]
     pub(crate) fn warn(&self, error: &Error) {

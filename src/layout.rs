@@ -2,18 +2,18 @@
 //! defaults for /etc.
 
 use crate::{
-    copy,
-    error::Step,
-    fs::{self, Root, There},
+    copy::{Event, FILES},
+    error::{Error, Step},
+    files::Files,
+    fs::{self, PATH, Pass, Root},
     launch::{Context, Launch, Outcome},
-    text::hexadecimal,
+    text::{Text, hexadecimal},
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, CWD, FileType, Mode, Stat, statat, unlinkat},
+    fs::Mode,
     io::{self, Errno},
-    mount::mount_bind,
     process::umask,
     rand::{GetRandomFlags, getrandom},
 };
@@ -25,7 +25,7 @@ enum Thing {
     Link(&'static CStr, &'static CStr),
     /// Name, contents.
     File(&'static CStr, &'static str),
-    /// 128 random bits in hexadecimal, made once (machine-id(5)); an empty file counts as missing.
+    /// 128 random bits in hexadecimal, made once (machine-id(5)); images for many machines have it empty.
     Id(&'static CStr),
     /// A directory whose files are copied here where they are missing.
     Defaults(&'static CStr),
@@ -38,12 +38,28 @@ impl Thing {
             Directory(name, _) | Link(name, _) | File(name, _) | Id(name) | Defaults(name) => name,
         }
     }
+
+    fn is_file(&self) -> bool {
+        matches!(self, File(..) | Id(_) | Defaults(_))
+    }
 }
 
 /// What stands in a directory, in this order: a directory comes before what it holds.
 struct Place {
     parent: &'static CStr,
     things: &'static [Thing],
+}
+
+impl Place {
+    /// Of what is in it. Defaults have a path of their own.
+    fn path(&self, name: &CStr) -> io::Result<Text<PATH>> {
+        if name.to_bytes().starts_with(b"/") {
+            return fs::path(&[name.to_bytes()]);
+        }
+        let parent = self.parent.to_bytes();
+        let parent = parent.strip_suffix(b"/").unwrap_or(parent);
+        fs::path(&[parent, b"/", name.to_bytes()])
+    }
 }
 
 const TREE: &[Place] = &[
@@ -75,6 +91,7 @@ const TREE: &[Place] = &[
             Directory(c"lib", 0o755),
             Directory(c"log", 0o755),
             Link(c"run", c"../run"),
+            Directory(c"run", 0o755), // where the image's own link leads
         ],
     },
     Place {
@@ -106,85 +123,98 @@ pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
     // Modes are exact: /tmp is for everybody. The daemon gets its own mask back.
     let mask = umask(Mode::empty());
-    let created = create_in(launch, &root);
+    create_in(launch, &root);
     umask(mask);
-    created?;
-    bind_var_run(launch)?;
     launch
         .log
         .debug(&[b"directories, links and files of /etc are there"]);
     Ok(())
 }
 
-/// All but the mount, in any directory.
-fn create_in(launch: &Launch<'_>, root: &Root) -> Outcome<()> {
+/// All but the mount, in any directory. What cannot be made is a warning: whatever Docker misses, it names itself.
+fn create_in(launch: &Launch<'_>, root: &Root) {
     for place in TREE {
-        let parent = root
-            .directory(place.parent)
-            .at(launch, Step::Layout, place.parent)?;
-        for thing in place.things {
-            make(root, parent.as_fd(), thing).or_else(|errno| {
-                let parent = place.parent.to_bytes();
-                let parent = parent.strip_suffix(b"/").unwrap_or(parent);
-                let path = fs::path(&[parent, b"/", thing.name().to_bytes()]);
-                let path = path.at(launch, Step::Layout, thing.name())?;
-                Err(errno).at(launch, Step::Layout, path.as_c_str())
-            })?;
-        }
+        let path = place.parent.to_bytes();
+        let parent = match root.directory(place.parent) {
+            Ok(parent) => parent,
+            Err(Errno::NOENT | Errno::NOTDIR) => continue, // it could not be made, which was reported
+            Err(errno) => {
+                launch.warn(&Error::new(Step::Layout, path, errno));
+                continue;
+            }
+        };
+        let parent = parent.as_fd();
+        Files::new(launch, Step::Layout).write(parent, path, &mut |files, pass| {
+            if pass == Pass::Write && place.things.iter().any(Thing::is_file) {
+                report(files, place, c"", fs::sweep(parent));
+            }
+            for thing in place.things {
+                let made = make(launch, files, (root, parent), (place, thing), pass);
+                if let Err(errno) = made {
+                    let culprit = fs::culprit(parent, thing.name());
+                    let culprit = culprit.unwrap_or(Text::new());
+                    report(files, place, culprit.as_c_str(), Err(errno));
+                }
+            }
+        });
     }
-    Ok(())
 }
 
-fn make(root: &Root, parent: BorrowedFd<'_>, thing: &Thing) -> io::Result<()> {
+fn report(files: &mut Files<'_, '_>, place: &Place, name: &CStr, outcome: io::Result<()>) {
+    if let Err(errno) = outcome {
+        let path = place.path(name).unwrap_or(Text::new());
+        files.tell(path.as_bytes(), Event::Refused(errno));
+    }
+}
+
+fn make(
+    launch: &Launch<'_>,
+    files: &mut Files<'_, '_>,
+    (root, parent): (&Root, BorrowedFd<'_>),
+    (place, thing): (&Place, &Thing),
+    pass: Pass,
+) -> io::Result<()> {
+    let path = place.path(thing.name())?;
+    let path = path.as_bytes();
     match *thing {
-        Directory(name, mode) => fs::make_directory(parent, name, Mode::from_raw_mode(mode)),
-        Link(name, target) => fs::make_link(parent, name, target),
-        File(name, contents) if fs::look(parent, name)?.is_none() => fs::write_new(
-            parent,
-            name,
-            contents.as_bytes(),
-            Mode::from_raw_mode(0o644),
-        ),
-        File(..) => Ok(()),
-        Id(name) => make_id(parent, name),
+        Directory(name, mode) if pass == Pass::Write => {
+            if root.make_directory(parent, name, path, mode)? {
+                let what = b" is a link to what was missing: a directory is made there";
+                launch.log.debug(&[path, what]);
+            }
+            Ok(())
+        }
+        Link(name, target) if pass == Pass::Write => fs::make_link(parent, name, target),
+        Directory(..) | Link(..) => Ok(()),
+        File(name, contents) => {
+            let mut fill = |file: BorrowedFd<'_>| fs::fill(file, contents.as_bytes(), 0o644);
+            if files.put(parent, name, pass, &mut fill)? {
+                files.tell(path, Event::Again);
+            }
+            Ok(())
+        }
+        Id(name) => {
+            if files.put(parent, name, pass, &mut make_id)? {
+                let what = b" was empty: a new one is made";
+                launch.log.line(&[path, what]);
+            }
+            Ok(())
+        }
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => copy::FILES.missing(defaults.as_fd(), parent),
+            Ok(defaults) => files.copy(FILES, defaults.as_fd(), parent, place.parent, pass),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(errno),
         },
     }
 }
 
-fn make_id(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    // What somebody else has put there is left, whatever it is.
-    let is_id = |stat: Stat| {
-        stat.st_size > 0 || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
-    };
-    if fs::look(parent, name)?.is_some_and(is_id) {
-        return Ok(());
-    }
+fn make_id(file: BorrowedFd<'_>) -> io::Result<()> {
     let mut random = [0; 16];
     // The kernel gathers what it needs for this within a second, if it has not yet (since 5.4).
     getrandom(&mut random, GetRandomFlags::empty())?;
     let mut id = [b'\n'; 33];
     hexadecimal(&random, &mut id);
-    unlinkat(parent, name, AtFlags::empty()).there()?;
-    fs::write_new(parent, name, &id, Mode::from_raw_mode(0o444))
-}
-
-/// An image whose /var/run is a directory would keep pid files over a power cut: /run is bound over it.
-fn bind_var_run(launch: &Launch<'_>) -> Outcome<()> {
-    const VAR_RUN: &CStr = c"/var/run";
-    let there =
-        statat(CWD, VAR_RUN, AtFlags::SYMLINK_NOFOLLOW).at(launch, Step::Layout, VAR_RUN)?;
-    if FileType::from_raw_mode(there.st_mode) != FileType::Directory {
-        return Ok(());
-    }
-    let run = statat(CWD, c"/run", AtFlags::empty()).at(launch, Step::Layout, c"/run")?;
-    if (there.st_dev, there.st_ino) == (run.st_dev, run.st_ino) {
-        return Ok(());
-    }
-    mount_bind(c"/run", VAR_RUN).at(launch, Step::Layout, VAR_RUN)
+    fs::fill(file, &id, 0o444)
 }
 
 #[cfg(test)]
@@ -211,7 +241,9 @@ mod tests {
 
     fn fill(root: &Root) {
         let settings = Settings::default();
-        create_in(&Launch::new(Role::Machine, &settings), root).unwrap();
+        crate::requests::blocked(&settings, |before| {
+            create_in(&Launch::new(Role::Machine, &settings, before), root);
+        });
     }
 
     fn mode(path: PathBuf) -> u32 {

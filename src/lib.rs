@@ -41,9 +41,9 @@ mod log;
 #[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
 mod messages;
 mod mountinfo;
-mod run;
 #[cfg(feature = "state")]
 mod superblock;
+mod wait;
 
 #[cfg(feature = "state")]
 mod partitions;
@@ -51,10 +51,21 @@ mod partitions;
 mod fs;
 #[cfg(any(feature = "iptables", feature = "network"))]
 mod netlink;
+#[cfg(feature = "supervise")]
+mod power;
 mod settings;
 
+#[cfg(feature = "supervise")]
+mod signals;
+
+mod requests;
+
+mod cmdline;
 mod copy;
+mod run;
+
 mod launch;
+mod mounted;
 mod role;
 
 mod aside;
@@ -62,6 +73,8 @@ mod choices;
 mod command;
 #[cfg(feature = "state")]
 mod devices;
+mod files;
+mod var_run;
 
 mod places;
 #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
@@ -106,10 +119,13 @@ pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
-pub use {check::check, failure::fail, mounts::open_console, role::find_role};
+pub use {
+    check::check, failure::fail, mounts::open_console, requests::block_signals, role::find_role,
+};
 
 use daemon::Daemon;
 use launch::{Failed, Launch, Outcome};
+use requests::{Before, blocked};
 
 use core::{convert::Infallible, ffi::CStr};
 
@@ -119,11 +135,13 @@ use core::{convert::Infallible, ffi::CStr};
 /// # Errors
 /// The first required step that fails; what was done until then stays, and a second launch finds it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
-    let role = find_role(settings)?; // mounts /proc if it must
-    let launch = Launch::new(role, settings);
-    let outcome = steps(&launch, command);
-    let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
-    outcome.map_err(|Failed| launch.error())
+    blocked(settings, |before| {
+        let role = find_role(settings)?; // mounts /proc if it must
+        let launch = Launch::new(role, settings, before);
+        let outcome = steps(&launch, command);
+        let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
+        outcome.map_err(|Failed| launch.error())
+    })
 }
 
 /// From an initramfs with `root=` on the kernel's command line, goes on to that root: the machine's PID 1 does so before it
@@ -134,8 +152,12 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 #[doc(hidden)]
 #[inline(never)] // its stack is given back before the daemon is waited for
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
+    blocked(settings, |before| go_on(environment, settings, before))
+}
+
+fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> Result<()> {
     let role = find_role(settings)?;
-    let launch = Launch::new(role, settings);
+    let launch = Launch::new(role, settings, before);
     let command = Command::without_daemon(c"", environment);
     let steps = || {
         if switch_root::is_wanted(&launch)? {
@@ -157,11 +179,13 @@ pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<(
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     let mut command = Command::new(docker, args, &[])?;
     let settings = Settings::default();
-    let role = find_role(&settings)?;
-    let launch = Launch::new(role, &settings);
-    let outcome = steps(&launch, &mut command);
-    let outcome = outcome.and_then(|daemon| daemon::replace(&launch, &command, &daemon));
-    outcome.map_err(|Failed| launch.error())
+    blocked(&settings, |before| {
+        let role = find_role(&settings)?;
+        let launch = Launch::new(role, &settings, before);
+        let outcome = steps(&launch, &mut command);
+        let outcome = outcome.and_then(|daemon| daemon::replace(&launch, &command, &daemon));
+        outcome.map_err(|Failed| launch.error())
+    })
 }
 
 #[inline(never)] // its stack is given back before the daemon is waited for
@@ -171,8 +195,8 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     writable::prepare(launch, command)?; // an image that cannot be written
     root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
-    layout::create(launch)?;
     repair::configuration(launch)?; // before anything asks daemon.json where the data root is
+    layout::create(launch)?; // after it: an empty file of /etc is written again
     iptables::choose(launch, command)?; // before the modules, which are not the same for both of its flavours
     modules::load(launch, command)?;
     state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them

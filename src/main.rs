@@ -6,8 +6,8 @@ mod start;
 
 use core::ffi::CStr;
 use dockerlaunch::{
-    Command, Ended, Result, Settings, Strings, check, enter_root, fail, find_role, launch,
-    open_console,
+    Command, Ended, Result, Settings, Strings, block_signals, check, enter_root, fail, find_role,
+    launch, open_console,
 };
 
 const VERSION: &str = concat!(
@@ -54,6 +54,7 @@ fn main(mut words: Strings<'static>, environment: Strings<'static>) -> u8 {
         _ => {}
     }
     let mut settings = Settings::default();
+    block_signals(&mut settings); // first of all: one that arrives from here on is obeyed
     open_console(&mut settings);
     match run(words, environment, &mut settings) {
         Ok(Ended { status, .. }) => status,

@@ -9,7 +9,7 @@ use crate::{
     launch::{Launch, Outcome},
     settings::Role,
     text::{Text, list, words},
-    tools,
+    tools::{self, AtEnd},
 };
 use core::ffi::CStr;
 use heapless::Vec;
@@ -158,13 +158,21 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
     for word in [c"-a", c"-q", c"--"].into_iter().chain(all) {
         let _ = arguments.push(word);
     }
-    let outcome = tools::run(command, c"modprobe", &arguments, LIMIT);
+    let outcome = tools::run(
+        launch,
+        command,
+        c"modprobe",
+        &arguments,
+        LIMIT,
+        AtEnd::Killed,
+    );
     launch.log.debug(&[b"ran modprobe"]);
     let why: &[u8] = match outcome {
         Ok(0) => return Ok(()),
         Ok(_) => b"modprobe could not load",
         Err(Errno::NOENT) => b"there is no modprobe in PATH and the kernel does not show",
         Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was ended, loading",
+        Err(Errno::CANCELED) => b"the end is asked for, and modprobe was killed, loading",
         Err(errno) => {
             fs::warn(launch.log, Step::Exec, c"modprobe", errno);
             b"the kernel does not show"

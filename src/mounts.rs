@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Step},
     fs,
     launch::{Context, Launch, Outcome},
+    mounted,
     mountinfo::Mount,
     run,
     settings::{Role, Settings},
@@ -158,6 +159,12 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         if mounted & (1 << number) != 0 || !wanted {
             continue;
         }
+        // An image's /run may be a link to /var/run, where an outer engine has mounted something.
+        if mounted::is_link(row.at).at(launch, Step::Mount, row.at)?
+            && mounted::holds_mounts(row.at).at(launch, Step::Mount, row.at)?
+        {
+            continue;
+        }
         match mount_row(row) {
             Err(errno) if row.need == Optional => {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
@@ -249,8 +256,10 @@ pub fn open_console(settings: &mut Settings<'_>) {
 
 /// PID 1's devices, where the image brings none and the launch has not come so far.
 pub(crate) fn mount_devices() {
+    let is_free = mounted::is_of_root(c"/dev") != Ok(false);
     // Nothing can be told yet: the launch mounts it again, and says why it cannot.
     if getpid().is_init()
+        && is_free
         && matches!(fs::look(CWD, c"/dev/null"), Ok(None))
         && let Some(dev) = TABLE.first()
     {
@@ -266,7 +275,7 @@ const LAST_WORDS: u32 = 5;
 pub(crate) fn drain_console(settings: &Settings<'_>) {
     // A log that still takes nothing is not waited for once more.
     if getpid().is_init() && settings.as_log().catch_up() == u64::MAX {
-        let _ = run::in_child(LAST_WORDS, &mut || {
+        let _ = run::in_child(LAST_WORDS, None, &mut || {
             u8::from(tcdrain(sys::inherited(settings.log)).is_err())
         });
     }

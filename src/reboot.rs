@@ -32,7 +32,7 @@ const KEPT: &[&[u8]] = &[b"/proc", b"/sys", b"/dev"];
 /// Leaves the file systems clean.
 pub(crate) fn clean_up(log: Log) {
     let first = in_first_namespace();
-    let outcome = run::in_child(LIMIT, &mut || {
+    let outcome = run::in_child(LIMIT, None, &mut || {
         if first {
             swap_off(log);
         }

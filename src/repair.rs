@@ -3,16 +3,19 @@
 
 use crate::{
     command::Command,
-    copy,
-    error::Step,
+    copy::FILES,
+    error::{Error, Step},
+    files::{Files, warn_if_full},
     fs::{self, Root, There},
     launch::{Context, Launch, Outcome},
     places::Places,
+    text::Text,
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
     fs::{FileType, renameat},
+    io::Errno,
 };
 
 /// No JSON document that dockerd writes is shorter.
@@ -21,16 +24,21 @@ const SHORTEST: i64 = 2;
 const ETC: &CStr = c"/etc/docker";
 const CONFIGURATION: &CStr = c"daemon.json";
 
+/// Why an empty file is left. dockerd 26 reads an empty daemon.json as one without settings.
+const MOUNTED: &str =
+    "it is empty, and left because it is mounted there; let the mounted file hold {}";
+const READ_ONLY: &str = "it is empty, and left on a read-only file system; let it hold {}";
+
 /// Of /etc/docker: the old engines' identity, and the engine's settings.
 pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    let etc = root.directory(ETC).found(launch.log, Step::Layout, ETC);
-    let Some(etc) = etc else {
+    let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
         return Ok(());
     };
-    set_aside(launch, etc.as_fd(), c"key.json", c"key.json.corrupt")?;
-    if set_aside(launch, etc.as_fd(), CONFIGURATION, c"daemon.json.corrupt")? {
-        restore(launch, &root, etc.as_fd())?;
+    let etc = etc.as_fd();
+    set_aside(launch, (etc, ETC), c"key.json", c"key.json.corrupt");
+    if set_aside(launch, (etc, ETC), CONFIGURATION, c"daemon.json.corrupt") {
+        restore(launch, &root, (etc, ETC));
     }
     Ok(())
 }
@@ -39,62 +47,81 @@ pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
 pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
     let places = Places::of(command).at(launch, Step::Daemon, CONFIGURATION)?;
-    let images = fs::path(&[places.data_root.as_bytes(), b"/image"]);
-    let images = images.at(launch, Step::Layout, c"--data-root")?;
-    let images = images.as_c_str();
-    let Some(images) = fs::directory(images).found(launch.log, Step::Layout, images) else {
+    let data_root = places.data_root.as_c_str();
+    if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
+        warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
+    }
+    let path = fs::path(&[places.data_root.as_bytes(), b"/image"]);
+    let path = path.at(launch, Step::Layout, c"--data-root")?;
+    let images = fs::directory(path.as_c_str());
+    let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());
     };
-    let mut outcome = Ok(false);
     let read = fs::entries(images.as_fd(), &mut |driver| {
-        if outcome.is_ok()
-            && let driver = fs::subdirectory(images.as_fd(), driver)
-            && let Some(driver) = driver.found(launch.log, Step::Layout, c"--data-root")
-        {
-            outcome = set_aside(launch, driver.as_fd(), NAME, c"repositories.json.corrupt");
+        let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()])?;
+        let path = path.as_c_str();
+        let driver = fs::subdirectory(images.as_fd(), driver);
+        if let Some(driver) = driver.found(launch.log, Step::Layout, path) {
+            let driver = (driver.as_fd(), path);
+            set_aside(launch, driver, NAME, c"repositories.json.corrupt");
         }
         Ok(())
     });
-    read.at(launch, Step::Layout, c"--data-root")?;
-    outcome.map(|_| ())
+    if let Err(errno) = read {
+        launch.warn(&Error::new(Step::Layout, path.as_bytes(), errno));
+    }
+    Ok(())
 }
 
-/// Whether the file was there and empty. One that was set aside before is replaced: it was empty as well.
+/// Whether the file was there and empty, and is set aside. One that was set aside before is replaced: it was empty as well.
 fn set_aside(
     launch: &Launch<'_>,
-    directory: BorrowedFd<'_>,
+    (directory, path): (BorrowedFd<'_>, &CStr),
     name: &CStr,
     corrupt: &CStr,
-) -> Outcome<bool> {
-    let there = fs::look(directory, name).noted(launch.log, Step::Layout, name);
+) -> bool {
+    let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]).unwrap_or(Text::new());
+    let there = fs::look(directory, name).noted(launch.log, Step::Layout, whole.as_c_str());
     let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
     });
-    if is_empty {
-        renameat(directory, name, directory, corrupt).at(launch, Step::Layout, name)?;
-        let why = b" was empty, as after a power cut: set aside as ";
-        launch
-            .log
-            .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
+    if !is_empty {
+        return false;
     }
-    Ok(is_empty)
+    let error = match renameat(directory, name, directory, corrupt) {
+        Ok(()) => {
+            let why = b" was empty, as after a power cut: set aside as ";
+            launch
+                .log
+                .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
+            return true;
+        }
+        Err(Errno::BUSY) => Error::said(Step::Layout, whole.as_bytes(), MOUNTED),
+        Err(Errno::ROFS) => Error::said(Step::Layout, whole.as_bytes(), READ_ONLY),
+        Err(errno) => Error::new(Step::Layout, whole.as_bytes(), errno),
+    };
+    launch.warn(&error);
+    false
 }
 
 /// The image's own daemon.json, if it has one.
-fn restore(launch: &Launch<'_>, root: &Root, etc: BorrowedFd<'_>) -> Outcome<()> {
-    let copied = root
-        .directory(c"/usr/etc/docker")
-        .and_then(|defaults| copy::FILES.missing(defaults.as_fd(), etc));
-    let copied = copied.there().at(launch, Step::Layout, CONFIGURATION)?;
-    let what: &[u8] = if copied.is_some()
-        && fs::look(etc, CONFIGURATION)
-            .at(launch, Step::Layout, CONFIGURATION)?
-            .is_some()
+fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
+    const DEFAULTS: &CStr = c"/usr/etc/docker";
+    if let Some(defaults) = root
+        .directory(DEFAULTS)
+        .found(launch.log, Step::Layout, DEFAULTS)
     {
+        let files = Files::new(launch, Step::Layout);
+        files.write(etc, path.to_bytes(), &mut |files, pass| {
+            let copied = files.copy(FILES, defaults.as_fd(), etc, path, pass);
+            copied.found(launch.log, Step::Layout, DEFAULTS);
+        });
+    }
+    let there = fs::look(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
+    let what: &[u8] = if there.flatten().is_some() {
         b"daemon.json is the image's own again, from /usr/etc"
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"
     };
     launch.log.warning(&[what]);
-    Ok(())
 }

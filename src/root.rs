@@ -70,7 +70,7 @@ fn rebind(launch: &Launch<'_>) -> Outcome<()> {
 
 /// Tries what runc will do, in a child with mounts of its own.
 fn pivots(launch: &Launch<'_>) -> Outcome<bool> {
-    let outcome = run::in_child(PROBE, &mut || u8::from(try_pivot().is_err()));
+    let outcome = run::in_child(PROBE, None, &mut || u8::from(try_pivot().is_err()));
     outcome
         .map(|status| status == 0)
         .map_err(|errno| launch.refused(Step::Root, b"a child that tries pivot_root", errno))

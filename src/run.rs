@@ -1,22 +1,29 @@
 //! A function in a forked child, which may exec a program of the image: waited for, and never longer than told.
 
-use crate::sys;
+pub(crate) use crate::wait::readable;
+use crate::{requests::Requests, sys};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::{Errno, Result},
+    event::{PollFd, PollFlags},
+    fd::AsFd,
+    io::Result,
     process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid},
 };
 
-/// Runs `work` in a child of its own and gives its exit status; `TIMEDOUT` after so many seconds, when it is killed.
-pub(crate) fn in_child(seconds: u32, work: &mut dyn FnMut() -> u8) -> Result<u8> {
+/// Runs `work` in a child of its own and gives its exit status; `TIMEDOUT` after so many seconds, when it is killed, and
+/// `CANCELED` where the end is asked for by such `requests`.
+pub(crate) fn in_child(
+    seconds: u32,
+    requests: Option<&Requests>,
+    work: &mut dyn FnMut() -> u8,
+) -> Result<u8> {
     let Some(child) = sys::fork()? else {
         sys::exit(work())
     };
-    let ended = wait(child, seconds);
+    let ended = wait(child, seconds, requests);
     if ended.is_err() {
         kill_process(child, Signal::KILL)?;
         // What hangs in the kernel does not die: it is left behind.
-        let _ = wait(child, 1);
+        let _ = wait(child, 1, None);
     }
     let status = waitpid(Some(child), WaitOptions::NOHANG)?;
     ended?;
@@ -27,30 +34,11 @@ pub(crate) fn in_child(seconds: u32, work: &mut dyn FnMut() -> u8) -> Result<u8>
 }
 
 /// Until the child has ended; it is not reaped yet.
-fn wait(child: Pid, seconds: u32) -> Result<()> {
+fn wait(child: Pid, seconds: u32, requests: Option<&Requests>) -> Result<()> {
     let descriptor = pidfd_open(child, PidfdFlags::empty())?;
-    readable(
-        &mut [PollFd::new(&descriptor, PollFlags::IN)],
-        sys::since_boot() + u64::from(seconds) * 1000,
-    )
-}
-
-/// Until something can be read, or the kernel's clock has come to `deadline`: then `TIMEDOUT`.
-pub(crate) fn readable(from: &mut [PollFd<'_>], deadline: u64) -> Result<()> {
-    loop {
-        let left = deadline.saturating_sub(sys::since_boot()).cast_signed();
-        let limit = Timespec {
-            tv_sec: left / 1000,
-            tv_nsec: left % 1000 * 1_000_000,
-        };
-        let limit = (deadline != NEVER).then_some(&limit);
-        match poll(from, limit) {
-            Ok(0) => return Err(Errno::TIMEDOUT),
-            Err(Errno::INTR) => {}
-            outcome => return outcome.map(|_| ()),
-        }
+    let deadline = sys::since_boot() + u64::from(seconds) * 1000;
+    match requests {
+        Some(requests) => requests.wait(descriptor.as_fd(), deadline),
+        None => readable(&mut [PollFd::new(&descriptor, PollFlags::IN)], deadline),
     }
 }
-
-/// A deadline that does not come.
-pub(crate) const NEVER: u64 = u64::MAX;

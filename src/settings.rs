@@ -137,6 +137,9 @@ pub struct Settings<'a> {
     pub log: u32,
     /// The environment says `container=`.
     pub(crate) in_container: bool,
+    /// What was blocked before this program blocked all signals.
+    #[cfg(feature = "supervise")]
+    pub(crate) mask: Option<crate::sys::Mask>,
 }
 
 impl Default for Settings<'_> {
@@ -159,6 +162,8 @@ impl Default for Settings<'_> {
             shutdown_timeout: 90,
             log: 2,
             in_container: false,
+            #[cfg(feature = "supervise")]
+            mask: None,
         }
     }
 }

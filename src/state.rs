@@ -5,16 +5,17 @@ use crate::{
     command::Command,
     devices,
     error::{Step, reason},
-    fs::{self, There},
+    fs,
     launch::{Context, Launch, Outcome},
+    mounted,
     places::Places,
     superblock::{self, Format},
-    tools,
+    tools::{self, AtEnd},
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, CWD, SeekFrom, StatxAttributes, StatxFlags, seek, statx},
+    fs::{SeekFrom, seek},
     io::{self, Errno, pread},
     mount::{MountFlags, mount},
 };
@@ -29,7 +30,7 @@ const FORMAT: u32 = 900;
 /// No file system, volume or partition table begins later, or keeps its copy farther from the end.
 const EDGE: u64 = 2 << 20;
 
-/// What is mounted at the data root already stays, so that a second launch finds the first one's disk.
+/// What is mounted at the data root or below it already stays, so that a second launch finds the first one's disk.
 pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let name = launch.settings.state.to_bytes();
     if name.is_empty() {
@@ -37,7 +38,7 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     }
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
-    if is_mounted(data_root).at(launch, Step::State, data_root)? {
+    if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
         let what = b" is mounted already: the state disk is left";
         launch.log.line(&[data_root.to_bytes(), what]);
         return Ok(());
@@ -45,7 +46,10 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     let device = devices::find(launch, Step::State, name, APPEARS, LATE)?;
     let device = device.as_c_str();
     let format = prepare(launch, command, device)?;
-    fs::make_directories(data_root).at(launch, Step::State, data_root)?;
+    // Only root and its group may look into it.
+    fs::Root::open(c"/")
+        .and_then(|root| root.make_directories(data_root.to_bytes(), 0o710))
+        .at(launch, Step::State, data_root)?;
     mount(device, data_root, format, MountFlags::empty(), None).at(launch, Step::State, device)?;
     launch.log.line(&[
         device.to_bytes(),
@@ -55,11 +59,6 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
         data_root.to_bytes(),
     ]);
     Ok(())
-}
-
-fn is_mounted(place: &CStr) -> io::Result<bool> {
-    let there = statx(CWD, place, AtFlags::empty(), StatxFlags::empty()).there()?;
-    Ok(there.is_some_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)))
 }
 
 /// The type of the file system on the device: found, checked where it was marked, or made.
@@ -94,7 +93,14 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
         return;
     }
     let mut cannot = "";
-    let what: &[u8] = match tools::run(command, c"e2fsck", &[c"-p", path], REPAIR) {
+    let what: &[u8] = match tools::run(
+        launch,
+        command,
+        c"e2fsck",
+        &[c"-p", path],
+        REPAIR,
+        AtEnd::Finishes,
+    ) {
         Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
         Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
         Err(errno) => {
@@ -125,7 +131,14 @@ fn make(
         format.to_bytes(),
         b" file system on it",
     ]);
-    let reason = match tools::run(command, tool.as_c_str(), &[c"-q", path], FORMAT) {
+    let reason = match tools::run(
+        launch,
+        command,
+        tool.as_c_str(),
+        &[c"-q", path],
+        FORMAT,
+        AtEnd::Finishes,
+    ) {
         Ok(0) => return Ok(format),
         Ok(_) => "it failed: what it said stands above",
         Err(Errno::NOENT) => {

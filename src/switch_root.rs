@@ -4,6 +4,7 @@
 
 use crate::{
     aside::{self, ASIDE},
+    cmdline::{self, Argument},
     devices,
     error::{Step, reason},
     fs,
@@ -11,7 +12,7 @@ use crate::{
     role,
     settings::Role,
     superblock,
-    text::{list, number, split_once, words},
+    text::{Text, list, number},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -28,8 +29,8 @@ const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
 const APPEARS: u64 = 10;
 const WAIT: u64 = 300;
 const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
-/// The longest command line of x86_64's kernel, and as much again.
-const LINE: usize = 4096;
+/// The longest value that is taken.
+const LONGEST: usize = 1024;
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
 const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 /// What boot loaders that know of no initramfs call it.
@@ -59,41 +60,70 @@ const NAMES: &[(&str, Word)] = &[
 ];
 
 /// What they say.
-struct Wanted<'w> {
-    device: &'w [u8],
-    types: &'w [u8],
-    flags: &'w [u8],
+struct Wanted {
+    device: Text<LONGEST>,
+    types: Text<LONGEST>,
+    flags: Text<LONGEST>,
     writable: bool,
     seconds: u64,
+    /// All values fit.
+    fits: bool,
 }
 
-impl<'w> Wanted<'w> {
-    /// `None` without another root. Of a word that stands there twice the last counts, as for the kernel.
-    fn parse(line: &'w [u8]) -> Option<Self> {
-        let mut wanted = Self {
-            device: b"",
-            types: b"",
-            flags: b"",
+impl Wanted {
+    const fn new() -> Self {
+        Self {
+            device: Text::new(),
+            types: Text::new(),
+            flags: Text::new(),
             writable: false,
             seconds: APPEARS,
-        };
-        for word in words(line).take_while(|word| *word != b"--") {
-            let (name, value) = split_once(word, b'=');
-            let value = value.unwrap_or_default();
-            match NAMES.iter().find(|(known, _)| known.as_bytes() == name) {
-                Some((_, Word::Root)) => wanted.device = value,
-                Some((_, Word::Types)) => wanted.types = value,
-                Some((_, Word::Flags)) => wanted.flags = value,
-                Some((_, Word::ReadOnly)) => wanted.writable = false,
-                Some((_, Word::Writable)) => wanted.writable = true,
-                Some((_, Word::Wait)) => {
-                    let seconds = number(value).unwrap_or(WAIT).min(WAIT);
-                    wanted.seconds = wanted.seconds.max(seconds);
-                }
-                None => {}
-            }
+            fits: true,
         }
-        (!wanted.device.is_empty() && wanted.device != INITRAMFS).then_some(wanted)
+    }
+
+    /// `None` without another root.
+    fn read(launch: &Launch<'_>) -> Outcome<Option<Self>> {
+        let mut wanted = Self::new();
+        cmdline::arguments(launch.log, &mut |argument| wanted.take(argument)).at(
+            launch,
+            Step::Root,
+            cmdline::FILE,
+        )?;
+        if !wanted.fits {
+            let reason = "root=, rootfstype= or rootflags= is longer than 1,023 bytes";
+            return Err(launch.said(Step::Root, cmdline::FILE.to_bytes(), reason));
+        }
+        Ok(wanted.is_another().then_some(wanted))
+    }
+
+    fn is_another(&self) -> bool {
+        !matches!(self.device.as_bytes(), b"" | INITRAMFS)
+    }
+
+    /// Of an argument that stands there twice the last counts, as for the kernel.
+    fn take(&mut self, argument: &Argument<'_>) {
+        if argument.for_init {
+            return;
+        }
+        let value = argument.value.unwrap_or_default();
+        let known = |(known, _): &&(&str, Word)| known.as_bytes() == argument.name;
+        let text = match NAMES.iter().find(known) {
+            Some((_, Word::Root)) => &mut self.device,
+            Some((_, Word::Types)) => &mut self.types,
+            Some((_, Word::Flags)) => &mut self.flags,
+            Some((_, Word::ReadOnly)) => return self.writable = false,
+            Some((_, Word::Writable)) => return self.writable = true,
+            Some((_, Word::Wait)) => {
+                let seconds = number(value).unwrap_or(WAIT).min(WAIT);
+                return self.seconds = self.seconds.max(seconds);
+            }
+            None => return,
+        };
+        match Text::of(&[value]) {
+            Ok(value) => *text = value,
+            Err(_) => self.fits = false,
+        }
     }
 }
 
@@ -107,17 +137,16 @@ pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
     if !IN_MEMORY.contains(&root.f_type) {
         return Ok(false);
     }
-    let mut line = [0; LINE];
-    Ok(Wanted::parse(read_words(launch, &mut line)?).is_some())
+    Ok(Wanted::read(launch)?.is_some())
 }
 
 /// Goes on from the root that is wanted.
 pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
-    let mut line = [0; LINE];
-    let Some(wanted) = Wanted::parse(read_words(launch, &mut line)?) else {
+    let Some(wanted) = Wanted::read(launch)? else {
         return Ok(());
     };
-    let device = devices::find(launch, Step::Root, wanted.device, wanted.seconds, LATE)?;
+    let name = wanted.device.as_bytes();
+    let device = devices::find(launch, Step::Root, name, wanted.seconds, LATE)?;
     aside::make(launch)?;
     mount_root(launch, &wanted, device.as_c_str())?;
     let initramfs = fs::directory(c"/").at(launch, Step::Root, c"/")?;
@@ -133,26 +162,21 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     Ok(())
 }
 
-fn read_words<'b>(launch: &Launch<'_>, line: &'b mut [u8; LINE]) -> Outcome<&'b [u8]> {
-    const FILE: &CStr = c"/proc/cmdline";
-    fs::read_small(FILE, line).at(launch, Step::Root, FILE)
-}
-
 /// As `rootfstype=` says, else as the superblock does.
-fn mount_root(launch: &Launch<'_>, wanted: &Wanted<'_>, device: &CStr) -> Outcome<()> {
+fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &CStr) -> Outcome<()> {
     let flags = if wanted.writable {
         MountFlags::empty()
     } else {
         MountFlags::RDONLY
     };
-    let data = fs::path(&[wanted.flags]).at(launch, Step::Root, c"rootflags=")?;
-    let as_type = |kind: &CStr| mount(device, ASIDE, kind, flags, data.as_c_str());
+    let data = wanted.flags.as_c_str();
+    let as_type = |kind: &CStr| mount(device, ASIDE, kind, flags, data);
     let mut outcome = Err(Errno::NODEV);
-    for kind in list(wanted.types) {
+    for kind in list(wanted.types.as_bytes()) {
         let kind = fs::path(&[kind]).at(launch, Step::Root, c"rootfstype=")?;
         outcome = outcome.or_else(|_| as_type(kind.as_c_str()));
     }
-    if wanted.types.is_empty() {
+    if wanted.types.as_bytes().is_empty() {
         let opened = devices::open_device(device).at(launch, Step::Root, device)?;
         let mut block = [0; superblock::LENGTH];
         let found = devices::recognise(opened.as_fd(), &mut block);
@@ -202,44 +226,58 @@ fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+
+    fn wanted(arguments: &[(&str, &str)]) -> Wanted {
+        let mut wanted = Wanted::new();
+        for (name, value) in arguments {
+            wanted.take(&Argument {
+                name: name.as_bytes(),
+                value: Some(value.as_bytes()),
+                for_init: false,
+            });
+        }
+        wanted
+    }
 
     #[test]
-    fn the_last_of_each_word_counts_up_to_the_dashes() {
-        let line = b"root=/dev/sda1 ro root=LABEL=x rootfstype=ext4,xfs rootwait rw -- root=y ro\n";
-        let wanted = Wanted::parse(line).unwrap();
-        assert_eq!(
-            (wanted.device, wanted.types),
-            (&b"LABEL=x"[..], &b"ext4,xfs"[..])
-        );
-        assert!(wanted.writable && wanted.seconds == WAIT && wanted.flags.is_empty());
-        assert!(Wanted::parse(b"console=ttyS0 rw").is_none());
-        assert!(Wanted::parse(b"root=/dev/ram0 rw").is_none());
+    fn the_last_of_each_argument_counts_but_not_those_for_init() {
+        let mut wanted = wanted(&[
+            ("root", "/dev/sda1"),
+            ("ro", ""),
+            ("root", "LABEL=x"),
+            ("rootfstype", "ext4,xfs"),
+            ("rootwait", ""),
+            ("rw", ""),
+        ]);
+        wanted.take(&Argument {
+            name: b"root",
+            value: Some(b"y"),
+            for_init: true,
+        });
+        assert_eq!(wanted.device.as_bytes(), b"LABEL=x");
+        assert_eq!(wanted.types.as_bytes(), b"ext4,xfs");
+        assert!(wanted.writable && wanted.seconds == WAIT && wanted.fits);
+        assert!(wanted.flags.as_bytes().is_empty() && wanted.is_another());
+    }
+
+    #[test]
+    fn without_a_device_or_with_the_initramfs_there_is_no_other_root() {
+        assert!(!wanted(&[("console", "ttyS0"), ("rw", "")]).is_another());
+        assert!(!wanted(&[("root", "/dev/ram0")]).is_another());
+        assert!(!wanted(&[("root", &"x".repeat(LONGEST))]).fits);
     }
 
     #[test]
     fn waits_are_limited() {
-        for (line, seconds) in [
-            ("", 10),
-            ("rootdelay=1", 10),
-            ("rootwait=20", 20),
-            ("rootdelay=9999", 300),
-            ("rootwait=x", 300),
-            ("rootwait rootdelay=1", 300),
+        for (arguments, seconds) in [
+            (&[][..], 10),
+            (&[("rootdelay", "1")], 10),
+            (&[("rootwait", "20")], 20),
+            (&[("rootdelay", "9999")], 300),
+            (&[("rootwait", "x")], 300),
+            (&[("rootwait", ""), ("rootdelay", "1")], 300),
         ] {
-            let line = std::format!("root=x {line}");
-            assert_eq!(
-                Wanted::parse(line.as_bytes()).unwrap().seconds,
-                seconds,
-                "{line}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_line_is_read(line: std::vec::Vec<u8>) {
-            let _ = Wanted::parse(&line);
+            assert_eq!(wanted(arguments).seconds, seconds, "{arguments:?}");
         }
     }
 }

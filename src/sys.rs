@@ -6,12 +6,10 @@
 use core::{
     arch::asm,
     ffi::{CStr, c_char},
-    marker::PhantomData,
-    ptr,
 };
 use linux_raw_sys::general::{
-    __NR_clock_gettime, __NR_clock_settime, __NR_close_range, __NR_dup3, __NR_execve,
-    __NR_exit_group, __NR_fork, __NR_getdents64, __NR_swapoff, CLOCK_BOOTTIME, CLOCK_REALTIME,
+    __NR_clock_gettime, __NR_clock_settime, __NR_close_range, __NR_dup3, __NR_exit_group,
+    __NR_fork, __NR_getdents64, __NR_swapoff, CLOCK_BOOTTIME, CLOCK_REALTIME,
 };
 use rustix::{
     fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
@@ -21,6 +19,7 @@ use rustix::{
 };
 #[cfg(feature = "supervise")]
 pub(crate) use supervising::*;
+pub(crate) use words::{Words, execve};
 
 /// Strings that somebody else keeps, to be walked again and again: a slice, or an array as the kernel makes it for a program.
 /// What steps through them are copies.
@@ -79,44 +78,6 @@ impl<'a> Iterator for Strings<'a> {
     }
 }
 
-/// Words for `execve(2)`: an array of pointers, ended by a null pointer as the kernel wants it.
-pub(crate) struct Words<'a, const N: usize> {
-    pointers: [*const u8; N],
-    length: usize,
-    lifetime: PhantomData<&'a CStr>,
-}
-
-impl<'a, const N: usize> Words<'a, N> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            pointers: [ptr::null(); N],
-            length: 0,
-            lifetime: PhantomData,
-        }
-    }
-
-    /// Adds a word; `false` where there is no room beside the null pointer.
-    #[must_use]
-    pub(crate) fn push(&mut self, word: &'a CStr) -> bool {
-        match self.pointers.get_mut(self.length) {
-            Some(slot) if self.length < N - 1 => {
-                *slot = word.as_ptr().cast();
-                self.length += 1;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// All of them; `false` where there is no room.
-    #[must_use]
-    pub(crate) fn push_all(&mut self, words: impl Iterator<Item = &'a CStr>) -> bool {
-        let mut fits = true;
-        words.for_each(|word| fits &= self.push(word));
-        fits
-    }
-}
-
 /// A system call by number; what it returns, with errors as rustix has them.
 ///
 /// # Safety
@@ -139,29 +100,6 @@ unsafe fn call(number: u32, [a, b, c, d, e]: [usize; 5]) -> Result<usize, Errno>
 pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: no pointer; the child has its own copy of all memory.
     unsafe { call(__NR_fork, [0; 5]) }.map(|pid| Pid::from_raw(pid as i32))
-}
-
-/// `execve(2)`: returns only the reason why it did not.
-pub(crate) fn execve<const A: usize, const E: usize>(
-    path: &CStr,
-    words: &Words<'_, A>,
-    environment: &Words<'_, E>,
-) -> Errno {
-    // SAFETY: the path ends with NUL; Words' arrays end with a null pointer (push keeps the last place free) and hold
-    // pointers to live C strings.
-    let outcome = unsafe {
-        call(
-            __NR_execve,
-            [
-                path.as_ptr() as usize,
-                words.pointers.as_ptr() as usize,
-                environment.pointers.as_ptr() as usize,
-                0,
-                0,
-            ],
-        )
-    };
-    outcome.err().unwrap_or(Errno::INVAL)
 }
 
 /// `exit_group(2)`, for a forked child that has nothing to clean up.
@@ -280,21 +218,11 @@ pub(crate) fn swap_off(path: &CStr) -> Result<(), Errno> {
 
 #[cfg(feature = "supervise")]
 mod supervising;
+mod words;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_kept_in_order_and_end_before_the_last_place() {
-        let mut words = Words::<3>::new();
-        let (a, b) = (c"a", c"b");
-        assert!(words.push_all([a, b].into_iter()) && !words.push(c"c"));
-        assert_eq!(
-            words.pointers,
-            [a.as_ptr().cast(), b.as_ptr().cast(), ptr::null()]
-        );
-    }
 
     #[test]
     fn the_clock_runs() {

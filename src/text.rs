@@ -1,4 +1,4 @@
-//! Bytes as PID 1 meets them: a buffer that never cuts, numbers, lists, and the words of a kernel command line.
+//! Bytes as PID 1 meets them: a buffer that never cuts, numbers and lists.
 //!
 //! Nothing here allocates, indexes or panics; too much input is [`TooLong`], which the caller turns into an error.
 
@@ -33,6 +33,14 @@ impl<const N: usize> Text<N> {
     pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
         self.length = append(&mut self.bytes, self.length, &[more])?;
         Ok(())
+    }
+
+    /// Only its first bytes.
+    pub(crate) fn cut(&mut self, length: usize) {
+        if let Some(end) = self.bytes.get_mut(length) {
+            *end = 0;
+            self.length = self.length.min(length);
+        }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -147,33 +155,10 @@ pub(crate) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
-/// How many words the kernel hands to init behind `--`, in the text of /proc/cmdline. As lib/cmdline.c next_arg() has it:
-/// blanks part words except between double quotes, and a quote belongs to the word.
-pub(crate) fn words_for_init(cmdline: &[u8]) -> usize {
-    let (mut count, mut ours, mut quoted) = (0, false, false);
-    let mut rest = trim(cmdline);
-    while !rest.is_empty() {
-        let end = rest
-            .iter()
-            .position(|byte| {
-                quoted ^= *byte == b'"';
-                !quoted && byte.is_ascii_whitespace()
-            })
-            .unwrap_or(rest.len());
-        let (word, after) = rest.split_at_checked(end).unwrap_or((rest, b""));
-        count += usize::from(ours);
-        ours |= word == b"--";
-        rest = after.trim_ascii_start();
-        quoted = false;
-    }
-    count
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::vec::Vec;
 
     #[test]
     fn text_keeps_what_it_holds_when_more_does_not_fit() {
@@ -183,20 +168,6 @@ mod tests {
         assert_eq!(text.as_c_str(), c"/dev");
         text.push(b"/").unwrap();
         assert_eq!(text.as_bytes(), b"/dev/");
-    }
-
-    #[test]
-    fn only_words_behind_two_dashes_are_for_init() {
-        for (line, count) in [
-            ("root=/dev/vda splash init=/x", 0),
-            ("init=/x -- dockerd --debug\n", 2),
-            ("a=\"b -- c\" -- \"d e\" f", 2),
-            ("-- a -- b", 3),
-            ("a --", 0),
-            ("", 0),
-        ] {
-            assert_eq!(words_for_init(line.as_bytes()), count, "{line}");
-        }
     }
 
     proptest! {
@@ -217,11 +188,6 @@ mod tests {
         fn numbers_are_those_of_the_standard_library(text in "[0-9 +-]{0,24}") {
             let standard = (!text.starts_with('+')).then(|| text.parse::<u64>().ok()).flatten();
             prop_assert_eq!(number(text.as_bytes()), standard);
-        }
-
-        #[test]
-        fn any_command_line_has_no_more_words_than_blanks_allow(line: Vec<u8>) {
-            prop_assert!(words_for_init(&line) <= line.len());
         }
 
         #[test]

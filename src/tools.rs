@@ -1,7 +1,8 @@
 //! A program of the image (modprobe, mkfs, udhcpc …), looked up as the daemon is, run with its environment, and waited for.
 
 use crate::{
-    command::{Command, ROOM},
+    command::Command,
+    launch::Launch,
     run,
     sys::{self, Words},
 };
@@ -11,37 +12,37 @@ use rustix::{
     pipe::{PipeFlags, pipe_with},
 };
 
-/// The program's name, the most words that modprobe is given, and the null pointer.
-const MOST: usize = 80;
+/// What becomes of the program when the end is asked for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum AtEnd {
+    /// It is killed.
+    Killed,
+    /// It writes to a disk, which would be of no use half-written: it is waited for.
+    Finishes,
+}
 
 /// Its exit status.
 ///
 /// # Errors
-/// `NOENT`: the image has no such program; `LIBACC`: its interpreter or loader is missing; `TOOBIG`: more than 78 words;
-/// `TIMEDOUT` after so many seconds, when it is killed; any other that execve(2) gives.
+/// `NOENT`: the image has no such program; `LIBACC`: its interpreter or loader is missing; `TIMEDOUT` after so many seconds and
+/// `CANCELED` when the end is asked for: it is killed; any other that execve(2) gives.
 pub(crate) fn run(
+    launch: &Launch<'_>,
     command: &Command<'_>,
     program: &CStr,
     words: &[&CStr],
     seconds: u32,
+    at_end: AtEnd,
 ) -> Result<u8> {
     let path = command.look_up(program).map_err(|error| error.errno())?;
-    let mut all: Words<'_, MOST> = Words::new();
-    let fits = core::iter::once(&program)
-        .chain(words)
-        .all(|word| all.push(word));
-    if !fits {
-        return Err(Errno::TOOBIG);
-    }
+    let words = Words::of(core::iter::once(&program).chain(words).copied())?;
+    let environment = Words::of(command.environment())?;
+    let requests = (at_end == AtEnd::Killed).then_some(&launch.requests);
     // It closes with exec; read when the child has ended, and not waited for.
     let (reads, writes) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    let outcome = run::in_child(seconds, &mut || {
-        let mut environment = Words::<ROOM>::new();
-        let errno = if environment.push_all(command.environment()) {
-            sys::execve(path.as_c_str(), &all, &environment)
-        } else {
-            Errno::TOOBIG
-        };
+    let outcome = run::in_child(seconds, requests, &mut || {
+        launch.requests.restore();
+        let errno = sys::execve(path.as_c_str(), &words, &environment);
         // Where that fails, too, the status tells that something has.
         let _ = write(&writes, &errno.raw_os_error().to_ne_bytes());
         127

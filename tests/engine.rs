@@ -20,6 +20,8 @@ use std::{
     os::unix::net::UnixDatagram,
     path::Path,
     process::{Command, ExitCode, Stdio, exit},
+    thread::sleep,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 pub(crate) const EVENTS: &str = "/events";
@@ -101,6 +103,11 @@ pub(crate) fn engine() -> ExitCode {
             "none" => assert!(!Path::new(rest).exists()),
             "pid" => fs::write(rest, getpid().to_string()).unwrap(),
             "wait" => wait_for_signals(&all, rest),
+            "race" => return race(),
+            "end-at" => {
+                let since = Duration::from_micros(rest.parse().unwrap());
+                return end_at(UNIX_EPOCH + since);
+            }
             "status" | "-H" | "fd" => {}
             _ => panic!("{word} is nothing that an engine does"),
         }
@@ -180,6 +187,25 @@ fn serve() {
     let length = rustix::io::read(&client, &mut buffer).unwrap();
     let request = std::str::from_utf8(&buffer[..length]).unwrap();
     rustix::io::write(&client, format!("got {request}").as_bytes()).unwrap();
+}
+
+/// Ends with 7 some microseconds after an orphan of its own. Both wait for one moment, when PID 1 sleeps.
+fn race() -> ExitCode {
+    let moment = SystemTime::now() + Duration::from_millis(9);
+    let microseconds = moment.duration_since(UNIX_EPOCH).unwrap().as_micros();
+    another(&format!("leave:end-at:{microseconds}"))
+        .status()
+        .unwrap();
+    let pid = u64::from(getpid().as_raw().unsigned_abs());
+    end_at(moment + Duration::from_micros(pid * 7 % 150))
+}
+
+fn end_at(moment: SystemTime) -> ExitCode {
+    if let Ok(early) = moment.duration_since(SystemTime::now()) {
+        sleep(early.saturating_sub(Duration::from_millis(1)));
+    }
+    while SystemTime::now() < moment {}
+    ExitCode::from(7)
 }
 
 fn notify(text: &str) {

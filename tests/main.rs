@@ -1,9 +1,11 @@
 //! The built program as PID 1 of fresh namespaces, and the promises about its source. One file a behaviour:
+mod amounts; // many arguments and variables
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
 mod cgroups; // a /proc/cgroups full of rubbish
 mod check; // --check: what it tells, and that it changes nothing
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
+mod covered; // what is mounted stays visible
 mod errnos; // an errno is never taken for an absence
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod floors; // the source: which file may use which, unsafe code, length
@@ -11,10 +13,12 @@ mod held_log; // a log that takes nothing
 mod held_log_pid_1; // the same, of PID 1
 mod iptables; // nft or legacy
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
+mod kernel_line; // the kernel command line: quotes, dashes, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
+mod memory; // how much of it a read-only root may take
 mod modules; // what modprobe is asked for, and what is said when it fails
 mod mounts; // the early mounts, their flags and sharing; what is mounted stays; links in /dev
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
@@ -36,7 +40,9 @@ mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited so
 mod state; // the state disk: found, blank, marked, strange, late
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
+mod supervise_early; // a signal that arrives while the launch goes on
 mod supervise_end; // what is left of the daemon, file systems, orphans, another's PID namespace
+mod supervise_races; // a daemon that dies at the worst moment
 mod supervise_ready; // only the daemon's own word counts; the program of DOCKER_LAUNCH_READY
 mod supervise_restart; // a daemon that ends by itself: policies, statuses, clients that wait
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
@@ -50,6 +56,7 @@ mod faults; // system calls that fail
 mod root; // the images they start in
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
+mod tracer; // the system calls of a program that runs
 mod util; // roots, namespaces, what a test needs
 
 use libtest_mimic::{Arguments, run};
@@ -60,23 +67,27 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        amounts::tests(),
         bridge::tests(),
         cgroups::tests(),
         check::tests(),
         check_forms::tests(),
         check_kernel::tests(),
         errnos::tests(),
+        covered::tests(),
         failure::tests(),
         floors::tests(),
         held_log::tests(),
         held_log_pid_1::tests(),
         iptables::tests(),
         kernel_ip::tests(),
+        kernel_line::tests(),
         layout::tests(),
         library::tests(),
         limits::tests(),
         log::tests(),
         modules::tests(),
+        memory::tests(),
         mounts::tests(),
         nesting::tests(),
         network::tests(),
@@ -97,7 +108,9 @@ fn main() -> ExitCode {
         state::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
+        supervise_early::tests(),
         supervise_end::tests(),
+        supervise_races::tests(),
         supervise_ready::tests(),
         supervise_restart::tests(),
         supervise_signals::tests(),

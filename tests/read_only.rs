@@ -18,7 +18,7 @@ tests![Needs::Root;
 ];
 
 /// With the places of mounts, as an image has them.
-fn image() -> Root {
+pub(crate) fn image() -> Root {
     let root = Root::new();
     for directory in [
         "/proc",
@@ -62,16 +62,17 @@ fn its_directories_are_kept_in_memory() {
     let before = root.tree();
     let daemon = running(&root, &[]);
     for (at, mode) in [
-        ("/etc", "mode=755"),
-        ("/root", "mode=700"),
-        ("/tmp", "rw"),
-        ("/var", "mode=755"),
+        ("/etc", 0o755),
+        ("/root", 0o700),
+        ("/tmp", 0o1777),
+        ("/var", 0o755),
     ] {
         let mount = daemon.mount_at(at);
+        let found = crate::running::mode(&daemon.path(at));
         assert_eq!(
-            (mount.kind.as_str(), mount.data.contains(mode)),
-            ("tmpfs", true),
-            "{mount:?}"
+            (mount.kind.as_str(), found),
+            ("tmpfs", mode),
+            "{found:o} {mount:?}"
         );
         assert!(writable(&daemon, at), "{at}");
     }

@@ -11,14 +11,11 @@ tests![Needs::Root;
     a_daemon_that_is_not_there,
     a_daemon_that_cannot_be_executed,
     a_daemon_without_its_interpreter,
-    too_many_words,
     a_long_subject_keeps_its_end,
     a_name_that_is_too_long_is_told_so,
     an_interpreter_that_cannot_be_executed,
     a_subject_of_two_lines_is_told_in_one,
     without_privileges,
-    a_full_file_system,
-    a_read_only_root,
     what_is_no_socket,
     help_and_version,
 ];
@@ -104,25 +101,6 @@ fn a_daemon_without_its_interpreter() {
     }
 }
 
-fn too_many_words() {
-    let root = Root::new();
-    let words = (0..1024).map(|number| format!("--word={number}"));
-    assert_refused(
-        root.container().words(words),
-        2,
-        "usage --word=1023: more than 1,023 words",
-    );
-    let mut start = root.container();
-    for number in 0..1024 {
-        start = start.variable(format!("V{number:04}"), "x");
-    }
-    assert_refused(
-        start,
-        2,
-        "usage V1023=x: more than 1,023 environment variables",
-    );
-}
-
 fn a_long_subject_keeps_its_end() {
     let root = Root::new();
     let fits = format!("/{}", "f".repeat(254));
@@ -171,30 +149,6 @@ fn without_privileges() {
         125,
         line,
     );
-}
-
-/// The first file still fits.
-fn a_full_file_system() {
-    let root = Root::new();
-    let full = Before::Mount {
-        kind: "tmpfs".into(),
-        at: "/etc".into(),
-        data: "size=4k".into(),
-    };
-    let ended = root.container().before(full).ended();
-    let line = "dockerlaunch: layout /etc/hosts: no space left on device (ENOSPC); free space on the root file system\n";
-    assert_eq!((ended.status, ended.said().as_str()), (125, line));
-}
-
-fn a_read_only_root() {
-    let root = Root::new();
-    let start = root.container();
-    root.mode("/tmp", 0o1777)
-        .directory("/root")
-        .directory("/var");
-    let ended = start.before(Before::ReadOnly { at: "/".into() }).ended();
-    let line = "dockerlaunch: layout /bin: read-only file system (EROFS); mount the root read-write (rw), or let the image hold it\n";
-    assert_eq!((ended.status, ended.said().as_str()), (125, line));
 }
 
 fn what_is_no_socket() {

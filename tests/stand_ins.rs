@@ -321,9 +321,13 @@ fn sleep() -> ExitCode {
     }
 }
 
-/// Writes down its words, one a line, in /NAME.words, and ends with the status that /NAME.status holds.
+/// Writes down its words, one a line, in /NAME.words, and how many variables it has in /NAME.variables where that stands; ends
+/// with the status that /NAME.status holds, or hangs.
 fn tool() -> ExitCode {
-    ExitCode::from(noted().parse::<u8>().unwrap_or(0))
+    match noted().as_str() {
+        "hang" => sleep(),
+        status => ExitCode::from(status.parse::<u8>().unwrap_or(0)),
+    }
 }
 
 /// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.status says.
@@ -339,6 +343,10 @@ fn udhcpc() -> ExitCode {
 fn noted() -> String {
     let words: Vec<String> = env::args().collect();
     fs::write(format!("/{}.words", words[0]), words.join("\n")).unwrap();
+    let variables = format!("/{}.variables", words[0]);
+    if Path::new(&variables).exists() {
+        fs::write(variables, env::vars_os().count().to_string()).unwrap();
+    }
     let status = fs::read_to_string(format!("/{}.status", words[0])).unwrap_or_default();
     status.trim().into()
 }

@@ -50,6 +50,8 @@ pub(crate) enum Needs {
     Network,
     /// Root, and a program that supervises.
     Supervise,
+    /// The same, with programs and disks that it waits for during the launch.
+    Waits,
     /// Root, and a program that mounts a state disk.
     State,
     /// The same, and what makes file systems.
@@ -116,6 +118,13 @@ fn lacking(needs: Needs) -> Option<&'static str> {
         Needs::Network if !has_feature("network") => Some("needs the Cargo feature `network`"),
         Needs::Supervise if !has_feature("supervise") => {
             Some("needs the Cargo feature `supervise`")
+        }
+        Needs::Waits
+            if !["modprobe", "state", "supervise"]
+                .into_iter()
+                .all(has_feature) =>
+        {
+            Some("needs the Cargo features `modprobe`, `state`, `supervise`")
         }
         Needs::State | Needs::FileSystems if !has_feature("state") => {
             Some("needs the Cargo feature `state`")

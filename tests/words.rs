@@ -19,7 +19,6 @@ tests![Needs::Root;
     path_and_home_are_kept,
     home_of_the_kernel_becomes_roots,
     listen_variables_of_others_are_dropped,
-    as_many_words_as_are_allowed,
 ];
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -188,17 +187,4 @@ fn listen_variables_of_others_are_dropped() {
         .variable("LISTENER", "kept")
         .running();
     assert_eq!(daemon.environment(), ["HOME=/root", "LISTENER=kept", PATH]);
-}
-
-fn as_many_words_as_are_allowed() {
-    let root = Root::new();
-    let words: Vec<String> = (0..1023).map(|number| format!("--word={number}")).collect();
-    let mut start = root.machine().words(&words);
-    for number in 0..1023 {
-        start = start.variable(format!("VARIABLE_{number:04}"), "x");
-    }
-    let daemon = start.running();
-    assert_eq!(daemon.words()[0], "dockerd");
-    assert_eq!(daemon.words()[1..], words);
-    assert_eq!(daemon.environment().len(), 1023 + 2);
 }

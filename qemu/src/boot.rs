@@ -12,7 +12,7 @@ use appliance::Appliance;
 
 use crate::{
     Common,
-    checks::seen::SPEAKER,
+    checks::{restarts, seen::SPEAKER},
     engine::Engine,
     host::{self, Need},
     image::{self, Format, Image, table::Group},
@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "trixie")]
     suite: Suite,
     /// What the kernel starts from: a disk that it mounts itself, or an initramfs that holds everything
-    #[arg(long, value_enum, default_value = "disk", conflicts_with_all = ["read_only", "rdinit_root"])]
+    #[arg(long, value_enum, default_value = "disk", conflicts_with_all = ["read_only", "full_root", "rdinit_root"])]
     root: RootKind,
     /// The control groups to mount (sets DOCKER_LAUNCH_CGROUP)
     #[arg(long, value_enum)]
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         RootKind::Disk => appliance.format(),
         RootKind::Initramfs => Format::Initramfs,
     };
-    host::ready(&[Need::Image, Need::Guest, format.need()])?;
+    host::ready(&[Need::Image, Need::Guest, Need::Disks, format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
     let groups = appliance.groups();
@@ -143,6 +143,11 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     step.done("guest: the engine is ready");
     if supervised {
         println!("{}", ready.text.trim_start_matches(SPEAKER));
+    }
+    let lines = guest.console();
+    let ended = restarts::of_guest(lines.iter().map(|line| line.text.as_str()), 0);
+    if let Some(ended) = ended.unwrap_or_else(|error| Some(error.to_string())) {
+        eprintln!("note: {ended}");
     }
     let guest = Arc::new(guest);
     let busybox = packages.root.join("usr/bin/busybox");

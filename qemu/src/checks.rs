@@ -7,4 +7,5 @@ pub(crate) mod expect;
 pub(crate) mod image;
 pub(crate) mod nested;
 pub(crate) mod prerequisites;
+pub(crate) mod restarts;
 pub(crate) mod seen;

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::Write,
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -188,6 +188,33 @@ pub(crate) fn lasting(name: &str, bytes: u64) -> Result<Drive> {
         bus: Bus::Virtio,
         ..Drive::root(path)
     })
+}
+
+/// A copy of an ext4 image that has not a free block left, and none reserved for root.
+pub(crate) fn full(image: &Path, guest: &str) -> Result<PathBuf> {
+    let path = disk::place(&format!("{guest}.full"))?;
+    let mut copy = Command::new("cp");
+    copy.args(["--sparse=auto", "--reflink=auto"]);
+    run::output(copy.arg(image).arg(&path))?;
+    made("tune2fs", &["-m", "0"], &path)?;
+    let nothing = path.with_added_extension("nothing");
+    File::create(&nothing)?;
+    made(
+        "debugfs",
+        &["-w", "-R", &format!("write {} full", nothing.display())],
+        &path,
+    )?;
+    fs::remove_file(nothing)?;
+    let free = disk::free_blocks(&path)?;
+    // It ends with an error: the blocks that map the file's own are missing at last.
+    made(
+        "debugfs",
+        &["-w", "-R", &format!("fallocate full 0 {}", free - 1)],
+        &path,
+    )?;
+    let free = disk::free_blocks(&path)?;
+    ensure!(free == 0, "{} has {free} free blocks", path.display());
+    Ok(path)
 }
 
 fn blank(path: &Path, bytes: u64) -> Result<()> {

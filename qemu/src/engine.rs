@@ -15,7 +15,9 @@ use bollard::{
     container::LogOutput,
     errors::Error,
     exec::{CreateExecOptions, StartExecResults},
-    models::{ContainerCreateBody, ContainerInspectResponse, NetworkCreateRequest},
+    models::{
+        ContainerCreateBody, ContainerInspectResponse, Ipam, IpamConfig, NetworkCreateRequest,
+    },
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions,
         LogsOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
@@ -242,6 +244,17 @@ impl Engine {
         )
     }
 
+    pub(crate) fn ipv6_address(&self, container: &str, network: &str) -> Result<String> {
+        let networks = self.inspect(container)?.network_settings;
+        let networks = networks.and_then(|settings| settings.networks);
+        let mut networks = networks.unwrap_or_default();
+        let address = networks
+            .remove(network)
+            .and_then(|network| network.global_ipv6_address)
+            .filter(|address| !address.is_empty());
+        address.with_context(|| format!("the container has no IPv6 address on {network}"))
+    }
+
     /// The container's first process, as the guest counts it.
     pub(crate) fn pid(&self, container: &str) -> Result<i64> {
         let state = self.inspect(container)?.state;
@@ -272,10 +285,19 @@ impl Engine {
         )
     }
 
-    /// A bridge network of the user's own, where containers find each other by name.
-    pub(crate) fn create_network(&self, name: &str) -> Result<()> {
+    /// A bridge network of the user's own, where containers find each other by name; with IPv6 where a subnet is given.
+    pub(crate) fn create_network(&self, name: &str, ipv6: Option<&str>) -> Result<()> {
+        let subnet = |subnet: &str| Ipam {
+            config: Some(vec![IpamConfig {
+                subnet: Some(subnet.into()),
+                ..IpamConfig::default()
+            }]),
+            ..Ipam::default()
+        };
         let request = NetworkCreateRequest {
             name: name.into(),
+            enable_ipv6: ipv6.map(|_| true),
+            ipam: ipv6.map(subnet),
             ..NetworkCreateRequest::default()
         };
         self.ask("create a network", self.docker.create_network(request))

@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod scenarios;
 mod sizes;
+mod strict;
 mod suites;
 mod test;
 mod toolchain;

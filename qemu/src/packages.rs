@@ -1,11 +1,11 @@
 //! Debian packages without installing them: a set of names becomes a folder with their files, in the user's cache.
 //!
 //! apt checks what it fetches against the mirror's signed index; it is checked again whenever it is unpacked. What cannot
-//! be brought up to date is used as it last was, which is said.
+//! be brought up to date is used as it last was, which is noted with its age; a strict run takes only a recent one.
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -17,6 +17,7 @@ use crate::{
     apt::{Apt, Package},
     paths,
     progress::Step,
+    report, strict,
     unpack::{self, Brought},
 };
 
@@ -26,6 +27,9 @@ pub const MIRROR: &str = "http://deb.debian.org/debian";
 /// How long an index of packages is taken for current, and how long what no set needs any more is kept.
 const CURRENT: Duration = Duration::from_secs(24 * 60 * 60);
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How old an index may be that a strict run takes from the cache, because the mirror cannot be asked.
+const OLDEST: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// Folders that are made of packages: unpacked, a compiler's prefix, and what an interrupted run left.
 const OURS: &[&str] = &["root-", "prefix-", ".unpacking-"];
@@ -61,6 +65,16 @@ impl Unpacked {
     }
 }
 
+/// A set, by its name, that the mirror did not give: the context of such an error, and of no other.
+#[derive(Debug)]
+pub struct NotFetched(pub String);
+
+impl fmt::Display for NotFetched {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "the packages of {} cannot be fetched", self.0)
+    }
+}
+
 /// The set's files: of today, or from the cache if the mirror cannot be reached.
 pub fn unpacked(set: &Set, mirror: &str) -> Result<Unpacked> {
     let folder = paths::cache()?.join(&set.name);
@@ -69,16 +83,48 @@ pub fn unpacked(set: &Set, mirror: &str) -> Result<Unpacked> {
     let store = Store { folder, apt };
     match store.current(set) {
         Ok(unpacked) => Ok(unpacked),
-        Err(error) => {
-            let earlier = store.earlier();
-            let earlier = earlier.with_context(|| {
-                let folder = store.folder.display();
-                format!("{error:#}\nand no earlier set is in {folder}")
-            })?;
-            eprintln!("note: {error:#}");
-            eprintln!("note: {}: using the packages in the cache", set.name);
+        Err(error) if error.is::<NotFetched>() => {
+            let earlier = match store.earlier() {
+                Ok(earlier) => earlier,
+                Err(none) => {
+                    let folder = store.folder.display();
+                    return Err(error.context(format!("no earlier set is in {folder}: {none:#}")));
+                }
+            };
+            let age = store.cached_for();
+            if let Some(refused) = too_old(age, strict::is_on()) {
+                return Err(error.context(refused));
+            }
+            report::note(format!(
+                "{}: using the packages in the cache, whose index is {}: {error:#}",
+                set.name,
+                told(age)
+            ));
             Ok(earlier)
         }
+        Err(error) => Err(error),
+    }
+}
+
+/// Why an earlier set is not taken.
+pub(crate) fn too_old(age: Option<Duration>, strict: bool) -> Option<String> {
+    (strict && age.is_none_or(|age| age > OLDEST)).then(|| {
+        format!(
+            "the packages in the cache are not taken: their index is {}, and a strict run takes none that is more than {}",
+            told(age),
+            told(Some(OLDEST))
+        )
+    })
+}
+
+/// An age for the reader.
+pub(crate) fn told(age: Option<Duration>) -> String {
+    let Some(age) = age else {
+        return "of unknown age".into();
+    };
+    match age.as_secs() / 3600 {
+        hours @ ..48 => format!("{hours} hours old"),
+        hours => format!("{} days old", hours / 24),
     }
 }
 
@@ -105,6 +151,16 @@ struct Store {
 
 impl Store {
     fn current(&self, set: &Set) -> Result<Unpacked> {
+        let fetched = self.fetched(set);
+        let packages = fetched.with_context(|| NotFetched(set.name.clone()))?;
+        let unpacked = self.unpack(set, &packages)?;
+        fs::write(self.memory(), serde_json::to_string_pretty(&packages)?)?;
+        self.forget(&packages, &unpacked)?;
+        Ok(unpacked)
+    }
+
+    /// The packages as the mirror has them today; each is in the archive, or unpacked already.
+    fn fetched(&self, set: &Set) -> Result<Vec<Package>> {
         let fresh = self.index_age().is_some_and(|age| age < CURRENT);
         if !fresh {
             self.update(set)?;
@@ -118,10 +174,7 @@ impl Store {
             packages = self.apt.plan(&set.packages)?;
             self.fetch(set, &packages)?;
         }
-        let unpacked = self.unpack(set, &packages)?;
-        fs::write(self.memory(), serde_json::to_string_pretty(&packages)?)?;
-        self.forget(&packages, &unpacked)?;
-        Ok(unpacked)
+        Ok(packages)
     }
 
     /// The set as it was when it last was complete.
@@ -138,10 +191,14 @@ impl Store {
 
     /// Since the index was fetched from this mirror.
     fn index_age(&self) -> Option<Duration> {
-        let changed = |path: &Path| fs::metadata(path).ok()?.modified().ok();
+        let ours = changed(&self.apt.sources())? <= changed(&self.stamp())?;
+        ours.then(|| self.cached_for())?
+    }
+
+    /// Since the index was fetched, from whichever mirror.
+    fn cached_for(&self) -> Option<Duration> {
         let fetched = changed(&self.stamp())?;
-        let ours = changed(&self.apt.sources())? <= fetched;
-        ours.then(|| SystemTime::now().duration_since(fetched).ok())?
+        SystemTime::now().duration_since(fetched).ok()
     }
 
     fn update(&self, set: &Set) -> Result<()> {
@@ -263,6 +320,10 @@ impl Store {
     }
 }
 
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
+}
+
 fn verify(path: &Path, sha256: &str) -> Result<()> {
     let mut file = fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
     let mut digest = Sha256::new();
@@ -278,6 +339,18 @@ fn verify(path: &Path, sha256: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn g2_a_strict_run_takes_no_old_set_from_the_cache() {
+        let days = |days: u64| Some(Duration::from_secs(days * 24 * 60 * 60));
+        for age in [days(0), days(3), days(4), days(400), None] {
+            assert_eq!(too_old(age, false), None);
+        }
+        assert_eq!(too_old(days(0), true), None);
+        assert_eq!(too_old(days(3), true), None);
+        assert!(too_old(days(4), true).unwrap().contains("4 days old"));
+        assert!(too_old(None, true).unwrap().contains("unknown age"));
+    }
 
     #[test]
     fn a_changed_package_is_refused_and_removed() {

@@ -11,11 +11,14 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{paths, progress::Step, run};
+use crate::{packages, paths, progress::Step, report, run, strict};
 
 /// The environment's python, or why there is none.
 pub static DOCKER: LazyLock<Result<PathBuf, String>> =
     LazyLock::new(|| environment().map_err(|error| format!("{error:#}")));
+
+/// What the report calls it where it cannot be fetched.
+pub const DOWNLOAD: &str = "python-docker";
 
 /// The calls that are asked are those of its seventh version.
 const PACKAGE: &str = "docker>=7,<8";
@@ -32,19 +35,26 @@ fn environment() -> Result<PathBuf> {
     let place = folder.join("docker");
     let python = place.join("bin/python");
     let made = fs::metadata(&place).and_then(|place| place.modified());
-    let current = made.is_ok_and(|made| made.elapsed().unwrap_or_default() < CURRENT);
+    let age = made.ok().and_then(|made| made.elapsed().ok());
+    let current = age.is_some_and(|age| age < CURRENT);
     if current && works(&python).is_ok() {
         return Ok(python);
     }
     match make(&folder, &place) {
         Ok(()) => works(&python)?,
         Err(error) => {
-            works(&python).map_err(|_| {
+            if works(&python).is_err() {
                 let cannot =
                     format!("cannot fetch {PACKAGE} from PyPI, and no earlier one is there");
-                error.context(cannot)
-            })?;
-            eprintln!("note: PyPI cannot be asked: using the package docker in the cache");
+                return Err(error.context(cannot));
+            }
+            if let Some(refused) = packages::too_old(age, strict::is_on()) {
+                return Err(error.context(refused));
+            }
+            report::note(format!(
+                "PyPI cannot be asked: using the package docker in the cache, which is {}",
+                packages::told(age)
+            ));
         }
     }
     Ok(python)

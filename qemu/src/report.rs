@@ -1,5 +1,7 @@
 //! What all tests came to: counted, with a name for whatever did not run, and one last line.
 
+mod leave;
+
 use std::{
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
@@ -7,40 +9,69 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// What may stay away even where nothing else may: the beginning of its name, why, and since when.
-const MAY_BE_IGNORED: &[(&str, &str, &str)] = &[
-    (
-        "sid-",
-        "sid moves: on some days its packages do not fit together",
-        "2026-11-23",
-    ),
-    (
-        "initramfs-sid/",
-        "sid moves: on some days its packages do not fit together",
-        "2026-11-23",
-    ),
-];
+use crate::{packages::NotFetched, strict};
+use leave::Leave;
 
 /// A result of tests, of one kind or of all.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// What did not run: its name and why.
-    pub(crate) ignored: Vec<(String, String)>,
+    pub(crate) skipped: Vec<Skipped>,
     /// What the reader should know although nothing failed by it.
     pub(crate) notes: Vec<String>,
 }
 
+/// A test that did not run.
+#[derive(Debug, Clone)]
+pub(crate) struct Skipped {
+    pub(crate) name: String,
+    pub(crate) missing: Missing,
+}
+
+/// What a test could not run without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// What could not be fetched, by its name; only a download may have leave to be missing.
+    pub(crate) download: Option<String>,
+    pub(crate) reason: String,
+}
+
+impl Missing {
+    /// What could not be fetched, if that is what the error is about; any other error is a failure.
+    pub(crate) fn download(error: &anyhow::Error) -> Option<Self> {
+        let NotFetched(name) = error.downcast_ref()?;
+        Some(Self {
+            download: Some(name.clone()),
+            reason: format!("{error:#}"),
+        })
+    }
+}
+
 /// What trials tell of themselves when they cannot run.
 #[derive(Clone, Default)]
-pub(crate) struct Ignored(Arc<Mutex<Vec<(String, String)>>>);
+pub(crate) struct Ignored(Arc<Mutex<Vec<Skipped>>>);
 
 impl Ignored {
-    pub(crate) fn because(&self, name: &str, reason: &str) -> Result<Completion, Failed> {
+    pub(crate) fn because(&self, name: &str, missing: &Missing) -> Result<Completion, Failed> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((name.to_owned(), reason.to_owned()));
+        all.push(Skipped {
+            name: name.to_owned(),
+            missing: missing.clone(),
+        });
         Ok(Completion::ignored_with("see below"))
+    }
+}
+
+/// Notes of code that has no tally at hand.
+static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Says it now, and once more at the end of all tests.
+pub(crate) fn note(text: String) {
+    eprintln!("note: {text}");
+    let mut notes = NOTES.lock().unwrap_or_else(PoisonError::into_inner);
+    if !notes.contains(&text) {
+        notes.push(text);
     }
 }
 
@@ -55,7 +86,7 @@ pub(crate) fn shown(trials: Vec<Trial>, ignored: &Ignored) -> Tally {
     Tally {
         passed: conclusion.num_passed,
         failed: conclusion.num_failed,
-        ignored: std::mem::take(&mut *ignored),
+        skipped: std::mem::take(&mut *ignored),
         notes: Vec::new(),
     }
 }
@@ -64,60 +95,155 @@ impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
-        self.ignored.extend(other.ignored);
+        self.skipped.extend(other.skipped);
         self.notes.extend(other.notes);
     }
 
-    /// Prints it. `N passed, N failed` is the last line and stands alone, for whoever reads only that. Where nothing may
-    /// stay away (`strict`), what was ignored without leave is failed.
-    pub(crate) fn close(mut self, strict: bool) -> ExitCode {
+    /// A failure that belongs to no test.
+    pub(crate) fn fail(&mut self, what: &str) {
+        println!("failed: {what}");
+        self.failed += 1;
+    }
+
+    /// Prints it; the last line stands alone, for whoever reads only that. In a strict run, what was skipped without leave
+    /// has failed, and so has a leave that is wrong or too old.
+    pub(crate) fn close(mut self) -> ExitCode {
+        self.notes
+            .append(&mut NOTES.lock().unwrap_or_else(PoisonError::into_inner));
         for note in &self.notes {
             println!("note: {note}");
         }
-        for (name, reason) in &self.ignored {
-            let leave = leave(name);
-            let verdict = match leave {
-                Some((_, why, since)) => format!("allowed since {since}: {why}"),
-                None if strict => "failed: nothing may be ignored here".into(),
-                None => "CI counts it as failed".into(),
-            };
-            self.failed += u64::from(strict && leave.is_none());
-            println!("ignored: {name}: {reason} ({verdict})");
-        }
-        println!("{} passed, {} failed", self.passed, self.failed);
+        self.judge(leave::TABLE, leave::today(), strict::is_on());
+        println!("{}", self.last_line());
         if self.failed == 0 {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         }
     }
+
+    fn judge(&mut self, table: &[Leave], today: i64, strict: bool) {
+        for fault in leave::faults(table, today) {
+            if strict {
+                self.fail(&fault);
+            } else {
+                println!("note: {fault}: CI counts it as failed");
+            }
+        }
+        let skipped = std::mem::take(&mut self.skipped);
+        for Skipped { name, missing } in skipped {
+            let leave = missing.leave(table, today);
+            let verdict = match leave {
+                Some(Leave { since, why, .. }) => format!("allowed since {since}: {why}"),
+                None if strict => "failed: this may not be skipped here".into(),
+                None => "CI counts it as failed".into(),
+            };
+            println!("ignored: {name}: {} ({verdict})", missing.reason);
+            if strict && leave.is_none() {
+                self.failed += 1;
+            } else {
+                self.skipped.push(Skipped { name, missing });
+            }
+        }
+    }
+
+    /// `N passed, N failed`, and `, N skipped` if any are.
+    fn last_line(&self) -> String {
+        let line = format!("{} passed, {} failed", self.passed, self.failed);
+        match self.skipped.len() {
+            0 => line,
+            skipped => format!("{line}, {skipped} skipped"),
+        }
+    }
 }
 
-fn leave(name: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {
-    MAY_BE_IGNORED
-        .iter()
-        .find(|(beginning, ..)| name.starts_with(beginning))
+impl Missing {
+    fn leave<'a>(&self, table: &'a [Leave], today: i64) -> Option<&'a Leave> {
+        leave::find(table, self.download.as_deref()?, today)
+    }
+
+    /// Whether a strict run allows it today.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.leave(leave::TABLE, leave::today()).is_some()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use anyhow::{Context, anyhow};
+
     use super::*;
 
-    #[test]
-    fn only_what_is_on_the_list_has_leave() {
-        assert!(leave("sid-disk/exec").is_some());
-        assert!(leave("trixie-disk/exec").is_none());
+    const TODAY: i64 = 20_800; // 2026-12-13
+    const TABLE: &[Leave] = &[Leave {
+        download: "sid",
+        since: "2026-12-01",
+        why: "it moves",
+    }];
+
+    fn last_line(download: Option<&str>, table: &[Leave], strict: bool) -> String {
+        let missing = Missing {
+            download: download.map(str::to_owned),
+            reason: "no packages".into(),
+        };
+        let mut tally = Tally {
+            passed: 1,
+            skipped: vec![Skipped {
+                name: "sid-disk/exec".into(),
+                missing,
+            }],
+            ..Tally::default()
+        };
+        tally.judge(table, TODAY, strict);
+        tally.last_line()
     }
 
     #[test]
-    fn what_was_ignored_fails_only_where_nothing_may_be() {
-        let tally = |name: &str| Tally {
-            passed: 1,
-            ignored: vec![(name.into(), "no packages".into())],
-            ..Tally::default()
-        };
-        assert_eq!(tally("trixie-disk/exec").close(false), ExitCode::SUCCESS);
-        assert_eq!(tally("trixie-disk/exec").close(true), ExitCode::FAILURE);
-        assert_eq!(tally("sid-disk/exec").close(true), ExitCode::SUCCESS);
+    fn g2_only_a_listed_download_may_be_missing_in_a_strict_run() {
+        for (download, strict, line) in [
+            (Some("sid"), true, "1 passed, 0 failed, 1 skipped"),
+            (Some("trixie"), true, "1 passed, 1 failed"),
+            (None, true, "1 passed, 1 failed"),
+            (Some("sid"), false, "1 passed, 0 failed, 1 skipped"),
+            (Some("trixie"), false, "1 passed, 0 failed, 1 skipped"),
+            (None, false, "1 passed, 0 failed, 1 skipped"),
+        ] {
+            assert_eq!(
+                last_line(download, TABLE, strict),
+                line,
+                "{download:?} {strict}"
+            );
+        }
+    }
+
+    #[test]
+    fn g2_a_wrong_leave_fails_a_strict_run_and_excuses_nothing() {
+        let old = [Leave {
+            since: "2026-01-01",
+            ..TABLE[0]
+        }];
+        assert_eq!(last_line(Some("sid"), &old, true), "1 passed, 2 failed");
+        assert_eq!(
+            last_line(Some("sid"), &old, false),
+            "1 passed, 0 failed, 1 skipped"
+        );
+    }
+
+    #[test]
+    fn without_anything_skipped_the_last_line_has_two_numbers() {
+        assert_eq!(Tally::default().last_line(), "0 passed, 0 failed");
+    }
+
+    /// A kernel that is not there, an image that cannot be made: the harness's own code.
+    #[test]
+    fn g2_only_an_error_of_fetching_is_about_a_download() {
+        let fetching = anyhow!("404")
+            .context(NotFetched("sid".into()))
+            .context("no earlier set");
+        let missing = Missing::download(&fetching).unwrap();
+        assert_eq!(missing.download.as_deref(), Some("sid"));
+        assert!(missing.reason.contains("404"), "{}", missing.reason);
+        let own: anyhow::Error = std::fs::read("/nowhere").context("vmlinuz").unwrap_err();
+        assert_eq!(Missing::download(&own), None);
     }
 }

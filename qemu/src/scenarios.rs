@@ -39,6 +39,8 @@ pub(crate) enum Root {
     Disk,
     /// The same, and nothing may be written to it.
     ReadOnly,
+    /// The same as [`Root::Disk`], without a free block.
+    Full,
     /// PID 1 is started on an initramfs and goes on to an image of this format, in a partition of such a table, on the first of
     /// the disks whose driver is a module. The scenario has `root=` among its words, where `{root}` stands for ext4's UUID.
     Switch(Format, Table),
@@ -50,7 +52,7 @@ impl Root {
     /// Of the image that the daemon is in.
     pub(crate) fn format(self) -> Format {
         match self {
-            Self::Disk | Self::ReadOnly => Format::Disk,
+            Self::Disk | Self::ReadOnly | Self::Full => Format::Disk,
             Self::Initramfs => Format::Initramfs,
             Self::Switch(format, _) => format,
         }
@@ -132,6 +134,8 @@ pub(crate) struct Large {
     pub(crate) clients: bool,
     /// Engines in a container of this one, one after the other.
     pub(crate) inner: &'static [Inner],
+    /// How often its checks kill the engine.
+    pub(crate) kills: usize,
     /// What comes of the same disks in later boots.
     pub(crate) lives: &'static [Life],
 }
@@ -257,7 +261,7 @@ impl Scenario {
         let certificates = nested.then_some(Need::Certificates);
         let disks = (!disks.is_empty()).then_some(Need::Disks);
         let format = match self.root {
-            Root::Switch(Format::Disk, _) => Some(Need::Disks),
+            Root::Full | Root::Switch(Format::Disk, _) => Some(Need::Disks),
             Root::Switch(format, _) => Some(format.need()),
             _ => None,
         };

@@ -1,4 +1,5 @@
-//! The suites of Debian that the guests are made of: each a kernel and an engine that were released together.
+//! The suites of Debian that the guests are made of: each a kernel and an engine that were released together. Bullseye has the
+//! oldest kernel that the program promises to run on, and is there for that alone.
 
 use std::path::Path;
 
@@ -9,6 +10,9 @@ use clap::ValueEnum;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Suite {
+    /// Linux 5.10, and no engine.
+    #[value(skip)]
+    Bullseye,
     Bookworm,
     Trixie,
     /// It moves: whatever it holds today.
@@ -31,6 +35,9 @@ const PACKAGES: &[&str] = &[
     "btrfs-progs",
     "udhcpc",
 ];
+
+/// What the guests of a suite without an engine are made of.
+const KERNEL: &[&str] = &["linux-image-cloud-amd64", "busybox-static", "base-files"];
 
 /// Since trixie the client is a package of its own.
 const CLIENT: &str = "docker-cli";
@@ -63,12 +70,27 @@ const CLIENTS: &[&str] = &["docker-compose", "docker-buildx"];
 /// The smallest root that is Debian's.
 const ROOT: &[&str] = &["base-files", "base-passwd", "coreutils", "dash", "libc-bin"];
 
+/// The names of all sets of packages that are fetched for guests.
+pub fn downloads() -> impl Iterator<Item = String> {
+    let sets = |suite: Suite| {
+        let name = suite.name();
+        PARTS.map(|part| format!("{name}{part}"))
+    };
+    let all = [Suite::Bullseye].into_iter();
+    all.chain(Suite::ALL.iter().copied()).flat_map(sets)
+}
+
+/// A suite's sets, by what stands behind its name.
+const PARTS: [&str; 4] = ["", "-servers", "-clients", "-root"];
+
 impl Suite {
+    /// Those with an engine.
     pub const ALL: &[Self] = &[Self::Bookworm, Self::Trixie, Self::Sid];
 
     /// Debian's name for it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Bullseye => "bullseye",
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
             Self::Sid => "sid",
@@ -104,13 +126,18 @@ impl Suite {
     }
 
     fn guests(self) -> Set {
-        let client = (self != Self::Bookworm).then_some(CLIENT);
-        let packages = PACKAGES.iter().copied().chain(client);
+        let (packages, client) = match self {
+            Self::Bullseye => (KERNEL, None),
+            Self::Bookworm => (PACKAGES, None),
+            Self::Trixie | Self::Sid => (PACKAGES, Some(CLIENT)),
+        };
+        let packages = packages.iter().copied().chain(client);
         self.set(self.name().to_owned(), packages)
     }
 
     fn set(self, name: String, packages: impl Iterator<Item = &'static str>) -> Set {
         let suites = match self {
+            Self::Bullseye => &["bullseye"],
             Self::Bookworm => &["bookworm"],
             Self::Trixie => &["trixie"],
             Self::Sid => &["sid"],

@@ -11,7 +11,7 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fd::{BorrowedFd, OwnedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{FileType, Mode, OFlags, fstat, open},
     io::{Errno, Result, read, retry_on_intr},
 };
@@ -109,10 +109,15 @@ pub(crate) fn read_beginning<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'
 
 /// Calls `each` with every byte of a file, up to the most that any file may have; of a longer one the rest is EFBIG.
 pub(crate) fn bytes(path: &CStr, each: &mut dyn FnMut(u8)) -> Result<()> {
-    let (file, mut left) = open_regular(path)?;
-    let mut buffer = [0; 1024];
+    let (file, longest) = open_regular(path)?;
+    bytes_of(file.as_fd(), longest, each)
+}
+
+/// The same of a file that is open, up to so many bytes.
+pub(crate) fn bytes_of(file: BorrowedFd<'_>, longest: u64, each: &mut dyn FnMut(u8)) -> Result<()> {
+    let (mut buffer, mut left) = ([0; 1024], longest);
     loop {
-        let length = retry_on_intr(|| read(&file, &mut buffer))?;
+        let length = retry_on_intr(|| read(file, &mut buffer))?;
         if length == 0 {
             return Ok(());
         }

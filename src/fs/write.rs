@@ -1,80 +1,303 @@
-//! Writing files: whole under their name, or not at all.
+//! Writing files: aside, made durable, renamed, the directory made durable. A power cut or a full file system leaves what
+//! was there or the whole new file, never an empty one.
+//!
+//! Each file that lasts goes through [`Batch::put`]. The machine writes the files of a step together: all of them, one
+//! syncfs(2), their names, one syncfs(2). In a container that would write out all that the host has in memory, so there it is
+//! one fsync(2) a file and one a directory. In memory (tmpfs, ramfs) nothing lasts, and nothing waits.
 
+use super::{is_mount, look};
+use crate::text::Text;
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, Mode, OFlags, RenameFlags, open, openat, renameat, renameat_with, unlinkat},
+    fs::{
+        AtFlags, FileType, FsWord, Mode, OFlags, RenameFlags, fchmod, fstat, fstatfs, fsync, open,
+        openat, renameat, renameat_with, statat, syncfs, unlinkat,
+    },
     io::{Errno, Result, retry_on_intr, write},
 };
 
-use super::unless_there;
+/// How the name begins that a file has while it is being written; the file's own name follows.
+const ASIDE: &[u8] = b".dockerlaunch.new";
 
-/// The name a file has while it is being written.
-const ASIDE: &CStr = c".dockerlaunch.new";
+/// The longest file name, and its NUL.
+type Name = Text<256>;
 
-/// Writes a new file aside and gives it its name. What has appeared under the name meanwhile wins.
-pub(crate) fn write_new(
-    parent: BorrowedFd<'_>,
-    name: &CStr,
-    contents: &[u8],
-    mode: Mode,
-) -> Result<()> {
-    let file = aside(parent, mode)?;
-    finish_new(parent, name, write_all(file.as_fd(), contents))
+/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h).
+const IN_MEMORY: [FsWord; 2] = [0x0102_1994, 0x8584_58F6];
+
+/// What stands under a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Nothing,
+    /// A regular file without contents, as a power cut leaves it.
+    Empty,
+    Something,
 }
 
-/// Writes a file anew, for everybody to read: whole under its name, or in place where it is a mount point of Docker's,
-/// which cannot be replaced and may be all that can be written.
-#[cfg(feature = "network")]
-pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
-    let mode = Mode::from_raw_mode(0o644);
-    let written = aside(parent, mode).and_then(|file| {
-        rustix::fs::fchmod(&file, mode)?;
-        write_all(file.as_fd(), contents)?;
-        renameat(parent, ASIDE, parent, name)
-    });
-    match written {
-        Err(Errno::BUSY | Errno::ROFS) => {
-            let _ = unlinkat(parent, ASIDE, AtFlags::empty());
-            let in_place = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            write_all(
-                openat(parent, name, in_place, Mode::empty())?.as_fd(),
-                contents,
-            )
+/// What a new file may take the place of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// An empty file. Anything else that appears under the name meanwhile wins.
+    Empty,
+    /// Whatever stands there, but for a directory or a mount.
+    #[cfg(feature = "network")]
+    Anything,
+}
+
+/// A batch is gone through twice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Write,
+    /// What waits gets its name.
+    Rename,
+    /// What waits could not be made durable: it is taken away.
+    Discard,
+}
+
+/// Files that one step writes.
+pub(crate) struct Batch {
+    together: bool,
+    /// The device of the file system that all who wait lie on.
+    device: Option<u64>,
+    waiting: bool,
+    /// In the directory that is being filled a file got its name, which is not durable yet.
+    renamed: bool,
+}
+
+impl Batch {
+    pub(crate) const fn new(together: bool) -> Self {
+        Self {
+            together,
+            device: None,
+            waiting: false,
+            renamed: false,
         }
-        other => other.inspect_err(|_| _ = unlinkat(parent, ASIDE, AtFlags::empty())),
+    }
+
+    /// Whether files wait for their names.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// A file that waits stands there already. An empty one that is mounted is its owner's choice.
+    pub(crate) fn standing(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Standing> {
+        let standing = match look(parent, name)? {
+            Some(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Standing::Something,
+            Some(_) if is_mount(parent, name)? => Standing::Something,
+            Some(_) => Standing::Empty,
+            None => Standing::Nothing,
+        };
+        if standing != Standing::Something && self.waiting && is_aside(parent, name)? {
+            return Ok(Standing::Something);
+        }
+        Ok(standing)
+    }
+
+    /// Writes a file: `fill` gives it contents, owner and mode.
+    pub(crate) fn put(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        over: Over,
+        fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (aside, is_own) = aside(name)?;
+        let file = create(parent, aside.as_c_str())?;
+        let mut finish = || {
+            fill(file.as_fd())?;
+            if IN_MEMORY.contains(&fstatfs(&file)?.f_type) {
+                return give_name(parent, aside.as_c_str(), name, over);
+            }
+            if self.together && is_own && self.shares(&file)? {
+                self.waiting = true;
+                return Ok(());
+            }
+            durable(retry_on_intr(|| fsync(&file)))?;
+            give_name(parent, aside.as_c_str(), name, over)?;
+            self.renamed = true;
+            Ok(())
+        };
+        finish().inspect_err(|_| take_away(parent, aside.as_c_str()))
+    }
+
+    /// Whether the file lies where the first one lies: only that file system is synced.
+    fn shares(&mut self, file: &OwnedFd) -> Result<bool> {
+        let device = fstat(file)?.st_dev;
+        Ok(*self.device.get_or_insert(device) == device)
+    }
+
+    /// A file that waits gets its name, or is taken away.
+    pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
+        let (aside, _) = aside(name)?;
+        if pass == Pass::Discard {
+            take_away(parent, aside.as_c_str());
+            return Ok(());
+        }
+        match give_name(parent, aside.as_c_str(), name, Over::Empty) {
+            Err(Errno::NOENT) => Ok(()), // it did not wait
+            other => other.inspect_err(|_| take_away(parent, aside.as_c_str())),
+        }
+    }
+
+    /// All that was written is durable, and so are the names.
+    pub(crate) fn sync(on: BorrowedFd<'_>) -> Result<()> {
+        durable(retry_on_intr(|| syncfs(on)))
+    }
+
+    /// Another directory is filled; the state of the one around it is given back to [`Batch::leave`].
+    pub(crate) fn enter(&mut self) -> bool {
+        core::mem::take(&mut self.renamed)
+    }
+
+    /// The directory is full: the names in it are made durable, where that is not done for all of them together.
+    pub(crate) fn leave(&mut self, directory: BorrowedFd<'_>, around: bool) -> Result<()> {
+        if core::mem::replace(&mut self.renamed, around) {
+            durable(retry_on_intr(|| fsync(directory)))?;
+        }
+        Ok(())
     }
 }
 
-/// A fresh file; one that an earlier launch left is taken away first.
-pub(crate) fn aside(parent: BorrowedFd<'_>, mode: Mode) -> Result<OwnedFd> {
-    let create = || {
-        openat(
-            parent,
-            ASIDE,
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            mode,
-        )
+/// For [`Batch::put`].
+pub(crate) fn fill(file: BorrowedFd<'_>, contents: &[u8], mode: u32) -> Result<()> {
+    write_all(file, contents)?;
+    fchmod(file, Mode::from_raw_mode(mode))
+}
+
+/// Writes a file anew, for everybody to read: whole under its name, or in place where it is a mount point of Docker's,
+/// which cannot be replaced and may be all that can be written. The same contents are not written again.
+#[cfg(feature = "network")]
+pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
+    if holds(parent, name, contents)? {
+        return Ok(());
+    }
+    let mut batch = Batch::new(false);
+    let put = batch.put(parent, name, Over::Anything, &mut |file| {
+        fill(file, contents, 0o644)
+    });
+    match put.and_then(|()| batch.leave(parent, false)) {
+        Err(Errno::BUSY | Errno::ROFS) => overwrite(parent, name, contents),
+        other => other,
+    }
+}
+
+/// Whether these are its contents already.
+#[cfg(feature = "network")]
+fn holds(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = openat(parent, name, flags, Mode::empty()) else {
+        return Ok(false); // nothing, a link, or what the write will report
     };
-    match create() {
+    let stat = fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
+        || usize::try_from(stat.st_size) != Ok(contents.len())
+    {
+        return Ok(false);
+    }
+    let (mut rest, mut same) = (contents.iter(), true);
+    super::bytes_of(file.as_fd(), contents.len() as u64, &mut |byte| {
+        same &= rest.next() == Some(&byte)
+    })?;
+    Ok(same && rest.next().is_none())
+}
+
+/// The space is taken before the old contents go, and their end is cut off last.
+#[cfg(feature = "network")]
+fn overwrite(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate, ftruncate};
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(parent, name, flags, Mode::empty())?;
+    let length = contents.len() as u64;
+    // Not every file system can.
+    durable(fallocate(&file, FallocateFlags::empty(), 0, length))?;
+    write_all(file.as_fd(), contents)?;
+    ftruncate(&file, length)?;
+    durable(retry_on_intr(|| fsync(&file)))
+}
+
+/// Takes away what a launch that was cut has left in a directory. What is no file is not ours.
+pub(crate) fn sweep(directory: BorrowedFd<'_>) -> Result<()> {
+    super::entries(directory, &mut |name| {
+        if name.to_bytes().starts_with(ASIDE) {
+            take_away(directory, name);
+        }
+        Ok(())
+    })
+}
+
+/// What is in the way of a file that could not be written: the name it would have had meanwhile, or its own.
+pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
+    let (aside, _) = aside(name)?;
+    if look(parent, aside.as_c_str())?.is_some() {
+        return Ok(aside);
+    }
+    Text::of(&[name.to_bytes()]).map_err(|_| Errno::NAMETOOLONG)
+}
+
+/// The name aside, and whether it is this file's own: a name that would be too long shares one, and does not wait.
+fn aside(name: &CStr) -> Result<(Name, bool)> {
+    if let Ok(own) = Text::of(&[ASIDE, b".", name.to_bytes()]) {
+        return Ok((own, true));
+    }
+    let shared = Text::of(&[ASIDE]).map_err(|_| Errno::NAMETOOLONG)?;
+    Ok((shared, false))
+}
+
+fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    let (aside, _) = aside(name)?;
+    Ok(look(parent, aside.as_c_str())?.is_some())
+}
+
+/// A fresh file; one that an earlier launch left is taken away first.
+fn create(parent: BorrowedFd<'_>, aside: &CStr) -> Result<OwnedFd> {
+    let mode = Mode::from_raw_mode(0o600);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(parent, aside, flags, mode) {
         Err(Errno::EXIST) => {
-            unlinkat(parent, ASIDE, AtFlags::empty())?;
-            create()
+            unlinkat(parent, aside, AtFlags::empty())?;
+            openat(parent, aside, flags, mode)
         }
         other => other,
     }
 }
 
-/// Gives the file that was written aside its name, or takes it away.
-pub(crate) fn finish_new(parent: BorrowedFd<'_>, name: &CStr, written: Result<()>) -> Result<()> {
-    let renamed = written.and_then(|()| {
-        match renameat_with(parent, ASIDE, parent, name, RenameFlags::NOREPLACE) {
+/// If it cannot be taken away, the next launch tries again.
+fn take_away(parent: BorrowedFd<'_>, aside: &CStr) {
+    unlinkat(parent, aside, AtFlags::empty()).unwrap_or(());
+}
+
+fn give_name(parent: BorrowedFd<'_>, aside: &CStr, name: &CStr, over: Over) -> Result<()> {
+    let replace = || renameat(parent, aside, parent, name);
+    match over {
+        #[cfg(feature = "network")]
+        Over::Anything => replace(),
+        Over::Empty => match renameat_with(parent, aside, parent, name, RenameFlags::NOREPLACE) {
             // Not every file system has the flag; that nothing stands there was looked up before.
-            Err(Errno::INVAL) => renameat(parent, ASIDE, parent, name),
+            Err(Errno::INVAL) => replace(),
+            Err(Errno::EXIST) => {
+                let there = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                if is_empty_file(there.st_mode, there.st_size) {
+                    return replace();
+                }
+                take_away(parent, aside);
+                Ok(())
+            }
             other => other,
-        }
-    });
-    unless_there(renamed.inspect_err(|_| _ = unlinkat(parent, ASIDE, AtFlags::empty())))
+        },
+    }
+}
+
+fn is_empty_file(mode: u32, size: i64) -> bool {
+    size == 0 && FileType::from_raw_mode(mode) == FileType::RegularFile
+}
+
+/// What a file system cannot do, it need not do.
+fn durable(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
+        other => other,
+    }
 }
 
 /// Writes all of it, however much a single write takes.

@@ -3,11 +3,13 @@
 use crate::{
     messages::{attributes, half, messages, word},
     netlink::{Message, Netlink, REQUEST, ROUTE},
+    requests::Requests,
     run, sys,
     text::Text,
 };
 use rustix::{
     event::{PollFd, PollFlags},
+    fd::AsFd,
     io::{Errno, Result, retry_on_intr},
     net::{RecvFlags, bind, netlink, recv},
 };
@@ -61,6 +63,15 @@ impl Links {
     /// The interface of this name, or the first Ethernet one if it is empty. Waits for it to come, but not longer than
     /// `seconds`; with none, only those that are there are looked at.
     pub(super) fn find(name: &[u8], seconds: u64) -> Result<Link> {
+        Self::look(None, name, seconds)
+    }
+
+    /// The same; `CANCELED` when the end is asked for.
+    pub(super) fn wait_for(requests: &Requests, name: &[u8], seconds: u64) -> Result<Link> {
+        Self::look(Some(requests), name, seconds)
+    }
+
+    fn look(requests: Option<&Requests>, name: &[u8], seconds: u64) -> Result<Link> {
         let Self(socket) = Self::open()?;
         bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
         let mut message = Message::new(GET_LINK, REQUEST | DUMP);
@@ -71,7 +82,10 @@ impl Links {
         let mut buffer = [0; 16384];
         loop {
             // What the dump holds can be read at once.
-            run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?;
+            match requests {
+                Some(requests) => requests.wait(socket.as_fd(), deadline)?,
+                None => run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?,
+            }
             let (length, _) = retry_on_intr(|| recv(&socket, &mut buffer[..], RecvFlags::empty()))?;
             let found = messages(buffer.get(..length).unwrap_or_default())
                 .find_map(|(kind, body)| matching_link(kind, body, name));

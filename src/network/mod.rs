@@ -6,21 +6,22 @@ mod links;
 mod names;
 
 use crate::{
+    cmdline,
     command::Command,
     error::Step,
     fs::{self, There},
     ip::Ip,
     launch::{Context, Launch, Outcome},
+    requests::ASKED,
     settings::Role,
     text::{Decimal, words},
-    tools,
+    tools::{self, AtEnd},
 };
 use core::ffi::CStr;
 use links::{Link, Links};
 use names::Names;
 use rustix::io::Errno;
 
-const CMDLINE: &CStr = c"/proc/cmdline";
 const ROUTES: &CStr = c"/proc/net/route";
 
 /// The loopback interface is the first of every network namespace.
@@ -56,22 +57,24 @@ fn each_ip(launch: &Launch<'_>, each: &mut dyn FnMut(Ip<'_>) -> Outcome<()>) -> 
     if launch.role == Role::Container {
         return Ok(()); // that command line is the host's
     }
-    let mut line = [0; 4096];
-    let line = fs::read_small(CMDLINE, &mut line).noted(launch.log, Step::Network, CMDLINE);
-    for word in words(line.unwrap_or_default()).take_while(|word| *word != b"--") {
-        let Some(text) = word.strip_prefix(b"ip=") else {
-            continue;
-        };
-        match Ip::parse(text) {
-            _ if matches!(text, b"off" | b"none" | b"") => {}
-            Ok(ip) => each(ip)?,
-            // It may be meant for another init: dracut has a syntax of its own.
-            Err(why) => launch
-                .log
-                .warning(&[word, b" is ignored: ", why.as_bytes()]),
+    let mut outcome = Ok(());
+    let read = cmdline::arguments(launch.log, &mut |argument| {
+        if outcome.is_ok() && !argument.for_init && argument.name == b"ip" {
+            let text = argument.value.unwrap_or_default();
+            outcome = match Ip::parse(text) {
+                _ if matches!(text, b"off" | b"none" | b"") => Ok(()),
+                Ok(ip) => each(ip),
+                Err(why) => {
+                    launch
+                        .log
+                        .warning(&[b"ip=", text, b" is ignored: ", why.as_bytes()]);
+                    Ok(())
+                }
+            };
         }
-    }
-    Ok(())
+    });
+    read.noted(launch.log, Step::Network, cmdline::FILE);
+    outcome
 }
 
 fn follow(launch: &Launch<'_>, command: &Command<'_>, links: &Links, ip: &Ip<'_>) -> Outcome<()> {
@@ -103,10 +106,11 @@ fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Link> {
         launch
             .log
             .line(&[b"waiting for ", name_or, b", up to ", limit, b" s"]);
-        found = Links::find(name, APPEARS);
+        found = Links::wait_for(&launch.requests, name, APPEARS);
     }
     found.map_err(|errno| match errno {
         Errno::TIMEDOUT => launch.said(Step::Network, name_or, LATE),
+        Errno::CANCELED => launch.said(Step::Network, name_or, ASKED),
         errno => launch.refused(Step::Network, name_or, errno),
     })
 }
@@ -124,10 +128,11 @@ fn ask(launch: &Launch<'_>, command: &Command<'_>, links: &Links, device: &[u8])
     let up = links.set_up(link.index);
     up.map_err(|errno| launch.refused(Step::Network, name, errno))?;
     let words = [c"-b", c"-i", link.name.as_c_str()];
-    let later: &[u8] = match tools::run(command, c"udhcpc", &words, LEASE) {
+    let later: &[u8] = match tools::run(launch, command, c"udhcpc", &words, LEASE, AtEnd::Killed) {
         Ok(0) if has_route(launch, name) => return Ok(()),
         Ok(0) => b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking",
         Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
+        Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
         Ok(_) => {
             let reason = "udhcpc failed: what it said stands above";
             return Err(launch.said(Step::Network, name, reason));

@@ -2,10 +2,11 @@
 
 use super::links::Links;
 use crate::{
-    error::Step,
+    error::{Error, Step},
+    files,
     fs::{self, Root, There},
     ip::Ip,
-    launch::{Context, Launch, Outcome},
+    launch::{Launch, Outcome},
     settings::Role,
     text::{Decimal, Text, fields, hexadecimal, list, words},
 };
@@ -14,6 +15,9 @@ use rustix::{fd::AsFd, system::sethostname};
 
 /// What a kernel with IP_PNP has found out for its `ip=`.
 const BY_KERNEL: &CStr = c"/proc/net/pnp";
+
+/// What sethostname(2) takes.
+const LONGEST: usize = 64;
 
 /// What is found out before anything is written.
 pub(super) struct Names {
@@ -55,7 +59,7 @@ impl Names {
     }
 
     pub(super) fn configure(&mut self, launch: &Launch<'_>) -> Outcome<()> {
-        host_name(launch, self.host.as_bytes())?;
+        host_name(launch, self.host.as_bytes());
         let asked = launch.settings.dns.to_bytes();
         if !asked.is_empty() {
             (self.servers, self.fits) = (Text::new(), true);
@@ -72,7 +76,8 @@ impl Names {
             let reason = "the name servers do not fit into 256 bytes";
             return Err(launch.said(Step::Network, asked, reason));
         }
-        write(launch, self.servers.as_bytes())
+        write(launch, self.servers.as_bytes());
+        Ok(())
     }
 
     /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
@@ -91,21 +96,35 @@ impl Names {
     }
 }
 
-/// The setting's, that of `ip=`; on the machine that of /etc/hostname, or one made of the network card's address.
-fn host_name(launch: &Launch<'_>, from_ip: &[u8]) -> Outcome<()> {
-    let (mut buffer, made) = ([0; 256], from_card());
+/// The setting's, that of `ip=`; on the machine that of /etc/hostname, or one made of the network card's address. Docker
+/// needs none: what cannot be read or set is a warning.
+fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
+    let (mut buffer, made) = ([0; 4096], from_card());
     let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
-        (b"", b"", Role::Container) => return Ok(()),
-        (b"", b"", Role::Machine) => {
-            const FILE: &CStr = c"/etc/hostname";
-            let file = fs::read_small(FILE, &mut buffer).found(launch.log, Step::Network, FILE);
-            words(file.unwrap_or_default())
-                .next()
-                .unwrap_or(made.as_bytes())
-        }
+        (b"", b"", Role::Container) => return,
+        (b"", b"", Role::Machine) => from_file(launch, &mut buffer).unwrap_or(made.as_bytes()),
         (b"", name, _) | (name, _, _) => name,
     };
-    sethostname(name).map_err(|errno| launch.refused(Step::Network, name, errno))
+    let fitting = name.get(..LONGEST).unwrap_or(name);
+    if fitting.len() < name.len() {
+        let what = b": a host name has at most 64 bytes: shortened to ";
+        launch.log.warning(&[name, what, fitting]);
+    }
+    if let Err(errno) = sethostname(fitting) {
+        launch.warn(&Error::new(Step::Network, fitting, errno));
+    }
+}
+
+/// The first line of hostname(5) that is no comment; without blanks, which no host name has.
+fn from_file<'b>(launch: &Launch<'_>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    const FILE: &CStr = c"/etc/hostname";
+    let file = fs::read_small(FILE, buffer).found(launch.log, Step::Network, FILE)?;
+    host_of(file)
+}
+
+fn host_of(file: &[u8]) -> Option<&[u8]> {
+    let mut lines = fields(file, b'\n').filter_map(|line| words(line).next());
+    lines.find(|name| !name.starts_with(b"#"))
 }
 
 /// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
@@ -120,16 +139,18 @@ fn from_card() -> Text<16> {
     name
 }
 
-/// /etc/resolv.conf anew, where servers are named. Docker's own bind mount of it is written in place.
-fn write(launch: &Launch<'_>, servers: &[u8]) -> Outcome<()> {
-    const FILE: &CStr = c"/etc/resolv.conf";
+/// /etc/resolv.conf anew, where servers are named. Docker's own bind mount of it is written in place. Docker starts without
+/// it: what cannot be written is a warning.
+fn write(launch: &Launch<'_>, servers: &[u8]) {
+    const ETC: &CStr = c"/etc";
+    const FILE: &CStr = c"resolv.conf";
     if servers.is_empty() {
-        return Ok(());
+        return;
     }
-    let etc = Root::open(c"/")
-        .and_then(|root| root.directory(c"/etc"))
-        .at(launch, Step::Network, c"/etc")?;
-    fs::replace(etc.as_fd(), c"resolv.conf", servers).at(launch, Step::Network, FILE)
+    match Root::open(c"/").and_then(|root| root.directory(ETC)) {
+        Ok(etc) => files::replace(launch, Step::Network, (etc.as_fd(), ETC), FILE, servers),
+        Err(errno) => launch.warn(&Error::new(Step::Network, ETC.to_bytes(), errno)),
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +170,25 @@ mod tests {
         let lines = "nameserver 1.2.3.4\nnameserver 10.0.2.3\nnameserver 255.255.255.255\n";
         assert_eq!(written.as_bytes(), lines.to_string().as_bytes());
         assert_eq!(names.host.as_bytes(), b"box");
+    }
+
+    #[test]
+    fn c6_the_file_is_read_as_hostname_5_has_it() {
+        for (file, name) in [
+            ("box\n", Some("box")),
+            (
+                "# made by hand\n\n  box.example  \nother\n",
+                Some("box.example"),
+            ),
+            ("#box", None),
+            ("\n \n", None),
+            ("box # the left one", Some("box")),
+            ("box", Some("box")),
+            ("\r\nbox\r\n", Some("box")),
+        ] {
+            let found = host_of(file.as_bytes());
+            assert_eq!(found, name.map(str::as_bytes), "{file:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Children: reaping all that have ended, whoever's they were, and signalling all that are left.
 
-use super::signals::{self, name};
 use crate::{
     fs::{self, Root},
+    signals::{self, name},
     sys,
     text::{Decimal, Text, fields, number},
 };

@@ -3,28 +3,30 @@
 //! One loop, which sleeps until the kernel has something to tell: a signal, a datagram of the daemon's, a time that has
 //! come. It holds no state but what [`Supervisor`] names. What a turn of it calls is never inlined, so that the stack that
 //! stays in use while it sleeps is small.
+//!
+//! Every turn, here and in [`shutdown`], reads its signals first and reaps children after that: a child that ends between the
+//! two has its SIGCHLD still to come. The other way round that signal would be read, and its child never reaped.
 
 mod children;
-mod power;
 mod readiness;
 mod restart;
 mod shutdown;
-mod signals;
 mod start;
 
 use crate::{
     command::Command,
     daemon::{self, Daemon},
     error::{Error, Step},
-    fs::There,
     launch::{Context, Ended, Failed, Launch, Outcome},
-    run::{self, NEVER},
+    power::Button,
+    requests::asked,
     settings::{OnExit, Role},
-    sys::{self, Mask},
+    signals::{End, Meaning, Signals, meaning, name, send},
+    sys,
     text::{Decimal, Text},
+    wait::{NEVER, readable},
 };
 use children::Status;
-use power::Button;
 use readiness::{Notify, Told};
 use restart::{Backoff, UNIT};
 use rustix::{
@@ -32,10 +34,12 @@ use rustix::{
     fd::AsFd,
     process::{Pid, getpid, set_child_subreaper},
 };
-use signals::{End, Meaning, Signals, meaning, name, send};
 
 /// How long the daemon may take until it is ready, in seconds; then a line says so. It may take longer.
 const READY: u64 = 120;
+
+/// So many signals are read in one turn.
+const AT_ONCE: usize = 64;
 
 /// How deep the stack is that a launch may have used, and that a turn of the loop may use, in bytes.
 const LAUNCH: usize = 256 * 1024;
@@ -45,11 +49,8 @@ struct Supervisor<'l> {
     launch: &'l Launch<'l>,
     command: &'l Command<'l>,
     prepared: &'l Daemon,
-    /// As this process was started: the daemon's.
-    mask: Mask,
     signals: Signals,
     notify: Option<Notify>,
-    button: Option<Button>,
     /// The daemon, while it runs.
     daemon: Option<Pid>,
     /// The program of DOCKER_LAUNCH_READY, while it runs.
@@ -77,21 +78,20 @@ pub(crate) fn start(
     if !launch.settings.supervises(launch.role) {
         return daemon::replace(launch, command, prepared).map(|never| match never {});
     }
-    let mask = sys::set_signal_mask(Mask::ALL);
-    let outcome = supervise(launch, command, prepared, mask);
-    sys::set_signal_mask(mask);
-    outcome
+    supervise(launch, command, prepared)
 }
 
 #[inline(never)]
-fn supervise(
-    launch: &Launch<'_>,
-    command: &Command<'_>,
-    prepared: &Daemon,
-    mask: Mask,
-) -> Outcome<Ended> {
+fn supervise(launch: &Launch<'_>, command: &Command<'_>, prepared: &Daemon) -> Outcome<Ended> {
     sys::give_back_stack::<LAUNCH>();
-    let mut supervisor = Supervisor::new(launch, command, prepared, mask)?;
+    let mut supervisor = Supervisor::new(launch, command, prepared)?;
+    if let Some(asked) = asked(launch.role) {
+        // During the launch: no daemon is started.
+        launch.log.line(&asked.words());
+        supervisor.shut_down(asked.end);
+        let status = asked.status();
+        return Ok(Ended { status });
+    }
     // A first daemon that cannot be executed is a launch that failed.
     supervisor.start()?;
     supervisor.late = supervisor.started + READY * UNIT;
@@ -108,7 +108,6 @@ impl<'l> Supervisor<'l> {
         launch: &'l Launch<'l>,
         command: &'l Command<'l>,
         prepared: &'l Daemon,
-        mask: Mask,
     ) -> Outcome<Self> {
         if !getpid().is_init() {
             // With the host's PID namespace orphans would go to the host's PID 1.
@@ -118,11 +117,7 @@ impl<'l> Supervisor<'l> {
         if let Err(errno) = &notify {
             launch.warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno));
         }
-        let is_machine = launch.role == Role::Machine;
-        let button = is_machine.then(Button::open);
-        let button =
-            button.and_then(|button| button.found(launch.log, Step::Daemon, c"power button"));
-        if is_machine && button.is_none() {
+        if launch.role == Role::Machine && launch.requests.button.is_none() {
             launch
                 .log
                 .debug(&[b"no power button: the kernel tells of no ACPI events"]);
@@ -131,10 +126,8 @@ impl<'l> Supervisor<'l> {
             launch,
             command,
             prepared,
-            mask,
             signals: Signals::open().at(launch, Step::Daemon, c"signalfd")?,
             notify: notify.ok(),
-            button,
             daemon: None,
             ready_program: None,
             last: 0,
@@ -154,17 +147,18 @@ impl Supervisor<'_> {
         loop {
             let retry = self.launch.log.catch_up();
             self.wait(self.next.min(self.late).min(retry));
+            let request = self.request();
             self.hear();
             let ran = self.daemon.is_some();
             self.reap();
+            if let Some((end, by)) = request {
+                self.launch.log.line(&[by.as_bytes(), end.words()]);
+                return end;
+            }
             if ran
                 && self.daemon.is_none()
                 && let Some(end) = self.policy()
             {
-                return end;
-            }
-            if let Some((end, by)) = self.request() {
-                self.launch.log.line(&[by.as_bytes(), end_asked(end)]);
                 return end;
             }
             let now = sys::since_boot();
@@ -185,20 +179,21 @@ impl Supervisor<'_> {
         let signals = self.signals.as_fd();
         // Where there is no such descriptor, that of the signals stands again.
         let notify = self.notify.as_ref().map_or(signals, AsFd::as_fd);
-        let button = self.button.as_ref().map_or(signals, AsFd::as_fd);
+        let button = self.button().map_or(signals, AsFd::as_fd);
         let mut all = [signals, notify, button]
             .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
         sys::give_back_stack::<TURN>();
-        let _ = run::readable(&mut all, until);
+        let _ = readable(&mut all, until);
     }
 
     /// The next request to end, and whose; the daemon gets those signals that are its own.
     #[inline(never)]
     fn request(&self) -> Option<(End, Text<32>)> {
-        if self.button.as_ref().is_some_and(Button::was_pressed) {
+        if self.button().is_some_and(Button::was_pressed) {
             return Some((End::PowerOff, Text::of(&[b"power button"]).ok()?));
         }
-        while let Some(signal) = self.signals.next() {
+        // Not more in one turn: whoever sends more than that does not hold up the rest.
+        for signal in core::iter::from_fn(|| self.signals.next()).take(AT_ONCE) {
             match meaning(signal, self.launch.role) {
                 Meaning::End(end) => return Some((end, name(signal))),
                 Meaning::Forward => self.forward(signal),
@@ -338,16 +333,11 @@ impl Supervisor<'_> {
         self.command.name()
     }
 
+    fn button(&self) -> Option<&Button> {
+        self.launch.requests.button.as_ref()
+    }
+
     fn is_container(&self) -> bool {
         self.launch.role == Role::Container
-    }
-}
-
-fn end_asked(end: End) -> &'static [u8] {
-    match end {
-        End::PowerOff => b": power off",
-        End::Reboot => b": reboot",
-        End::Halt => b": halt",
-        End::Exit => b": end",
     }
 }

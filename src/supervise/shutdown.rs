@@ -2,13 +2,14 @@
 //!
 //! Every wait has a limit, and a second request shortens the longest.
 
-use super::{
-    Supervisor,
-    children::signal_all,
+use super::{Supervisor, children::signal_all};
+use crate::{
+    mounts::drain_console,
+    reboot,
     signals::{End, KILL, TERM, send},
+    sys,
+    text::Decimal,
 };
-use crate::{mounts::drain_console, reboot, sys, text::Decimal};
-use rustix::system::RebootCommand;
 
 /// How long processes may take that the daemon has left, in seconds; and the daemon, after a second request.
 const REST: u64 = 5;
@@ -20,13 +21,10 @@ impl Supervisor<'_> {
         self.end_daemon();
         self.end_rest();
         let log = self.launch.log;
-        let (command, word) = match end {
-            _ if self.is_container() => return,
-            End::PowerOff => (Some(RebootCommand::PowerOff), "power off"),
-            End::Reboot => (Some(RebootCommand::Restart), "reboot"),
-            End::Halt => (Some(RebootCommand::Halt), "halt"),
-            End::Exit => (None, "PID 1 ends as the daemon did"),
-        };
+        if self.is_container() {
+            return;
+        }
+        let (command, word) = end.command();
         reboot::clean_up(log);
         match command {
             Some(command) => reboot::end(self.launch.settings, command, word),
@@ -64,15 +62,16 @@ impl Supervisor<'_> {
                 send(daemon, KILL);
             }
             self.wait(deadline);
-            self.hear();
-            self.reap();
-            while self.request().is_some() {
+            // What else has arrived wakes the next turn.
+            if self.request().is_some() {
                 let sooner = sys::since_boot() + REST * 1000;
                 if !killed && sooner < deadline {
                     deadline = sooner;
                     log.line(&[b"asked again: ", self.name(), b" has 5 s left"]);
                 }
             }
+            self.hear();
+            self.reap();
         }
     }
 
@@ -90,9 +89,9 @@ impl Supervisor<'_> {
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {
                 self.wait(deadline);
-                self.hear();
                 // Nothing can be asked for any more.
-                while self.request().is_some() {}
+                let _ = self.request();
+                self.hear();
                 if signal == KILL {
                     // Not as PID 1: those that were its grandchildren have become its children.
                     signal_all(signal);

@@ -6,12 +6,10 @@ use crate::{
     daemon::{self, Variables},
     error::{Error, Step},
     launch::{Context, Outcome},
-    run,
     sys::{self, Words},
 };
 use rustix::{
-    event::{PollFd, PollFlags},
-    fd::OwnedFd,
+    fd::{AsFd, OwnedFd},
     io::{Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write},
     pipe::{PipeFlags, pipe_with},
     process::setsid,
@@ -38,7 +36,7 @@ impl Supervisor<'_> {
         let mut errno = [0; 4];
         self.daemon = Some(child);
         let deadline = self.started + EXEC * 1000;
-        let told = run::readable(&mut [PollFd::new(&reads, PollFlags::IN)], deadline);
+        let told = self.launch.requests.wait(reads.as_fd(), deadline);
         match told.and_then(|()| retry_on_intr(|| read(&reads, &mut errno))) {
             Ok(4) => {
                 // It ends by itself, and is reaped as any other child.
@@ -46,19 +44,20 @@ impl Supervisor<'_> {
                 let errno = Errno::from_raw_os_error(i32::from_ne_bytes(errno));
                 Err(errno).at(self.launch, Step::Exec, path)
             }
-            Err(errno) => {
+            Err(errno) if errno != Errno::CANCELED => {
                 self.launch
                     .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
                 Ok(())
             }
-            Ok(_) => Ok(()),
+            // It runs; or it is to end, whether it runs or not.
+            _ => Ok(()),
         }
     }
 
     /// Becomes the daemon, or tells through the pipe why not: that closes with exec.
     fn in_child(&self, writes: &OwnedFd) -> ! {
         let _ = setsid();
-        sys::set_signal_mask(self.mask);
+        self.launch.requests.restore();
         let errno = daemon::exec(
             self.launch,
             self.command,
@@ -86,13 +85,12 @@ impl Supervisor<'_> {
             }
             Ok(None) => {
                 let _ = setsid();
-                sys::set_signal_mask(self.mask);
+                self.launch.requests.restore();
                 let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
-                let (mut words, mut environment) = (Words::<2>::new(), Words::new());
-                let _ = words.push(path);
                 sys::close_on_exec_from(3);
-                let errno = match variables.put_into(&mut environment) {
-                    Ok(()) => sys::execve(path, &words, &environment),
+                let words = Words::of([path].into_iter());
+                let errno = match words.and_then(|words| Ok((words, variables.words()?))) {
+                    Ok((words, environment)) => sys::execve(path, &words, &environment),
                     Err(errno) => errno,
                 };
                 self.launch

@@ -4,8 +4,8 @@ use super::call;
 use core::{arch::asm, hint::black_box, mem::MaybeUninit, ptr};
 use linux_raw_sys::{
     general::{
-        __NR_kill, __NR_madvise, __NR_recvmsg, __NR_rt_sigaction, __NR_rt_sigprocmask,
-        __NR_setsockopt, __NR_signalfd4, MADV_DONTNEED, SIG_SETMASK,
+        __NR_kill, __NR_madvise, __NR_recvmsg, __NR_rt_sigaction, __NR_rt_sigpending,
+        __NR_rt_sigprocmask, __NR_setsockopt, __NR_signalfd4, MADV_DONTNEED, SIG_SETMASK,
     },
     net::{SCM_CREDENTIALS, SOL_SOCKET, cmsghdr, msghdr, ucred},
 };
@@ -21,6 +21,19 @@ pub(crate) struct Mask(u64);
 
 impl Mask {
     pub(crate) const ALL: Self = Self(u64::MAX);
+
+    /// Of these signals alone, each from 1 to 64.
+    pub(crate) fn of(signals: impl Iterator<Item = u32>) -> Self {
+        Self(signals.fold(0, |mask, signal| mask | 1 << ((signal - 1) & 63)))
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 /// `rt_sigprocmask(2)`: which signals are blocked from here on; what was before.
@@ -42,22 +55,44 @@ pub(crate) fn set_signal_mask(mask: Mask) -> Mask {
     Mask(before)
 }
 
-/// `rt_sigaction(2)` to SIG_DFL: a signal that was ignored before this program is not any more.
-pub(crate) fn set_default_action(signal: u32) {
-    // The kernel's sigaction: handler 0 (SIG_DFL), flags, restorer, mask.
-    let action = [0_u64; 4];
-    // SAFETY: the kernel reads those 32 bytes; there is no handler to be called.
+/// `rt_sigpending(2)`: the blocked signals that wait.
+pub(crate) fn pending_signals() -> Mask {
+    let mut pending = 0_u64;
+    // SAFETY: the kernel writes a mask of 8 bytes.
+    let _ = unsafe { call(__NR_rt_sigpending, [&raw mut pending as usize, 8, 0, 0, 0]) };
+    Mask(pending)
+}
+
+/// The kernel's sigaction: handler, flags, restorer, mask. Only the default can be made here; others are the kernel's own.
+#[derive(Clone, Copy)]
+pub(crate) struct Action([u64; 4]);
+
+impl Action {
+    /// SIG_DFL.
+    pub(crate) const DEFAULT: Self = Self([0; 4]);
+}
+
+/// `rt_sigaction(2)`: what a signal does from here on; what it did before.
+pub(crate) fn set_action(signal: u32, action: Action) -> Action {
+    let (Action(new), mut before) = (action, [0_u64; 4]);
+    // SAFETY: the kernel reads 32 bytes and writes others. The handler is none, or one that the kernel gave here before.
     let _ = unsafe {
         call(
             __NR_rt_sigaction,
-            [signal as usize, action.as_ptr() as usize, 0, 8, 0],
+            [
+                signal as usize,
+                new.as_ptr() as usize,
+                before.as_mut_ptr() as usize,
+                8,
+                0,
+            ],
         )
     };
+    Action(before)
 }
 
-/// `signalfd4(2)` of all signals, not blocking.
-pub(crate) fn signal_descriptor() -> Result<OwnedFd, Errno> {
-    let mask = Mask::ALL;
+/// `signalfd4(2)` of these signals, not blocking.
+pub(crate) fn signal_descriptor(mask: Mask) -> Result<OwnedFd, Errno> {
     // SFD_CLOEXEC and SFD_NONBLOCK are those of open(2).
     let flags = (OFlags::CLOEXEC | OFlags::NONBLOCK).bits() as usize;
     // SAFETY: the kernel reads the mask of 8 bytes; the descriptor is new and nobody else's.

@@ -21,6 +21,9 @@ pub(crate) struct Appliance {
     /// A root that is never written: the disk mounted `ro`, or with --rdinit-root an erofs
     #[arg(long)]
     read_only: bool,
+    /// A root without a free block, as a log that nobody rotates leaves it
+    #[arg(long, conflicts_with = "read_only")]
+    full_root: bool,
     /// Start on a small initramfs, which loads the disk's driver and goes on to the root there
     #[arg(long)]
     rdinit_root: bool,
@@ -64,7 +67,12 @@ impl Appliance {
 
     /// What the kernel starts from, and the disks beside it.
     pub(super) fn disks(&self, image: &Image<'_>) -> Result<(Root, Vec<Drive>)> {
-        let root = Drive::root(image.built()?);
+        let built = image.built()?;
+        let root = Drive::root(if self.full_root {
+            disks::full(&built, "boot")?
+        } else {
+            built
+        });
         let mut drives = Vec::new();
         let root = match (self.rdinit_root, self.read_only) {
             _ if image.format == Format::Initramfs => Root::Initramfs(root.path),

@@ -22,7 +22,7 @@ use anyhow::{Result, bail, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::seen::SPEAKER;
-use crate::{engine::Engine, machine::Guest};
+use crate::{engine::Engine, machine::Guest, report::Missing};
 pub(crate) use clients::{CLIENTS, MORE_OF_CLIENTS};
 pub(super) use networks::{SERVE, published_port, publishing};
 pub(super) use supervision::reaped;
@@ -45,19 +45,27 @@ pub(crate) struct Place<'a> {
     pub(crate) debian: &'a str,
     /// What a boot before this one has promised to be on the disk.
     pub(crate) promised: &'a RefCell<Vec<String>>,
+    /// For the report's notes.
+    pub(crate) notes: &'a RefCell<Vec<String>>,
+}
+
+impl Place<'_> {
+    pub(crate) fn note(&self, what: String) {
+        self.notes.borrow_mut().push(what);
+    }
 }
 
 /// One check: its name, and the question.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row(pub(crate) &'static str, pub(crate) fn(&Place) -> Result<()>);
 
-/// A check's error where something that it alone needs is not to be had.
+/// A check's error where a download that it alone needs is missing.
 #[derive(Debug)]
-pub(crate) struct CannotRun(pub(crate) String);
+pub(crate) struct CannotRun(pub(crate) Missing);
 
 impl fmt::Display for CannotRun {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.reason)
     }
 }
 
@@ -76,6 +84,9 @@ pub(crate) const COMMON: &[Row] = &[
     Row("user-network", networks::user_network),
     Row("restart", containers::restart),
 ];
+
+/// Rows that one engine answers for all.
+pub(crate) const IPV6: &[Row] = &[Row("ipv6-network", networks::ipv6_network)];
 
 pub(crate) const LIMITS: &[Row] = &[
     Row("memory-limit", limits::memory),

@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::engine::{Place, Row, shell_within, until};
+use super::{
+    engine::{Place, Row, shell_within, until},
+    restarts::{self, Verdict},
+};
 use crate::run::last_lines;
 
 /// What the others build on: the image, and the container that runs.
@@ -78,13 +81,14 @@ const DAEMON: &str = "daemon";
 const WITHIN: Duration = Duration::from_secs(400);
 /// What dockerd gives up with when containerd has not answered for 15 s, as happens where both are emulated and their files
 /// not yet in memory.
-const TOO_SLOW: &str = "failed to start containerd: timeout waiting for containerd to start";
+pub(super) const TOO_SLOW: &str =
+    "failed to start containerd: timeout waiting for containerd to start";
 /// What it says when it answers, once in each life.
-const ANSWERS: &str = "API listen on /";
+pub(super) const ANSWERS: &str = "API listen on /";
 
-/// Waits until the container's engine has answered for so many lives. One that was too slow for itself is started again.
+/// Waits until the container's engine has answered for so many lives. One that was too slow for itself is started again, once.
 fn answers(place: &Place, container: &str, lives: usize) -> Result<()> {
-    let mut slow = 0;
+    let mut excused = false;
     until(WITHIN, "the engine in the container", || {
         let said = place.engine.logs(container)?;
         let answered = said.matches(ANSWERS).count();
@@ -92,14 +96,16 @@ fn answers(place: &Place, container: &str, lives: usize) -> Result<()> {
             return Ok(Ok(()));
         }
         if place.engine.pid(container).is_err() {
-            let gave_up = said.matches(TOO_SLOW).count();
-            if gave_up == slow {
+            if restarts::of_container(&said, excused) == Verdict::Failed {
                 return Ok(Err(anyhow::anyhow!(
                     "it has ended; it said\n{}",
                     last_lines(&said)
                 )));
             }
-            slow = gave_up;
+            excused = true;
+            place.note(format!(
+                "the engine in the container `{container}` was started once more: {TOO_SLOW}"
+            ));
             shell(place, &format!("docker start {container}"))?;
         }
         bail!("{answered} of {lives}; it said\n{}", last_lines(&said))

@@ -55,11 +55,19 @@ pub fn clean(path: &Path) -> Result<()> {
 
 /// The UUID of an ext4, which an image gets anew whenever it is made.
 pub fn uuid(path: &Path) -> Result<String> {
+    field(path, "Filesystem UUID:")
+}
+
+pub fn free_blocks(path: &Path) -> Result<u64> {
+    Ok(field(path, "Free blocks:")?.parse()?)
+}
+
+/// What the superblock of an ext4 says behind such a heading of dumpe2fs.
+fn field(path: &Path, heading: &str) -> Result<String> {
     let head = run::output(tool("dumpe2fs").arg("-h").arg(path))?;
-    let uuid = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Filesystem UUID:"));
-    Ok(uuid.context("dumpe2fs names no UUID")?.trim().to_owned())
+    let value = head.lines().find_map(|line| line.strip_prefix(heading));
+    let value = value.with_context(|| format!("dumpe2fs names no `{heading}`"))?;
+    Ok(value.trim().to_owned())
 }
 
 /// An error unless both files hold the same.

@@ -33,12 +33,17 @@ pub(super) fn find<'a>(
     if let Some(line) = lines.clone().find(oops) {
         return Some(format!("the kernel met a fault of the emulator ({line})"));
     }
-    let reached = lines.any(|line| line.contains(&format!("Run {init} as init process")));
+    let reached = lines.any(|line| starts(line, init));
     match (reached, alive) {
         (true, _) => None,
         (false, true) => Some("the kernel did not reach PID 1 in time".to_owned()),
         (false, false) => Some("the guest ended before PID 1 was started".to_owned()),
     }
+}
+
+/// The kernel's line before it starts PID 1.
+pub(super) fn starts(line: &str, init: &str) -> bool {
+    line.contains(&format!("Run {init} as init process"))
 }
 
 #[cfg(test)]

@@ -229,6 +229,13 @@ impl Guest {
         anyhow!("{error:#}{ended}\nthe end of the console, all of it in {path}:\n{end}")
     }
 
+    /// Whether the kernel has started PID 1.
+    pub(super) fn reached(&self, init: &str) -> bool {
+        let state = self.process.shared.lock();
+        let mut lines = state.console.lines.iter();
+        lines.any(|line| fault::starts(&line.text, init))
+    }
+
     /// The emulator's fault that the console shows, if it shows one.
     pub(super) fn emulator_fault(&self, init: &str) -> Option<String> {
         let state = self.process.shared.lock();

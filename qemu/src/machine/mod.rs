@@ -13,7 +13,13 @@ mod guest;
 mod process;
 mod qmp;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use anyhow::{Context, Result};
 
@@ -48,6 +54,8 @@ pub struct Machine {
     /// What the hardware clock begins with, as QEMU's -rtc has it; otherwise it is right.
     pub clock: Option<&'static str>,
     pub acceleration: Acceleration,
+    /// Set once a guest of it has reached PID 1, in whichever of its boots.
+    pub reached_pid_1: Arc<AtomicBool>,
     /// Show the console while it runs.
     pub show_console: bool,
     /// Show the command that starts QEMU.
@@ -137,6 +145,7 @@ impl Machine {
             fresh: true,
             clock: None,
             acceleration,
+            reached_pid_1: Arc::default(),
             show_console: false,
             verbose: false,
         }
@@ -168,7 +177,9 @@ impl Machine {
         ready: impl Fn(&Guest) -> Result<T>,
     ) -> Result<(Guest, T, Option<String>)> {
         let first = self.start()?;
-        let error = match ready(&first) {
+        let attempt = ready(&first);
+        self.note_boot(&first);
+        let error = match attempt {
             Ok(value) => return Ok((first, value, None)),
             Err(error) => error,
         };
@@ -179,9 +190,17 @@ impl Machine {
         eprintln!("note: {note}");
         drop(first);
         let second = self.start()?;
-        match ready(&second) {
+        let attempt = ready(&second);
+        self.note_boot(&second);
+        match attempt {
             Ok(value) => Ok((second, value, Some(note))),
             Err(error) => Err(second.explain(error.context(note))),
+        }
+    }
+
+    fn note_boot(&self, guest: &Guest) {
+        if guest.reached(&self.init) {
+            self.reached_pid_1.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -7,12 +7,13 @@ use super::{Change, Large, Life, Root, Scenario, Size, When};
 use crate::{
     boot,
     checks::{
-        engine::{COMMON, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
+        engine::{COMMON, IPV6, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
         expect::{
             End,
             Expect::{self, *},
         },
     },
+    disks::Disk,
     image::table::Group,
     suites::Suite,
 };
@@ -70,6 +71,7 @@ pub(super) const TWO: Large = Large {
     prerequisites: false,
     clients: false,
     inner: &[],
+    kills: 0,
     lives: &[],
 };
 /// An initramfs has no disk to be clean.
@@ -111,6 +113,7 @@ const STEPS: &[Expect] = &[SaysInOrder(
 const SUPERVISED_ENGINE: Large = Large {
     image: AGENT,
     checks: &[SUPERVISED],
+    kills: 1,
     end: &[STEPS, OFF, CLEAN],
     ..TWO
 };
@@ -125,7 +128,10 @@ pub(super) const TABLE: &[Scenario] = &[
         Suite::Trixie,
         Root::Disk,
         AUTO,
-        TWO,
+        Large {
+            checks: &[QUIET, COMMON, IPV6, LIMITS, LEFT],
+            ..TWO
+        },
     ),
     large(
         "trixie-initramfs",
@@ -170,6 +176,24 @@ pub(super) const TABLE: &[Scenario] = &[
             SUPERVISED_ENGINE,
         )
     },
+    long(large(
+        "case-c1-engine",
+        "the root has not a free block: an engine whose data root is a state disk runs all the same",
+        Suite::Trixie,
+        Root::Full,
+        &[
+            "DOCKER_LAUNCH_MODULES=virtio_blk,virtio_pci,virtio_net",
+            "DOCKER_LAUNCH_STATE=/dev/vda",
+            "DOCKER_LAUNCH_STATE_FORMAT=ext4",
+        ],
+        Large {
+            groups: Group::APPLIANCE,
+            address: &[boot::ADDRESS],
+            disks: &[Disk::BLANK],
+            checks: &[COMMON],
+            ..TWO
+        },
+    )),
     long(large(
         "bookworm-disk",
         "the oldest engine on version 2",

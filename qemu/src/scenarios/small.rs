@@ -9,6 +9,7 @@ mod failures;
 mod layouts;
 mod lives;
 mod networks;
+mod oldest;
 mod refusals;
 
 use super::{Change, Ends, Root, Scenario, Size, Small, Step, When};
@@ -35,6 +36,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     failures::TABLE,
     lives::TABLE,
     networks::TABLE,
+    oldest::TABLE,
     refusals::TABLE,
 ];
 

@@ -10,7 +10,10 @@ use std::{
     num::NonZero,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -31,7 +34,7 @@ use crate::{
         acceleration::{self, Acceleration},
     },
     packages::Unpacked,
-    report::{self, Ignored, Tally},
+    report::{self, Ignored, Missing, Tally},
     scenarios::{Scenario, Size},
     suites::Suite,
     toolchain::{self, Features},
@@ -99,8 +102,38 @@ pub(super) enum Outcome {
         stopped: Option<String>,
         note: Option<String>,
     },
-    /// Nothing could be booted: no packages, no image.
-    CannotRun(String),
+    /// Nothing could be booted, because something could not be fetched.
+    CannotRun(Missing),
+}
+
+/// Why there is no image, and so no guest.
+#[derive(Debug, Clone)]
+pub(super) enum Unmade {
+    Missing(Missing),
+    /// The harness could not make it of what it has.
+    Failed(String),
+}
+
+impl From<anyhow::Error> for Unmade {
+    fn from(error: anyhow::Error) -> Self {
+        match Missing::download(&error) {
+            Some(missing) => Self::Missing(missing),
+            None => Self::Failed(format!("{error:#}")),
+        }
+    }
+}
+
+impl From<Unmade> for Outcome {
+    fn from(unmade: Unmade) -> Self {
+        match unmade {
+            Unmade::Missing(missing) => Self::CannotRun(missing),
+            Unmade::Failed(reason) => Self::Ran {
+                checks: Checks::new(),
+                stopped: Some(format!("no image: {reason}")),
+                note: None,
+            },
+        }
+    }
 }
 
 pub(super) type Checks = BTreeMap<String, Result<(), Reason>>;
@@ -109,8 +142,8 @@ pub(super) type Checks = BTreeMap<String, Result<(), Reason>>;
 #[derive(Debug)]
 pub(super) enum Reason {
     Failed(String),
-    /// Something that it alone needs is not to be had.
-    CannotRun(String),
+    /// A download that it alone needs is missing.
+    CannotRun(Missing),
 }
 type Slot = Arc<OnceLock<Outcome>>;
 
@@ -133,6 +166,8 @@ const NAMED: usize = 5;
 /// Guests that run, and what came of those that have ended.
 pub(super) struct Running {
     slots: Vec<(Chosen, Slot)>,
+    /// Whether a guest has reached PID 1.
+    booted: Vec<(&'static str, Arc<AtomicBool>)>,
     runner: JoinHandle<Vec<(&'static str, Duration)>>,
 }
 
@@ -158,17 +193,23 @@ pub(super) fn start(
         .map(|chosen| (chosen, Slot::default()))
         .collect();
     let jobs = prepare(&slots, &bench);
+    let booted = |job: &Job| (job.name, Arc::clone(&job.machine.reached_pid_1));
+    let booted = jobs.iter().map(booted).collect();
     let jobs = jobs
         .into_iter()
         .map(|job| (u64::from(job.machine.memory + QEMU), job));
     let jobs: Vec<(u64, Job)> = jobs.collect();
     let runner = thread::spawn(move || queue::empty(jobs, &room, Job::run));
-    Ok(Some(Running { slots, runner }))
+    Ok(Some(Running {
+        slots,
+        booted,
+        runner,
+    }))
 }
 
 impl Running {
-    /// A line for each check, when its guest has ended.
-    pub(super) fn shown(self) -> Tally {
+    /// A line for each check, when its guest has ended; and how many of the guests have booted.
+    pub(super) fn shown(self) -> (Tally, Booted) {
         let ignored = Ignored::default();
         let trials = self.slots.iter().flat_map(|(chosen, slot)| {
             chosen.checks.iter().map(|check| {
@@ -192,25 +233,69 @@ impl Running {
             _ => None,
         });
         tally.notes.extend(notes.chain(longest(durations)));
-        tally
+        let allowed = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| match slot.get() {
+                Some(Outcome::CannotRun(missing)) => missing.is_allowed(),
+                _ => false,
+            })
+            .count();
+        let reached = |name: &str| {
+            let mut booted = self.booted.iter();
+            booted.any(|(other, reached)| *other == name && reached.load(Ordering::Relaxed))
+        };
+        let names = self.slots.iter().map(|(chosen, _)| chosen.scenario.name);
+        let (reached, missing): (Vec<_>, Vec<_>) = names.partition(|name| reached(name));
+        let booted = Booted {
+            count: reached.len(),
+            missing,
+            allowed,
+        };
+        (tally, booted)
+    }
+}
+
+/// How many guests have reached PID 1.
+#[derive(Debug, Default)]
+pub(super) struct Booted {
+    count: usize,
+    /// Those that have not.
+    missing: Vec<&'static str>,
+    /// How many of those may be missing: there was nothing to boot, and the download has leave.
+    allowed: usize,
+}
+
+impl Booted {
+    /// Why the run has failed, if fewer have booted than it names.
+    pub(super) fn fewer_than(&self, named: usize) -> Option<String> {
+        (self.count + self.allowed < named).then(|| {
+            let missing = match self.missing.as_slice() {
+                [] => "the others were not chosen".to_owned(),
+                missing => format!("not: {}", missing.join(" ")),
+            };
+            format!(
+                "--guests names {named}, and {} have reached PID 1 ({} may be missing); {missing}",
+                self.count, self.allowed
+            )
+        })
     }
 }
 
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
 /// made has its outcome already.
 fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
-    let mut kits: BTreeMap<&str, Result<Kit, String>> = BTreeMap::new();
+    let mut kits: BTreeMap<&str, Result<Kit, Unmade>> = BTreeMap::new();
     let mut jobs = Vec::new();
     for (Chosen { scenario, checks }, slot) in slots {
         let kit = kits
             .entry(scenario.suite.name())
-            .or_insert_with(|| kit(scenario.suite, &bench.mirror));
-        let made = kit.as_ref().map_err(String::clone).and_then(|kit| {
+            .or_insert_with(|| kit(scenario.suite, &bench.mirror).map_err(Unmade::from));
+        let made = kit.as_ref().map_err(Unmade::clone).and_then(|kit| {
             let machine = match &scenario.size {
                 Size::Small(size) => small::machine(scenario, size, bench, kit),
                 Size::Large(size) => large::machine(scenario, size, bench, kit),
-            };
-            let machine = machine.map_err(|error| format!("no image: {error:#}"))?;
+            }?;
             Ok(Job {
                 name: scenario.name,
                 size: scenario.size,
@@ -222,8 +307,8 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
         });
         match made {
             Ok(job) => jobs.push(job),
-            Err(reason) => slot
-                .set(Outcome::CannotRun(reason))
+            Err(unmade) => slot
+                .set(unmade.into())
                 .expect("nothing else has set it yet"),
         }
     }
@@ -231,18 +316,15 @@ fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
 }
 
 /// The suite's packages, and how its kernel runs here.
-fn kit(suite: Suite, mirror: &str) -> Result<Kit, String> {
-    let find = || {
-        let packages = suite.unpacked(mirror)?;
-        let kernel = image::kernel(&packages)?;
-        let (acceleration, _) = acceleration::find(&kernel)?;
-        Ok(Kit {
-            packages,
-            kernel,
-            acceleration,
-        })
-    };
-    find().map_err(|error: anyhow::Error| format!("{error:#}"))
+fn kit(suite: Suite, mirror: &str) -> Result<Kit> {
+    let packages = suite.unpacked(mirror)?;
+    let kernel = image::kernel(&packages)?;
+    let (acceleration, _) = acceleration::find(&kernel)?;
+    Ok(Kit {
+        packages,
+        kernel,
+        acceleration,
+    })
 }
 
 impl Job {
@@ -334,6 +416,25 @@ mod tests {
                 panic!("{outcome:?}");
             };
             assert_eq!(stopped, Some(format!("the harness panicked: {message}")));
+        }
+    }
+
+    #[test]
+    fn g2_fewer_guests_than_named_are_a_failure_that_names_both_numbers() {
+        let booted = |count, missing: &[&'static str], allowed| Booted {
+            count,
+            missing: missing.to_vec(),
+            allowed,
+        };
+        assert_eq!(booted(3, &[], 0).fewer_than(3), None);
+        assert_eq!(booted(2, &["sid-disk"], 1).fewer_than(3), None);
+        for (booted, named, told) in [
+            (booted(2, &["disk"], 0), 3, "names 3, and 2 have"),
+            (booted(0, &["disk", "sid-disk"], 1), 2, "not: disk sid-disk"),
+            (Booted::default(), 1, "names 1, and 0 have"),
+        ] {
+            let fault = booted.fewer_than(named).expect(told);
+            assert!(fault.contains(told), "{fault}");
         }
     }
 

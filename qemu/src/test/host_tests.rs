@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{report::Tally, run};
+use crate::{
+    report::{Missing, Skipped, Tally},
+    run,
+};
 
 /// The program and its library; the harness and the probe, apart because features would unify.
 const RUNS: &[&[&str]] = &[
@@ -88,7 +91,13 @@ fn count(line: &str, tally: &mut Tally) {
         } else {
             reason
         };
-        tally.ignored.push((name.trim().into(), reason.into()));
+        tally.skipped.push(Skipped {
+            name: name.trim().into(),
+            missing: Missing {
+                download: None,
+                reason: reason.into(),
+            },
+        });
     }
 }
 
@@ -111,11 +120,11 @@ mod tests {
         }
         assert_eq!((tally.passed, tally.failed), (13, 2));
         let names: Vec<&str> = tally
-            .ignored
+            .skipped
             .iter()
-            .map(|(name, _)| name.as_str())
+            .map(|skipped| skipped.name.as_str())
             .collect();
         assert_eq!(names, ["slow", "mounts::as_root"]);
-        assert_eq!(tally.ignored[0].1, "takes an hour");
+        assert_eq!(tally.skipped[0].missing.reason, "takes an hour");
     }
 }

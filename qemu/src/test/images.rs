@@ -8,6 +8,7 @@ use std::{
 
 use libtest_mimic::{Completion, Failed, Trial};
 
+use super::guests::Unmade;
 use crate::{
     checks::image::{Row, TABLE, World},
     report::{self, Ignored, Tally},
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// A suite's images, or why there are none.
-type Slot = Arc<OnceLock<Result<World, String>>>;
+type Slot = Arc<OnceLock<Result<World, Unmade>>>;
 
 pub(super) struct Chosen {
     name: String,
@@ -79,12 +80,13 @@ fn trial(chosen: &Chosen, slot: &Slot, ignored: &Ignored, program: &Path, mirror
     let (name, suite, row) = (chosen.name.clone(), chosen.suite, chosen.row);
     let (program, mirror) = (program.to_owned(), mirror.to_owned());
     Trial::ignorable_test(name.clone(), move || {
-        let made = || World::new(suite, &program, &mirror).map_err(|error| format!("{error:#}"));
+        let made = || World::new(suite, &program, &mirror).map_err(Unmade::from);
         match slot.get_or_init(made) {
             Ok(world) => (row.question)(world)
                 .map(|()| Completion::Completed)
                 .map_err(|error| Failed::from(format!("{error:#}"))),
-            Err(reason) => ignored.because(&name, &format!("no image: {reason}")),
+            Err(Unmade::Missing(missing)) => ignored.because(&name, missing),
+            Err(Unmade::Failed(reason)) => Err(Failed::from(format!("no image: {reason}"))),
         }
     })
 }

@@ -14,6 +14,7 @@ use crate::{
     checks::{
         engine::{CannotRun, PUBLISHED, Place, Row},
         prerequisites::{self, World},
+        restarts,
         seen::Seen,
     },
     disks,
@@ -33,7 +34,11 @@ const ON_DISKS: u32 = 1024;
 /// Boots it, and asks, in each of its lives.
 pub(super) fn run(machine: &Machine, large: &Large, chosen: &[String], busybox: &Path) -> Outcome {
     let (mut checks, mut notes, mut stopped) = (Checks::new(), Vec::new(), None);
-    let promised = RefCell::default();
+    let (promised, noted) = (RefCell::default(), RefCell::default());
+    let seen = Across {
+        promised: &promised,
+        notes: &noted,
+    };
     for life in large.boots() {
         let mut machine = machine.clone();
         machine.fresh = life.name.is_empty();
@@ -43,7 +48,7 @@ pub(super) fn run(machine: &Machine, large: &Large, chosen: &[String], busybox: 
         let asked = machine.boot(|guest| {
             reached.take();
             let checks = &mut reached.borrow_mut();
-            ask(guest, large, &life, chosen, busybox, &promised, checks)?;
+            ask(guest, large, &life, chosen, busybox, seen, checks)?;
             end(guest, &machine, &life, checks)
         });
         let reached = reached.into_inner().into_iter();
@@ -56,6 +61,9 @@ pub(super) fn run(machine: &Machine, large: &Large, chosen: &[String], busybox: 
             }
         }
     }
+    let name = &machine.name;
+    let noted = noted.into_inner().into_iter();
+    notes.extend(noted.map(|note| format!("guest `{name}`: {note}")));
     if stopped.is_none() {
         discard_disks(machine, &checks);
     }
@@ -103,6 +111,10 @@ pub(super) fn machine(
     let root = match scenario.root {
         scenarios::Root::Disk => Root::Disk(drive()?),
         scenarios::Root::ReadOnly => Root::ReadOnly(drive()?),
+        scenarios::Root::Full => Root::Disk(Drive::kept_root(
+            disks::full(&image, scenario.name)?,
+            scenario.name,
+        )?),
         scenarios::Root::Initramfs => Root::Initramfs(image),
         scenarios::Root::Switch(_, table) => {
             drives.push(disks::on_virtio(drive()?, table)?);
@@ -141,6 +153,13 @@ pub(super) fn machine(
     Ok(machine)
 }
 
+/// What is kept over the lives of a guest.
+#[derive(Clone, Copy)]
+struct Across<'a> {
+    promised: &'a RefCell<Vec<String>>,
+    notes: &'a RefCell<Vec<String>>,
+}
+
 /// Asks what was chosen, as long as the guest lives.
 fn ask(
     guest: &Guest,
@@ -148,14 +167,15 @@ fn ask(
     life: &Life,
     chosen: &[String],
     busybox: &Path,
-    promised: &RefCell<Vec<String>>,
+    across: Across,
     checks: &mut Checks,
 ) -> Result<()> {
     guest.wait_for_line("dockerd to listen", boot::READY, boot::listens)?;
     let mut engine = Engine::connect(guest.port(boot::PORT)?)?;
     engine.wait_ready(boot::ANSWER, || guest.alive())?;
     engine.load_busybox(busybox)?;
-    let console: Vec<String> = guest.console().into_iter().map(|line| line.text).collect();
+    let console = console(guest);
+    restarts::of_guest(console.iter().map(String::as_str), 0)?;
     let place = Place {
         guest,
         engine: &engine,
@@ -165,7 +185,8 @@ fn ask(
         console: &console,
         image: "",
         debian: &nested::debian(large),
-        promised,
+        promised: across.promised,
+        notes: across.notes,
     };
     let mut judge = |name: &str, question: &dyn Fn() -> Result<()>| {
         let started = Instant::now();
@@ -203,7 +224,14 @@ fn ask(
             judge(name, &|| world.ask(name))?;
         }
     }
+    let lines = self::console(guest);
+    let excused = restarts::of_guest(lines.iter().map(String::as_str), large.kills)?;
+    across.notes.borrow_mut().extend(excused);
     Ok(())
+}
+
+fn console(guest: &Guest) -> Vec<String> {
+    guest.console().into_iter().map(|line| line.text).collect()
 }
 
 /// Presses the power button, and compares how it ends; a guest of which nothing is expected is cut off.
@@ -214,7 +242,7 @@ fn end(guest: &Guest, machine: &Machine, life: &Life, checks: &mut Checks) -> Re
     guest.press_power_button()?;
     let exit = guest.wait_exit(boot::end::WITHIN)?;
     let seen = Seen {
-        console: guest.console().into_iter().map(|line| line.text).collect(),
+        console: console(guest),
         told: guest.told(),
         reason: exit.reason,
         disks: machine.kept(),

@@ -87,6 +87,10 @@ pub(super) fn machine(
     let root = match scenario.root {
         scenarios::Root::Disk => Root::Disk(drive()?),
         scenarios::Root::ReadOnly => Root::ReadOnly(drive()?),
+        scenarios::Root::Full => Root::Disk(Drive::kept_root(
+            disks::full(&image, scenario.name)?,
+            scenario.name,
+        )?),
         scenarios::Root::Initramfs => Root::Initramfs(image),
         scenarios::Root::Switch(_, table) => {
             drives.push(Drive {

@@ -71,21 +71,44 @@ pub(in crate::checks) fn publishing(
     }
 }
 
+/// The names of a static busybox are looked up by its C library; its wget crashes there, nc and ping do not.
+const ASK: &str = "for n in 1 2 3 4 5 6 7 8 9 10; do
+    page=$(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 $SERVER 80) && echo \"$page\" && exit 0; sleep 1; done; exit 9";
+
 pub(super) fn user_network(place: &Place) -> Result<()> {
-    place.engine.create_network("own")?;
-    let own = || {
+    place.engine.create_network("own", None)?;
+    let ask = format!("ping -c 1 -W 10 web && SERVER=web; {ASK}");
+    served(place, "own", |_| Ok(ask))
+}
+
+/// A network with IPv6: one container reaches another by its IPv6 address.
+pub(super) fn ipv6_network(place: &Place) -> Result<()> {
+    const SUBNET: &str = "fd00:d0c:6::/64";
+    place.engine.create_network("six", Some(SUBNET))?;
+    served(place, "six", |server| {
+        let address = place.engine.ipv6_address(server, "six")?;
+        ensure!(
+            address.starts_with("fd00:d0c:6:"),
+            "{address} is not of {SUBNET}"
+        );
+        Ok(format!(
+            "ping -6 -c 1 -W 10 {address} && SERVER={address}; {ASK}"
+        ))
+    })
+}
+
+/// A container on that network serves a page, and what `ask` says fetches it in another one.
+fn served(place: &Place, network: &str, ask: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+    let on = || {
         with(HostConfig {
-            network_mode: Some("own".into()),
+            network_mode: Some(network.into()),
             ..HostConfig::default()
         })
     };
     let server = place
         .engine
-        .start(Some("web"), &["sh", "-c", SERVE], own())?;
-    // The names of a static busybox are looked up by its C library; its wget crashes there, nc and ping do not.
-    let ask = "ping -c 1 -W 10 web && for n in 1 2 3 4 5 6 7 8 9 10; do
-        page=$(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 web 80) && echo \"$page\" && exit 0; sleep 1; done; exit 9";
-    let ran = place.engine.run_with(&["sh", "-c", ask], own());
+        .start(Some("web"), &["sh", "-c", SERVE], on())?;
+    let ran = ask(&server).and_then(|ask| place.engine.run_with(&["sh", "-c", &ask], on()));
     place.engine.remove(&server)?;
     let ran = ran?;
     ensure!(

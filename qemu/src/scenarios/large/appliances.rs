@@ -48,6 +48,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[Scenario {
             prerequisites: false,
             clients: false,
             inner: &[],
+            kills: 0,
             lives: &[
                 Life {
                     name: "again:",

@@ -86,7 +86,7 @@ pub(super) const DEVICES: &[Expect] = &[
     Device("/dev/ptmx", "5:2"),
 ];
 
-const LAYOUT: &[Expect] = &[
+pub(super) const LAYOUT: &[Expect] = &[
     Directory("/tmp", "1777"),
     Directory("/root", "700"),
     Directory("/root/.ssh", "700"),
@@ -108,7 +108,7 @@ const LAYOUT: &[Expect] = &[
 ];
 
 /// How the daemon is started.
-const DAEMON: &[Expect] = &[
+pub(super) const DAEMON: &[Expect] = &[
     Arguments(&["dockerd"]),
     Environment(&[
         "HOME=/root",
@@ -142,7 +142,7 @@ pub(super) const SHARED: &[Expect] = &[
     Propagation("/sys/fs/cgroup", "shared"),
 ];
 
-const NETWORK: &[Expect] = &[
+pub(super) const NETWORK: &[Expect] = &[
     LinkUp("lo"),
     Address("lo 127.0.0.1/8"),
     Hostname("docker"),

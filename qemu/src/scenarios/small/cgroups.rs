@@ -8,7 +8,7 @@ use crate::{
 
 const OPTIONS: &str = "rw,nosuid,nodev,noexec,relatime";
 
-const V2: &[Expect] = &[
+pub(super) const V2: &[Expect] = &[
     Mount(
         "/sys/fs/cgroup",
         "cgroup2",
@@ -24,7 +24,7 @@ const WITHOUT: &[Expect] = &[
     Controllers(&["cpu", "pids"]),
 ];
 
-const V1: &[Expect] = &[
+pub(super) const V1: &[Expect] = &[
     Mount("/sys/fs/cgroup", "tmpfs", OPTIONS, "mode=755"),
     Mount(
         "/sys/fs/cgroup/cpu,cpuacct",
@@ -51,7 +51,7 @@ const V1: &[Expect] = &[
 ];
 
 /// Up to 6.1.
-const WITH_MEMORY: &[Expect] = &[
+pub(super) const WITH_MEMORY: &[Expect] = &[
     Mount("/sys/fs/cgroup/memory", "cgroup", OPTIONS, "memory"),
     Mount("/sys/fs/cgroup/cpuset", "cgroup", OPTIONS, "cpuset"),
     SaysOnly(&[NO_MODULES]),
@@ -64,7 +64,7 @@ const WITHOUT_MEMORY: &[Expect] = &[
     SaysOnly(&[&["warning: ", "memory", "cpuset"], NO_MODULES]),
 ];
 
-const ONLY_V1: &[Expect] = &[NotMounted("/sys/fs/cgroup/unified")];
+pub(super) const ONLY_V1: &[Expect] = &[NotMounted("/sys/fs/cgroup/unified")];
 const UNIFIED: &[Expect] = &[Mount(
     "/sys/fs/cgroup/unified",
     "cgroup2",

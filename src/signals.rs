@@ -5,19 +5,23 @@
 
 use crate::{
     settings::Role,
-    sys,
+    sys::{self, Action, Mask},
     text::{Decimal, Text, words},
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     io::{Result, read},
     process::{Pid, getpid},
+    system::RebootCommand,
 };
 
 pub(crate) const HUP: u32 = 1;
 pub(crate) const KILL: u32 = 9;
 pub(crate) const TERM: u32 = 15;
-const CHLD: u32 = 17;
+pub(crate) const CHLD: u32 = 17;
+pub(crate) const PWR: u32 = 30;
+/// What a PWR of our own means, which a launch sends itself for a press of the button: no signal has this number.
+const BUTTON: u32 = 65;
 
 /// How a supervised launch ends.
 #[derive(Clone, Copy, PartialEq)]
@@ -27,6 +31,28 @@ pub(crate) enum End {
     Halt,
     /// This process ends, with the daemon's status.
     Exit,
+}
+
+impl End {
+    /// Behind whose request it is.
+    pub(crate) fn words(self) -> &'static [u8] {
+        match self {
+            PowerOff => b": power off",
+            Reboot => b": reboot",
+            Halt => b": halt",
+            Exit => b": end",
+        }
+    }
+
+    /// What the machine does in the end, and how that is called.
+    pub(crate) fn command(self) -> (Option<RebootCommand>, &'static str) {
+        match self {
+            PowerOff => (Some(RebootCommand::PowerOff), "power off"),
+            Reboot => (Some(RebootCommand::Restart), "reboot"),
+            Halt => (Some(RebootCommand::Halt), "halt"),
+            Exit => (None, "PID 1 ends as the daemon did"),
+        }
+    }
 }
 
 /// What is done with a signal.
@@ -79,10 +105,10 @@ const TABLE: &[Row] = &[
         container: Nothing,
     },
     Row {
-        signal: 30,
+        signal: PWR,
         machine: Ends(PowerOff),
         container: Ends(Exit),
-    }, // PWR
+    },
     Row {
         signal: 37,
         machine: Ends(Halt),
@@ -98,6 +124,11 @@ const TABLE: &[Row] = &[
         machine: Ends(Reboot),
         container: Forward,
     }, // RTMIN+5
+    Row {
+        signal: BUTTON,
+        machine: Ends(PowerOff),
+        container: Nothing,
+    },
 ];
 
 /// What the table says; else a container's daemon gets it.
@@ -107,6 +138,11 @@ pub(crate) fn meaning(signal: u32, role: Role) -> Meaning {
         Role::Machine => row.map_or(Nothing, |row| row.machine),
         Role::Container => row.map_or(Forward, |row| row.container),
     }
+}
+
+/// Those that ask for the end.
+pub(crate) fn ends(role: Role) -> Mask {
+    Mask::of((1..=64).filter(|signal| matches!(meaning(*signal, role), Ends(_))))
 }
 
 /// The names of signals 1 to 31 (signal(7)).
@@ -120,6 +156,7 @@ pub(crate) fn name(signal: u32) -> Text<32> {
         .and_then(|place| words(NAMES).nth(place as usize));
     let parts = match name {
         Some(name) => Text::of(&[b"SIG", name]),
+        None if signal == BUTTON => Text::of(&[b"power button"]),
         None => Text::of(&[b"signal ", Decimal::new(signal.into()).as_bytes()]),
     };
     parts.unwrap_or(Text::new())
@@ -131,11 +168,12 @@ pub(crate) struct Signals(OwnedFd);
 impl Signals {
     pub(crate) fn open() -> Result<Self> {
         // Ignored by whoever started this process, the kernel would reap without a word.
-        sys::set_default_action(CHLD);
-        sys::signal_descriptor().map(Self)
+        sys::set_action(CHLD, Action::DEFAULT);
+        sys::signal_descriptor(Mask::ALL).map(Self)
     }
 
-    /// The next one. Those that this process has caused itself (a log that nobody reads any more) are none.
+    /// The next one. Those that this process has caused itself (a log that nobody reads any more) are none, but for the PWR
+    /// that stands for the button.
     pub(crate) fn next(&self) -> Option<u32> {
         let own_pid = getpid().as_raw_nonzero().get().cast_unsigned();
         loop {
@@ -146,8 +184,10 @@ impl Signals {
                 let bytes = information.get(at..)?.first_chunk()?;
                 Some(u32::from_ne_bytes(*bytes))
             };
-            if word(12) != Some(own_pid) {
-                return word(0);
+            match word(0) {
+                number if word(12) != Some(own_pid) => return number,
+                Some(PWR) => return Some(BUTTON),
+                _ => {}
             }
         }
     }

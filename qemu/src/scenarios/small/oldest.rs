@@ -1,0 +1,67 @@
+//! Linux 5.10, the oldest kernel that the program promises to run on: what it does otherwise there. close_range(2) has no flag
+//! for close-on-exec yet (the daemon's descriptors), and there is no mount_setattr(2).
+
+use super::{
+    Disk, Root, Scenario, WITH_MODULES,
+    boots::{DAEMON, DEVICES, LAYOUT, MOUNTED_ON_DISK, MOUNTS, NETWORK, SHARED},
+    cgroups::{ONLY_V1, V1, V2, WITH_MEMORY},
+    small,
+};
+use crate::{
+    checks::expect::{
+        End,
+        Expect::{self, *},
+    },
+    disks::{Holds, STATE},
+    suites::Suite,
+};
+
+const KERNEL: &[Expect] = &[Says("kernel", &["Linux version 5.10."])];
+
+const STATE_DISK: &[Expect] = &[
+    Mount("/var/lib/docker", "ext4", "rw,relatime", ""),
+    MountedFrom("/var/lib/docker", "/dev/vda"),
+    Clean(STATE),
+    CleanDisk,
+];
+const ENDED: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"]), Ends(End::PowerOff)];
+
+pub(in crate::scenarios) const TABLE: &[Scenario] = &[
+    small(
+        "case-g9-bullseye-disk",
+        "everything that a daemon finds on the oldest kernel, with version 2",
+        &[
+            KERNEL,
+            MOUNTS,
+            MOUNTED_ON_DISK,
+            DEVICES,
+            LAYOUT,
+            DAEMON,
+            SHARED,
+            NETWORK,
+            V2,
+        ],
+    )
+    .on(Suite::Bullseye, Root::Disk),
+    small(
+        "case-g9-bullseye-initramfs",
+        "the rebind on the oldest kernel, which moves every version 1 hierarchy with it",
+        &[KERNEL, DEVICES, DAEMON, SHARED, V1, WITH_MEMORY, ONLY_V1],
+    )
+    .on(Suite::Bullseye, Root::Initramfs)
+    .append(&["DOCKER_LAUNCH_CGROUP=v1"]),
+    small(
+        "case-g9-bullseye-state",
+        "a module, a state disk and a shutdown on the oldest kernel",
+        &[KERNEL, STATE_DISK, ENDED],
+    )
+    .on(Suite::Bullseye, Root::Disk)
+    .groups(WITH_MODULES)
+    .append(&[
+        "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_blk",
+        "DOCKER_LAUNCH_STATE=/dev/vda",
+    ])
+    .words(&["--probe=report,count:/var/lib/docker/boots,signal:38,wait"])
+    .disks(&[Disk::BLANK.holds(Holds::Ext4)])
+    .lived(&[]),
+];

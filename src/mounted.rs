@@ -1,0 +1,46 @@
+//! What is mounted where, asked for a place instead of a path: the kernel follows the links, and mountinfo is read for what
+//! is mounted below. Whoever mounts something of their own asks here first, so that nothing is covered.
+
+use crate::{fs, mountinfo::Mount};
+use core::ffi::CStr;
+use rustix::{
+    fs::{AtFlags, CWD, FileType, StatxFlags, statat, statx},
+    io::{Errno, Result},
+};
+
+/// The mount that a place lies on, links followed (statx(2), stx_mnt_id). It is a number of this mount namespace, the first
+/// field of a line of mountinfo.
+pub(crate) fn mount_id(place: &CStr) -> Result<u64> {
+    let flags = AtFlags::NO_AUTOMOUNT;
+    statx(CWD, place, flags, StatxFlags::MNT_ID).map(|stat| stat.stx_mnt_id)
+}
+
+/// It belongs to the root itself: nobody has mounted anything at it or above it.
+pub(crate) fn is_of_root(place: &CStr) -> Result<bool> {
+    Ok(mount_id(place)? == mount_id(c"/")?)
+}
+
+/// Something is mounted at the place or below it, links followed.
+pub(crate) fn holds_mounts(place: &CStr) -> Result<bool> {
+    let place = match fs::real_path(place) {
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+        place => place?,
+    };
+    let mut holds = false;
+    fs::lines(c"/proc/self/mountinfo", &mut |line| {
+        holds |= Mount::parse(line).is_some_and(|mount| mount.is_within(place.as_bytes()));
+    })?;
+    Ok(holds)
+}
+
+pub(crate) fn is_link(place: &CStr) -> Result<bool> {
+    let there = fs::look(CWD, place)?;
+    Ok(there.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink))
+}
+
+/// Both paths lead to the same file.
+pub(crate) fn is_same(one: &CStr, other: &CStr) -> Result<bool> {
+    let stat = |place| statat(CWD, place, AtFlags::empty());
+    let (one, other) = (stat(one)?, stat(other)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}

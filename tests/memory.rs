@@ -1,0 +1,118 @@
+//! How much memory a root that cannot be written may take: half of it, whatever is kept in memory and how often it is launched.
+
+use crate::{
+    read_only::image,
+    root::Root,
+    running::{Running, Start, mode},
+    util::{Before, Needs, tests},
+};
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
+
+tests![Needs::Root;
+    g8_a_read_only_root_takes_at_most_half_of_the_memory,
+    g8_a_container_takes_no_more,
+    g8_a_second_launch_takes_no_more,
+    g8_what_is_mounted_already_takes_its_own,
+    g8_the_modes_do_not_depend_on_the_mask,
+];
+
+/// In bytes, as /proc/meminfo has it.
+fn memory() -> u64 {
+    let lines = fs::read_to_string("/proc/meminfo").unwrap();
+    let total = lines
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes: u64 = total
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    kilobytes * 1024
+}
+
+/// Of the whole file system, in bytes.
+fn size(path: &Path) -> u64 {
+    let stat = rustix::fs::statvfs(path.to_str().unwrap()).unwrap();
+    stat.f_blocks * stat.f_frsize
+}
+
+/// The places that are kept in memory lie on file systems that together hold no more than half of it.
+fn assert_half(daemon: &Running<'_>, places: &[&str]) {
+    let mut sizes = BTreeMap::new();
+    for at in places {
+        assert_eq!(daemon.mount_at(at).kind, "tmpfs", "{at}");
+        let path = daemon.path(at);
+        sizes.insert(path.metadata().unwrap().dev(), size(&path));
+    }
+    let (all, half) = (sizes.values().sum::<u64>(), memory() / 2);
+    assert!(all <= half, "{sizes:?} is more than {half}");
+    assert!(all > half / 2, "{sizes:?} is much less than {half}");
+    // Where they come from is gone again.
+    assert!(!daemon.path("/run/.dockerlaunch").exists());
+    assert!(
+        !daemon
+            .mounts()
+            .iter()
+            .any(|mount| mount.at.contains(".dockerlaunch"))
+    );
+}
+
+const PLACES: [&str; 4] = ["/etc", "/root", "/tmp", "/var"];
+
+fn read_only(start: Start<'_>) -> Start<'_> {
+    start.before(Before::ReadOnly { at: "/".into() })
+}
+
+fn g8_a_read_only_root_takes_at_most_half_of_the_memory() {
+    let root = image();
+    assert_half(&read_only(root.machine()).running(), &PLACES);
+    // With a data root beside them.
+    root.directory("/srv/docker");
+    let start = root.machine().words(["--data-root=/srv/docker"]);
+    let daemon = read_only(start).running();
+    assert_half(&daemon, &[&PLACES[..], &["/srv/docker"]].concat());
+    assert_eq!(mode(&daemon.path("/srv/docker")), 0o710);
+    assert_eq!(daemon.mount_at("/srv/docker").flags, "rw,relatime");
+}
+
+fn g8_a_container_takes_no_more() {
+    let root = image();
+    assert_half(&read_only(root.container()).running(), &PLACES);
+}
+
+fn g8_a_second_launch_takes_no_more() {
+    let root = image();
+    root.stand_in("/usr/bin/once");
+    let once = Before::Launch { variables: vec![] };
+    let daemon = read_only(root.container()).before(once).running();
+    assert_half(&daemon, &PLACES);
+    for at in PLACES {
+        let mounts = daemon.mounts();
+        assert_eq!(mounts.iter().filter(|mount| mount.at == at).count(), 1);
+    }
+}
+
+/// A disk at /var, or what a container is given for /tmp: neither counts, and the others still share one tmpfs.
+fn g8_what_is_mounted_already_takes_its_own() {
+    for mounted in ["/etc", "/tmp", "/var"] {
+        let root = image();
+        let start = read_only(root.machine()).before(Before::Mount {
+            kind: "tmpfs".into(),
+            at: mounted.into(),
+            data: "mode=711,size=1m".into(),
+        });
+        let daemon = start.running();
+        let others = PLACES.into_iter().filter(|at| *at != mounted);
+        assert_half(&daemon, &others.collect::<Vec<_>>());
+        assert_eq!(size(&daemon.path(mounted)), 1 << 20, "{mounted}");
+    }
+}
+
+fn g8_the_modes_do_not_depend_on_the_mask() {
+    let root: Root = image();
+    let daemon = read_only(root.machine().before(Before::Umask(0o077))).running();
+    for (at, expected) in PLACES.into_iter().zip([0o755, 0o700, 0o1777, 0o755]) {
+        assert_eq!(mode(&daemon.path(at)), expected, "{at}");
+    }
+}

@@ -1,0 +1,242 @@
+//! A signal that arrives while a launch goes on: it is not lost, what the launch waits for is given up, and no daemon starts.
+
+use crate::{
+    engine::{events, root},
+    root::Root,
+    running::{Ended, Running, Start},
+    util::{Before, Needs, tests},
+};
+use nix::{pty::openpty, unistd::ttyname};
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+tests![Needs::Waits;
+    b4_at_any_moment_while_modprobe_runs,
+    b4_at_any_moment_while_a_disk_is_waited_for,
+    b4_each_signal_of_the_machine,
+    b4_a_containers_own_signals_do_not_end_a_launch,
+    b4_a_daemon_that_replaces_pid_1_gets_it,
+    b4_what_is_started_has_the_signals_of_before,
+    b4_a_shell_after_a_failure_is_ended,
+];
+
+/// What nothing here takes but a wait that is not cut short: modprobe hangs, or a disk never comes.
+const SOON: Duration = Duration::from_secs(5);
+
+fn machine(root: &Root) -> Start<'_> {
+    root.machine()
+        .variable("DOCKER_LAUNCH_REAP", "auto")
+        .words(["engine", "wait"])
+}
+
+fn container(root: &Root) -> Start<'_> {
+    root.container()
+        .variable("DOCKER_LAUNCH_REAP", "true")
+        .words(["engine", "wait"])
+}
+
+/// A root whose modprobe takes much longer than anything else.
+fn slow() -> Root {
+    let root = root();
+    root.stand_in("/usr/sbin/modprobe")
+        .file("/modprobe.status", "hang");
+    root
+}
+
+/// Until dockerlaunch runs and has blocked its signals, which is the first thing it does.
+fn until_it_blocks(running: &Running<'_>) {
+    running.until("blocking", |running| {
+        let status = running.proc("status");
+        status.starts_with("Name:\tdockerlaunch\n") && status.contains("\nSigBlk:\tfffffff")
+    });
+}
+
+/// Sent so long after its first instruction.
+fn signal_after(start: Start<'_>, signal: u32, milliseconds: u64) -> (Ended, Duration) {
+    let running = start.started();
+    until_it_blocks(&running);
+    sleep(Duration::from_millis(milliseconds));
+    running.signal(signal);
+    let since = Instant::now();
+    let ended = running.ended();
+    (ended, since.elapsed())
+}
+
+fn no_daemon(root: &Root) -> bool {
+    events(root).is_empty()
+}
+
+/// Every other millisecond of the first, and later, when modprobe hangs.
+fn moments() -> impl Iterator<Item = u64> {
+    (0..50).step_by(2).chain([300])
+}
+
+fn b4_at_any_moment_while_modprobe_runs() {
+    let root = slow();
+    for moment in moments() {
+        let (ended, took) = signal_after(machine(&root), 15, moment);
+        let log = &ended.stderr;
+        assert!(
+            log.contains("dockerlaunch: SIGTERM: reboot\n"),
+            "{moment}: {log}"
+        );
+        assert!(
+            log.contains("dockerlaunch: reboot: not the first PID"),
+            "{moment}: {log}"
+        );
+        assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
+    }
+    for moment in moments() {
+        let (ended, took) = signal_after(container(&root), 15, moment);
+        let log = &ended.stderr;
+        assert!(
+            log.contains("dockerlaunch: SIGTERM: end\n"),
+            "{moment}: {log}"
+        );
+        assert_eq!(ended.status, 128 + 15, "{moment}: {log}");
+        assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
+    }
+}
+
+/// The launch fails for the lack of its disk; the request counts more than that failure, and than what follows it.
+fn b4_at_any_moment_while_a_disk_is_waited_for() {
+    let root = root();
+    for policy in ["panic", "poweroff", "shell"] {
+        for moment in (0..50).step_by(6).chain([300]) {
+            let start = machine(&root)
+                .variable("DOCKER_LAUNCH_ON_FAILURE", policy)
+                .variable("DOCKER_LAUNCH_STATE", "LABEL=never-here");
+            let (ended, took) = signal_after(start, 15, moment);
+            let log = &ended.stderr;
+            assert!(
+                log.ends_with(
+                    "dockerlaunch: reboot: not the first PID namespace; PID 1 ends instead\n"
+                ),
+                "{policy} {moment}: {log}"
+            );
+            assert!(
+                log.contains("dockerlaunch: SIGTERM: reboot\n"),
+                "{moment}: {log}"
+            );
+            assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
+        }
+    }
+}
+
+fn b4_each_signal_of_the_machine() {
+    let root = slow();
+    for (signal, words) in [
+        (12, "SIGUSR2: power off\n"),
+        (30, "SIGPWR: power off\n"),
+        (38, "signal 38: power off\n"),
+        (10, "SIGUSR1: halt\n"),
+        (37, "signal 37: halt\n"),
+        (2, "SIGINT: reboot\n"),
+        (39, "signal 39: reboot\n"),
+    ] {
+        let (ended, took) = signal_after(machine(&root), signal, 20);
+        assert!(ended.stderr.contains(words), "{signal}: {}", ended.stderr);
+        assert!(no_daemon(&root) && took < SOON, "{signal}: {took:?}");
+    }
+}
+
+/// They would be the daemon's; HUP on the machine as well. The daemon starts as ever.
+fn b4_a_containers_own_signals_do_not_end_a_launch() {
+    let root = root();
+    for (start, signals) in [
+        (
+            container as fn(&Root) -> Start<'_>,
+            &[1, 10, 12, 28, 39][..],
+        ),
+        (machine, &[1, 28, 36]),
+    ] {
+        let _ = fs::remove_file(root.path("/events"));
+        let running = start(&root).started();
+        until_it_blocks(&running);
+        signals.iter().for_each(|signal| running.signal(*signal));
+        running.until_event(&root, "start", 1);
+        running.signal(15);
+        running.ended();
+    }
+}
+
+/// It stays blocked, and so pending, until the daemon unblocks it as Go programs do; or the kernel would drop it.
+fn b4_a_daemon_that_replaces_pid_1_gets_it() {
+    let root = slow();
+    for start in [Root::machine, Root::container] {
+        let _ = fs::remove_file(root.path("/events"));
+        let start = start(&root)
+            .variable("DOCKER_LAUNCH_REAP", "false")
+            .words(["engine", "status", "wait:7"]);
+        let (ended, took) = signal_after(start, 15, 30);
+        let events = events(&root);
+        assert!(
+            events.contains(&"SigBlk:\t0000000000004000".into()),
+            "{events:?}"
+        );
+        assert_eq!(events[events.len() - 2..], ["start", "signal 15"]);
+        assert!(ended.status == 7 && took < SOON, "{ended:?}");
+    }
+}
+
+/// modprobe as well as the daemon.
+fn b4_what_is_started_has_the_signals_of_before() {
+    let root = slow();
+    for reap in ["true", "false"] {
+        let running = root
+            .container()
+            .variable("DOCKER_LAUNCH_REAP", reap)
+            .words(["engine", "status", "wait"])
+            .started();
+        running.until("modprobe", |_| root.path("/modprobe.words").exists());
+        let modprobe = running.children()[0];
+        let status = fs::read_to_string(format!("/proc/{modprobe}/status")).unwrap();
+        assert!(status.contains("\nSigBlk:\t0000000000000000\n"), "{status}");
+        crate::running::signal(modprobe, 9);
+        running.until_event(&root, "start", 1);
+        assert!(events(&root).contains(&"SigBlk:\t0000000000000000".into()));
+        fs::remove_file(root.path("/events")).unwrap();
+        fs::remove_file(root.path("/modprobe.words")).unwrap();
+    }
+}
+
+/// The shell does not listen to TERM: it waits for a line.
+fn b4_a_shell_after_a_failure_is_ended() {
+    let root = Root::new();
+    root.stand_in("/usr/bin/sh")
+        .link("/bin", "usr/bin")
+        .link("/lib64", "usr/lib64")
+        .link("/lib", "usr/lib")
+        .file("/dev/null", "")
+        .directory("/proc");
+    let terminal = openpty(None, None).unwrap();
+    let console = ttyname(&terminal.slave).unwrap();
+    let running = root
+        .machine()
+        .words(["no-such"])
+        .variable("DOCKER_LAUNCH_ON_FAILURE", "shell")
+        .before(Before::mount("proc", "/proc"))
+        .before(Before::File {
+            at: "/dev/console".into(),
+            contents: String::new(),
+        })
+        .before(Before::bind(console, "/dev/console"))
+        .started();
+    running.until("a shell", |running| running.path("/shell").exists());
+    let shell = running.children()[0];
+    let status = fs::read_to_string(format!("/proc/{shell}/status")).unwrap();
+    assert!(status.contains("\nSigBlk:\t0000000000000000\n"), "{status}");
+    running.signal(12);
+    let since = Instant::now();
+    let ended = running.ended();
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    for words in [
+        "SIGUSR2: power off\n",
+        "power off: not the first PID namespace",
+    ] {
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+    }
+}

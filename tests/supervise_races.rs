@@ -1,0 +1,151 @@
+//! A daemon that dies at the worst moment: PID 1 is held before each of its system calls in turn, and by chance.
+
+use crate::{
+    engine::{events, root},
+    program::release,
+    root::Root,
+    running::{Running, Start, signal},
+    tracer::{Then, trace},
+    util::{Needs, tests},
+};
+use std::{
+    env, fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+tests![Needs::Supervise;
+    b1_a_daemon_that_dies_between_any_two_calls_is_started_again,
+    b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for,
+    b1_an_orphan_that_dies_between_any_two_calls_is_reaped,
+    b1_daemons_that_end_beside_an_orphan_are_started_again,
+];
+
+/// With a build that starts the daemon again at once.
+fn impatient() -> Root {
+    let root = root();
+    let program = release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]);
+    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
+    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root
+}
+
+fn container(root: &Root) -> Start<'_> {
+    root.container()
+        .variable("DOCKER_LAUNCH_REAP", "true")
+        .variable("DOCKER_LAUNCH_ON_EXIT", "restart")
+        .words(["engine"])
+}
+
+const PPOLL: i64 = 271;
+/// Longer than anything here takes but a wait for a daemon that is dead.
+const SOON: Duration = Duration::from_secs(20);
+
+fn is_zombie(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        stat.rsplit_once(')').unwrap().1.starts_with(" Z")
+    })
+}
+
+fn kill_and_see_it_dead(pid: i32) {
+    signal(pid, 9);
+    while !is_zombie(pid) {}
+}
+
+/// A signal wakes PID 1. It stands before its call number `at` when `victim` dies; or, where it comes to sleep again before
+/// that many calls, before that sleep. Whether it does.
+fn dies_at_call(running: &Running<'_>, at: usize, wake: u32, victim: i32) -> bool {
+    let (mut count, mut sleeps) = (0, false);
+    let wake = || signal(running.pid, wake);
+    trace(running.pid, false, wake, |call| {
+        count += 1;
+        // The first call is the sleep that the tracer has interrupted.
+        sleeps = count > 1 && call.number == PPOLL;
+        if count <= at && !sleeps {
+            return Then::GoOn;
+        }
+        kill_and_see_it_dead(victim);
+        Then::Leave
+    });
+    sleeps
+}
+
+/// At call after call, until one turn of the loop is through: it has more than these.
+fn at_each_call(mut each: impl FnMut(usize) -> bool) {
+    let calls = (0..).take_while(|at| !each(*at)).count();
+    assert!(calls >= 4, "{calls} calls are no turn of the loop");
+}
+
+fn starts(root: &Root) -> usize {
+    events(root)
+        .iter()
+        .filter(|event| *event == "start")
+        .count()
+}
+
+fn b1_a_daemon_that_dies_between_any_two_calls_is_started_again() {
+    let root = impatient();
+    let running = container(&root).words(["wait"]).running();
+    at_each_call(|at| {
+        let started = starts(&root);
+        let daemon = running.children()[0];
+        // HUP is the daemon's: PID 1 wakes, passes it on and sleeps again.
+        let slept = dies_at_call(&running, at, 1, daemon);
+        // No other signal wakes PID 1.
+        running.until_event(&root, "start", started + 1);
+        slept
+    });
+}
+
+fn b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for() {
+    at_each_call(|at| {
+        let root = root();
+        let running = container(&root).words(["wait:stubborn"]).running();
+        running.signal(15);
+        running.until_event(&root, "signal 15", 1);
+        let since = Instant::now();
+        // USR1 is the daemon's.
+        let slept = dies_at_call(&running, at, 10, running.children()[0]);
+        let ended = running.ended();
+        assert_eq!(ended.status, 137, "{at}: {}", ended.stderr);
+        assert!(since.elapsed() < SOON, "{at}: {:?}", since.elapsed());
+        slept
+    });
+}
+
+fn b1_an_orphan_that_dies_between_any_two_calls_is_reaped() {
+    const ORPHANS: usize = 24;
+    let root = root();
+    let running = container(&root)
+        .words(["child:leave:wait:stubborn"; ORPHANS])
+        .words(["event:orphans", "wait"])
+        .running();
+    running.until_event(&root, "orphans", 1);
+    running.until_event(&root, "start", 1 + 2 * ORPHANS);
+    at_each_call(|at| {
+        let orphan = running.children()[ORPHANS - at];
+        let slept = dies_at_call(&running, at, 1, orphan);
+        running.until("reaped", |running| !running.children().contains(&orphan));
+        slept
+    });
+}
+
+/// How many daemons end: `DOCKERLAUNCH_STRESS=20000 cargo test --test main -- b1_thousands` takes some minutes.
+fn stress() -> usize {
+    env::var("DOCKERLAUNCH_STRESS").map_or(300, |count| count.parse().unwrap())
+}
+
+/// Each ends within 150 us of an orphan of its own.
+fn b1_daemons_that_end_beside_an_orphan_are_started_again() {
+    let root = impatient();
+    let running = container(&root).words(["race"]).running();
+    let (mut last, mut since) = (0, Instant::now());
+    while last < stress() {
+        sleep(Duration::from_millis(20));
+        let ends = running.log().matches("engine ended with status 7").count();
+        if ends > last {
+            (last, since) = (ends, Instant::now());
+        }
+        assert!(since.elapsed() < SOON, "it stalls after {last} ends");
+    }
+}
