@@ -44,6 +44,11 @@ fn main() {
     let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
 
+    // How long unmounting may take, in seconds. Only tests shorten it: one sees a disk that hangs.
+    println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_UNMOUNT_S");
+    let unmount = env::var("DOCKERLAUNCH_UNMOUNT_S").unwrap_or_else(|_| "300".into());
+    println!("cargo::rustc-env=DOCKERLAUNCH_UNMOUNT_S={unmount}");
+
     // What a clock is measured by: of a source without a commit the moment of its build.
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let built = env::var("SOURCE_DATE_EPOCH").ok();

@@ -8,20 +8,19 @@ mod nesting;
 use crate::{
     error::Step,
     fs::{self, There},
+    hierarchies::{Layout, ROOT},
     launch::{Context, Launch, Outcome},
-    mountinfo::Mount,
     settings::{Cgroup, Role},
     text::{Text, number, words},
 };
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fs::{CWD, Mode, rmdir, statfs, symlink},
+    fs::{CWD, Mode, rmdir, symlink},
     io::{self, Errno},
     mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
-const ROOT: &CStr = c"/sys/fs/cgroup";
 const FLAGS: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NOEXEC)
     .union(MountFlags::NODEV);
@@ -38,9 +37,9 @@ const JOINED: &[(&[&[u8]], &[u8])] = &[
     (&[b"net_cls", b"net_prio"], b"net_cls,net_prio"),
 ];
 
-/// Magic numbers of statfs(2): CGROUP2_SUPER_MAGIC and SYSFS_MAGIC.
-const CGROUP2: i64 = 0x6367_7270;
-const SYSFS: i64 = 0x6265_6572;
+/// What somebody has mounted before, and what follows from it.
+const WITHOUT_DEVICES: &[u8] = b"below /sys/fs/cgroup are cgroup v1 hierarchies, but not that of the controller devices: they stay, \
+    and dockerd does not start; unmount them, or mount the controllers there";
 
 /// The kernel's controllers are a dozen.
 const MOST: usize = 32;
@@ -48,7 +47,17 @@ type Name = Text<32>;
 type Path = Text<128>;
 
 pub(crate) fn mount_all(launch: &Launch<'_>) -> Outcome<()> {
-    if let Some(version) = mounted(launch)? {
+    let version = match Layout::find().at(launch, Step::Cgroup, ROOT)? {
+        Layout::Nothing => None,
+        Layout::V2 => Some(Cgroup::V2),
+        Layout::V1 => Some(Cgroup::V1),
+        Layout::Hybrid => Some(Cgroup::Hybrid),
+        Layout::WithoutDevices => {
+            launch.log.warning(&[WITHOUT_DEVICES]);
+            return Ok(());
+        }
+    };
+    if let Some(version) = version {
         return found(launch, version);
     }
     match (launch.role, launch.settings.cgroup) {
@@ -76,25 +85,6 @@ fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
     }
 }
 
-/// The layout that is mounted, if one is. The file system at its root tells, but for v1 and hybrid.
-fn mounted(launch: &Launch<'_>) -> Outcome<Option<Cgroup>> {
-    match statfs(ROOT).map(|root| root.f_type) {
-        Ok(CGROUP2) => return Ok(Some(Cgroup::V2)),
-        Ok(SYSFS) | Err(Errno::NOENT) => return Ok(None),
-        other => other.at(launch, Step::Cgroup, ROOT)?,
-    };
-    let (mut v1, mut unified) = (false, false);
-    fs::lines(c"/proc/self/mountinfo", &mut |line| {
-        if let Some(mount) = Mount::parse(line).filter(|mount| mount.is_within(ROOT.to_bytes())) {
-            v1 |= mount.kind == b"cgroup";
-            unified |= mount.kind == b"cgroup2";
-        }
-    })
-    .at(launch, Step::Cgroup, c"/proc/self/mountinfo")?;
-    let layout = if unified { Cgroup::Hybrid } else { Cgroup::V1 };
-    Ok(v1.then_some(layout))
-}
-
 /// v2, or v1 if a controller that Docker's limits need is only there.
 fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
     match try_mount_v2(ROOT) {
@@ -107,16 +97,13 @@ fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
         Step::Cgroup,
         ROOT,
     )?;
-    let missing = |name: &&&CStr| !words(controllers).any(|word| word == name.to_bytes());
-    if NEEDED.iter().all(|name| !missing(&name)) {
+    let missing = |name: &&CStr| !words(controllers).any(|word| word == name.to_bytes());
+    if !NEEDED.iter().any(missing) {
         return Ok(());
     }
     unmount(ROOT, UnmountFlags::empty()).at(launch, Step::Cgroup, ROOT)?;
-    if NEEDED
-        .iter()
-        .filter(missing)
-        .any(|name| offered_in_v1(launch, name))
-    {
+    let mut lacking = NEEDED.iter().filter(|name| missing(name));
+    if lacking.any(|name| offered_in_v1(launch, name)) {
         mount_v1(launch)
     } else {
         mount_v2(launch, ROOT)

@@ -12,8 +12,8 @@ mod report;
 
 use crate::{
     command::Command,
-    error::{Error, Step},
-    places::Places,
+    error::{Error, Step, reason},
+    places::{self, Places},
     requirements::{Found, Need, Requirement, Search, TABLE},
     settings::Settings,
     sys::Strings,
@@ -22,7 +22,10 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use report::{Report, State, Thing};
-use rustix::system::uname;
+use rustix::{io::Errno, system::uname};
+
+/// What is missing, and may be needless.
+const UNSURE: &str = "is missing, unless the file that cannot be read says that it is not needed";
 
 /// Reports on standard output. The exit status: 0; 1 if something required is missing, a setting is wrong, or the report
 /// cannot be written; 2 if it cannot be made.
@@ -37,24 +40,28 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
         }
     };
     let command = Command::to_check(words, environment);
-    let places = match Places::of(&command) {
-        Ok(places) => places,
+    let (places, read) = match Places::known(&command) {
+        Ok(known) => known,
         Err(errno) => return refuse(&Error::new(Step::Daemon, b"daemon.json", errno)),
     };
+    let is_sure = read.is_ok();
     let kernel = uname();
     head(&mut report, &command, kernel.release());
     report.title("What Docker needs");
+    if let Err(errno) = read {
+        unread(&mut report, &command, errno);
+    }
     let search = Search::new(&command, places.choices);
     let mut path = Text::new();
     for row in TABLE {
         let found = search.find(row, &mut path);
-        requirement(&mut report, row, found, path.as_bytes());
+        requirement(&mut report, row, found, path.as_bytes(), is_sure);
     }
     report.title("What the kernel offers");
-    kernel::report(&mut report, places.choices, kernel.release());
+    kernel::report(&mut report, places.choices, is_sure, kernel.release());
     cgroups::report(&mut report);
     report.title("Where images and containers lie");
-    data_root::report(&mut report, &places.data_root);
+    data_root::report(&mut report, &places.data_root, places.choices, is_sure);
     settings(&mut report, environment);
     report.verdict()
 }
@@ -90,10 +97,32 @@ fn head(report: &mut Report, command: &Command<'_>, kernel: &CStr) {
     report.end();
 }
 
-fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]) {
+/// daemon.json, where it cannot be read: not by this user, which says nothing of the engine's root, or by nobody.
+fn unread(report: &mut Report, command: &Command<'_>, errno: Errno) {
+    let state = match errno {
+        Errno::ACCESS | Errno::PERM => State::Unknown,
+        _ => State::Missing,
+    };
+    report.begin(&Thing {
+        kind: "file",
+        name: places::file(command),
+        state,
+        detail: ("fault", reason(errno).as_bytes()),
+        need: Need::Required,
+        lost: "dockerd does not start",
+        error: "unable to configure the Docker daemon with file",
+        remedy: &[],
+    });
+    report.end();
+}
+
+fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8], is_sure: bool) {
     let (state, detail) = match found {
         Found::There => (State::Found, ("path", path)),
         Found::Needless(why) => (State::Needless, ("because", why.as_bytes())),
+        Found::Not(_) if !is_sure && row.choices().next().is_some() => {
+            (State::Unknown, ("because", UNSURE.as_bytes()))
+        }
         Found::Not(fault) => (State::missing(row.need), ("fault", fault.as_bytes())),
         Found::Unknown(why) => (State::Unknown, ("because", why.as_bytes())),
     };

@@ -1,7 +1,7 @@
 //! What the daemon's flags and daemon.json can choose so that it needs a program no more, or another: `--iptables=false` and
 //! its like, one table.
 
-use crate::text::list;
+use crate::text::{list, split_once};
 
 /// Choices of the daemon's that a launch knows: bits.
 pub(crate) type Choices = u16;
@@ -17,12 +17,13 @@ pub(crate) const OTHER_INIT: Choices = 1 << 5;
 pub(crate) const OTHER_CONTAINERD: Choices = 1 << 6;
 pub(crate) const EMBEDDED_CONTAINERD: Choices = 1 << 7;
 pub(crate) const OTHER_RUNTIME: Choices = 1 << 8;
+#[cfg(feature = "check")]
+pub(crate) const OTHER_DRIVER: Choices = 1 << 9;
 
 pub(crate) struct Choice {
     pub(crate) bit: Choices,
-    pub(crate) flag: &'static str,
-    /// `--flag` alone is true, and its value stands behind `=` only.
-    pub(crate) is_switch: bool,
+    /// As flags.rs has it.
+    flag: &'static str,
     /// In daemon.json.
     key: &'static str,
     /// The values that make it, or else those that do not, separated by commas; an empty one never does.
@@ -32,15 +33,15 @@ pub(crate) struct Choice {
     pub(crate) spelled: &'static str,
 }
 
-/// What strconv.ParseBool takes for false.
+/// What strconv.ParseBool takes for false, and for true.
 const FALSE: &str = "false,False,FALSE,f,F,0";
+const TRUE: &str = "true,True,TRUE,t,T,1";
 
 pub(crate) const CHOICES: &[Choice] = &[
     #[cfg(feature = "iptables")]
     Choice {
         bit: NO_IPTABLES,
         flag: "iptables",
-        is_switch: true,
         key: "iptables",
         values: FALSE,
         by_others: false,
@@ -50,7 +51,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     Choice {
         bit: NO_IP6TABLES,
         flag: "ip6tables",
-        is_switch: true,
         key: "ip6tables",
         values: FALSE,
         by_others: false,
@@ -60,7 +60,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     Choice {
         bit: NFTABLES,
         flag: "firewall-backend",
-        is_switch: false,
         key: "firewall-backend",
         values: "nftables",
         by_others: false,
@@ -69,7 +68,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     Choice {
         bit: NO_PROXY,
         flag: "userland-proxy",
-        is_switch: true,
         key: "userland-proxy",
         values: FALSE,
         by_others: false,
@@ -78,7 +76,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     Choice {
         bit: OTHER_PROXY,
         flag: "userland-proxy-path",
-        is_switch: false,
         key: "userland-proxy-path",
         values: "",
         by_others: true,
@@ -87,7 +84,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     Choice {
         bit: OTHER_INIT,
         flag: "init-path",
-        is_switch: false,
         key: "init-path",
         values: "",
         by_others: true,
@@ -96,7 +92,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     Choice {
         bit: OTHER_CONTAINERD,
         flag: "containerd",
-        is_switch: false,
         key: "containerd",
         values: "",
         by_others: true,
@@ -105,36 +100,59 @@ pub(crate) const CHOICES: &[Choice] = &[
     Choice {
         bit: EMBEDDED_CONTAINERD,
         flag: "feature",
-        is_switch: false,
         key: "features.embedded-containerd",
-        values: "embedded-containerd,embedded-containerd=true,embedded-containerd=1,true",
+        values: TRUE,
         by_others: false,
         spelled: "--feature=embedded-containerd",
     },
     Choice {
         bit: OTHER_RUNTIME,
         flag: "default-runtime",
-        is_switch: false,
         key: "default-runtime",
         values: "runc,io.containerd.runc.v2",
         by_others: true,
         spelled: "--default-runtime=NAME",
     },
+    #[cfg(feature = "check")]
+    Choice {
+        bit: OTHER_DRIVER,
+        flag: "storage-driver",
+        key: "storage-driver",
+        values: "overlay2,overlay,overlayfs",
+        by_others: true,
+        spelled: "--storage-driver=NAME",
+    },
 ];
 
 impl Choice {
-    /// This value makes it.
-    pub(crate) fn made_by(&self, value: &[u8]) -> bool {
+    fn is_made_by(&self, value: &[u8]) -> bool {
         let listed = list(self.values.as_bytes()).any(|one| one == value);
         !value.is_empty() && listed != self.by_others
     }
 }
 
-/// What a key of daemon.json with that value chooses.
-pub(crate) fn chosen(key: &[u8], value: &[u8]) -> Choices {
-    let mut choices = CHOICES.iter();
-    let choice = choices.find(|choice| choice.key.as_bytes() == key && choice.made_by(value));
-    choice.map_or(0, |choice| choice.bit)
+/// What is chosen, where a key of daemon.json has this value too: the last of several values counts.
+pub(crate) fn with_key(choices: Choices, key: &[u8], value: &[u8]) -> Choices {
+    with(choices, &|choice| choice.key.as_bytes() == key, value)
+}
+
+/// The same of a flag. `--feature NAME[=BOOL]` is the key `features.NAME`.
+pub(crate) fn with_flag(choices: Choices, flag: &str, value: &[u8]) -> Choices {
+    if flag == "feature" {
+        let (name, value) = split_once(value, b'=');
+        let of_feature =
+            |choice: &Choice| choice.key.as_bytes().strip_prefix(b"features.") == Some(name);
+        return with(choices, &of_feature, value.unwrap_or(b"true"));
+    }
+    with(choices, &|choice| choice.flag == flag, value)
+}
+
+fn with(choices: Choices, is_meant: &dyn Fn(&Choice) -> bool, value: &[u8]) -> Choices {
+    match CHOICES.iter().find(|choice| is_meant(choice)) {
+        Some(choice) if choice.is_made_by(value) => choices | choice.bit,
+        Some(choice) => choices & !choice.bit,
+        None => choices,
+    }
 }
 
 #[cfg(test)]
@@ -145,8 +163,6 @@ mod tests {
     fn choices_of_daemon_json() {
         for (key, value, choices) in [
             #[cfg(feature = "iptables")]
-            #[cfg(feature = "iptables")]
-            #[cfg(feature = "iptables")]
             ("iptables", "false", NO_IPTABLES),
             ("iptables", "true", 0),
             ("userland-proxy", "false", NO_PROXY),
@@ -155,7 +171,25 @@ mod tests {
             ("default-runtime", "kata", OTHER_RUNTIME),
             ("embedded-containerd", "true", 0),
         ] {
-            assert_eq!(chosen(key.as_bytes(), value.as_bytes()), choices, "{key}");
+            assert_eq!(
+                with_key(0, key.as_bytes(), value.as_bytes()),
+                choices,
+                "{key}"
+            );
         }
+    }
+
+    #[test]
+    fn d7_the_last_value_counts() {
+        let last = |choices, value: &[u8]| with_flag(choices, "userland-proxy", value);
+        assert_eq!(last(last(0, b"false"), b"true"), 0);
+        assert_eq!(last(last(0, b"true"), b"F"), NO_PROXY);
+        assert_eq!(last(OTHER_INIT, b"0"), OTHER_INIT | NO_PROXY);
+        let feature = |choices, value: &[u8]| with_flag(choices, "feature", value);
+        let embedded = feature(0, b"embedded-containerd");
+        assert_eq!(embedded, EMBEDDED_CONTAINERD);
+        // Another feature is another's matter.
+        assert_eq!(feature(embedded, b"containerd-snapshotter=false"), embedded);
+        assert_eq!(feature(embedded, b"embedded-containerd=F"), 0);
     }
 }

@@ -19,6 +19,8 @@ use rustix::{
     process::{Gid, Uid},
 };
 
+pub(crate) use fs::is_mount;
+
 /// How deep a tree may be.
 const DEPTH: u8 = 32;
 
@@ -58,8 +60,18 @@ pub(crate) enum Event {
 pub(crate) type Report<'r> = &'r mut dyn FnMut(&[u8], Event) -> Result<()>;
 
 impl Copy {
-    /// Copies what `from` has and `to` lacks, which is at this path.
-    pub(crate) fn missing(
+    /// Copies what `from` has and `to` lacks. Stops at the first thing that cannot be copied.
+    pub(crate) fn missing(self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+        let mut batch = Batch::new(false);
+        let copying = (&mut batch, Pass::Write);
+        self.missing_at(from, to, c"", copying, &mut |_, event| match event {
+            Event::Refused(errno) => Err(errno),
+            Event::Disowned(_) | Event::Again => Ok(()),
+        })
+    }
+
+    /// The same, where `to` has this path. What cannot be copied is reported.
+    pub(crate) fn missing_at(
         self,
         from: BorrowedFd<'_>,
         to: BorrowedFd<'_>,
@@ -126,7 +138,7 @@ impl Walk<'_> {
         name: &CStr,
         deeper: u8,
     ) -> Result<()> {
-        if self.copy.mounts && fs::is_mount(from, name)? {
+        if self.copy.mounts && is_mount(from, name)? {
             return take_mount(from, to, name);
         }
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;

@@ -49,6 +49,8 @@ pub enum Step {
     Daemon,
     /// Executing the daemon.
     Exec,
+    /// Swap off, unmounting, and what else ends the machine.
+    Unmount,
 }
 
 impl Step {
@@ -70,6 +72,7 @@ impl Step {
             Self::Prerequisites => "prerequisites",
             Self::Daemon => "prepare daemon",
             Self::Exec => "exec",
+            Self::Unmount => "the end",
         }
     }
 }

@@ -30,22 +30,26 @@ const SHELLS: [&CStr; 2] = [c"/bin/sh", c"/usr/bin/sh"];
 #[inline(never)]
 pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
     settings.report(error);
-    let role = match is_machine(settings) {
-        true => Role::Machine,
-        false => Role::Container,
-    };
-    let obeyed = obey(settings, role).or_else(|| {
-        if settings.on_failure != OnFailure::Panic && role == Role::Machine {
+    let obeyed = obey(settings).or_else(|| {
+        if settings.on_failure != OnFailure::Panic && is_machine(settings) {
             act(settings);
         }
         drain_console(settings);
-        obey(settings, role)
+        obey(settings)
     });
     obeyed.unwrap_or(error.exit_status())
 }
 
 /// An end that was asked for while the launch went on, or until now, counts more than what the settings say; the exit status.
-fn obey(settings: &Settings<'_>, role: Role) -> Option<u8> {
+fn obey(settings: &Settings<'_>) -> Option<u8> {
+    if !requests::are_pending() {
+        return None; // to find the role would touch the system
+    }
+    let role = if is_machine(settings) {
+        Role::Machine
+    } else {
+        Role::Container
+    };
     let asked = requests::asked(role)?;
     let log = settings.as_log();
     log.line(&asked.words());

@@ -2,7 +2,7 @@
 //! of a full file system where it is mounted.
 
 use crate::{
-    copy::{Copy, Event},
+    copy::{self, Event},
     error::{Error, Step},
     fs::{self, Batch, Over, PATH, Pass, Standing},
     launch::Launch,
@@ -88,10 +88,9 @@ impl<'f, 'l> Files<'f, 'l> {
         Ok(standing == Standing::Empty)
     }
 
-    /// Copies what a directory lacks, which has this path. Memory that is full is an error: nothing could be written there.
+    /// Copies what a directory lacks, which has this path.
     pub(crate) fn copy(
         &mut self,
-        copy: Copy,
         from: BorrowedFd<'_>,
         to: BorrowedFd<'_>,
         path: &CStr,
@@ -99,14 +98,11 @@ impl<'f, 'l> Files<'f, 'l> {
     ) -> Result<()> {
         let (launch, step) = (self.launch, self.step);
         let (refused, full) = (&mut self.refused, &mut self.full);
-        let mut report = |path: &[u8], event: Event| match event {
-            Event::Refused(Errno::NOSPC) if copy.mounts => Err(Errno::NOSPC),
-            event => {
-                tell(launch, step, (&mut *refused, &mut *full), path, event);
-                Ok(())
-            }
+        let mut report = |path: &[u8], event: Event| {
+            tell(launch, step, (&mut *refused, &mut *full), path, event);
+            Ok(())
         };
-        copy.missing(from, to, path, (&mut self.batch, pass), &mut report)
+        copy::FILES.missing_at(from, to, path, (&mut self.batch, pass), &mut report)
     }
 
     /// Something happened to a path.
@@ -170,7 +166,7 @@ pub(crate) fn replace(
 /// If nothing more can be written in a directory, a warning says so.
 pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
     match fstatfs(directory) {
-        Ok(there) if there.f_blocks > 0 && there.f_bfree == 0 => warn_full(launch, path),
+        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => warn_full(launch, path),
         Ok(_) => {}
         Err(errno) => launch.warn(&Error::new(Step::Daemon, path, errno)),
     }

@@ -56,21 +56,6 @@ impl Root {
         self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY)
     }
 
-    /// Makes a directory where nothing stands; where a link stands whose target is missing, the target. Whether it was one.
-    pub(crate) fn make_directory(
-        &self,
-        parent: BorrowedFd<'_>,
-        name: &CStr,
-        path_to: &[u8],
-        mode: u32,
-    ) -> Result<bool> {
-        let made = made(parent, name, Mode::from_raw_mode(mode))?;
-        if made == Made::Dangling {
-            self.make_directories(path_to, mode)?;
-        }
-        Ok(made == Made::Dangling)
-    }
-
     /// Makes a directory and those above it where nothing stands, and the targets of links.
     pub(crate) fn make_directories(&self, path_to: &[u8], mode: u32) -> Result<()> {
         self.make_all(path_to, mode, LINKS)
@@ -86,7 +71,8 @@ impl Root {
             let parent = self.directory(above.as_c_str())?;
             let entry = path(&[name])?;
             let entry = entry.as_c_str();
-            if made(parent.as_fd(), entry, Mode::from_raw_mode(mode))? == Made::Dangling {
+            make_directory(parent.as_fd(), entry, Mode::from_raw_mode(mode))?;
+            if lacks(parent.as_fd(), entry)? {
                 let links = links.checked_sub(1).ok_or(Errno::LOOP)?;
                 let mut target = [0; PATH];
                 let length = readlinkat_raw(&parent, entry, &mut target)?;
@@ -141,22 +127,11 @@ pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) ->
     unless_there(mkdirat(parent, name, mode))
 }
 
-/// What stands where a directory is wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Made {
-    /// It was there, or is there now.
-    There,
-    /// A link to nothing.
-    Dangling,
-}
-
-fn made(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) -> Result<Made> {
+/// Whether nothing stands there, or a link to nothing.
+pub(crate) fn lacks(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
     match accessat(parent, name, Access::EXISTS, AtFlags::empty()) {
-        Err(Errno::NOENT) => match mkdirat(parent, name, mode) {
-            Err(Errno::EXIST) => Ok(Made::Dangling),
-            outcome => outcome.map(|()| Made::There),
-        },
-        there => there.map(|()| Made::There),
+        Err(Errno::NOENT) => Ok(true),
+        there => there.map(|()| false),
     }
 }
 

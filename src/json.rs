@@ -1,30 +1,48 @@
-//! The settings of a daemon.json that a launch must know: strings, numbers and words at the top of the object, those in an
-//! object there under `key.inner`, and the strings of arrays there. A byte at a time, in fixed space; whether the file is
-//! valid is dockerd's to say.
+//! The settings of a daemon.json that a launch must know, as encoding/json reads them: strings, numbers and words at the top of
+//! the object, those of objects in it under `key.inner` and `key.inner.third`, and the strings of arrays at the top. A byte
+//! at a time, in fixed space; UTF-8, or UTF-16 behind a byte order mark, as dockerd takes it. Whether the file is valid is
+//! dockerd's to say.
 
 use crate::text::{Text, TooLong};
 
-/// Long enough for any key that dockerd knows; a longer one is none of ours.
-const KEY: usize = 64;
+/// Long enough for any keys that dockerd knows, with those that a runtime's name gives; longer ones are none of ours.
+const KEY: usize = 160;
 /// Long enough for any path.
 const VALUE: usize = 4097;
+/// Objects are looked into as far as a runtime's fields: runtimes.NAME.path.
+const DEEPEST: u32 = 3;
 
-/// Called with a key and its value.
+/// What stands for the beginning of an array: of an array that is given twice the last one counts.
+pub(crate) const LIST: &[u8] = b"[";
+
+/// Called with a key and its value, for an array first with [`LIST`]. `null` is no value.
 pub(crate) type Found<'f> = dyn FnMut(&[u8], Result<&[u8], TooLong>) + 'f;
 
 /// Reads bytes and remembers where it is.
 pub(crate) struct Scanner {
+    encoding: Encoding,
     depth: u32,
+    /// The depth of the outermost array that is open; 0 outside.
+    list: u32,
     state: State,
     /// The next string is a key.
     at_key: bool,
-    /// What is being read lies in an array at the top.
-    in_list: bool,
-    key: Text<KEY>,
-    /// Of an object at the top.
-    inner: Text<KEY>,
+    /// The keys that lead to the value, with dots between them, and how many bytes of it each depth has.
+    keys: Text<KEY>,
+    ends: [usize; DEEPEST as usize],
     /// Too long, as soon as it is.
     value: Result<Text<VALUE>, TooLong>,
+    /// The first half of a surrogate pair, which waits for the second; 0: none.
+    half: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// The first bytes tell: so many were seen that may be a mark of UTF-16.
+    Unknown,
+    Utf8,
+    /// Whether the high byte comes first; and the first byte of a unit, where the second is still to come.
+    Utf16(bool, Option<u8>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,21 +61,56 @@ enum State {
 impl Scanner {
     pub(crate) fn new() -> Self {
         Self {
+            encoding: Encoding::Unknown,
             depth: 0,
+            list: 0,
             state: State::Between,
             at_key: false,
-            in_list: false,
-            key: Text::new(),
-            inner: Text::new(),
+            keys: Text::new(),
+            ends: [0; DEEPEST as usize],
             value: Ok(Text::new()),
+            half: 0,
         }
     }
 
-    /// Takes the next byte and calls `found(key, value)` if a value ends with it.
+    /// Takes the next byte and calls `found(keys, value)` if a value ends with it.
     pub(crate) fn feed(&mut self, byte: u8, found: &mut Found<'_>) {
+        match (self.encoding, byte) {
+            (Encoding::Utf8, _) => self.take(byte, found),
+            // U+FEFF, the other half of which is left out as white space would be.
+            (Encoding::Unknown, 0xfe | 0xff) => {
+                self.encoding = Encoding::Utf16(byte == 0xfe, Some(byte));
+            }
+            (Encoding::Unknown, _) => {
+                self.encoding = Encoding::Utf8;
+                self.take(byte, found);
+            }
+            (Encoding::Utf16(order, None), _) => {
+                self.encoding = Encoding::Utf16(order, Some(byte));
+            }
+            (Encoding::Utf16(high_first, Some(first)), _) => {
+                self.encoding = Encoding::Utf16(high_first, None);
+                let unit = if high_first {
+                    [first, byte]
+                } else {
+                    [byte, first]
+                };
+                match u16::from_be_bytes(unit) {
+                    0xfeff => {}
+                    unit @ 0..0x80 => self.take(unit as u8, found),
+                    unit => self.unit(unit.into()),
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, byte: u8, found: &mut Found<'_>) {
         match self.state {
             State::Inside => match byte {
-                b'"' => self.end(found),
+                b'"' => {
+                    self.keep(b"");
+                    self.end(found);
+                }
                 b'\\' => self.state = State::Escaped,
                 _ => self.keep(&[byte]),
             },
@@ -75,34 +128,49 @@ impl Scanner {
                 if seen < 3 {
                     self.state = State::Unicode(seen + 1, sum);
                 } else {
-                    let mut utf8 = [0; 4];
-                    let letter = char::from_u32(sum).unwrap_or(char::REPLACEMENT_CHARACTER);
-                    self.resume(letter.encode_utf8(&mut utf8).as_bytes());
+                    self.state = State::Inside;
+                    self.unit(sum);
                 }
             }
             State::Bare if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+') => {
                 self.keep(&[byte])
             }
             State::Bare => {
-                self.end(found);
-                self.between(byte);
+                if self.value.as_ref().map(Text::as_bytes) == Ok(b"null") {
+                    self.state = State::Between;
+                } else {
+                    self.end(found);
+                }
+                self.between(byte, found);
             }
-            State::Between => self.between(byte),
+            State::Between => self.between(byte, found),
         }
     }
 
-    fn between(&mut self, byte: u8) {
+    fn between(&mut self, byte: u8, found: &mut Found<'_>) {
         match byte {
-            b'{' | b'[' => {
+            b'{' => {
                 self.depth = self.depth.saturating_add(1);
-                self.at_key = byte == b'{';
-                self.in_list = self.depth == 2 && byte == b'[';
+                self.at_key = self.list == 0;
+            }
+            b'[' => {
+                self.depth = self.depth.saturating_add(1);
+                self.at_key = false;
+                if self.list == 0 {
+                    self.list = self.depth;
+                    if self.depth == 2 {
+                        found(self.path(1), Ok(LIST));
+                    }
+                }
             }
             b'}' | b']' => {
+                if self.list == self.depth {
+                    self.list = 0;
+                }
                 self.depth = self.depth.saturating_sub(1);
-                self.in_list = false;
+                self.at_key = false;
             }
-            b',' => self.at_key = !self.in_list,
+            b',' => self.at_key = self.list == 0,
             b':' => {}
             b'"' => {
                 self.value = Ok(Text::new());
@@ -117,6 +185,13 @@ impl Scanner {
         }
     }
 
+    /// The keys down to that depth.
+    fn path(&self, depth: u32) -> &[u8] {
+        let end = self.ends.get(depth.wrapping_sub(1) as usize);
+        let keys = self.keys.as_bytes();
+        keys.get(..end.copied().unwrap_or(0)).unwrap_or_default()
+    }
+
     /// A string or a bare word is complete.
     fn end(&mut self, found: &mut Found<'_>) {
         self.state = State::Between;
@@ -125,15 +200,20 @@ impl Scanner {
             .as_ref()
             .map(Text::as_bytes)
             .map_err(|TooLong| TooLong);
-        let is_key = core::mem::take(&mut self.at_key) && !self.in_list;
-        // A key that does not fit is none of ours.
-        match (self.depth, is_key) {
-            (1, true) => self.key = joined(&[value]),
-            (2, true) => self.inner = joined(&[Ok(self.key.as_bytes()), Ok(b"."), value]),
-            (1, false) => found(self.key.as_bytes(), value),
-            (2, false) if self.in_list => found(self.key.as_bytes(), value),
-            (2, false) => found(self.inner.as_bytes(), value),
-            _ => {}
+        if core::mem::take(&mut self.at_key) {
+            let above = self.path(self.depth.wrapping_sub(1));
+            let dot: &[u8] = if self.depth > 1 { b"." } else { b"" };
+            let joined = value.and_then(|key| Text::of(&[above, dot, key]));
+            // A key that does not fit is none of ours, and those beside it are.
+            let end = joined.map_or(0, |keys| keys.as_bytes().len());
+            let keys = joined.or(Text::of(&[above])).unwrap_or(Text::new());
+            if let Some(place) = self.ends.get_mut(self.depth.wrapping_sub(1) as usize) {
+                (*place, self.keys) = (end, keys);
+            }
+        } else if self.list == 0 && (1..=DEEPEST).contains(&self.depth) {
+            found(self.path(self.depth), value);
+        } else if self.list == 2 && self.depth == 2 {
+            found(self.path(1), value);
         }
     }
 
@@ -142,94 +222,40 @@ impl Scanner {
         self.keep(letter);
     }
 
+    /// A unit of UTF-16: a half that has no other becomes U+FFFD.
+    fn unit(&mut self, unit: u32) {
+        let half = core::mem::take(&mut self.half);
+        let letter = match (half, unit) {
+            (1.., 0xdc00..0xe000) => 0x1_0000 + ((half - 0xd800) << 10) + (unit - 0xdc00),
+            _ => {
+                if half != 0 {
+                    self.keep("\u{fffd}".as_bytes());
+                }
+                if (0xd800..0xdc00).contains(&unit) {
+                    self.half = unit;
+                    return;
+                }
+                unit
+            }
+        };
+        let mut utf8 = [0; 4];
+        let letter = char::from_u32(letter).unwrap_or(char::REPLACEMENT_CHARACTER);
+        self.keep(letter.encode_utf8(&mut utf8).as_bytes());
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
+        // What follows a half is no other half.
+        let lost: &[u8] = match core::mem::take(&mut self.half) {
+            0 => b"",
+            _ => "\u{fffd}".as_bytes(),
+        };
         if let Ok(value) = &mut self.value
-            && value.push(bytes).is_err()
+            && [lost, bytes].iter().any(|bytes| value.push(bytes).is_err())
         {
             self.value = Err(TooLong);
         }
     }
 }
 
-/// The parts one after another; nothing where they are too long.
-fn joined(parts: &[Result<&[u8], TooLong>]) -> Text<KEY> {
-    let mut key = Text::new();
-    for part in parts {
-        if part.and_then(|part| key.push(part)).is_err() {
-            return Text::new();
-        }
-    }
-    key
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::{string::String, vec::Vec};
-
-    fn scan(json: &[u8]) -> Result<Vec<(String, String)>, TooLong> {
-        let (mut found, mut scanner) = (Vec::new(), Scanner::new());
-        for byte in json {
-            scanner.feed(*byte, &mut |key, value| {
-                let value = value.map(|value| String::from_utf8_lossy(value).into());
-                found.push(value.map(|value| (String::from_utf8_lossy(key).into(), value)));
-            });
-        }
-        found.into_iter().collect()
-    }
-
-    #[test]
-    fn only_the_top_and_its_objects_count() {
-        let json = br#"{ "data-root" : "/srv/\"d\"\u00e9", "hosts": ["fd://", "tcp://[::]:1"], "iptables":false,
-            "log-opts": {"tag": "x", "deep": ["no", {"a": "no"}], "b": true}, "runtimes": {"a": {"path": "no"}}, "n": 12}"#;
-        let expected = [
-            ("data-root", "/srv/\"d\"é"),
-            ("hosts", "fd://"),
-            ("hosts", "tcp://[::]:1"),
-            ("iptables", "false"),
-            ("log-opts.tag", "x"),
-            ("log-opts.b", "true"),
-            ("n", "12"),
-        ];
-        let found = scan(json).unwrap();
-        assert_eq!(
-            found
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.as_str()))
-                .collect::<Vec<_>>(),
-            expected
-        );
-    }
-
-    #[test]
-    fn too_long_a_value_is_an_error_and_not_a_cut() {
-        let path = "x".repeat(VALUE);
-        assert_eq!(
-            scan(std::format!("{{\"pidfile\":\"{path}\"}}").as_bytes()),
-            Err(TooLong)
-        );
-        assert!(
-            scan(std::format!("{{\"a\":{{\"b\":{{\"c\":\"{path}\"}}}}}}").as_bytes())
-                .unwrap()
-                .is_empty()
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_scanned(json: Vec<u8>) {
-            let _ = scan(&json);
-        }
-
-        #[test]
-        fn strings_are_those_of_serde(key in "[a-z-]{1,40}", value in "\\PC{0,60}") {
-            let outer = serde_json::json!({ key.clone(): value.clone(), "O": { key.clone(): value.clone() } });
-            let mut found = scan(&serde_json::to_vec(&outer).unwrap()).unwrap();
-            found.sort();
-            let mut expected = [(key.clone(), value.clone()), (std::format!("O.{key}"), value)];
-            expected.sort();
-            prop_assert_eq!(found, expected);
-        }
-    }
-}
+mod tests;

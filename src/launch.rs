@@ -43,7 +43,7 @@ impl<'l> Launch<'l> {
             role,
             settings,
             log: settings.as_log(),
-            requests: Requests::open(role, before),
+            requests: Requests::open(role, settings.supervises(role), before),
             error,
         }
     }

@@ -2,7 +2,7 @@
 //! defaults for /etc.
 
 use crate::{
-    copy::{Event, FILES},
+    copy::Event,
     error::{Error, Step},
     files::Files,
     fs::{self, PATH, Pass, Root},
@@ -23,6 +23,8 @@ enum Thing {
     Directory(&'static CStr, u32),
     /// Name, target.
     Link(&'static CStr, &'static CStr),
+    /// Name of a link, which may be the image's own; the mode of the directory that it leads to, where that is missing.
+    Target(&'static CStr, u32),
     /// Name, contents.
     File(&'static CStr, &'static str),
     /// 128 random bits in hexadecimal, made once (machine-id(5)); images for many machines have it empty.
@@ -30,12 +32,13 @@ enum Thing {
     /// A directory whose files are copied here where they are missing.
     Defaults(&'static CStr),
 }
-use Thing::{Defaults, Directory, File, Id, Link};
+use Thing::{Defaults, Directory, File, Id, Link, Target};
 
 impl Thing {
     fn name(&self) -> &'static CStr {
         match *self {
-            Directory(name, _) | Link(name, _) | File(name, _) | Id(name) | Defaults(name) => name,
+            Directory(name, _) | Target(name, _) | Link(name, _) => name,
+            File(name, _) | Id(name) | Defaults(name) => name,
         }
     }
 
@@ -91,7 +94,7 @@ const TREE: &[Place] = &[
             Directory(c"lib", 0o755),
             Directory(c"log", 0o755),
             Link(c"run", c"../run"),
-            Directory(c"run", 0o755), // where the image's own link leads
+            Target(c"run", 0o755),
         ],
     },
     Place {
@@ -137,7 +140,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
         let path = place.parent.to_bytes();
         let parent = match root.directory(place.parent) {
             Ok(parent) => parent,
-            Err(Errno::NOENT | Errno::NOTDIR) => continue, // it could not be made, which was reported
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue, // it could not be made, which was reported
             Err(errno) => {
                 launch.warn(&Error::new(Step::Layout, path, errno));
                 continue;
@@ -177,15 +180,14 @@ fn make(
     let path = place.path(thing.name())?;
     let path = path.as_bytes();
     match *thing {
-        Directory(name, mode) if pass == Pass::Write => {
-            if root.make_directory(parent, name, path, mode)? {
-                let what = b" is a link to what was missing: a directory is made there";
-                launch.log.debug(&[path, what]);
-            }
-            Ok(())
+        Directory(..) | Target(..) | Link(..) if pass != Pass::Write => Ok(()),
+        Directory(name, _) if !fs::lacks(parent, name)? => Ok(()),
+        Directory(name, mode) => {
+            fs::make_directory(parent, name, Mode::from_raw_mode(mode))?;
+            make_target(launch, root, (parent, name), path, mode)
         }
-        Link(name, target) if pass == Pass::Write => fs::make_link(parent, name, target),
-        Directory(..) | Link(..) => Ok(()),
+        Target(name, mode) => make_target(launch, root, (parent, name), path, mode),
+        Link(name, target) => fs::make_link(parent, name, target),
         File(name, contents) => {
             let mut fill = |file: BorrowedFd<'_>| fs::fill(file, contents.as_bytes(), 0o644);
             if files.put(parent, name, pass, &mut fill)? {
@@ -201,11 +203,27 @@ fn make(
             Ok(())
         }
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => files.copy(FILES, defaults.as_fd(), parent, place.parent, pass),
+            Ok(defaults) => files.copy(defaults.as_fd(), parent, place.parent, pass),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(errno),
         },
     }
+}
+
+/// Where a link leads to nothing, as an image's does that has not been prepared by its own init.
+fn make_target(
+    launch: &Launch<'_>,
+    root: &Root,
+    (parent, name): (BorrowedFd<'_>, &CStr),
+    path: &[u8],
+    mode: u32,
+) -> io::Result<()> {
+    if fs::lacks(parent, name)? && fs::look(parent, name)?.is_some() {
+        root.make_directories(path, mode)?;
+        let what = b" is a link to nothing: a directory is made where it leads";
+        launch.log.debug(&[path, what]);
+    }
+    Ok(())
 }
 
 fn make_id(file: BorrowedFd<'_>) -> io::Result<()> {

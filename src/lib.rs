@@ -12,10 +12,11 @@
 //! # What it promises
 //! Nothing is allocated and nothing panics. The library keeps no global state but the number of lines that its log has
 //! dropped, writes only to the descriptor [`Settings::log`], and never exits; it changes the process that calls it (its root,
-//! its mounts, its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded one. While it supervises, all
-//! signals are blocked and all children reaped; as the machine's PID 1 it then ends with the machine, by reboot(2), and does
-//! not return. A step that Docker cannot do without returns an [`Error`]; anything else is a warning on the log. Linux 5.10
-//! or newer, x86_64.
+//! its mounts, its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded one. All signals are blocked
+//! until it returns: a signal that asks for the end cuts its waits short, and is the caller's where it returns an error. While
+//! it supervises, all children are reaped; as the machine's PID 1 it then ends with the machine, by reboot(2), and does not
+//! return. A step that Docker cannot do without returns an [`Error`]; anything else is a warning on the log. Linux 5.10 or
+//! newer, x86_64.
 //!
 //! # Features
 //! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (addresses,
@@ -35,6 +36,7 @@ mod sys;
 mod text;
 
 mod error;
+mod flags;
 mod ip;
 mod json;
 mod log;
@@ -62,6 +64,7 @@ mod requests;
 
 mod cmdline;
 mod copy;
+mod hierarchies;
 mod run;
 
 mod launch;
@@ -104,6 +107,8 @@ mod writable;
 
 #[cfg(feature = "check")]
 mod check;
+mod unmount;
+
 mod reboot;
 
 mod failure;
@@ -178,7 +183,10 @@ fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> R
 /// As [`Command::new`] and [`launch`].
 pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     let mut command = Command::new(docker, args, &[])?;
-    let settings = Settings::default();
+    let settings = Settings {
+        reap: Reap::Never,
+        ..Settings::default()
+    };
     blocked(&settings, |before| {
         let role = find_role(&settings)?;
         let launch = Launch::new(role, &settings, before);

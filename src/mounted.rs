@@ -11,7 +11,8 @@ use rustix::{
 /// The mount that a place lies on, links followed (statx(2), stx_mnt_id). It is a number of this mount namespace, the first
 /// field of a line of mountinfo.
 pub(crate) fn mount_id(place: &CStr) -> Result<u64> {
-    let flags = AtFlags::NO_AUTOMOUNT;
+    // A server of the file system that does not answer is not waited for.
+    let flags = AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
     statx(CWD, place, flags, StatxFlags::MNT_ID).map(|stat| stat.stx_mnt_id)
 }
 

@@ -5,7 +5,7 @@ use crate::text::{Text, fields, number};
 /// The fields of a line that a launch asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mount<'a> {
-    id: u64,
+    pub(crate) id: u64,
     parent: u64,
     /// Relative to the process's root, with `\040` for a blank.
     pub(crate) point: &'a [u8],
@@ -39,10 +39,14 @@ impl<'a> Mount<'a> {
 
     /// It is mounted at `place` or below it.
     pub(crate) fn is_within(&self, place: &[u8]) -> bool {
-        self.point
-            .strip_prefix(place)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        is_within(self.point, place)
     }
+}
+
+/// A path is `place` or lies below it.
+pub(crate) fn is_within(path: &[u8], place: &[u8]) -> bool {
+    path.strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// A path as a system call takes it: the kernel writes blanks, tabs, newlines and backslashes as `\040` and the like.

@@ -2,64 +2,34 @@
 //! choices there that make a program needless, or needed.
 
 use crate::{
-    choices::{CHOICES, Choices, chosen},
+    choices::{self, Choices, OTHER_RUNTIME},
     command::Command,
+    flags::{self, Flags},
     fs::{self, PATH, There},
-    json::{Found, Scanner},
-    text::{Text, TooLong},
+    json::{Found, LIST, Scanner},
+    text::{Text, TooLong, split_once},
 };
 use core::ffi::CStr;
 use rustix::io::{self, Errno};
 
-/// A flag of dockerd's.
-#[derive(Clone, Copy)]
-pub(crate) struct Flag {
-    long: &'static str,
-    short: Option<u8>,
-    /// On or off; without `=` it is on.
-    is_switch: bool,
-}
+const CONFIG_FILE: &str = "config-file";
 
-impl Flag {
-    const fn value(long: &'static str, short: Option<u8>) -> Self {
-        Self {
-            long,
-            short,
-            is_switch: false,
-        }
-    }
+/// The name of a runtime; a longer one is a path.
+const NAME: usize = 128;
+/// What `default-runtime` is without being said.
+const SHIMS_OF_RUNC: &[&[u8]] = &[b"", b"io.containerd.runc.v1", b"io.containerd.runc.v2"];
 
-    /// The value that a word gives it, in any spelling of pflag's: `--flag=x`, `-fx`, `-Dfx`; empty where the value is the
-    /// next word: `--flag x`, `-f x`. `None`: it is another word.
-    fn given<'w>(&self, word: &'w [u8]) -> Option<&'w [u8]> {
-        match word {
-            [b'-', b'-', word @ ..] => word
-                .strip_prefix(self.long.as_bytes())
-                .filter(|value| value.is_empty() || value.starts_with(b"=")),
-            [b'-', letters @ ..] => {
-                let last = letters.iter().position(|letter| !SWITCHES.contains(letter));
-                let letters = last.and_then(|last| letters.get(last..));
-                let (letter, value) = letters.unwrap_or_default().split_first().unzip();
-                value.filter(|_| letter.copied() == self.short)
-            }
-            _ => None,
-        }
-    }
-}
-
-const CONFIG_FILE: Flag = Flag::value("config-file", None);
-const DATA_ROOT: Flag = Flag::value("data-root", Some(b'g'));
-/// As it was spelled until Docker 17.05.
-const GRAPH: Flag = Flag::value("graph", None);
-const EXEC_ROOT: Flag = Flag::value("exec-root", None);
-const HOST: Flag = Flag::value("host", Some(b'H'));
-#[cfg(feature = "network")]
-pub(crate) const BRIDGE: Flag = Flag::value("bridge", Some(b'b'));
-#[cfg(feature = "network")]
-pub(crate) const BIP: Flag = Flag::value("bip", None);
-#[cfg(feature = "network")]
-pub(crate) const MTU: Flag = Flag::value("mtu", None);
-const PIDFILE: Flag = Flag::value("pidfile", Some(b'p'));
+/// Objects of daemon.json that are maps of their own. Of any other one dockerd takes the switches as if they stood at the top
+/// (moby, daemon/config, flatOptions).
+const MAPS: &[&[u8]] = &[
+    b"builder",
+    b"cluster-store-opts",
+    b"default-network-opts",
+    b"default-ulimits",
+    b"features",
+    b"log-opts",
+    b"runtimes",
+];
 
 /// Where the daemon keeps what a launch must care for, and what was chosen.
 pub(crate) struct Places {
@@ -71,230 +41,180 @@ pub(crate) struct Places {
     /// `-H fd://`: it serves a socket that it inherits.
     pub(crate) inherits_listener: bool,
     pub(crate) choices: Choices,
+    runtime: Text<NAME>,
 }
 
 impl Places {
-    /// A daemon.json that is not there says nothing.
+    /// A daemon.json that is not there, or empty, says nothing.
     ///
     /// # Errors
     /// daemon.json cannot be read, or a path in it is longer than any path.
     pub(crate) fn of(command: &Command<'_>) -> io::Result<Self> {
-        let mut places = Self {
+        let mut places = Self::unsaid();
+        places.read_file(command)?;
+        places.read_flags(command)?;
+        Ok(places)
+    }
+
+    /// As far as it can be known: and why daemon.json could not be read, where that is so.
+    #[cfg(feature = "check")]
+    pub(crate) fn known(command: &Command<'_>) -> io::Result<(Self, io::Result<()>)> {
+        let mut places = Self::unsaid();
+        let read = places.read_file(command);
+        places.read_flags(command)?;
+        Ok((places, read))
+    }
+
+    const fn unsaid() -> Self {
+        Self {
             pid_file: Text::new(),
             exec_root: Text::new(),
             data_root: Text::new(),
             inherits_listener: false,
             choices: 0,
-        };
+            runtime: Text::new(),
+        }
+    }
+
+    fn read_file(&mut self, command: &Command<'_>) -> io::Result<()> {
         let mut fits = Ok(());
         configuration(command, &mut |key, value| {
-            fits = fits.and(places.take(key, value));
+            fits = fits.and(self.take(key, value));
         })?;
-        fits.map_err(|TooLong| Errno::NAMETOOLONG)?;
-        if let Some(root) = values(command, GRAPH).last() {
-            places.data_root = fs::path(&[root])?;
-        }
-        for (place, flag, default) in [
-            (&mut places.pid_file, PIDFILE, &b"/var/run/docker.pid"[..]),
-            (&mut places.exec_root, EXEC_ROOT, b"/var/run/docker"),
-            (&mut places.data_root, DATA_ROOT, b"/var/lib/docker"),
-        ] {
-            let unsaid = place.as_bytes().is_empty().then_some(default);
-            if let Some(chosen) = values(command, flag).last().or(unsaid) {
-                *place = fs::path(&[chosen])?;
-            }
-        }
-        places.inherits_listener |= values(command, HOST).any(is_inherited);
-        for choice in CHOICES {
-            let flag = Flag {
-                long: choice.flag,
-                short: None,
-                is_switch: choice.is_switch,
-            };
-            if values(command, flag).any(|value| choice.made_by(value)) {
-                places.choices |= choice.bit;
-            }
-        }
-        Ok(places)
+        fits.map_err(|TooLong| Errno::NAMETOOLONG)
     }
 
     /// What daemon.json says.
     fn take(&mut self, key: &[u8], value: Result<&[u8], TooLong>) -> Result<(), TooLong> {
-        match key {
-            b"pidfile" => self.pid_file = Text::of(&[value?])?,
-            b"exec-root" => self.exec_root = Text::of(&[value?])?,
-            b"data-root" | b"graph" => self.data_root = Text::of(&[value?])?,
-            b"hosts" => self.inherits_listener |= value.is_ok_and(is_inherited),
-            _ => self.choices |= chosen(key, value.unwrap_or(b"longer than any path")),
+        let key = match split_once(key, b'.') {
+            (above, Some(switch)) if flags::is_switch(switch) && !MAPS.contains(&above) => switch,
+            _ => key,
+        };
+        let place = match key {
+            b"pidfile" => &mut self.pid_file,
+            b"exec-root" => &mut self.exec_root,
+            b"data-root" | b"graph" => &mut self.data_root,
+            b"hosts" => {
+                let before = self.inherits_listener && value != Ok(LIST);
+                self.inherits_listener = before || value.is_ok_and(is_inherited);
+                return Ok(());
+            }
+            _ => {
+                let value = value.unwrap_or(b"/longer than any path");
+                if key == b"default-runtime" {
+                    self.runtime = name(value);
+                }
+                self.choices = choices::with_key(self.choices, key, value);
+                return Ok(());
+            }
+        };
+        *place = Text::of(&[value?])?;
+        Ok(())
+    }
+
+    fn read_flags(&mut self, command: &Command<'_>) -> io::Result<()> {
+        let mut given = false;
+        for (flag, value) in flags(command) {
+            let place = match flag {
+                "pidfile" => &mut self.pid_file,
+                "exec-root" => &mut self.exec_root,
+                "data-root" => {
+                    given = true;
+                    &mut self.data_root
+                }
+                "graph" if given => continue,
+                "graph" => &mut self.data_root,
+                "host" => {
+                    self.inherits_listener |= is_inherited(value);
+                    continue;
+                }
+                _ => {
+                    if flag == "default-runtime" {
+                        self.runtime = name(value);
+                    }
+                    self.choices = choices::with_flag(self.choices, flag, value);
+                    continue;
+                }
+            };
+            *place = fs::path(&[value])?;
+        }
+        // Before the flag is.
+        #[cfg(feature = "check")]
+        if let Some(driver @ [_, ..]) = command.variable(b"DOCKER_DRIVER") {
+            self.choices = choices::with_flag(self.choices, "storage-driver", driver);
+        }
+        for (place, default) in [
+            (&mut self.pid_file, &b"/var/run/docker.pid"[..]),
+            (&mut self.exec_root, b"/var/run/docker"),
+            (&mut self.data_root, b"/var/lib/docker"),
+        ] {
+            if place.as_bytes().is_empty() {
+                *place = fs::path(&[default])?;
+            }
+        }
+        if self.choices & OTHER_RUNTIME != 0 && !brings_shim(command, self.runtime.as_bytes()) {
+            self.choices &= !OTHER_RUNTIME;
         }
         Ok(())
     }
 }
 
-/// A listening address that stands for descriptors from the one who starts the daemon.
+/// A listening address that stands for descriptors from the one who starts the daemon. dockerd trims it.
 fn is_inherited(host: &[u8]) -> bool {
-    host.starts_with(b"fd://")
+    // Go's white space has one more.
+    let blank = |byte: &u8| *byte == b'\x0b' || byte.is_ascii_whitespace();
+    let start = host.iter().position(|byte| !blank(byte)).unwrap_or(0);
+    host.get(start..)
+        .is_some_and(|host| host.starts_with(b"fd://"))
 }
 
-/// The one-letter flags of dockerd that take no value, so that another may follow in the same word.
-const SWITCHES: &[u8] = b"Dhv";
+/// A long one is a path, and as good as its beginning.
+fn name(value: &[u8]) -> Text<NAME> {
+    let value = value.get(..NAME - 1).unwrap_or(value);
+    Text::of(&[value]).unwrap_or(Text::new())
+}
 
-/// The values that a daemon flag is given. A switch takes no next word.
-pub(crate) fn values<'c>(command: &'c Command<'_>, flag: Flag) -> impl Iterator<Item = &'c [u8]> {
-    let mut words = command.words().skip(1).map(CStr::to_bytes);
-    core::iter::from_fn(move || {
-        loop {
-            match flag.given(words.next()?) {
-                Some(b"") if flag.is_switch => return Some(&b"true"[..]),
-                Some(b"") => return words.next(),
-                Some([b'=', value @ ..] | value) => return Some(value),
-                None => {}
-            }
+/// A runtime has a shim of its own if daemon.json gives it a `runtimeType`; or where it is the name of a shim itself, or its
+/// path (moby, daemon/runtime_unix.go). One that is only a `path` is run by runc's shim.
+fn brings_shim(command: &Command<'_>, runtime: &[u8]) -> bool {
+    let dots = runtime.iter().filter(|byte| **byte == b'.').count();
+    let mut brings = runtime.starts_with(b"/") || dots > 1;
+    let mut field = |key: &[u8], value: Result<&[u8], TooLong>| {
+        let field = key.strip_prefix(b"runtimes.");
+        let field = field.and_then(|key| key.strip_prefix(runtime));
+        // Go takes the fields of a struct in any case.
+        if field.is_some_and(|field| field.eq_ignore_ascii_case(b".runtimeType")) {
+            brings = !value.is_ok_and(|value| SHIMS_OF_RUNC.contains(&value));
         }
-    })
+    };
+    // It has been read before.
+    let read = configuration(command, &mut field);
+    read.is_ok() && brings
+}
+
+/// The daemon's flags and their values.
+fn flags<'c>(command: &Command<'c>) -> impl Iterator<Item = (&'static str, &'c [u8])> + use<'c> {
+    Flags::of(command.words().skip(1).map(CStr::to_bytes))
+}
+
+/// The value of a flag: of several the last.
+pub(crate) fn flag<'c>(command: &Command<'c>, name: &str) -> Option<&'c [u8]> {
+    let named = flags(command).filter(|(flag, _)| *flag == name);
+    named.last().map(|(_, value)| value)
+}
+
+/// daemon.json, or the file in its place.
+pub(crate) fn file<'c>(command: &Command<'c>) -> &'c [u8] {
+    flag(command, CONFIG_FILE).unwrap_or(b"/etc/docker/daemon.json")
 }
 
 /// Calls `each` with what daemon.json says. One that is not there says nothing.
 pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
-    let file = values(command, CONFIG_FILE)
-        .last()
-        .unwrap_or(b"/etc/docker/daemon.json");
-    let file = fs::path(&[file])?;
+    let file = fs::path(&[file(command)])?;
     let mut scanner = Scanner::new();
     let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
     read.there().map(|_| ())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::choices::*;
-    use proptest::prelude::*;
-    use std::{ffi::CString, vec::Vec};
-
-    fn command<'a>(words: &'a [&'a CStr]) -> Command<'a> {
-        Command::new(c"/bin/sh", words, &[]).unwrap()
-    }
-
-    #[test]
-    fn a_flag_is_read_in_all_its_spellings() {
-        let hosts = [
-            c"-H",
-            c"fd://",
-            c"--host=a",
-            c"--host",
-            c"b",
-            c"-Hc",
-            c"--hostage=d",
-            c"-H=e",
-            c"-DHf",
-            c"-DvH",
-            c"g",
-            c"-lH",
-            c"-",
-        ];
-        let command = command(&hosts);
-        let values: Vec<_> = values(&command, HOST).collect();
-        assert_eq!(values, [&b"fd://"[..], b"a", b"b", b"c", b"e", b"f", b"g"]);
-    }
-
-    #[test]
-    fn the_data_root_is_found_in_its_old_spellings() {
-        for (words, root) in [
-            (&[][..], &b"/var/lib/docker"[..]),
-            (&[c"--data-root=/a"], b"/a"),
-            (&[c"-g", c"/a"], b"/a"),
-            (&[c"--graph", c"/a"], b"/a"),
-            (&[c"--data-root=/a", c"--graph=/b"], b"/a"),
-        ] {
-            let words = [words, &[c"--config-file=/none"]].concat();
-            let places = Places::of(&command(&words)).unwrap();
-            assert_eq!(places.data_root.as_bytes(), root);
-        }
-    }
-
-    #[test]
-    fn choices_are_made_by_their_values_only() {
-        for (word, choices) in [
-            #[cfg(feature = "iptables")]
-            (c"--iptables=false", NO_IPTABLES),
-            #[cfg(feature = "iptables")]
-            (c"--iptables=0", NO_IPTABLES),
-            (c"--iptables", 0),
-            (c"--iptables=true", 0),
-            (c"--iptables=", 0),
-            #[cfg(feature = "iptables")]
-            (c"--ip6tables=f", NO_IP6TABLES),
-            (c"--userland-proxy=FALSE", NO_PROXY),
-            (c"--userland-proxy-path=/x", OTHER_PROXY),
-            #[cfg(feature = "iptables")]
-            (c"--firewall-backend=nftables", NFTABLES),
-            (c"--firewall-backend=iptables", 0),
-            (c"--init-path=/x", OTHER_INIT),
-            (c"--containerd=/x", OTHER_CONTAINERD),
-            (c"--containerd=", 0),
-            (c"--feature=embedded-containerd", EMBEDDED_CONTAINERD),
-            (c"--feature=embedded-containerd=false", 0),
-            (c"--default-runtime=crun", OTHER_RUNTIME),
-            (c"--default-runtime=runc", 0),
-        ] {
-            let words = [word, c"--config-file=/none"];
-            assert_eq!(
-                Places::of(&command(&words)).unwrap().choices,
-                choices,
-                "{word:?}"
-            );
-        }
-        // pflag reads a switch's value behind `=` only.
-        let words = [c"--userland-proxy", c"false", c"--config-file=/none"];
-        assert_eq!(Places::of(&command(&words)).unwrap().choices, 0);
-    }
-
-    #[test]
-    fn a_flag_without_its_value_has_none() {
-        assert_eq!(values(&command(&[c"-p"]), PIDFILE).count(), 0);
-    }
-
-    #[test]
-    fn flags_win_over_daemon_json_and_that_over_defaults() {
-        let path = std::env::temp_dir().join(std::format!("places-{}.json", std::process::id()));
-        let json = r#"{"pidfile": "/a.pid", "exec-root": "/b", "hosts": ["fd://"], "data-root": "/d",
-            "features": {"embedded-containerd": true}, "userland-proxy": false}"#;
-        std::fs::write(&path, json).unwrap();
-        let file = CString::new(path.to_str().unwrap()).unwrap();
-        let file = file.as_c_str();
-        let words = [c"--config-file", file, c"-p/c.pid"];
-        let places = Places::of(&command(&words)).unwrap();
-        assert_eq!(places.pid_file.as_bytes(), b"/c.pid");
-        assert_eq!(places.exec_root.as_bytes(), b"/b");
-        assert_eq!(places.data_root.as_bytes(), b"/d");
-        assert_eq!(places.choices, EMBEDDED_CONTAINERD | NO_PROXY);
-        assert!(places.inherits_listener);
-        std::fs::remove_file(path).unwrap();
-
-        let places = Places::of(&command(&[c"--config-file=/none"])).unwrap();
-        assert_eq!(places.pid_file.as_bytes(), b"/var/run/docker.pid");
-        assert_eq!(places.exec_root.as_bytes(), b"/var/run/docker");
-        assert!(!places.inherits_listener);
-    }
-
-    proptest! {
-        #[test]
-        fn any_words_are_read(words in proptest::collection::vec("-{0,2}[A-Za-z=]{0,6}", 0..8)) {
-            let words: Vec<_> = words.into_iter().map(|word| CString::new(word).unwrap()).collect();
-            let words: Vec<_> = words.iter().map(CString::as_c_str).collect();
-            let command = command(&words);
-            for flag in [CONFIG_FILE, EXEC_ROOT, HOST, PIDFILE] {
-                prop_assert!(values(&command, flag).count() <= words.len());
-            }
-        }
-
-        #[test]
-        fn a_value_is_read_as_it_was_given(value in "[^\0=]{1,30}") {
-            let word = CString::new(std::format!("--pidfile={value}")).unwrap();
-            let words = [word.as_c_str()];
-            let command = command(&words);
-            prop_assert!(values(&command, PIDFILE).eq([value.as_bytes()]));
-        }
-    }
-}
+mod tests;

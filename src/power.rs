@@ -9,7 +9,7 @@ use crate::{
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, Result, write},
+    io::{Errno, Result, fcntl_dupfd_cloexec, write},
     net::{AddressFamily, RecvFlags, SocketFlags, SocketType, netlink, recv, socket_with},
 };
 
@@ -39,7 +39,8 @@ impl Button {
         let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
         let group = group(buffer.get(..length).unwrap_or_default()).ok_or(Errno::NOENT)?;
         sys::join_netlink_group(socket.as_fd(), group)?;
-        Ok(Self(socket))
+        // Out of the way of the descriptors that are handed over.
+        fcntl_dupfd_cloexec(socket, 64).map(Self)
     }
 
     /// Takes what has arrived: whether the button was pressed.

@@ -1,38 +1,45 @@
 //! The end of the machine: swap off, everything unmounted in reverse, the root read-only, written out, reboot(2). A line a
-//! step.
+//! step, and a line for each that fails.
 //!
-//! A child does what can hang on a dead disk, with a limit: the machine ends in any case. Swap, the root and reboot(2) are
-//! touched only in the first PID namespace; elsewhere they are another's, and PID 1 just ends.
+//! A child does what can hang on a dead disk, with a limit: the machine ends in any case. Where that child is killed, another
+//! goes on; where none can be made, PID 1 does it itself. Swap, the root and reboot(2) are touched only in the first PID
+//! namespace; elsewhere they are another's, and PID 1 just ends.
 
 use crate::{
-    error::reason,
+    error::{Error, Step},
     fs,
     log::Log,
-    mountinfo::{Mount, unescaped},
+    mountinfo::unescaped,
     mounts::drain_console,
     role::in_first_namespace,
     run,
     settings::Settings,
     sys,
     text::{Decimal, Text, fields},
+    unmount::unmount_all,
 };
 use core::ffi::CStr;
 use rustix::{
-    io::Errno,
-    mount::{MountFlags, UnmountFlags, mount_remount, unmount},
+    io::{Errno, Result},
+    mount::{MountFlags, mount_remount},
     system::{RebootCommand, reboot},
 };
 
-/// How long writing everything out may take, in seconds: much memory onto a slow card included.
-const LIMIT: u32 = 300;
-
-/// What is needed to the very end, with what lies below; nothing of it is on a disk.
-const KEPT: &[&[u8]] = &[b"/proc", b"/sys", b"/dev"];
+/// How long writing everything out may take, in seconds: much memory onto a slow card included. Only tests shorten it.
+const LIMIT: u32 = match u32::from_str_radix(env!("DOCKERLAUNCH_UNMOUNT_S"), 10) {
+    Ok(seconds) => seconds,
+    Err(_) => panic!("DOCKERLAUNCH_UNMOUNT_S is no number"),
+};
+/// Children that may be killed before the rest is only written out.
+const CHILDREN: usize = 2;
+/// No more swap areas than the kernel has (MAX_SWAPFILES).
+const SWAPS: usize = 32;
+const SWAPS_FILE: &CStr = c"/proc/swaps";
 
 /// Leaves the file systems clean.
 pub(crate) fn clean_up(log: Log) {
     let first = in_first_namespace();
-    let outcome = run::in_child(LIMIT, None, &mut || {
+    let mut all = || {
         if first {
             swap_off(log);
         }
@@ -41,10 +48,46 @@ pub(crate) fn clean_up(log: Log) {
             write_out(log);
         }
         0
-    });
-    if let Err(Errno::TIMEDOUT) = outcome {
-        log.warning(&[b"unmounting has not ended after 300 s; the disk may not be clean"]);
+    };
+    for _ in 0..CHILDREN {
+        if limited(log, b"unmounting", &mut all) {
+            return;
+        }
     }
+    // What is still mounted is at least written out.
+    limited(log, b"sync", &mut || {
+        rustix::fs::sync();
+        0
+    });
+}
+
+/// `work` in a child with the limit, or without both where there can be none. Whether it is done, or given up.
+fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
+    let limit = Decimal::new(LIMIT.into());
+    match run::in_child(LIMIT, None, work) {
+        Ok(0) => {}
+        Ok(status) => {
+            let status = Decimal::new(status.into());
+            log.warning(&[
+                name,
+                b": its process has ended with status ",
+                status.as_bytes(),
+            ]);
+            return false;
+        }
+        Err(Errno::TIMEDOUT) => log.warning(&[
+            name,
+            b" has not ended after ",
+            limit.as_bytes(),
+            b" s; the disk may not be clean",
+        ]),
+        Err(errno) => {
+            tell(log, b"a process for it", errno);
+            log.warning(&[name, b" is done by PID 1 itself, without a limit of time"]);
+            work();
+        }
+    }
+    true
 }
 
 /// reboot(2), which does not return; where this is not the machine's to end, it does.
@@ -60,91 +103,53 @@ pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     log.line(&[word.as_bytes()]);
     drain_console(settings);
     if let Err(errno) = reboot(command) {
-        log.warning(&[b"reboot(2) is refused: ", reason(errno).as_bytes()]);
+        tell(log, b"reboot(2)", errno);
     }
 }
 
+/// From the last to the first; one that stays does not keep the others on.
 fn swap_off(log: Log) {
-    let mut last = Text::<4096>::new();
-    // The first line names the columns. One that goes makes the list shorter, so the last is taken, as often as there is one.
-    for _ in 0..32 {
-        let mut number = 0;
-        last = Text::new();
-        let _ = fs::lines(c"/proc/swaps", &mut |line| {
-            if number > 0 {
-                last = fields(line, b' ')
-                    .next()
-                    .and_then(unescaped)
-                    .unwrap_or(last);
-            }
-            number += 1;
-        });
-        if last.as_bytes().is_empty() {
-            return;
-        }
-        if sys::swap_off(last.as_c_str()).is_err() {
-            break;
-        }
-        log.line(&[b"swap off: ", last.as_bytes()]);
-    }
-    log.warning(&[b"swap stays on: ", last.as_bytes()]);
-}
-
-/// Again as long as it helps: what is in use by another mount is free after that one. The rest is detached.
-fn unmount_all(log: Log) {
-    let mut all = 0;
-    let still = loop {
-        let (done, refused) = pass(UnmountFlags::empty(), &mut |_| {});
-        all += done;
-        if done == 0 || refused == 0 {
-            break refused;
-        }
-    };
-    log.line(&[b"unmounted: ", Decimal::new(all).as_bytes()]);
-    if still > 0 {
-        pass(UnmountFlags::DETACH, &mut |place| {
-            log.warning(&[place.to_bytes(), b" is in use; it is detached"]);
-        });
-    }
-}
-
-/// Once through the mounts, from the last to the first; how many were unmounted, and how many could not be.
-fn pass(flags: UnmountFlags, before: &mut dyn FnMut(&CStr)) -> (u64, u64) {
-    let (mut done, mut refused) = (0, 0);
-    let mut below = usize::MAX;
-    loop {
-        let (mut place, mut found) = (Text::<4096>::new(), None);
-        let mut number = 0;
-        let _ = fs::lines(c"/proc/self/mountinfo", &mut |line| {
-            let mount = Mount::parse(line).filter(|mount| number < below && !is_kept(mount));
-            if let Some(path) = mount.and_then(|mount| unescaped(mount.point)) {
-                (place, found) = (path, Some(number));
-            }
-            number += 1;
-        });
-        let Some(number) = found else {
-            return (done, refused);
+    let mut failed = 0;
+    for _ in 0..SWAPS {
+        let last = match last_swap(failed) {
+            Ok(Some(last)) => last,
+            // A kernel without swap has no such file.
+            Ok(None) | Err(Errno::NOENT) => return,
+            Err(errno) => return tell(log, SWAPS_FILE.to_bytes(), errno),
         };
-        below = number;
-        before(place.as_c_str());
-        match unmount(place.as_c_str(), flags | UnmountFlags::NOFOLLOW) {
-            Ok(()) => done += 1,
-            Err(_) => refused += 1,
+        match sys::swap_off(last.as_c_str()) {
+            Ok(()) => log.line(&[b"swap off: ", last.as_bytes()]),
+            Err(errno) => {
+                failed += 1;
+                tell(log, last.as_bytes(), errno);
+            }
         }
     }
 }
 
-fn is_kept(mount: &Mount<'_>) -> bool {
-    [&b"/"[..], b"/run"].contains(&mount.point) || KEPT.iter().any(|place| mount.is_within(place))
+/// The last line of /proc/swaps but so many; the first line names the columns.
+fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
+    let mut lines = 0_usize;
+    fs::lines(SWAPS_FILE, &mut |_| lines += 1)?;
+    let (wanted, mut number, mut found) = (lines.saturating_sub(1 + but), 0, None);
+    fs::lines(SWAPS_FILE, &mut |line| {
+        if number == wanted && number > 0 {
+            found = fields(line, b' ').next().and_then(unescaped);
+        }
+        number += 1;
+    })?;
+    Ok(found)
+}
+
+/// What could not be done in the end.
+fn tell(log: Log, subject: &[u8], errno: Errno) {
+    Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
 }
 
 fn write_out(log: Log) {
     match mount_remount(c"/", MountFlags::RDONLY, c"") {
         Ok(()) => log.line(&[b"/ is read-only"]),
-        Err(errno) => {
-            let why = reason(errno).as_bytes();
-            log.warning(&[b"/ cannot be made read-only: ", why]);
-        }
+        Err(errno) => tell(log, b"/ (to make it read-only)", errno),
     }
     rustix::fs::sync();
     log.line(&[b"everything is written out"]);

@@ -9,6 +9,7 @@ use crate::{
     fs::{self, There},
     namespaces,
     settings::{Role, Settings},
+    text::{Decimal, Text},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -20,8 +21,12 @@ use rustix::{
 /// Files that Docker and podman put into every container.
 const MARKERS: &[&CStr] = &[c"/.dockerenv", c"/run/.containerenv"];
 
-const NEITHER: &str = "this is neither the machine's PID 1 nor a container; boot a kernel with init=/usr/bin/dockerlaunch, \
-    or docker run --privileged an image with it as the entry point";
+const NEITHER: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container); \
+    boot a kernel with init=/usr/bin/dockerlaunch, or docker run --privileged an image with it as the entry point; \
+    in a container without a marker set DOCKER_LAUNCH_AS=container";
+/// A pod whose containers share one has no marker file.
+const SHARED: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container), \
+    but its PID namespace is not the machine's: in a pod whose containers share one set DOCKER_LAUNCH_AS=container";
 
 /// Finds the role, and mounts /proc if PID 1 has none yet: all that follows asks the kernel there.
 ///
@@ -35,7 +40,7 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
             return Err(Error::said(Step::Role, b"DOCKER_LAUNCH_AS=machine", reason));
         }
         None if !first && !is_marked(settings) => {
-            return Err(Error::said(Step::Role, b"", NEITHER));
+            return Err(neither());
         }
         None if !first => Some(Role::Container),
         chosen => chosen,
@@ -48,6 +53,18 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
             Role::Container
         }
     }))
+}
+
+/// With what was found: where /proc is not mounted, the namespace is not known.
+#[cold]
+fn neither() -> Error {
+    let pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+    let subject = Text::<32>::of(&[b"PID ", pid.as_bytes()]).unwrap_or(Text::new());
+    let reason = match namespaces::PID.is_first() {
+        Some(false) => SHARED,
+        _ => NEITHER,
+    };
+    Error::said(Step::Role, subject.as_bytes(), reason)
 }
 
 fn is_marked(settings: &Settings<'_>) -> bool {

@@ -5,11 +5,17 @@ use crate::{requests::Requests, sys};
 use rustix::{
     event::{PollFd, PollFlags},
     fd::AsFd,
-    io::Result,
-    process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid},
+    io::{Errno, Result, retry_on_intr},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, pidfd_open,
+        waitid, waitpid,
+    },
 };
 
-/// Runs `work` in a child of its own and gives its exit status; `TIMEDOUT` after so many seconds, when it is killed, and
+/// In milliseconds.
+const LONGEST_PAUSE: u64 = 100;
+
+/// Runs `work` in a child of its own and gives its exit status, or 128 and the signal that killed it; `TIMEDOUT` after so many seconds, when it is killed, and
 /// `CANCELED` where the end is asked for by such `requests`.
 pub(crate) fn in_child(
     seconds: u32,
@@ -21,24 +27,40 @@ pub(crate) fn in_child(
     };
     let ended = wait(child, seconds, requests);
     if ended.is_err() {
-        kill_process(child, Signal::KILL)?;
+        let _ = kill_process(child, Signal::KILL);
         // What hangs in the kernel does not die: it is left behind.
         let _ = wait(child, 1, None);
     }
     let status = waitpid(Some(child), WaitOptions::NOHANG)?;
     ended?;
-    let status = status.and_then(|(_, status)| status.exit_status());
-    Ok(status
-        .and_then(|status| u8::try_from(status).ok())
-        .unwrap_or(u8::MAX))
+    let status = status.map_or(0xff00, |(_, status)| status.as_raw().cast_unsigned());
+    Ok(match status & 0x7f {
+        0 => (status >> 8) as u8,
+        signal => 128 + signal as u8,
+    })
 }
 
 /// Until the child has ended; it is not reaped yet.
 fn wait(child: Pid, seconds: u32, requests: Option<&Requests>) -> Result<()> {
-    let descriptor = pidfd_open(child, PidfdFlags::empty())?;
     let deadline = sys::since_boot() + u64::from(seconds) * 1000;
-    match requests {
-        Some(requests) => requests.wait(descriptor.as_fd(), deadline),
-        None => readable(&mut [PollFd::new(&descriptor, PollFlags::IN)], deadline),
+    match (pidfd_open(child, PidfdFlags::empty()), requests) {
+        (Ok(child), Some(requests)) => requests.wait(child.as_fd(), deadline),
+        (Ok(child), None) => readable(&mut [PollFd::new(&child, PollFlags::IN)], deadline),
+        (Err(_), _) => look(child, deadline),
     }
+}
+
+/// The same where the kernel has no descriptor to spare: it is looked at again and again, less and less often.
+fn look(child: Pid, deadline: u64) -> Result<()> {
+    let mut pause = 1;
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    while retry_on_intr(|| waitid(WaitId::Pid(child), ended))?.is_none() {
+        let now = sys::since_boot();
+        if now >= deadline {
+            return Err(Errno::TIMEDOUT);
+        }
+        let _ = readable(&mut [], deadline.min(now + pause));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(())
 }

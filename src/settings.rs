@@ -279,7 +279,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Nothing in this build does.
-    #[cfg(all(feature = "modprobe", not(feature = "supervise")))]
+    #[cfg(not(feature = "supervise"))]
     pub(crate) fn supervises(&self, _: Role) -> bool {
         false
     }

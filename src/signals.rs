@@ -16,6 +16,7 @@ use rustix::{
 };
 
 pub(crate) const HUP: u32 = 1;
+pub(crate) const INT: u32 = 2;
 pub(crate) const KILL: u32 = 9;
 pub(crate) const TERM: u32 = 15;
 pub(crate) const CHLD: u32 = 17;
@@ -80,10 +81,10 @@ const TABLE: &[Row] = &[
         container: Forward,
     },
     Row {
-        signal: 2,
+        signal: INT, // ctrl-alt-del
         machine: Ends(Reboot),
         container: Ends(Exit),
-    }, // INT: ctrl-alt-del
+    },
     Row {
         signal: 10,
         machine: Ends(Halt),

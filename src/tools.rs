@@ -18,6 +18,7 @@ pub(crate) enum AtEnd {
     /// It is killed.
     Killed,
     /// It writes to a disk, which would be of no use half-written: it is waited for.
+    #[cfg(feature = "state")]
     Finishes,
 }
 

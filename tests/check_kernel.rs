@@ -4,7 +4,6 @@ use crate::{
     check::{check, objects, of, told, told_last, whole},
     prerequisites::complete,
     root::Root,
-    running::Start,
     util::{Before, Needs, tests},
 };
 use std::fs;
@@ -45,44 +44,26 @@ pub(crate) fn with_modules(root: &Root, list: &str, modules: &[&str]) {
     }
 }
 
-/// Loaded modules of the machine's own would show.
-pub(crate) fn is_loaded(module: &str) -> bool {
-    let modules = fs::read_to_string("/proc/modules").unwrap_or_default();
-    modules
-        .lines()
-        .any(|line| line.split(' ').next() == Some(module))
-}
-
-/// Without what the kernel itself shows of its modules.
-fn without_modules(start: Start<'_>) -> Start<'_> {
-    start.before(Before::mount("tmpfs", "/sys/module"))
-}
-
 fn a_module_is_found_in_every_state() {
     let root = whole();
-    let how = |root: &Root| told(without_modules(check(root, "--check=json")), "veth");
+    let how = |root: &Root| told(check(root, "--check=json"), "veth");
     let object = how(&root);
-    let loaded = is_loaded("veth");
-    let expected = |how| if loaded { "loaded" } else { how };
     assert_eq!(
         (&object["state"], &object["how"]),
-        (&"found".into(), &expected("built in").into())
+        (&"found".into(), &"built in".into())
     );
     with_modules(&root, "modules.dep", MODULES);
     let object = how(&root);
     assert_eq!(
         (&object["state"], &object["how"]),
-        (
-            &"found".into(),
-            &expected("a module, not loaded yet").into()
-        )
+        (&"found".into(), &"a module, not loaded yet".into())
     );
 }
 
 fn what_the_kernel_lacks_is_told() {
     let root = whole();
     with_modules(&root, "modules.builtin", &["ip_tables"]);
-    let ended = without_modules(check(&root, "--check=json")).ended();
+    let ended = check(&root, "--check=json").ended();
     let objects = objects(&ended);
     for (name, need, error) in [
         (
@@ -97,46 +78,26 @@ fn what_the_kernel_lacks_is_told() {
         ),
     ] {
         let object = of(&objects, name);
-        if !is_loaded(name) {
-            assert_eq!(
-                (&object["state"], &object["need"], &object["error"]),
-                (&"missing".into(), &need.into(), &error.into())
-            );
-            assert_eq!(ended.status, 1);
-        }
+        assert_eq!(
+            (&object["state"], &object["need"], &object["error"]),
+            (&"missing".into(), &need.into(), &error.into())
+        );
     }
+    assert_eq!(ended.status, 1);
     // One of both ways to make rules will do.
-    let (tables, legacy) = (of(&objects, "nf_tables"), of(&objects, "ip_tables"));
-    assert_eq!(legacy["state"], "found");
-    assert_eq!(
-        tables["state"],
-        if is_loaded("nf_tables") {
-            "found"
-        } else {
-            "not needed"
-        }
-    );
-    let start = without_modules(check(&root, "--check=json")).words(["--iptables=false"]);
-    let object = told(start, "xt_addrtype");
-    assert_eq!(
-        object["state"],
-        if is_loaded("xt_addrtype") {
-            "found"
-        } else {
-            "not needed"
-        }
-    );
+    assert_eq!(of(&objects, "ip_tables")["state"], "found");
+    assert_eq!(of(&objects, "nf_tables")["state"], "not needed");
+    let start = check(&root, "--check=json").words(["--iptables=false"]);
+    assert_eq!(told(start, "xt_addrtype")["state"], "not needed");
 }
 
 fn without_lists_of_modules_some_is_unknown() {
     let root = complete();
     root.directory("/var/lib/docker");
-    let object = told(without_modules(check(&root, "--check=json")), "veth");
-    if !is_loaded("veth") {
-        assert_eq!(object["state"], "unknown");
-    }
+    let object = told(check(&root, "--check=json"), "veth");
+    assert_eq!(object["state"], "unknown");
     // Nobody can tell from there that it is missing.
-    let missing = told_last(without_modules(check(&root, "--check=json")));
+    let missing = told_last(check(&root, "--check=json"));
     assert!(
         !missing["missing"].as_str().unwrap().contains("veth"),
         "{missing}"

@@ -5,7 +5,7 @@ use crate::{
     prerequisites::{assert_ends, assert_starts, complete, remove},
     root::Root,
     running::Start,
-    util::{Before, Needs, has_feature, tests},
+    util::{Before, Needs, tests},
 };
 
 tests![Needs::Iptables;
@@ -15,10 +15,10 @@ tests![Needs::Iptables;
     a_daemon_without_rules_needs_no_flavour,
     without_its_programs_path_stays,
     a_kernel_that_may_not_be_asked_changes_nothing,
-    its_modules_are_loaded,
     its_programs_are_what_is_looked_for,
-    a_supervised_daemon_finds_it_too,
-    a_path_that_is_too_long_is_refused,
+    a_path_that_is_too_long_is_refused;
+    Needs::Features(&["iptables", "modprobe"]) => its_modules_are_loaded;
+    Needs::Features(&["iptables", "supervise"]) => a_supervised_daemon_finds_it_too
 ];
 
 const VARIABLE: &str = "DOCKER_IPTABLES_LEGACY";
@@ -167,9 +167,6 @@ fn a_kernel_that_may_not_be_asked_changes_nothing() {
 }
 
 fn its_modules_are_loaded() {
-    if !has_feature("modprobe") {
-        return;
-    }
     let root = image();
     root.stand_in("/usr/sbin/modprobe");
     // The kernel has one of the two; the table that is missing makes sure that modprobe is run.
@@ -197,9 +194,6 @@ fn its_programs_are_what_is_looked_for() {
 }
 
 fn a_supervised_daemon_finds_it_too() {
-    if !has_feature("supervise") {
-        return;
-    }
     let root = image();
     let daemon = with(&root, &[])
         .variable(VARIABLE, "1")

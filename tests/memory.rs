@@ -4,6 +4,7 @@ use crate::{
     read_only::image,
     root::Root,
     running::{Running, Start, mode},
+    unprivileged::with_terminals,
     util::{Before, Needs, tests},
 };
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
@@ -13,7 +14,8 @@ tests![Needs::Root;
     g8_a_container_takes_no_more,
     g8_a_second_launch_takes_no_more,
     g8_what_is_mounted_already_takes_its_own,
-    g8_the_modes_do_not_depend_on_the_mask,
+    g8_the_modes_do_not_depend_on_the_mask;
+    Needs::UserNamespaces => g8_a_user_namespace_takes_no_more
 ];
 
 /// In bytes, as /proc/meminfo has it.
@@ -107,6 +109,15 @@ fn g8_what_is_mounted_already_takes_its_own() {
         assert_half(&daemon, &others.collect::<Vec<_>>());
         assert_eq!(size(&daemon.path(mounted)), 1 << 20, "{mounted}");
     }
+}
+
+/// As rootless engines make it: what is bound there may get other flags than the tmpfs, too.
+fn g8_a_user_namespace_takes_no_more() {
+    let root = image();
+    let daemon = read_only(with_terminals(&root)).running();
+    assert_half(&daemon, &PLACES);
+    assert_eq!(daemon.mount_at("/var").flags, "rw,relatime");
+    assert_eq!(daemon.mount_at("/etc").flags, "rw,nosuid,nodev,relatime");
 }
 
 fn g8_the_modes_do_not_depend_on_the_mask() {

@@ -1,7 +1,8 @@
-//! A container's part of cgroup v2: when its processes move to /init, and when nothing moves. Each test makes a cgroup below
-//! the tester's own; which controllers that gets is the machine's choice, so limits are asserted in guests.
+//! A container's part of cgroup v2: when its processes move to /init, and when nothing moves. Each test makes a cgroup in the
+//! machine's hierarchy; which controllers there are is the machine's choice, so limits are asserted in guests.
 
 use crate::{
+    hierarchy::{self, Hierarchy},
     root::Root,
     running::{Running, Start},
     util::{Before, LIMIT, Needs, tests},
@@ -10,51 +11,83 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{PidfdFlags, pidfd_open},
 };
+use serde::{Deserialize, Serialize};
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, Command},
     thread,
     time::{Duration, Instant},
 };
 
-tests![Needs::UnifiedCgroups;
+tests![Needs::Controllers;
     its_processes_move_to_init,
     a_second_launch_finds_it,
     processes_that_come_in_are_waited_for,
     a_process_that_stays_is_told_of,
     the_race_with_docker_exec_is_won,
     a_controller_that_is_refused_costs_no_other,
+    g1_without_controllers_nobody_is_waited_for,
     read_only_ones_stay,
     threaded_ones_stay,
     an_outer_containers_stay,
 ];
 
-/// A cgroup of its own for a container: its name in the tester's.
-pub(crate) struct Cgroup(String);
+/// Those that end within a second or two; each with a container of its own.
+pub(crate) const QUICK: &[fn()] = &[
+    its_processes_move_to_init,
+    a_second_launch_finds_it,
+    processes_that_come_in_are_waited_for,
+    the_race_with_docker_exec_is_won,
+    a_controller_that_is_refused_costs_no_other,
+    g1_without_controllers_nobody_is_waited_for,
+    read_only_ones_stay,
+];
+
+/// A cgroup of its own for a container, in one of its own for this process: that one decides what the container gets.
+pub(crate) struct Cgroup {
+    outer: PathBuf,
+    /// Opened before there are new namespaces: of a hierarchy that is mounted with nsdelegate nobody leaves his namespace.
+    home: File,
+}
+
+/// How the container's cgroup is made.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct OwnCgroup {
+    /// The first helper leaves it after so many milliseconds.
+    pub(crate) left_after: u64,
+    /// It gets all controllers that the machine hands on, or none.
+    pub(crate) controllers: bool,
+}
 
 impl Cgroup {
-    /// Where cgroup v2 is mounted and this process is in it. Mounting it anew could change its options for the whole machine.
-    pub(crate) fn outer() -> Option<PathBuf> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        let path = Path::new(line.split(' ').nth(4)?).join(own);
-        path.is_dir().then_some(path)
-    }
-
-    /// Makes it, and moves this process there, whose working directory is the tester's cgroup then: PID 1 moves its root away.
-    pub(crate) fn enter() -> Self {
-        env::set_current_dir(Self::outer().unwrap()).unwrap();
-        let name = format!("dockerlaunch-test-{}", std::process::id());
-        fs::create_dir(&name).unwrap();
-        fs::write(format!("{name}/cgroup.procs"), "0").unwrap();
-        Self(name)
+    /// Makes it, and moves this process there, whose working directory is the hierarchy's top then: PID 1 moves its root away.
+    pub(crate) fn enter(own: OwnCgroup) -> Self {
+        let hierarchy = Hierarchy::find().unwrap();
+        env::set_current_dir(&hierarchy.top).unwrap();
+        let outer = PathBuf::from(Hierarchy::name());
+        fs::create_dir_all(outer.join("container")).unwrap();
+        if own.controllers {
+            let controllers = fs::read_to_string(outer.join("cgroup.controllers")).unwrap();
+            let switches = controllers
+                .split_whitespace()
+                .map(|name| format!("+{name} "));
+            fs::write(
+                outer.join("cgroup.subtree_control"),
+                switches.collect::<String>(),
+            )
+            .unwrap();
+        }
+        let home = hierarchy.own.join("cgroup.procs");
+        let home = File::options().write(true).open(home).unwrap();
+        fs::write(outer.join("container/cgroup.procs"), "0").unwrap();
+        Self { outer, home }
     }
 
     /// After so many milliseconds, or when PID 1 has ended.
-    pub(crate) fn leave(after: u64, pid_1: &Child) {
+    pub(crate) fn leave(&mut self, after: u64, pid_1: &Child) {
         let pid = rustix::process::Pid::from_raw(pid_1.id().cast_signed()).unwrap();
         let ends = pidfd_open(pid, PidfdFlags::empty()).unwrap();
         let limit = Timespec {
@@ -62,27 +95,29 @@ impl Cgroup {
             tv_nsec: (after % 1000 * 1_000_000).cast_signed(),
         };
         poll(&mut [PollFd::new(&ends, PollFlags::IN)], Some(&limit)).unwrap();
-        fs::write("cgroup.procs", "0").unwrap();
+        self.home.write_all(b"0").unwrap();
     }
 
     /// When its last process has ended.
     pub(crate) fn remove(&self) {
-        for entry in fs::read_dir(&self.0).unwrap().map(Result::unwrap) {
-            if entry.path().is_dir() {
-                fs::remove_dir(entry.path()).unwrap();
-            }
-        }
-        fs::remove_dir(&self.0).unwrap();
+        hierarchy::remove(&self.outer);
     }
 }
 
 /// In a cgroup that the tester leaves after so many milliseconds.
 fn container(root: &Root, tester_leaves_after: u64) -> Start<'_> {
+    with_loader(root).own_cgroup(OwnCgroup {
+        left_after: tester_leaves_after,
+        controllers: true,
+    })
+}
+
+fn with_loader(root: &Root) -> Start<'_> {
     root.stand_in("/usr/bin/sleeper")
         .stand_in("/usr/bin/once")
         .link("/lib64", "usr/lib64")
         .link("/lib", "usr/lib");
-    root.container().own_cgroup(tester_leaves_after)
+    root.container()
 }
 
 fn read(daemon: &Running<'_>, file: &str) -> String {
@@ -94,18 +129,25 @@ fn assert_nested(daemon: &Running<'_>) {
     let moved = read(daemon, "init/cgroup.procs");
     let pid = daemon.pid.to_string();
     assert!(moved.lines().any(|line| line == pid), "{moved}");
-    assert_eq!(
-        read(daemon, "cgroup.subtree_control"),
-        read(daemon, "cgroup.controllers")
-    );
+    let controllers = read(daemon, "cgroup.controllers");
+    assert_ne!(controllers, "", "there is nothing to hand on");
+    assert_eq!(read(daemon, "cgroup.subtree_control"), controllers);
     assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
 }
 
-fn assert_left(daemon: &Running<'_>, why: &str) {
-    let line = format!(
+pub(crate) const SHARED: &str = "shared with the host (run with --cgroupns=private)";
+pub(crate) const READ_ONLY: &str =
+    "read-only here (run with --privileged, and with --userns=host if root is remapped)";
+
+/// What is said of a cgroup in which nothing moves.
+pub(crate) fn left(why: &str) -> String {
+    format!(
         "dockerlaunch: warning: cgroup v2 is {why}; its processes stay where they are, and inner containers may get no limits\n"
-    );
-    assert!(daemon.log().contains(&line), "{}", daemon.log());
+    )
+}
+
+fn assert_left(daemon: &Running<'_>, why: &str) {
+    assert!(daemon.log().contains(&left(why)), "{}", daemon.log());
     assert_eq!(read(daemon, "cgroup.subtree_control"), "");
 }
 
@@ -139,13 +181,30 @@ fn processes_that_come_in_are_waited_for() {
 fn a_process_that_stays_is_told_of() {
     let root = Root::new();
     let daemon = container(&root, 60_000).running();
-    if read(&daemon, "cgroup.controllers").is_empty() {
-        return; // there is nothing that the kernel could refuse
-    }
+    assert_ne!(read(&daemon, "cgroup.controllers"), "");
     assert_left(
         &daemon,
         "held for 10 s by processes of another PID namespace, which cannot be moved",
     );
+}
+
+/// The kernel hands on nothing, so it refuses nothing: whoever stays in the cgroup does not matter.
+fn g1_without_controllers_nobody_is_waited_for() {
+    let root = Root::new();
+    let start = with_loader(&root).own_cgroup(OwnCgroup {
+        left_after: 60_000,
+        controllers: false,
+    });
+    let began = Instant::now();
+    let daemon = start.running();
+    assert!(began.elapsed() < Duration::from_secs(9), "it has waited");
+    assert_eq!(read(&daemon, "cgroup.controllers"), "");
+    assert_eq!(read(&daemon, "cgroup.subtree_control"), "");
+    let stays = read(&daemon, "cgroup.procs");
+    assert_eq!(stays.lines().count(), 1, "the tester alone: {stays}");
+    let moved = read(&daemon, "init/cgroup.procs");
+    assert_eq!(moved, format!("{}\n", daemon.pid));
+    assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
 }
 
 /// A process enters the cgroup and leaves it, again and again, until the kernel refuses.
@@ -169,20 +228,18 @@ fn intrude(cgroup: &Path, outer: &Path) -> Option<i32> {
 
 fn the_race_with_docker_exec_is_won() {
     let root = Root::new();
-    let outer = Cgroup::outer().unwrap();
+    let hierarchy = Hierarchy::find().unwrap();
     // One that nobody is told of when it starts.
     let words = ["/usr/bin/sleeper"];
     let daemon = container(&root, 0).words(words).started();
     let of_daemon = daemon.proc("cgroup");
     let mut names = of_daemon.split(['/', '\n']);
-    let name = names.find(|name| name.starts_with("dockerlaunch-test"));
-    let cgroup = outer.join(name.unwrap());
+    let name = names.find(|name| name.starts_with("dockerlaunch-host-test"));
+    let cgroup = hierarchy.top.join(name.unwrap()).join("container");
     let controllers = fs::read_to_string(cgroup.join("cgroup.controllers")).unwrap();
-    if controllers.is_empty() {
-        return; // the kernel would let them in for ever
-    }
+    assert_ne!(controllers, "", "the kernel would let them in for ever");
     let refused = thread::scope(|scope| {
-        let intruders = [(); 2].map(|()| scope.spawn(|| intrude(&cgroup, &outer)));
+        let intruders = [(); 2].map(|()| scope.spawn(|| intrude(&cgroup, &hierarchy.own)));
         intruders.map(|intruder| intruder.join().unwrap())
     });
     // The kernel lets nobody in once the controllers are handed on.
@@ -193,8 +250,8 @@ fn the_race_with_docker_exec_is_won() {
 
 fn a_controller_that_is_refused_costs_no_other() {
     let root = Root::new();
-    let own = Cgroup::outer().unwrap().join("cgroup.subtree_control");
-    let own = fs::read_to_string(own).unwrap();
+    let own = Hierarchy::find().unwrap().handed_on();
+    assert_ne!(own.trim(), "");
     root.file("/controllers", &format!("none {own}"));
     let controllers = "/sys/fs/cgroup/cgroup.controllers";
     let start = container(&root, 0).before(Before::bind(root.path("/controllers"), controllers));
@@ -215,11 +272,9 @@ fn read_only_ones_stay() {
         }
         let at = "/sys/fs/cgroup".into();
         let daemon = start.before(Before::ReadOnly { at }).running();
-        assert_left(
-            &daemon,
-            "read-only here (run with --privileged, and with --userns=host if root is remapped)",
-        );
-        assert_eq!(read(&daemon, "cgroup.procs"), format!("{}\n", daemon.pid));
+        assert_left(&daemon, READ_ONLY);
+        let alone = format!("{}\n", daemon.pid);
+        daemon.until("alone", |daemon| read(daemon, "cgroup.procs") == alone);
     }
 }
 
@@ -251,10 +306,7 @@ fn an_outer_containers_stay() {
         contents: "0".into(),
     };
     let daemon = container(&root, 0).before(deeper).before(enter).running();
-    assert_left(
-        &daemon,
-        "shared with the host (run with --cgroupns=private)",
-    );
+    assert_left(&daemon, SHARED);
     assert!(!daemon.path("/sys/fs/cgroup/init").exists());
     assert_eq!(
         read(&daemon, "docker/cgroup.procs"),

@@ -253,7 +253,7 @@ fn the_library_refuses_too() {
 }
 
 fn a_daemon_json_that_cannot_be_read() {
-    let root = complete();
+    let root = Root::new();
     root.directory("/etc/docker/daemon.json");
     let ended = root.container().ended();
     let line = "dockerlaunch: prepare daemon daemon.json: is a directory (EISDIR)\n";

@@ -17,7 +17,10 @@ const NEEDLESS: &[(&str, &[&str])] = &[
     ("containerd", &["--containerd=/x.sock"]),
     ("containerd", &["--feature", "embedded-containerd"]),
     ("containerd-shim-runc-v2", &["--containerd", "/x.sock"]),
-    ("containerd-shim-runc-v2", &["--default-runtime=kata"]),
+    (
+        "containerd-shim-runc-v2",
+        &["--default-runtime=io.containerd.kata.v2"],
+    ),
     ("docker-proxy", &["--userland-proxy=false"]),
     ("docker-proxy", &["--userland-proxy-path=/x"]),
     ("docker-init", &["--init-path=/x"]),
@@ -61,7 +64,10 @@ fn daemon_json_makes_programs_needless() {
             "containerd",
             r#"{"features": {"embedded-containerd": true}}"#,
         ),
-        ("containerd-shim-runc-v2", r#"{"default-runtime": "kata"}"#),
+        (
+            "containerd-shim-runc-v2",
+            r#"{"default-runtime": "kata", "runtimes": {"kata": {"runtimeType": "io.containerd.kata.v2"}}}"#,
+        ),
         ("docker-init", r#"{"init-path": "/x"}"#),
         ("iptables", r#"{"iptables": false}"#),
         ("ip6tables", r#"{"ip6tables": false}"#),

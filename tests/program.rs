@@ -15,8 +15,8 @@ use std::{
 tests![Needs::Nothing;
     it_is_static_and_needs_no_loader,
     nothing_is_writable_and_executable,
-    the_release_program_formats_nothing,
-    a_program_without_features_holds_nothing_of_theirs,
+    a_program_without_features_holds_nothing_of_theirs;
+    Needs::Symbols => g7_the_release_program_formats_nothing
 ];
 
 fn it_is_static_and_needs_no_loader() {
@@ -51,9 +51,60 @@ fn nothing_is_writable_and_executable() {
     assert!(segments.iter().any(|header| header.p_flags & PF_X != 0));
 }
 
-/// With its symbols: the harness names one, or it is built here.
+/// Whether it is a program as it ships: a release build has no symbols.
+fn is_stripped(program: &Path) -> bool {
+    Elf::parse(&fs::read(program).unwrap())
+        .unwrap()
+        .syms
+        .is_empty()
+}
+
+/// The program under test if that is one as it ships, else the release program of this machine's target.
+pub(crate) fn as_it_ships() -> PathBuf {
+    let program = program();
+    if is_stripped(&program) {
+        program
+    } else {
+        release("unstripped", &[])
+    }
+}
+
+/// The same with its symbols: the harness names one of what it ships, and code and constants are the same, byte for byte.
 fn unstripped() -> PathBuf {
-    env::var_os("DOCKERLAUNCH_UNSTRIPPED").map_or_else(|| release("unstripped", &[]), PathBuf::from)
+    let program = program();
+    if !is_stripped(&program) {
+        return release("unstripped", &[]);
+    }
+    let unstripped = PathBuf::from(env::var_os(SYMBOLS).unwrap());
+    let same = code(&program) == code(&unstripped);
+    assert!(
+        same,
+        "{SYMBOLS} names another program than DOCKERLAUNCH_BIN"
+    );
+    unstripped
+}
+
+fn code(program: &Path) -> Vec<u8> {
+    let bytes = fs::read(program).unwrap();
+    let elf = Elf::parse(&bytes).unwrap();
+    let name = |name| elf.shdr_strtab.get_at(name) == Some(".text");
+    let mut sections = elf.section_headers.iter();
+    let text = sections.find(|section| name(section.sh_name)).unwrap();
+    bytes[text.file_range().unwrap()].to_vec()
+}
+
+const SYMBOLS: &str = "DOCKERLAUNCH_BIN_SYMBOLS";
+
+/// Without them nobody can tell what a stripped program holds.
+pub(crate) fn has_symbols() -> bool {
+    env::var_os(SYMBOLS).is_some() || !is_stripped(&program())
+}
+
+/// A release program without features.
+pub(crate) fn bare() -> PathBuf {
+    build("bare", &["--release", "--no-default-features"], |cargo| {
+        cargo
+    })
 }
 
 /// The release program of this machine's target, with its symbols, in a folder of its own.
@@ -92,7 +143,7 @@ fn build(name: &str, words: &[&str], change: impl FnOnce(&mut Command) -> &mut C
     folder.join(profile).join("dockerlaunch")
 }
 
-fn the_release_program_formats_nothing() {
+fn g7_the_release_program_formats_nothing() {
     let bytes = fs::read(unstripped()).unwrap();
     let elf = Elf::parse(&bytes).unwrap();
     let symbols: Vec<_> = elf
@@ -111,9 +162,7 @@ fn the_release_program_formats_nothing() {
 
 /// What the table's rows of optional features say, and --check, which is compiled out, too.
 fn a_program_without_features_holds_nothing_of_theirs() {
-    let bare = build("bare", &["--release", "--no-default-features"], |cargo| {
-        cargo
-    });
+    let bare = bare();
     let bytes = fs::read(&bare).unwrap();
     let holds = |text: &str| {
         bytes

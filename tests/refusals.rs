@@ -4,7 +4,7 @@ use crate::{
     root::Root,
     running::Start,
     settings,
-    util::{Before, Needs, SYS_ADMIN, has_feature, tests},
+    util::{Before, Needs, SYS_ADMIN, tests},
 };
 
 tests![Needs::Root;
@@ -208,20 +208,6 @@ fn assert_version(text: &str) {
     }
     let features = lines[1].strip_prefix("features: ").expect(text);
     assert!(features.split(' ').is_sorted(), "{text}");
-    // The program that was built beside this test has its features.
-    if std::env::var_os("DOCKERLAUNCH_BIN").is_none() {
-        for (name, is_compiled_in) in [
-            ("check", cfg!(feature = "check")),
-            ("git", cfg!(feature = "git")),
-            ("iptables", cfg!(feature = "iptables")),
-            ("modprobe", cfg!(feature = "modprobe")),
-            ("network", cfg!(feature = "network")),
-            ("supervise", cfg!(feature = "supervise")),
-            ("xz", cfg!(feature = "xz")),
-        ] {
-            assert_eq!(has_feature(name), is_compiled_in, "{name}: {text}");
-        }
-    }
     assert_eq!(lines.len(), 2);
 }
 

@@ -77,7 +77,8 @@ fn drops(line: &str) -> bool {
 fn d8_no_result_is_dropped_without_a_reason() {
     let reasons = reasons();
     let (mut without, mut used) = (Vec::new(), vec![false; reasons.len()]);
-    for (file, source) in sources() {
+    let of_the_program = |(file, _): &(String, String)| !file.ends_with("tests");
+    for (file, source) in sources().into_iter().filter(of_the_program) {
         for line in code(&source)
             .lines()
             .map(str::trim)

@@ -13,6 +13,7 @@ tests![Needs::Root;
     a_marker_says_container,
     the_setting_decides,
     neither_is_refused,
+    f1_a_child_in_a_pods_namespace_is_told_what_to_set,
     only_pid_1_can_be_the_machines,
 ];
 
@@ -59,14 +60,42 @@ fn the_setting_decides() {
     ));
 }
 
+const MARKS: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container)";
+
+/// Without /proc it cannot be told whose PID namespace it is.
 fn neither_is_refused() {
     let root = Root::new();
     let before = root.tree();
     let ended = root.start().words(["dockerd"]).not_pid_1().ended();
-    let line = "dockerlaunch: role: this is neither the machine's PID 1 nor a container; boot a kernel with \
-        init=/usr/bin/dockerlaunch, or docker run --privileged an image with it as the entry point\n";
-    assert_eq!((ended.status, ended.stderr.as_str()), (1, line));
+    let line = format!(
+        "dockerlaunch: role PID 2: {MARKS}; boot a kernel with init=/usr/bin/dockerlaunch, or docker run --privileged an image \
+            with it as the entry point; in a container without a marker set DOCKER_LAUNCH_AS=container\n"
+    );
+    assert_eq!((ended.status, ended.stderr), (1, line));
     assert_eq!(root.tree(), before);
+}
+
+/// As a container of a Kubernetes pod with shareProcessNamespace, or the child of another init there.
+fn f1_a_child_in_a_pods_namespace_is_told_what_to_set() {
+    let root = Root::new();
+    let start = || root.container().words(["dockerd"]).not_pid_1();
+    drop(root.container().running());
+    for (name, value) in [
+        ("HOSTNAME", "pod"),
+        ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+        ("DOCKER_LAUNCH_AS", "auto"),
+    ] {
+        let tree = root.tree();
+        let ended = start().variable(name, value).ended();
+        let line = format!(
+            "dockerlaunch: role PID 2: {MARKS}, but its PID namespace is not the machine's: in a pod whose containers share one \
+                set DOCKER_LAUNCH_AS=container\n"
+        );
+        assert_eq!((ended.status, ended.stderr), (1, line), "{name}");
+        assert_eq!(root.tree(), tree);
+    }
+    // What the message says helps.
+    drop(start().variable("DOCKER_LAUNCH_AS", "container").running());
 }
 
 fn only_pid_1_can_be_the_machines() {

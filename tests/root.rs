@@ -115,6 +115,12 @@ impl Root {
         self
     }
 
+    /// Another program than the one under test.
+    pub(crate) fn program(&self, program: &Path) -> &Self {
+        self.copy(program, "/usr/bin/dockerlaunch");
+        self
+    }
+
     /// A hard link where that can be: the test binary is large.
     fn copy(&self, from: &Path, place: &str) {
         self.directory(Path::new(place).parent().unwrap().to_str().unwrap());
@@ -157,7 +163,7 @@ impl Root {
             .variable("DOCKER_LAUNCH_CGROUP", "v2")
     }
 
-    /// As PID 1 of a container, with what container engines mount.
+    /// As PID 1 of a container, with what container engines mount; of the machine's kernel no module shows, nor AppArmor.
     pub(crate) fn container(&self) -> Start<'_> {
         for directory in ["proc", "sys", "dev", "run", "etc", "tmp"] {
             self.directory(directory);
@@ -165,7 +171,8 @@ impl Root {
         let mut start = self
             .start()
             .before(Before::mount("proc", "/proc"))
-            .before(Before::mount("sysfs", "/sys"));
+            .before(Before::mount("sysfs", "/sys"))
+            .without_modules();
         // A tmpfs with devices, as runc makes it; the machine's own devtmpfs is left alone.
         start = start.before(Before::mount("tmpfs", "/dev"));
         for device in ["null", "zero", "urandom", "tty"] {

@@ -1,8 +1,11 @@
 //! A program that is being started as PID 1 of fresh namespaces, what a test sees of it while it runs, and how it ended. It
 //! is looked at from outside, through /proc/PID: so nothing has to be reported, and no report has to be believed.
 
+pub(crate) use crate::mountinfo::Mount;
 use crate::{
     faults::Fault,
+    modules,
+    nesting::{self, OwnCgroup},
     root::{Root, STARTED},
     util::{Before, LIMIT, Namespaces},
 };
@@ -53,6 +56,18 @@ impl<'r> Start<'r> {
         self
     }
 
+    /// No module shows, whatever the machine has loaded, and AppArmor is off. A test can make what is to show.
+    pub(crate) fn without_modules(self) -> Self {
+        let start = self
+            .before(Before::mount("tmpfs", "/sys/module"))
+            .before(Before::mount("tmpfs", "/proc/sys/net"));
+        if Path::new("/proc/modules").exists() {
+            start.before(Before::bind("/dev/null", "/proc/modules"))
+        } else {
+            start
+        }
+    }
+
     /// The cgroups that the tests themselves run in, where nothing can be made or moved.
     pub(crate) fn foreign_cgroups(self) -> Self {
         let at = "/sys/fs/cgroup";
@@ -60,12 +75,12 @@ impl<'r> Start<'r> {
             .before(Before::ReadOnly { at: at.into() })
     }
 
-    /// A cgroup v2 of its own, which can be written; the tester stays in it for so many milliseconds.
-    pub(crate) fn own_cgroup(mut self, tester_leaves_after: u64) -> Self {
+    /// A cgroup v2 of its own, which can be written.
+    pub(crate) fn own_cgroup(mut self, own: OwnCgroup) -> Self {
         let before = &mut self.namespaces.before;
         before
             .retain(|before| !matches!(before, Before::ReadOnly { at } if at == "/sys/fs/cgroup"));
-        self.namespaces.own_cgroup = Some(tester_leaves_after);
+        self.namespaces.own_cgroup = Some(own);
         self
     }
 
@@ -308,48 +323,39 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// What it said, but of modules and of the cgroups of the machine that tests run on.
     pub(crate) fn said(&self) -> String {
-        let of_the_machine = |line: &&str| {
-            [" modprobe ", " cgroup v2 is "]
-                .iter()
-                .any(|word| line.contains(word))
-        };
-        self.stderr
-            .split_inclusive('\n')
-            .filter(|line| !of_the_machine(line))
-            .collect()
+        said(&self.stderr)
     }
 }
 
-/// A line of mountinfo (proc_pid_mountinfo(5)).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mount {
-    pub(crate) at: String,
-    /// Of the mount: rw, nosuid, noexec …
-    pub(crate) flags: String,
-    /// shared:N, master:N, or nothing.
-    pub(crate) propagation: String,
-    pub(crate) kind: String,
-    pub(crate) source: String,
-    /// Of the file system.
-    pub(crate) data: String,
+/// What was said, but for two lines, each of which the machine may cause once: its kernel does not show modules, and the tester's
+/// own cgroup is kept from the program.
+pub(crate) fn said(log: &str) -> String {
+    let (mut modules, mut cgroup) = (false, false);
+    let is_first = |seen: &mut bool, is: bool| is && !std::mem::replace(seen, true);
+    log.split_inclusive('\n')
+        .filter(|line| !is_first(&mut modules, tells_of_modules(line)))
+        .filter(|line| !is_first(&mut cgroup, tells_of_foreign_cgroup(line)))
+        .collect()
 }
 
-impl Mount {
-    fn parse(line: &str) -> Self {
-        let (before, after) = line.split_once(" - ").unwrap();
-        let before: Vec<_> = before.split(' ').collect();
-        let after: Vec<_> = after.split(' ').collect();
-        Self {
-            at: before[4].into(),
-            flags: before[5].into(),
-            propagation: before[6..].join(" "),
-            kind: after[0].into(),
-            source: after[1].into(),
-            data: after[2].into(),
-        }
-    }
+/// No image has a modprobe unless a test puts one there. Which of these the kernel shows is the machine's choice.
+fn tells_of_modules(line: &str) -> bool {
+    const BEGINS: &str =
+        "dockerlaunch: warning: there is no modprobe in PATH and the kernel does not show ";
+    const ENDS: &str = " (no matter if they are built in)\n";
+    let names = line
+        .strip_prefix(BEGINS)
+        .and_then(|line| line.strip_suffix(ENDS));
+    let known = |name| modules::TABLE.contains(&name) || name == "button";
+    names.is_some_and(|names| names.split(' ').all(known))
+}
+
+/// The hierarchy's root, or a cgroup below it.
+fn tells_of_foreign_cgroup(line: &str) -> bool {
+    [nesting::SHARED, nesting::READ_ONLY]
+        .iter()
+        .any(|why| line == nesting::left(why))
 }
 
 /// Without the ends of the pid's own links: what `path` is, not what it leads to.

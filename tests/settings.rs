@@ -2,6 +2,7 @@
 //! before anything is touched.
 
 use crate::{
+    program::bare,
     refusals::assert_refused,
     root::Root,
     util::{Needs, has_feature, tests},
@@ -9,11 +10,13 @@ use crate::{
 
 tests![Needs::Root;
     a_setting_with_a_wrong_value,
+    a_setting_that_is_built,
     a_setting_that_is_not_built,
+    g5_a_program_without_features_refuses_all_of_them,
     a_name_server_is_an_address,
-    a_format_without_a_disk,
     a_module_that_cannot_be_is_told_before_anything_is_touched,
-    an_unknown_setting_is_only_told,
+    an_unknown_setting_is_only_told;
+    Needs::Features(&["state"]) => a_format_without_a_disk
 ];
 
 /// Name, wrong values, what is allowed.
@@ -152,7 +155,10 @@ const NETWORK: &str = "network";
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 
 fn assert_settings_refused(table: &[(&str, &[&str], &str)]) {
-    let root = Root::new();
+    assert_refused_by(&Root::new(), table);
+}
+
+fn assert_refused_by(root: &Root, table: &[(&str, &[&str], &str)]) {
     for (name, values, reason) in table {
         for value in *values {
             let name = format!("DOCKER_LAUNCH_{name}");
@@ -184,14 +190,38 @@ fn a_setting_that_is_not_built() {
     }
 }
 
+/// Only a daemon that is not there stops it.
+fn a_setting_that_is_built() {
+    let built = |row: &&(&str, _, _, _)| has_feature(row.0);
+    for (_, name, values, _) in NOT_BUILT.iter().filter(built) {
+        for value in *values {
+            let root = Root::new();
+            let start = root.container().words(["no-such"]);
+            let mut start = start.variable(format!("DOCKER_LAUNCH_{name}"), value);
+            if *name == "STATE_FORMAT" {
+                start = start.variable("DOCKER_LAUNCH_STATE", "/dev/vda");
+            }
+            let ended = start.ended();
+            assert_eq!(ended.status, 127, "{name}={value}: {}", ended.stderr);
+        }
+    }
+}
+
+/// Whatever the program under test has.
+fn g5_a_program_without_features_refuses_all_of_them() {
+    let root = Root::new();
+    root.program(&bare());
+    for (_, name, values, reason) in NOT_BUILT {
+        assert_refused_by(&root, &[(name, values, reason)]);
+    }
+}
+
 /// Both of them are right; it is the other that is missing.
 fn a_format_without_a_disk() {
-    if has_feature("state") {
-        let root = Root::new();
-        let start = root.start().variable("DOCKER_LAUNCH_STATE_FORMAT", "xfs");
-        let line = "setting DOCKER_LAUNCH_STATE_FORMAT: name the disk in DOCKER_LAUNCH_STATE, too";
-        assert_refused(start, 2, line);
-    }
+    let root = Root::new();
+    let start = root.start().variable("DOCKER_LAUNCH_STATE_FORMAT", "xfs");
+    let line = "setting DOCKER_LAUNCH_STATE_FORMAT: name the disk in DOCKER_LAUNCH_STATE, too";
+    assert_refused(start, 2, line);
 }
 
 fn an_unknown_setting_is_only_told() {

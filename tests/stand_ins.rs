@@ -55,6 +55,7 @@ pub(crate) fn run() -> Option<ExitCode> {
             sleep()
         }
         "once" => ExitCode::SUCCESS,
+        "held" => crate::writes::held(),
         "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
         "udhcpc" => udhcpc(),
         "false" => ExitCode::FAILURE,
@@ -68,7 +69,7 @@ pub(crate) fn run() -> Option<ExitCode> {
 fn namespaces() -> ExitCode {
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let setup = setup();
-    let cgroup = setup.own_cgroup.map(|after| (Cgroup::enter(), after));
+    let cgroup = setup.own_cgroup.map(|own| (Cgroup::enter(own), own));
     if setup.unprivileged {
         let (user, group) = (geteuid(), getegid());
         unshare(CloneFlags::CLONE_NEWUSER).unwrap();
@@ -94,14 +95,15 @@ fn namespaces() -> ExitCode {
         .spawn()
         .unwrap();
     println!("{}", pid_1.id());
-    if let Some((_, after)) = &cgroup {
-        Cgroup::leave(*after, &pid_1);
-    }
+    let cgroup = cgroup.map(|(mut cgroup, own)| {
+        cgroup.leave(own.left_after, &pid_1);
+        cgroup
+    });
     if !setup.faults.is_empty() {
         exit(faults::trace(pid_1.id(), setup.faults));
     }
     let status = pid_1.wait().unwrap();
-    if let Some((cgroup, _)) = cgroup {
+    if let Some(cgroup) = cgroup {
         cgroup.remove();
     }
     exit(
@@ -177,6 +179,14 @@ fn prepare(before: &Before, root: &Path) {
     let nothing = None::<&Path>;
     let place = |at: &str| root.join(at.trim_start_matches('/'));
     match before {
+        // Without a server: nothing that is asked of it is answered.
+        Before::Mount { kind, at, .. } if kind.starts_with("fuse") => {
+            let device = open("/dev/fuse", OFlag::O_RDWR, Mode::empty()).unwrap();
+            let fd = device.into_raw_fd();
+            let data = format!("fd={fd},rootmode=40000,user_id=0,group_id=0");
+            let (kind, data) = (Some(kind.as_str()), Some(data.as_str()));
+            mount(kind, &place(at), kind, MsFlags::empty(), data).unwrap();
+        }
         Before::Mount { kind, at, data } => mount(
             Some(kind.as_str()),
             &place(at),
@@ -238,7 +248,21 @@ fn prepare(before: &Before, root: &Path) {
             assert!(status.success());
         }
         Before::Bridge { name } => add_bridge(name),
-        Before::Fifo { at } => nix::unistd::mkfifo(&place(at), Mode::S_IRWXU).unwrap(),
+        Before::Mounts { at, count } => {
+            mount(
+                Some("tmpfs"),
+                &place(at),
+                Some("tmpfs"),
+                MsFlags::empty(),
+                nothing,
+            )
+            .unwrap();
+            for number in 0..*count {
+                let place = place(&format!("{at}/{number}"));
+                fs::create_dir(&place).unwrap();
+                mount(Some(&place), &place, nothing, MsFlags::MS_BIND, nothing).unwrap();
+            }
+        }
         Before::DropCapability(number) => {
             let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
             rustix::thread::remove_capability_from_bounding_set(capability).unwrap();
@@ -322,10 +346,16 @@ fn sleep() -> ExitCode {
 }
 
 /// Writes down its words, one a line, in /NAME.words, and how many variables it has in /NAME.variables where that stands; ends
-/// with the status that /NAME.status holds, or hangs.
+/// with the status that /NAME.status holds, or late, or never.
 fn tool() -> ExitCode {
     match noted().as_str() {
         "hang" => sleep(),
+        "slow" => {
+            thread::sleep(std::time::Duration::from_secs(1));
+            let name = env::args().next().unwrap();
+            fs::write(format!("/{name}.done"), "").unwrap();
+            ExitCode::SUCCESS
+        }
         status => ExitCode::from(status.parse::<u8>().unwrap_or(0)),
     }
 }

@@ -1,13 +1,14 @@
-//! What supervising costs: memory, and descriptors after many restarts. Of the release program, whose stack is as it ships.
+//! What supervising costs: memory, and descriptors after many restarts. Of a release program, whose stack is as it ships: the one
+//! that ships, where the harness names it.
 
 use crate::{
     engine::{events, root},
-    program::release,
+    program::{as_it_ships, release},
     root::Root,
     running::Running,
     util::{Needs, tests},
 };
-use std::{fs, path::Path};
+use std::path::Path;
 
 tests![Needs::Supervise;
     little_memory_while_it_waits,
@@ -17,8 +18,7 @@ tests![Needs::Supervise;
 /// The release program, in place of the one under test.
 fn root_with(program: &Path) -> Root {
     let root = root();
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(program);
     root
 }
 
@@ -46,7 +46,7 @@ fn until_it_waits(running: &Running<'_>) {
 
 /// A whole launch lies behind it, and the command line is shorter than 1 kB.
 fn little_memory_while_it_waits() {
-    let program = release("unstripped", &[]);
+    let program = as_it_ships();
     for role in ["machine", "container"] {
         let root = root_with(&program);
         let start = match role {

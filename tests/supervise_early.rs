@@ -1,6 +1,7 @@
 //! A signal that arrives while a launch goes on: it is not lost, what the launch waits for is given up, and no daemon starts.
 
 use crate::{
+    disks::Disks,
     engine::{events, root},
     root::Root,
     running::{Ended, Running, Start},
@@ -13,9 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-tests![Needs::Waits;
+tests![Needs::Features(&["modprobe", "network", "state", "supervise"]);
     b4_at_any_moment_while_modprobe_runs,
     b4_at_any_moment_while_a_disk_is_waited_for,
+    b4_while_a_dhcp_server_or_a_card_is_waited_for,
+    b4_a_file_system_that_is_being_made_is_finished,
     b4_each_signal_of_the_machine,
     b4_a_containers_own_signals_do_not_end_a_launch,
     b4_a_daemon_that_replaces_pid_1_gets_it,
@@ -24,7 +27,7 @@ tests![Needs::Waits;
 ];
 
 /// What nothing here takes but a wait that is not cut short: modprobe hangs, or a disk never comes.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(8);
 
 fn machine(root: &Root) -> Start<'_> {
     root.machine()
@@ -126,6 +129,56 @@ fn b4_at_any_moment_while_a_disk_is_waited_for() {
     }
 }
 
+fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
+    let root = root();
+    root.stand_in("/usr/sbin/udhcpc")
+        .file("/udhcpc.status", "hang");
+    for (address, words) in [
+        (
+            "dhcp",
+            "eth0 has no lease: the end is asked for, and udhcpc was killed",
+        ),
+        (
+            "10.9.8.7:::::eth7",
+            "given up, because a signal or the power button asks for the end",
+        ),
+    ] {
+        let start = container(&root).variable("DOCKER_LAUNCH_IP", address);
+        let bridge = Before::Bridge {
+            name: "eth0".into(),
+        };
+        let (ended, took) = signal_after(start.before(bridge), 15, 300);
+        let log = &ended.stderr;
+        assert!(log.contains(words), "{address}: {log}");
+        assert!(log.contains("dockerlaunch: SIGTERM: end\n"), "{log}");
+        assert!(
+            ended.status == 128 + 15 && no_daemon(&root) && took < SOON,
+            "{took:?}"
+        );
+    }
+}
+
+/// Half of it would be of no use, and not blank any more.
+fn b4_a_file_system_that_is_being_made_is_finished() {
+    let root = root();
+    root.stand_in("/usr/sbin/mkfs.ext4")
+        .file("/mkfs.ext4.status", "slow");
+    let mut disks = Disks::new(&root);
+    disks.add_partition("vda", 1, "blank");
+    let running = disks
+        .start()
+        .variable("DOCKER_LAUNCH_REAP", "true")
+        .variable("DOCKER_LAUNCH_STATE", "PARTLABEL=blank")
+        .variable("DOCKER_LAUNCH_STATE_FORMAT", "ext4")
+        .words(["engine", "wait"])
+        .started();
+    running.until("mkfs", |_| root.path("/mkfs.ext4.words").exists());
+    running.signal(15);
+    let ended = running.ended();
+    assert!(root.path("/mkfs.ext4.done").exists());
+    assert!(ended.status == 128 + 15 && no_daemon(&root), "{ended:?}");
+}
+
 fn b4_each_signal_of_the_machine() {
     let root = slow();
     for (signal, words) in [
@@ -145,7 +198,9 @@ fn b4_each_signal_of_the_machine() {
 
 /// They would be the daemon's; HUP on the machine as well. The daemon starts as ever.
 fn b4_a_containers_own_signals_do_not_end_a_launch() {
-    let root = root();
+    let root = slow();
+    // They come while modprobe runs: the daemon's own start would not survive them all.
+    root.file("/modprobe.status", "slow");
     for (start, signals) in [
         (
             container as fn(&Root) -> Start<'_>,

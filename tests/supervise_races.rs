@@ -10,6 +10,7 @@ use crate::{
 };
 use std::{
     env, fs,
+    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -18,6 +19,7 @@ tests![Needs::Supervise;
     b1_a_daemon_that_dies_between_any_two_calls_is_started_again,
     b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for,
     b1_an_orphan_that_dies_between_any_two_calls_is_reaped,
+    b1_a_flood_of_signals_keeps_nothing_waiting,
     b1_daemons_that_end_beside_an_orphan_are_started_again,
 ];
 
@@ -128,6 +130,26 @@ fn b1_an_orphan_that_dies_between_any_two_calls_is_reaped() {
         running.until("reaped", |running| !running.children().contains(&orphan));
         slept
     });
+}
+
+/// More than are read in one turn, and the death of the daemon among them: 300 real-time signals, of which the kernel keeps
+/// each, to a machine that does nothing about them.
+fn b1_a_flood_of_signals_keeps_nothing_waiting() {
+    let root = impatient();
+    let start = root.machine().variable("DOCKER_LAUNCH_REAP", "auto");
+    let running = start.words(["engine", "wait"]).running();
+    for round in 1..=3 {
+        let daemon = running.children()[0];
+        let flood = format!(
+            "i=0; while [ $i -lt 300 ]; do kill -40 {0}; i=$((i + 1)); [ $i = 150 ] && kill -9 {daemon}; done; true",
+            running.pid
+        );
+        let status = Command::new("sh").args(["-c", &flood]).status().unwrap();
+        assert!(status.success());
+        running.until_event(&root, "start", round + 1);
+    }
+    running.signal(15);
+    assert!(running.ended().stderr.contains("SIGTERM: reboot"));
 }
 
 /// How many daemons end: `DOCKERLAUNCH_STRESS=20000 cargo test --test main -- b1_thousands` takes some minutes.

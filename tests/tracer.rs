@@ -11,16 +11,34 @@ use nix::{
     unistd::Pid,
 };
 use std::{
+    fs::File,
+    os::unix::fs::FileExt,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 /// A system call that is about to happen.
 pub(crate) struct Call {
+    pid: Pid,
     /// 0 for the first process, 1 for its first child since the trace began, and so on.
     pub(crate) process: usize,
     pub(crate) number: i64,
     pub(crate) arguments: [u64; 6],
+}
+
+impl Call {
+    /// The string that an argument points to.
+    pub(crate) fn string(&self, argument: usize) -> Vec<u8> {
+        let memory = File::open(format!("/proc/{}/mem", self.pid)).unwrap();
+        let (mut string, mut byte) = (Vec::new(), [0]);
+        while memory
+            .read_at(&mut byte, self.arguments[argument] + string.len() as u64)
+            .is_ok_and(|length| length == 1 && byte != [0])
+        {
+            string.push(byte[0]);
+        }
+        string
+    }
 }
 
 /// What happens at a call.
@@ -30,6 +48,8 @@ pub(crate) enum Then {
     Fail(Errno),
     /// The process is killed before the call.
     Kill,
+    /// It never comes to it, as if the kernel did not return; the process can only be killed.
+    Hang,
     /// Nothing is traced from here on.
     Leave,
 }
@@ -99,6 +119,7 @@ pub(crate) fn trace(
                         let _ = kill(process.pid, Signal::SIGKILL);
                         continue;
                     }
+                    Then::Hang => continue,
                     Then::Leave => {
                         leave(&all, place);
                         return;
@@ -139,6 +160,7 @@ fn at_call(place: usize, process: &mut Process, each: &mut impl FnMut(&Call) -> 
         return Then::GoOn;
     }
     let then = each(&Call {
+        pid: process.pid,
         process: place,
         number: registers.orig_rax.cast_signed(),
         arguments: [

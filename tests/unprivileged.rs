@@ -15,7 +15,7 @@ tests![Needs::UserNamespaces;
 ];
 
 /// devpts wants the group of terminals, which only its owner has in a namespace of one user.
-fn with_terminals(root: &Root) -> Start<'_> {
+pub(crate) fn with_terminals(root: &Root) -> Start<'_> {
     let directory = Before::Directory {
         at: "/dev/pts".into(),
     };
@@ -81,9 +81,9 @@ fn neither_is_refused() {
     let ended = root.start().unprivileged().not_pid_1().ended();
     assert_eq!(ended.status, 1);
     assert!(
-        ended
-            .stderr
-            .starts_with("dockerlaunch: role: this is neither"),
+        ended.stderr.starts_with(
+            "dockerlaunch: role PID 2: it is not PID 1, and nothing marks a container"
+        ),
         "{}",
         ended.stderr
     );

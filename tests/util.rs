@@ -1,12 +1,16 @@
 //! What tests share: what one cannot run without, and what the helpers are told that make namespaces.
 
-use crate::{faults::Fault, root::Root};
+use crate::{
+    faults::Fault,
+    hierarchy::{HandedOn, Hierarchy},
+    nesting::OwnCgroup,
+};
 use libtest_mimic::{Completion, Failed, Trial};
 use serde::{Deserialize, Serialize};
 use std::{
-    env,
+    env, fs,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
 };
@@ -22,22 +26,19 @@ pub(crate) fn program() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_dockerlaunch").into(), PathBuf::from)
 }
 
-/// Whether the program was built with that Cargo feature: it tells them itself.
-pub(crate) fn has_feature(name: &str) -> bool {
+/// The Cargo features that the program was built with: it tells them itself.
+pub(crate) fn features() -> Vec<&'static str> {
     static VERSION: OnceLock<String> = OnceLock::new();
     let version = VERSION.get_or_init(|| {
         let output = Command::new(program()).arg("--version").output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     });
-    let features = version.split_once("\nfeatures: ").unwrap().1;
-    features.split_whitespace().any(|feature| feature == name)
+    let features = version.split_once("\nfeatures: ").unwrap().1.trim();
+    features.split(' ').filter(|name| *name != "none").collect()
 }
 
-/// All rows of the table of requirements, and --check to print it.
-fn has_whole_table() -> bool {
-    ["check", "git", "iptables", "modprobe", "xz"]
-        .into_iter()
-        .all(has_feature)
+pub(crate) fn has_feature(name: &str) -> bool {
+    features().contains(&name)
 }
 
 /// What a test cannot run without.
@@ -46,33 +47,49 @@ pub(crate) enum Needs {
     Nothing,
     /// Root with CAP_SYS_ADMIN, to make namespaces and mount devtmpfs in them.
     Root,
+    /// Root, and a program with these Cargo features.
+    Features(&'static [&'static str]),
     /// Root, and a program that configures the network.
     Network,
     /// Root, and a program that supervises.
     Supervise,
-    /// The same, with programs and disks that it waits for during the launch.
-    Waits,
-    /// Root, and a program that mounts a state disk.
-    State,
-    /// The same, and what makes file systems.
-    FileSystems,
     /// Root, and a program that chooses iptables' flavour.
     Iptables,
     /// Root, and a program that loads modules.
     Modprobe,
     /// Root, and a program that holds the whole table and prints it.
     Check,
-    /// Root, and cgroup v2 to make cgroups in.
-    UnifiedCgroups,
+    /// Root, a program that mounts a state disk, and what makes ext4 and partitions.
+    State,
+    /// The same, and what makes other file systems.
+    FileSystems,
+    /// Root, and cgroup v2 to make cgroups in, with a controller that they can get.
+    Controllers,
+    /// The same, and nobody else's cgroups in it.
+    BareHierarchy,
+    /// Root, and v1 hierarchies of the machine's, which a cgroup namespace may mount.
+    LegacyCgroups,
+    /// The same, and no controller memory in v2.
+    MemoryOnlyInV1,
+    /// Root, a program that checks, and FUSE.
+    Fuse,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
+    /// Of a program as it ships the same with symbols.
+    Symbols,
+    /// Of a program that was not built beside the tests the features that it was built with.
+    KnownFeatures,
 }
 
-/// `tests![Needs::Root; one, two]` defines `tests()`: a trial for each function, named after its file and itself.
+/// `tests![Needs::Root; one, two; Needs::State => three]` defines `tests()`: a trial for each function, named after its file and
+/// itself.
 macro_rules! tests {
-    ($needs:expr; $($test:ident),+ $(,)?) => {
+    ($needs:expr; $($test:ident),+ $(,)? $(; $more:expr => $($other:ident),+ $(,)?)*) => {
         pub(crate) fn tests() -> Vec<libtest_mimic::Trial> {
-            vec![$($crate::util::trial(concat!(module_path!(), "::", stringify!($test)), $needs, $test)),+]
+            vec![
+                $($crate::util::trial(concat!(module_path!(), "::", stringify!($test)), $needs, $test),)+
+                $($($crate::util::trial(concat!(module_path!(), "::", stringify!($other)), $more, $other),)+)*
+            ]
         }
     };
 }
@@ -82,70 +99,122 @@ pub(crate) fn trial(name: &str, needs: Needs, test: fn()) -> Trial {
     let name = name.split_once("::").map_or(name, |(_, name)| name);
     Trial::ignorable_test(name, move || match lacking(needs) {
         None => {
+            let _controllers = matches!(needs, Needs::Controllers).then(HandedOn::new);
             test();
             Ok(Completion::Completed)
         }
-        Some(reason)
+        // A program without a feature is not wrong.
+        Some(Lack::OfProgram(reason)) => Ok(Completion::ignored_with(reason)),
+        Some(Lack::OfMachine(reason))
             if env::var_os("CI").is_some() || env::var_os("DOCKERLAUNCH_NO_SKIP").is_some() =>
         {
             Err(Failed::from(format!(
                 "cannot run, and may not be skipped here: {reason}"
             )))
         }
-        Some(reason) => Ok(Completion::ignored_with(reason)),
+        Some(Lack::OfMachine(reason)) => Ok(Completion::ignored_with(reason)),
     })
 }
 
+/// All rows of the table of requirements, and --check to print it.
+const WHOLE_TABLE: &[&str] = &["check", "git", "iptables", "modprobe", "xz"];
+
 /// Why a test cannot run here.
-fn lacking(needs: Needs) -> Option<&'static str> {
-    static NAMESPACES: [OnceLock<bool>; 2] = [OnceLock::new(), OnceLock::new()];
-    let can = |unprivileged: bool| {
-        *NAMESPACES[usize::from(unprivileged)].get_or_init(|| {
-            let root = Root::empty();
-            let setup = Namespaces {
-                unprivileged,
-                ..root.namespaces()
-            };
-            setup
-                .helper()
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success())
-        })
+pub(crate) enum Lack {
+    OfProgram(String),
+    OfMachine(&'static str),
+}
+
+fn lacking(needs: Needs) -> Option<Lack> {
+    let names = |names: &[&str]| format!("`{}`", names.join("`, `"));
+    let machine = |lacks: bool, reason| lacks.then_some(Lack::OfMachine(reason));
+    let programs = |names: &[&str], reason| machine(lacks(names), reason);
+    let features = |wanted: &[&str]| {
+        let lacks = !wanted.iter().all(|name| has_feature(name));
+        lacks.then(|| Lack::OfProgram(format!("needs the Cargo features {}", names(wanted))))
+    };
+    let root = || {
+        let reason = "needs root with CAP_SYS_ADMIN, to make namespaces";
+        machine(!may(SYS_ADMIN), reason)
     };
     match needs {
         Needs::Nothing => None,
-        Needs::Network if !has_feature("network") => Some("needs the Cargo feature `network`"),
-        Needs::Supervise if !has_feature("supervise") => {
-            Some("needs the Cargo feature `supervise`")
-        }
-        Needs::Waits
-            if !["modprobe", "state", "supervise"]
-                .into_iter()
-                .all(has_feature) =>
-        {
-            Some("needs the Cargo features `modprobe`, `state`, `supervise`")
-        }
-        Needs::State | Needs::FileSystems if !has_feature("state") => {
-            Some("needs the Cargo feature `state`")
-        }
-        Needs::State if lacks(&["mkfs.ext4", "sfdisk"]) => {
-            Some("needs mkfs.ext4 of e2fsprogs and sfdisk of fdisk")
-        }
-        Needs::FileSystems if lacks(&["mkfs.xfs", "mkfs.btrfs", "mkfs.erofs", "mksquashfs"]) => {
-            Some("needs xfsprogs, btrfs-progs, erofs-utils and squashfs-tools")
-        }
-        Needs::Iptables if !has_feature("iptables") => Some("needs the Cargo feature `iptables`"),
-        Needs::Modprobe if !has_feature("modprobe") => Some("needs the Cargo feature `modprobe`"),
-        Needs::Check if !has_whole_table() => {
-            Some("needs the Cargo features `check`, `git`, `iptables`, `modprobe`, `xz`")
-        }
-        Needs::UnifiedCgroups if crate::nesting::Cgroup::outer().is_none() => {
-            Some("needs cgroup v2, mounted, with the tester's own cgroup in it")
-        }
-        Needs::UserNamespaces => (!can(true)).then_some("this kernel lets no user make namespaces"),
-        _ => (!can(false)).then_some("needs root with CAP_SYS_ADMIN, to make namespaces"),
+        Needs::Root => root(),
+        Needs::Features(wanted) => features(wanted).or_else(root),
+        Needs::Network => lacking(Needs::Features(&["network"])),
+        Needs::Supervise => lacking(Needs::Features(&["supervise"])),
+        Needs::Iptables => lacking(Needs::Features(&["iptables"])),
+        Needs::Modprobe => lacking(Needs::Features(&["modprobe"])),
+        Needs::Check => lacking(Needs::Features(WHOLE_TABLE)),
+        Needs::State => features(&["state"]).or_else(root).or_else(|| {
+            let reason = "needs mkfs.ext4 of e2fsprogs and sfdisk of fdisk";
+            programs(&["mkfs.ext4", "sfdisk"], reason)
+        }),
+        Needs::FileSystems => features(&["state"]).or_else(root).or_else(|| {
+            let reason = "needs xfsprogs, btrfs-progs, erofs-utils and squashfs-tools";
+            programs(&["mkfs.xfs", "mkfs.btrfs", "mkfs.erofs", "mksquashfs"], reason)
+        }),
+        Needs::Controllers => root().or_else(|| {
+            let hierarchy = Hierarchy::find();
+            let lacks = hierarchy.is_none_or(|found| !found.has_controllers());
+            machine(lacks, "needs cgroup v2, mounted at its root, with a controller that nobody has taken to v1")
+        }),
+        Needs::BareHierarchy => lacking(Needs::Controllers).or_else(|| {
+            let is_bare = Hierarchy::find().is_some_and(|found| found.is_bare());
+            machine(!is_bare, "needs a cgroup v2 with nobody else's cgroups in it")
+        }),
+        Needs::LegacyCgroups => root().or_else(|| {
+            let wanted = ["devices", "memory", "name=systemd"];
+            let found = crate::cgroup_layouts::legacy_controllers();
+            let lacks = !wanted.iter().all(|name| found.contains(&(*name).into()));
+            machine(lacks, "needs the machine's cgroup v1 hierarchies devices, memory and name=systemd")
+        }),
+        Needs::MemoryOnlyInV1 => root().or_else(|| {
+            let found = crate::cgroup_layouts::legacy_controllers();
+            let lacks = !found.contains(&"memory".into());
+            machine(lacks, "needs a machine that has the controller memory in cgroup v1")
+        }),
+        Needs::Fuse => lacking(Needs::Check).or_else(|| {
+            let lacks = !Path::new("/dev/fuse").exists();
+            machine(lacks, "needs /dev/fuse")
+        }),
+        Needs::Symbols => machine(
+            !crate::program::has_symbols(),
+            "needs DOCKERLAUNCH_BIN_SYMBOLS: the program of DOCKERLAUNCH_BIN, with its symbols",
+        ),
+        Needs::KnownFeatures => machine(
+            crate::features::expected().is_none(),
+            "needs DOCKERLAUNCH_BIN_FEATURES: those of the program of DOCKERLAUNCH_BIN",
+        ),
+        Needs::UserNamespaces => machine(
+            !lets_users_make_namespaces(),
+            "this kernel lets no user make namespaces",
+        ),
     }
+}
+
+/// Whether this process has the capability: whatever fails then is a failure, and no lack of rights.
+fn may(capability: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = u64::from_str_radix(effective.unwrap().trim(), 16).unwrap();
+    effective & 1 << capability != 0
+}
+
+/// As the sysctls of the kernel, Debian and Ubuntu say it.
+fn lets_users_make_namespaces() -> bool {
+    let forbids = |name: &str, value: &str| {
+        let said = fs::read_to_string(Path::new("/proc/sys").join(name));
+        said.is_ok_and(|said| said.trim() == value)
+    };
+    let users = [
+        "kernel/unprivileged_userns_clone",
+        "user/max_user_namespaces",
+    ];
+    let restricted = "kernel/apparmor_restrict_unprivileged_userns";
+    Path::new("/proc/self/ns/user").exists()
+        && !users.iter().any(|name| forbids(name, "0"))
+        && (may(SYS_ADMIN) || !forbids(restricted, "1"))
 }
 
 /// A program of the machine, where root's programs are, too.
@@ -217,9 +286,10 @@ pub(crate) enum Before {
         name: String,
     },
     DropCapability(u32),
-    /// Where a file is expected.
-    Fifo {
+    /// So many directories below a tmpfs, each mounted onto itself.
+    Mounts {
         at: String,
+        count: usize,
     },
 }
 
@@ -264,8 +334,8 @@ pub(crate) struct Namespaces {
     pub(crate) unprivileged: bool,
     /// As PID 2, its parent being PID 1.
     pub(crate) as_child: bool,
-    /// With a cgroup of its own, which the first helper leaves after so many milliseconds.
-    pub(crate) own_cgroup: Option<u64>,
+    /// With a cgroup of its own.
+    pub(crate) own_cgroup: Option<OwnCgroup>,
     /// System calls of the program that fail.
     pub(crate) faults: Vec<Fault>,
 }

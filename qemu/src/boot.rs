@@ -1,6 +1,7 @@
 //! `cargo qemu boot`: from nothing to a container in a real engine under a real kernel, as a list of steps.
 
 mod appliance;
+mod cuts;
 pub(crate) mod end;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -84,6 +85,12 @@ pub(crate) struct Arguments {
     /// Power off after the container has run
     #[arg(long)]
     once: bool,
+    /// Hold the console (^S) for so many seconds from the start of PID 1, and once more at the end
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    hold_console: Option<u64>,
+    /// Before it, cut the power so often in the first minute of the same disk's boots
+    #[arg(long, value_name = "COUNT", hide = true, default_value = "0")]
+    power_cuts: u32,
     /// More words for dockerd
     #[arg(last = true, value_name = "DAEMON ARGS")]
     daemon: Vec<String>,
@@ -113,7 +120,10 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         extra: Vec::new(),
         format,
     };
-    let (root, drives) = appliance.disks(&image)?;
+    let (mut root, drives) = appliance.disks(&image)?;
+    if arguments.power_cuts > 0 {
+        root = cuts::kept(root)?;
+    }
     let kernel = image::kernel(&packages)?;
     let (acceleration, reason) = acceleration::find(&kernel)?;
     eprintln!("acceleration: {acceleration:?} ({reason})");
@@ -134,12 +144,25 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     machine.forwards = vec![PORT];
     machine.show_console = arguments.console;
     machine.verbose = common.verbose;
+    cuts::make(&machine, arguments.power_cuts)?;
+    machine.fresh = arguments.power_cuts == 0;
 
     let supervised = common.has("supervise") && !arguments.append.contains(NOT_SUPERVISED);
-    let told = if supervised { is_ready } else { listens };
+    let hold = arguments.hold_console.map(Duration::from_secs);
+    // A held console may cost PID 1 its line, and never costs dockerd its own.
+    let told = move |line: &str| match (supervised, hold) {
+        (true, None) => is_ready(line),
+        (true, Some(_)) => is_ready(line) || listens(line),
+        (false, _) => listens(line),
+    };
     let step = Step::spinner("guest: booting");
-    let (guest, ready, note) =
-        machine.boot(|guest| guest.wait_for_line("the engine to be ready", READY, told))?;
+    let (guest, ready, note) = machine.boot(|guest| {
+        if let Some(hold) = hold {
+            guest.wait_for_start(READY)?;
+            guest.hold_console(hold, || Ok(()))?;
+        }
+        guest.wait_for_line("the engine to be ready", READY, told)
+    })?;
     step.done("guest: the engine is ready");
     if supervised {
         println!("{}", ready.text.trim_start_matches(SPEAKER));
@@ -151,8 +174,11 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     }
     let guest = Arc::new(guest);
     let busybox = packages.root.join("usr/bin/busybox");
-    let used = use_engine(&guest, &busybox, arguments.once, supervised);
+    let used = use_engine(&guest, &busybox, arguments, supervised);
     used.map_err(|error| guest.explain(error))?;
+    if arguments.power_cuts > 0 {
+        cuts::whole(&machine)?;
+    }
     if let Some(note) = note {
         eprintln!("note: {note}");
     }
@@ -180,7 +206,12 @@ pub(crate) fn listens(line: &str) -> bool {
 }
 
 /// Runs a container, stays if asked to, and powers off; a daemon that is PID 1 itself cannot do that, and leaves a quiet disk.
-fn use_engine(guest: &Arc<Guest>, busybox: &Path, once: bool, supervised: bool) -> Result<()> {
+fn use_engine(
+    guest: &Arc<Guest>,
+    busybox: &Path,
+    arguments: &Arguments,
+    supervised: bool,
+) -> Result<()> {
     let port = guest.port(PORT)?;
     let mut engine = Engine::connect(port)?;
     engine.wait_ready(ANSWER, || guest.alive())?;
@@ -199,12 +230,12 @@ fn use_engine(guest: &Arc<Guest>, busybox: &Path, once: bool, supervised: bool) 
     step.done("container: it ran");
     print!("{said}");
     println!("export DOCKER_HOST=tcp://127.0.0.1:{port}");
-    if !once {
+    if !arguments.once {
         eprintln!("the guest runs until Ctrl-C; the port is open to every user of this machine");
         end::stay(guest)?;
     }
     if supervised {
-        return end::power_off(guest);
+        return end::power_off(guest, arguments.hold_console);
     }
     engine.stop_all()?;
     engine.run(&["busybox", "sync"])?;

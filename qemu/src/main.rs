@@ -71,7 +71,16 @@ impl Common {
 
     /// dockerlaunch as it ships, with the features that were asked for.
     pub(crate) fn program(&self) -> Result<PathBuf> {
-        let features = match &self.features {
+        toolchain::program(&self.chosen(), &self.mirror)
+    }
+
+    /// The same with its symbols, if it is built here.
+    pub(crate) fn with_symbols(&self) -> Result<Option<PathBuf>> {
+        toolchain::with_symbols(&self.chosen(), &self.mirror)
+    }
+
+    fn chosen(&self) -> Features {
+        match &self.features {
             None => Features::Default,
             Some(list) => Features::Only(
                 list.iter()
@@ -79,8 +88,7 @@ impl Common {
                     .cloned()
                     .collect(),
             ),
-        };
-        toolchain::program(&features, &self.mirror)
+        }
     }
 }
 

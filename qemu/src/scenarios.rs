@@ -80,8 +80,44 @@ pub(crate) struct Small {
     pub(crate) disks: &'static [Disk],
     /// What is expected of a second boot of the same disks; of nothing there is none.
     pub(crate) again: &'static [&'static [Expect]],
+    /// The power of a new machine is cut so many milliseconds after the start of PID 1, and each time `expect` is what comes
+    /// of a boot on the same disks. Of none there is one boot of a new machine.
+    pub(crate) cuts: &'static [u32],
     /// What the hardware clock begins with.
     pub(crate) clock: Option<&'static str>,
+}
+
+/// A boot of a small scenario, of which something is expected.
+#[derive(Debug, Clone)]
+pub(crate) struct Boot {
+    /// How its checks begin.
+    pub(crate) name: String,
+    pub(crate) expect: &'static [&'static [Expect]],
+    /// The disks are new.
+    pub(crate) fresh: bool,
+    /// Before it the power of a new machine is cut, so many milliseconds after the start of PID 1.
+    pub(crate) cut: Option<u32>,
+}
+
+impl Small {
+    pub(crate) fn boots(&self) -> Vec<Boot> {
+        let boot = |name: String, expect, fresh, cut| Boot {
+            name,
+            expect,
+            fresh,
+            cut,
+        };
+        let first = match self.cuts {
+            [] => vec![boot(String::new(), self.expect, true, None)],
+            cuts => cuts
+                .iter()
+                .map(|after| boot(format!("{after}ms:"), self.expect, false, Some(*after)))
+                .collect(),
+        };
+        let again =
+            (!self.again.is_empty()).then(|| boot(AGAIN.to_owned(), self.again, false, None));
+        first.into_iter().chain(again).collect()
+    }
 }
 
 /// Something that is done to a running guest, or waited for.
@@ -229,11 +265,11 @@ impl Scenario {
     pub(crate) fn checks(&self) -> Vec<String> {
         match self.size {
             Size::Small(small) => {
-                let first = small.expect.iter().copied().flatten().map(Expect::name);
-                let again = small.again.iter().copied().flatten().map(Expect::name);
-                first
-                    .chain(again.map(|name| AGAIN.to_owned() + &name))
-                    .collect()
+                let names = |boot: Boot| {
+                    let expect = boot.expect.iter().copied().flatten();
+                    expect.map(move |expect| boot.name.clone() + &expect.name())
+                };
+                small.boots().into_iter().flat_map(names).collect()
             }
             Size::Large(large) => {
                 let more = large.prerequisites.then(prerequisites::names);

@@ -26,13 +26,18 @@ pub fn run(_: &Arguments, common: &Common) -> Result<()> {
         "no features",
         weigh(&Features::Only(Vec::new()))?
     );
-    println!(
-        "{:<17} {:>7} bytes",
-        "default features",
+    let mut features = features()?;
+    let default = features.iter().position(|(name, _)| name == "default");
+    let (_, default) = features.remove(default.context("there are no default features")?);
+    let is_all = features.iter().all(|(name, _)| default.contains(name));
+    // What is the same is not built again.
+    let default = if is_all {
+        all
+    } else {
         weigh(&Features::Default)?
-    );
+    };
+    println!("{:<17} {default:>7} bytes", "default features");
     println!("{:<17} {all:>7} bytes", "all features");
-    let features = features()?;
     for (feature, _) in &features {
         // One that another brings can only be left out with that.
         let brings =
@@ -58,7 +63,7 @@ pub fn run(_: &Arguments, common: &Common) -> Result<()> {
     Ok(())
 }
 
-/// The program's features, as its Cargo.toml has them, and which others each brings.
+/// The program's features, as its Cargo.toml has them, `default` among them, and which others each brings.
 fn features() -> Result<Vec<(String, Vec<String>)>> {
     let mut cargo = run::cargo();
     cargo.args(["metadata", "--no-deps", "--format-version=1"]);
@@ -76,8 +81,8 @@ fn features() -> Result<Vec<(String, Vec<String>)>> {
             .filter_map(Value::as_str);
         names.map(str::to_owned).collect()
     };
-    let features = features.iter().filter(|(name, _)| *name != "default");
-    Ok(features
+    let rows = features.iter();
+    Ok(rows
         .map(|(name, value)| (name.clone(), brought(value)))
         .collect())
 }

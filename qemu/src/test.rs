@@ -1,11 +1,13 @@
 //! `cargo qemu test`: the host's tests, then the images and the guests, then one line that says what it all came to.
 
+mod booted;
 mod extra;
 mod guests;
 mod host_tests;
 mod images;
 mod large;
 mod nested;
+mod outcome;
 mod queue;
 mod small;
 
@@ -71,7 +73,8 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
     )?;
     let program = common.program()?;
     let started = Instant::now();
-    let mut tally = host_tests::run(arguments.filter.as_deref(), &program)?;
+    let tested = host_tests::Program::of(&program, common, arguments.filter.as_deref())?;
+    let mut tally = host_tests::run(arguments.filter.as_deref(), &tested)?;
     let host_ended = Instant::now();
     let host = tally.passed + tally.failed + tally.skipped.len() as u64;
     ensure!(

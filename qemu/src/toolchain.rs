@@ -72,36 +72,32 @@ pub fn program(features: &Features, mirror: &str) -> Result<PathBuf> {
     built(features, mirror)
 }
 
+pub fn is_built_elsewhere() -> bool {
+    env::var_os(READY).is_some()
+}
+
+/// The same program with its symbols, for the host's tests. None: it was built elsewhere.
+pub fn with_symbols(features: &Features, mirror: &str) -> Result<Option<PathBuf>> {
+    if is_built_elsewhere() {
+        return Ok(None);
+    }
+    let mut command = of_program("rustc", features, mirror)?;
+    command.arg("--target-dir");
+    command.arg(paths::target()?.join("qemu/symbols"));
+    // Of the profile it would be another program: functions come in the order of names that hold a digest of the profile.
+    command.args(["--", "-Cstrip=none"]);
+    build(&mut command, "dockerlaunch").map(Some)
+}
+
 /// The release program, built below target/ if it is not current. Each choice of features has a file of its own.
 pub fn built(features: &Features, mirror: &str) -> Result<PathBuf> {
-    let compiler = compiler(mirror)?;
-    let mut command = cargo();
-    command.args([
-        "--package",
-        "dockerlaunch",
-        "--bin",
-        "dockerlaunch",
-        "--target",
-        TARGET,
-    ]);
+    let mut command = of_program("build", features, mirror)?;
     let name = match features {
         Features::Default => "dockerlaunch".to_owned(),
-        Features::All => {
-            command.arg("--all-features");
-            "dockerlaunch-all".to_owned()
-        }
-        Features::Only(features) => {
-            let list = features.join(",");
-            command.args(["--no-default-features", "--features", &list]);
-            format!(
-                "dockerlaunch-{}",
-                if list.is_empty() { "none" } else { &list }
-            )
-        }
+        Features::All => "dockerlaunch-all".to_owned(),
+        Features::Only(features) if features.is_empty() => "dockerlaunch-none".to_owned(),
+        Features::Only(features) => format!("dockerlaunch-{}", features.join(",")),
     };
-    if let Some(compiler) = compiler {
-        command.env("RUSTC", compiler);
-    }
     // The next choice of features overwrites cargo's file.
     let built = build(&mut command, "dockerlaunch")?;
     let directory = paths::target()?.join("qemu/programs");
@@ -112,22 +108,41 @@ pub fn built(features: &Features, mirror: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// A cargo command for the program.
+fn of_program(verb: &str, features: &Features, mirror: &str) -> Result<Command> {
+    let compiler = compiler(mirror)?;
+    let mut command = cargo(verb);
+    command.args(["--package", "dockerlaunch", "--bin", "dockerlaunch"]);
+    command.args(["--target", TARGET]);
+    match features {
+        Features::Default => {}
+        Features::All => {
+            command.arg("--all-features");
+        }
+        Features::Only(features) => {
+            let list = features.join(",");
+            command.args(["--no-default-features", "--features", &list]);
+        }
+    }
+    if let Some(compiler) = compiler {
+        command.env("RUSTC", compiler);
+    }
+    Ok(command)
+}
+
 /// The static probe.
 pub fn probe() -> Result<PathBuf> {
-    let mut command = cargo();
+    let mut command = cargo("build");
     command
         .args(["--package", "probe", "--target", PROBE_TARGET])
         .env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
     build(&mut command, "probe")
 }
 
-fn cargo() -> Command {
+fn cargo(verb: &str) -> Command {
     let mut command = run::cargo();
-    command.args([
-        "build",
-        "--release",
-        "--message-format=json-render-diagnostics",
-    ]);
+    let format = "--message-format=json-render-diagnostics";
+    command.args([verb, "--release", format]);
     command
 }
 

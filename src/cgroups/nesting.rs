@@ -4,10 +4,10 @@
 //! Only what is this container's own is touched. Where the cgroup is another's too, threaded or read-only, nothing moves, one
 //! sentence says so, and the launch goes on: inner containers run there, but without limits.
 
-use super::ROOT;
 use crate::{
     error::{Step, reason},
     fs,
+    hierarchies::ROOT,
     launch::{Context, Launch, Outcome},
     run, sys,
     text::{Text, words},

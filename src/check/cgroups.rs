@@ -3,11 +3,11 @@
 use super::report::{Report, State, Thing};
 use crate::{
     fs,
+    hierarchies::Layout,
     mountinfo::Mount,
     requirements::Need,
-    text::{number, words},
+    text::{list, number, words},
 };
-use rustix::fs::statfs;
 
 struct Controller {
     /// In v2, and in v1.
@@ -57,16 +57,12 @@ const TABLE: &[Controller] = &[
     },
 ];
 
-/// CGROUP2_SUPER_MAGIC of statfs(2).
-const CGROUP2: i64 = 0x6367_7270;
-
 /// Controllers as bits.
 type Set = u32;
 
 /// What is there.
 struct Hierarchies {
-    /// The unified one is mounted at the top: it is what Docker uses.
-    is_v2: bool,
+    layout: Layout,
     v2: Set,
     v1: Set,
     /// Turned on, mounted or not.
@@ -75,10 +71,11 @@ struct Hierarchies {
 
 pub(super) fn report(report: &mut Report) {
     let found = Hierarchies::find();
-    let layout = match (found.is_v2, found.v1) {
-        (true, _) => "v2 is mounted",
-        (false, 0) => "none is mounted yet",
-        _ => "v1 is mounted",
+    let layout = match found.layout {
+        Layout::V2 => "v2 is mounted",
+        Layout::Nothing => "none is mounted yet",
+        Layout::V1 | Layout::Hybrid => "v1 is mounted",
+        Layout::WithoutDevices => "v1 is mounted, without the controller devices",
     };
     report.begin(&Thing {
         kind: "kernel",
@@ -94,11 +91,12 @@ pub(super) fn report(report: &mut Report) {
     for (place, row) in TABLE.iter().enumerate() {
         let bit = 1 << place;
         let [v2, v1] = row.names;
-        let is_mounted = found.is_v2 || found.v1 != 0;
+        let is_v2 = found.layout == Layout::V2;
+        let is_mounted = found.layout != Layout::Nothing;
         let (state, key, detail) = match () {
-            () if found.is_v2 && v2.is_empty() => (State::Found, "how", "by BPF, in v2"),
-            () if found.is_v2 && found.v2 & bit != 0 => (State::Found, "how", "in v2"),
-            () if !found.is_v2 && found.v1 & bit != 0 => (State::Found, "how", "in v1"),
+            () if is_v2 && v2.is_empty() => (State::Found, "how", "by BPF, in v2"),
+            () if is_v2 && found.v2 & bit != 0 => (State::Found, "how", "in v2"),
+            () if !is_v2 && found.v1 & bit != 0 => (State::Found, "how", "in v1"),
             () if !is_mounted && found.enabled & bit != 0 => {
                 (State::Found, "how", "can be mounted")
             }
@@ -130,9 +128,9 @@ pub(super) fn report(report: &mut Report) {
 
 impl Hierarchies {
     fn find() -> Self {
-        let is_v2 = statfs(c"/sys/fs/cgroup").is_ok_and(|top| top.f_type == CGROUP2);
         let mut found = Self {
-            is_v2,
+            // What cannot be read is not mounted.
+            layout: Layout::find().unwrap_or(Layout::Nothing),
             v2: 0,
             v1: 0,
             enabled: 0,
@@ -145,7 +143,7 @@ impl Hierarchies {
         }
         let _ = fs::lines(c"/proc/self/mountinfo", &mut |line| {
             let v1 = Mount::parse(line).filter(|mount| mount.kind == b"cgroup");
-            for option in crate::text::list(v1.map_or(b"", |mount| mount.options)) {
+            for option in list(v1.map_or(b"", |mount| mount.options)) {
                 found.v1 |= named(option, 1);
             }
         });

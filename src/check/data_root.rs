@@ -1,55 +1,54 @@
-//! On which file system images and containers would lie, and whether overlay works on it.
+//! On which file system images and containers would lie, and whether overlay works on it. The directory is opened and asked:
+//! links and blanks in its path do not matter then.
 
 use super::report::{Report, State, Thing};
 use crate::{
+    choices::{Choices, OTHER_DRIVER},
+    error::reason,
     fs::{self, PATH},
     mountinfo::Mount,
     requirements::Need,
     sys,
     text::Text,
 };
-use core::ffi::CStr;
 use rustix::{
-    fd::AsFd,
-    fs::{Mode, OFlags, open},
-    io::Errno,
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, Mode, OFlags, StatxFlags, open, openat, statx},
+    io::{Errno, Result},
 };
 
 const OVERLAY: &str = "failed to mount overlay: invalid argument";
 const NO_TYPES: &str =
     "the backing filesystem is formatted without d_type support, which leads to incorrect behavior";
 
-/// File systems that overlay takes for no upper layer (moby, overlayutils; the kernel's ovl_dentry_weird).
+/// File systems that overlay takes for no upper layer (moby, overlayutils; the kernel's ovl_dentry_weird), or that cannot
+/// hold its marks.
 const UNFIT: &[&[u8]] = &[
     b"overlay",
+    b"aufs",
     b"ecryptfs",
     b"nfs",
     b"nfs4",
+    b"cifs",
+    b"smb3",
     b"vfat",
+    b"exfat",
     b"9p",
-    b"fuse",
     b"virtiofs",
 ];
 
-pub(super) fn report(report: &mut Report, root: &Text<PATH>) {
-    let Some((there, types)) = nearest(root.as_bytes()) else {
-        return;
+pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, is_sure: bool) {
+    let opened = nearest(root.as_bytes());
+    let kind = opened.as_ref().map_err(|errno| *errno).and_then(kind_of);
+    let kind = kind.unwrap_or(Text::new());
+    let kind = kind.as_bytes();
+    let unfit = UNFIT.contains(&kind) || kind.starts_with(b"fuse");
+    let types = match opened {
+        _ if unfit => Ok(true),
+        opened => opened.and_then(|directory| has_types(directory.as_fd())),
     };
-    let mut kind: Text<64> = Text::new();
-    let mut longest = 0;
-    let _ = fs::lines(c"/proc/self/mountinfo", &mut |line| {
-        // Of two mounts at one place the later one is seen.
-        if let Some(mount) = Mount::parse(line)
-            && holds(mount.point, there.as_bytes())
-            && mount.point.len() >= longest
-        {
-            longest = mount.point.len();
-            kind = Text::of(&[mount.kind]).unwrap_or(Text::new());
-        }
-    });
-    let unfit = UNFIT.contains(&kind.as_bytes());
     let missing = State::missing(Need::Required);
-    let (state, words, error, remedy) = match types {
+    let (mut state, words, error, remedy) = match types {
         _ if unfit => (missing, "", OVERLAY, "mount a volume or a disk there"),
         Ok(true) => (State::Found, ", with d_type", "", ""),
         Ok(false) => (
@@ -58,19 +57,36 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>) {
             NO_TYPES,
             "xfs: mkfs.xfs -n ftype=1",
         ),
-        Err(_) => (
-            State::Unknown,
-            ", whether with d_type cannot be read",
-            "",
-            "",
-        ),
+        Err(errno) => (State::Unknown, reason(errno), "", ""),
     };
-    let detail = Text::<128>::of(&[kind.as_bytes(), words.as_bytes()]).unwrap_or(Text::new());
+    let between = match types {
+        Err(_) if kind.is_empty() => "cannot be looked at: ",
+        Err(_) => ", whether with d_type cannot be read: ",
+        _ => "",
+    };
+    let (mut key, mut before) = ("how", "");
+    if state == missing && choices & OTHER_DRIVER != 0 {
+        (state, key) = (State::Needless, "because");
+        before = "another storage driver was chosen: ";
+    }
+    if !is_sure {
+        before = "unless the file that cannot be read says otherwise: ";
+        if state == missing {
+            state = State::Unknown;
+        }
+    }
+    let detail = [
+        before.as_bytes(),
+        kind,
+        between.as_bytes(),
+        words.as_bytes(),
+    ];
+    let detail = Text::<256>::of(&detail).unwrap_or(Text::new());
     report.begin(&Thing {
         kind: "data root",
         name: root.as_bytes(),
         state,
-        detail: ("how", detail.as_bytes()),
+        detail: (key, detail.as_bytes()),
         need: Need::Required,
         lost: "overlay does not work on it",
         error,
@@ -79,35 +95,44 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>) {
     report.end();
 }
 
-/// The path itself, or the nearest directory above it that is there; and whether its entries tell their types.
-fn nearest(path: &[u8]) -> Option<(Text<PATH>, Result<bool, Errno>)> {
+/// The directory itself, or the nearest one above it that is there. To be asked, not to be read: that others may forbid.
+fn nearest(path: &[u8]) -> Result<OwnedFd> {
     let mut end = path.len();
     loop {
-        let text = Text::<PATH>::of(&[path.get(..end).unwrap_or_default()]).ok()?;
+        let above = path.get(..end).unwrap_or_default();
+        let text = fs::path(&[above])?;
         let place = if end == 0 { c"/" } else { text.as_c_str() };
-        match has_types(place) {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match open(place, flags, Mode::empty()) {
             Err(Errno::NOENT | Errno::NOTDIR) if end > 0 => {
-                let above = path.get(..end).unwrap_or_default();
                 end = above.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
             }
-            types => return Some((Text::of(&[place.to_bytes()]).ok()?, types)),
+            opened => return opened,
         }
     }
 }
 
+/// The type of the file system, as mountinfo names it for the mount that the directory lies on.
+fn kind_of(directory: &OwnedFd) -> Result<Text<64>> {
+    // A server of the file system that does not answer is not waited for.
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let id = statx(directory, c"", flags, StatxFlags::MNT_ID)?.stx_mnt_id;
+    let mut kind = Text::new();
+    fs::lines(c"/proc/self/mountinfo", &mut |line| {
+        if let Some(mount) = Mount::parse(line).filter(|mount| mount.id == id) {
+            kind = Text::of(&[mount.kind]).unwrap_or(Text::new());
+        }
+    })?;
+    Ok(kind)
+}
+
 /// A file system without d_type has it for no entry.
-fn has_types(directory: &CStr) -> Result<bool, Errno> {
+fn has_types(directory: BorrowedFd<'_>) -> Result<bool> {
     const UNKNOWN: u8 = 0;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = open(directory, flags, Mode::empty())?;
+    let directory = openat(directory, c".", flags, Mode::empty())?;
     let mut buffer = [0; 1024];
     let entries = sys::directory_entries(directory.as_fd(), &mut buffer)?;
     // linux_dirent64: inode 8, offset 8, record length 2, type 1.
     Ok(entries.get(18).is_some_and(|kind| *kind != UNKNOWN))
-}
-
-/// The mount point is the place or lies above it.
-fn holds(point: &[u8], place: &[u8]) -> bool {
-    let below = place.strip_prefix(point);
-    point == b"/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

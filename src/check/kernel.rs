@@ -62,6 +62,7 @@ const TABLE: &[Row] = &[
         how: FileSystem,
         lost: "Docker 29 and newer keeps no image, an older one copies each layer whole",
         error: "failed to mount overlay: no such device",
+        unless: OTHER_DRIVER,
         ..PLAIN
     },
     Row {
@@ -224,7 +225,7 @@ struct Lists {
     are_there: bool,
 }
 
-pub(super) fn report(report: &mut Report, choices: Choices, release: &CStr) {
+pub(super) fn report(report: &mut Report, choices: Choices, is_sure: bool, release: &CStr) {
     let lists = Lists::read(release);
     let found: Rows = bits(|row, bit| lists.how(row, bit).is_some());
     for (number, row) in TABLE.iter().enumerate() {
@@ -242,6 +243,7 @@ pub(super) fn report(report: &mut Report, choices: Choices, release: &CStr) {
                 "because",
                 "it does not show, and /lib/modules has no list for this kernel",
             ),
+            None if !is_sure && row.unless != 0 => (State::Unknown, "because", super::UNSURE),
             None => (State::missing(row.need), "fault", MISSING),
         };
         report.begin(&Thing {

@@ -130,14 +130,15 @@ impl Batch {
     /// A file that waits gets its name, or is taken away.
     pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
         let (aside, _) = aside(name)?;
+        let aside = aside.as_c_str();
+        if look(parent, aside)?.is_none() {
+            return Ok(()); // it does not wait
+        }
         if pass == Pass::Discard {
-            take_away(parent, aside.as_c_str());
+            take_away(parent, aside);
             return Ok(());
         }
-        match give_name(parent, aside.as_c_str(), name, Over::Empty) {
-            Err(Errno::NOENT) => Ok(()), // it did not wait
-            other => other.inspect_err(|_| take_away(parent, aside.as_c_str())),
-        }
+        give_name(parent, aside, name, Over::Empty).inspect_err(|_| take_away(parent, aside))
     }
 
     /// All that was written is durable, and so are the names.

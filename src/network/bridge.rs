@@ -8,17 +8,17 @@ use crate::{
     error::Step,
     ip,
     launch::{Launch, Outcome},
-    places::{BIP, BRIDGE, Flag, MTU, configuration, values},
+    places::{configuration, flag},
     text::{Text, TooLong, number, split_once},
 };
 use rustix::io::{self, Errno};
 
 pub(super) fn make(launch: &Launch<'_>, command: &mut Command<'_>, links: &Links) -> Outcome<()> {
-    let Some(bip) = values(command, BIP).last() else {
+    let Some(bip) = flag(command, "bip") else {
         return Ok(());
     };
     let failed = |errno| launch.refused(Step::Network, b"--bridge", errno);
-    let name = asked(command, BRIDGE, b"bridge").map_err(failed)?;
+    let name = asked(command, "bridge").map_err(failed)?;
     let name = name.as_bytes();
     if matches!(name, b"" | b"none") {
         return Ok(());
@@ -29,7 +29,7 @@ pub(super) fn make(launch: &Launch<'_>, command: &mut Command<'_>, links: &Links
         let reason = "--bip is not an address and its prefix, as in 172.18.0.1/16";
         return Err(launch.said(Step::Network, bip, reason));
     };
-    let mtu = asked(command, MTU, b"mtu").map_err(failed)?;
+    let mtu = asked(command, "mtu").map_err(failed)?;
     let mtu = number(mtu.as_bytes()).and_then(|mtu| u32::try_from(mtu).ok());
     let made = || {
         links.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
@@ -45,14 +45,14 @@ pub(super) fn make(launch: &Launch<'_>, command: &mut Command<'_>, links: &Links
 }
 
 /// What the daemon is told, by a flag or else by daemon.json.
-fn asked(command: &Command<'_>, flag: Flag, key: &[u8]) -> io::Result<Text<17>> {
+fn asked(command: &Command<'_>, name: &str) -> io::Result<Text<17>> {
     let mut told = Ok(Text::new());
     configuration(command, &mut |found, value| {
-        if found == key {
+        if found == name.as_bytes() {
             told = value.and_then(|value| Text::of(&[value]));
         }
     })?;
-    if let Some(value) = values(command, flag).last() {
+    if let Some(value) = flag(command, name) {
         told = Text::of(&[value]);
     }
     told.map_err(|TooLong| Errno::NAMETOOLONG)

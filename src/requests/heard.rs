@@ -1,9 +1,10 @@
 //! Where the daemon is supervised.
 
 use crate::{
+    namespaces,
     power::Button,
     settings::{Role, Settings},
-    signals::{self, CHLD, End, KILL, Meaning, PWR, Signals, meaning, name},
+    signals::{self, CHLD, End, INT, KILL, Meaning, PWR, Signals, TERM, meaning, name},
     sys::{self, Action, Mask},
     text::Text,
     wait::{NEVER, readable},
@@ -13,7 +14,7 @@ use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     io::{Errno, Result, fcntl_dupfd_cloexec},
     process::{Pid, WaitOptions, getpid, wait},
-    system::RebootCommand,
+    system::{RebootCommand, reboot},
 };
 
 /// How long processes may take to end with the shell, in milliseconds.
@@ -49,24 +50,33 @@ pub(crate) fn restore(settings: &Settings<'_>) {
 /// Those that have been made, or will be, of one launch.
 pub(crate) struct Requests {
     before: Before,
-    /// Those that ask for the end in this role.
+    /// Those that ask for the end: in this role, or of a daemon that replaces this process.
     ends: Mask,
     signals: Option<OwnedFd>,
     pub(crate) button: Option<Button>,
 }
 
 impl Requests {
-    pub(crate) fn open(role: Role, before: Before) -> Self {
-        let ends = signals::ends(role);
+    pub(crate) fn open(role: Role, supervises: bool, before: Before) -> Self {
+        let is_machine = role == Role::Machine;
+        if is_machine && namespaces::PID.is_first() == Some(true) {
+            // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
+            let _ = reboot(RebootCommand::CadOff);
+        }
+        let ends = if supervises {
+            signals::ends(role)
+        } else {
+            Mask::of([INT, TERM].into_iter())
+        };
         // Out of the way of the descriptors that are handed over.
         let signals = sys::signal_descriptor(ends).and_then(|low| fcntl_dupfd_cloexec(low, 64));
-        let is_machine = role == Role::Machine;
+        let button = is_machine && supervises;
         Self {
             before,
             ends,
             // Without it the waits last as long as they may.
             signals: signals.ok(),
-            button: is_machine.then(Button::open).and_then(Result::ok),
+            button: button.then(Button::open).and_then(Result::ok),
         }
     }
 
@@ -128,6 +138,13 @@ impl Asked {
     }
 }
 
+/// Some signal waits that asks for the end, in a container or on the machine.
+pub(crate) fn are_pending() -> bool {
+    sys::pending_signals()
+        .and(signals::ends(Role::Machine))
+        .is_any()
+}
+
 /// The first request that is pending.
 pub(crate) fn asked(role: Role) -> Option<Asked> {
     let signals = Signals::open().ok()?;
@@ -144,7 +161,7 @@ pub(crate) fn asked(role: Role) -> Option<Asked> {
 /// Until this child of PID 1 has ended, or an end is asked for: then all processes are ended. Orphans are reaped meanwhile.
 pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
     let signals = Signals::open()?;
-    let requests = Requests::open(Role::Machine, Mask::ALL);
+    let requests = Requests::open(Role::Machine, true, Mask::ALL);
     let (mut end, mut killed, mut deadline) = (None, false, NEVER);
     loop {
         // The signals are read before children are reaped: so no death is missed.
@@ -154,7 +171,7 @@ pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
             && end.is_none()
         {
             // An interactive shell ignores TERM.
-            for signal in [signals::TERM, signals::HUP] {
+            for signal in [TERM, signals::HUP] {
                 let _ = sys::kill(-1, signal);
             }
             deadline = sys::since_boot() + REST;

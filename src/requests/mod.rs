@@ -14,11 +14,15 @@ mod unheard;
 #[cfg(feature = "supervise")]
 pub use heard::block_signals;
 #[cfg(feature = "supervise")]
-pub(crate) use heard::{Asked, Before, Requests, asked, blocked, restore, until_ended};
+pub(crate) use heard::{
+    Asked, Before, Requests, are_pending, asked, blocked, restore, until_ended,
+};
 #[cfg(not(feature = "supervise"))]
 pub use unheard::block_signals;
 #[cfg(not(feature = "supervise"))]
-pub(crate) use unheard::{Asked, Before, Requests, asked, blocked, restore, until_ended};
+pub(crate) use unheard::{
+    Asked, Before, Requests, are_pending, asked, blocked, restore, until_ended,
+};
 
 /// Why a launch gives up what it waits for.
 #[cfg(any(feature = "network", feature = "state"))]

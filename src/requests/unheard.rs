@@ -26,7 +26,7 @@ pub(crate) fn restore(_: &Settings<'_>) {}
 pub(crate) struct Requests;
 
 impl Requests {
-    pub(crate) fn open(_: Role, (): Before) -> Self {
+    pub(crate) fn open(_: Role, _: bool, (): Before) -> Self {
         Self
     }
 
@@ -39,6 +39,10 @@ impl Requests {
     pub(crate) fn restore(&self) {}
 
     pub(crate) fn hand_over(&self) {}
+}
+
+pub(crate) fn are_pending() -> bool {
+    false
 }
 
 /// There is never one.

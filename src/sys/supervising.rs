@@ -27,6 +27,10 @@ impl Mask {
         Self(signals.fold(0, |mask, signal| mask | 1 << ((signal - 1) & 63)))
     }
 
+    pub(crate) fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }

@@ -5,12 +5,14 @@ use std::{
     fs::{self, OpenOptions},
     io::{Read, Write},
     os::{
+        fd::AsRawFd,
         linux::net::SocketAddrExt,
+        unix::fs::OpenOptionsExt,
         unix::net::{SocketAddr, UnixDatagram, UnixStream},
     },
     process::{Command, abort, exit},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -47,8 +49,14 @@ const TABLE: &[Verb] = &[
     // Ends with status 3, or by SIGABRT, in the first starts: so many.
     ("fail", |times| fail(times, || exit(3))),
     ("abort", |times| fail(times, || abort())),
+    // Writes to the console until it takes no more.
+    ("fill", |_| fill()),
     // How often this machine has been started, by a file that outlives its power.
     ("count", count),
+    // A file without contents, as a power cut leaves it.
+    ("empty", empty),
+    // A file that takes all the space that is left.
+    ("fill", fill),
     ("exit", |status| exit(status.parse().unwrap_or(125))),
     ("orphans", orphans::make),
     ("agent", |_| agent::serve()),
@@ -171,6 +179,34 @@ fn fail(times: &str, how: fn()) {
     }
 }
 
+/// A console that takes nothing for so long is held, not slow.
+const HELD: Duration = Duration::from_secs(1);
+/// It holds a few KiB, and somebody has to hold it meanwhile.
+const HELD_WITHIN: Duration = Duration::from_secs(60);
+
+fn fill() {
+    port::say("fills");
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let mut console = match options.open("/dev/console") {
+        Ok(console) => console,
+        Err(error) => return port::say(&format!("/dev/console: {error}")),
+    };
+    let (start, mut taken) = (Instant::now(), Instant::now());
+    while taken.elapsed() < HELD {
+        if start.elapsed() > HELD_WITHIN {
+            return port::say("nobody holds the console");
+        }
+        match console.write(b"the probe fills the console\n") {
+            Ok(1..) => taken = Instant::now(),
+            _ => sleep(Duration::from_millis(20)),
+        }
+    }
+    port::say("the console is held");
+}
+
 /// Adds one to the number in a file, which reaches the disk before it is told.
 fn count(path: &str) {
     let before = fs::read_to_string(path).unwrap_or_default();
@@ -182,6 +218,34 @@ fn count(path: &str) {
     match written {
         Ok(()) => port::say(&format!("boot {boots}")),
         Err(error) => port::say(&format!("{path}: {error}")),
+    }
+}
+
+fn empty(path: &str) {
+    if let Err(error) = fs::File::create(path) {
+        port::say(&format!("{path}: {error}"));
+    }
+}
+
+/// Large parts first, without writing them; what is left is written byte by byte, as root may.
+fn fill(path: &str) {
+    let mut file = match OpenOptions::new().create(true).append(true).open(path) {
+        Ok(file) => file,
+        Err(error) => return port::say(&format!("{path}: {error}")),
+    };
+    let (mut length, mut part) = (0, 1 << 30);
+    while part >= 4096 {
+        // SAFETY: a plain system call on an open file.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, length, part) } == 0 {
+            length += part;
+        } else {
+            part /= 2;
+        }
+    }
+    let full = (0..4096).find_map(|_| file.write_all(&[b'x'; 4096]).err());
+    match full {
+        Some(error) if error.raw_os_error() == Some(libc::ENOSPC) => sync(),
+        other => port::say(&format!("{path}: {other:?}")),
     }
 }
 

@@ -44,13 +44,16 @@ pub(super) fn stay(guest: &Arc<Guest>) -> Result<()> {
     }
 }
 
-/// Presses the button, if the guest still runs, and waits.
-pub(super) fn power_off(guest: &Arc<Guest>) -> Result<()> {
+/// Presses the button, if the guest still runs, and waits; the console may be held for some seconds meanwhile.
+pub(super) fn power_off(guest: &Arc<Guest>, hold: Option<u64>) -> Result<()> {
     if guest.alive().is_err() {
         return Ok(());
     }
     let step = Step::spinner("guest: powering off");
-    guest.press_power_button()?;
+    match hold.map(Duration::from_secs) {
+        Some(hold) => guest.hold_console(hold, || guest.press_power_button())?,
+        None => guest.press_power_button()?,
+    }
     match first(guest, WITHIN)? {
         First::Interrupted => {
             guest.quit()?;

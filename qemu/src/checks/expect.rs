@@ -3,6 +3,7 @@
 
 mod appliance;
 mod life;
+mod process;
 
 use anyhow::{Result, bail};
 
@@ -73,7 +74,9 @@ pub(crate) enum Expect {
     Ends(End),
     /// Nothing on the root's disk is left to be replayed or repaired.
     CleanDisk,
-    /// The same of another disk, which has ext4.
+    /// Whatever comes next: once its journal is replayed, the root's disk has these files, and none is empty.
+    OnDisk(&'static [&'static str]),
+    /// Nothing on another disk, which has ext4, is left to be replayed or repaired.
     Clean(&'static str),
     /// A disk holds what it held before.
     Unchanged(&'static str),
@@ -133,6 +136,7 @@ impl Expect {
             Self::Panic(_) => "panic".into(),
             Self::Ends(end) => format!("ends:{}", end.name()),
             Self::CleanDisk => "clean-disk".into(),
+            Self::OnDisk(_) => "on-disk".into(),
             Self::Clean(disk) => format!("clean:{disk}"),
             Self::Unchanged(disk) => format!("unchanged:{disk}"),
             Self::MountedFrom(target, _) => format!("mounted-from:{target}"),
@@ -181,15 +185,17 @@ impl Expect {
                 words_of(&seen.report()?.process.arguments),
                 words.to_vec(),
             ),
-            Self::Environment(expected) => environment(seen, expected),
-            Self::Process(field, expected) => same(field, process(seen, field)?, expected.into()),
+            Self::Environment(expected) => process::environment(seen, expected),
+            Self::Process(field, expected) => {
+                same(field, process::field(seen, field)?, expected.into())
+            }
             Self::Limit(name, soft, hard) => same(
                 name,
                 seen.report()?.limits.get(name).copied(),
                 Some((soft, hard)),
             ),
-            Self::Descriptors(expected) => descriptors(seen, expected),
-            Self::Listens(number, path) => listens(seen, number, path),
+            Self::Descriptors(expected) => process::descriptors(seen, expected),
+            Self::Listens(number, path) => process::listens(seen, number, path),
             Self::PivotRoot(expected) => {
                 same("the attempt", seen.report()?.pivot_root.as_str(), expected)
             }
@@ -242,6 +248,7 @@ impl Expect {
             ),
             Self::Ends(end) => life::ends(seen, end),
             Self::CleanDisk => disk::clean(&seen.disk(ROOT)?.path),
+            Self::OnDisk(paths) => disk::replayed_holds(&seen.disk(ROOT)?.path, paths),
             Self::Clean(name) => disk::clean(&seen.disk(name)?.path),
             Self::Unchanged(name) => appliance::unchanged(seen, name),
             Self::MountedFrom(target, source) => {
@@ -302,79 +309,6 @@ fn absent(found: bool, what: &str, place: &str, blind: bool) -> Result<()> {
         (true, _) => bail!("there is {what} at {place}"),
         (false, _) => Ok(()),
     }
-}
-
-fn environment(seen: &Seen, expected: &[&str]) -> Result<()> {
-    let found: Vec<String> = seen
-        .report()?
-        .process
-        .environment
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    same("the environment", words_of(&found), expected.to_vec())
-}
-
-fn process(seen: &Seen, field: &str) -> Result<String> {
-    let process = &seen.report()?.process;
-    if process.pid == 0 {
-        bail!("the probe reported nothing of its process");
-    }
-    Ok(match field {
-        "pid" => process.pid.to_string(),
-        "parent" => process.parent.to_string(),
-        "session" => own(process.session, process),
-        "listen-pid" => own(listen_pid(process), process),
-        "directory" => process.working_directory.clone(),
-        "umask" => process.umask.clone(),
-        "blocked" => process.blocked.clone(),
-        "ignored" => process.ignored.clone(),
-        "oom_score_adj" => process.oom_score_adj.clone(),
-        "others" => process.others.join(" "),
-        _ => bail!("the table asks for `{field}`, which is no field of a process"),
-    })
-}
-
-/// A number that has to be the process's own pid.
-fn own(number: u32, process: &probe::Process) -> String {
-    if number == process.pid {
-        "own".into()
-    } else {
-        number.to_string()
-    }
-}
-
-fn listen_pid(process: &probe::Process) -> u32 {
-    let value = process.environment.get("LISTEN_PID");
-    value
-        .and_then(|value| value.parse().ok())
-        .unwrap_or_default()
-}
-
-fn descriptors(seen: &Seen, expected: &[(u32, &str)]) -> Result<()> {
-    let open = &seen.report()?.descriptors;
-    let found: Vec<(u32, &str)> = open
-        .iter()
-        .map(|(number, open)| (*number, open.target.as_str()))
-        .collect();
-    let fits = |((number, target), (wanted, prefix)): (&(u32, &str), &(u32, &str))| {
-        number == wanted && target.starts_with(prefix)
-    };
-    if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
-        bail!("open are {found:?}, expected {expected:?}");
-    }
-    Ok(())
-}
-
-fn listens(seen: &Seen, number: u32, path: &str) -> Result<()> {
-    let descriptor = seen.report()?.descriptors.get(&number);
-    let listens_on = descriptor.and_then(|descriptor| descriptor.listens_on.as_deref());
-    same(&format!("descriptor {number}"), listens_on, Some(path))?;
-    same(
-        "close-on-exec",
-        descriptor.is_some_and(|descriptor| descriptor.close_on_exec),
-        false,
-    )
 }
 
 fn contains(what: &str, found: &[String], expected: &[&str]) -> Result<()> {

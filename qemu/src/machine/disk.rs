@@ -70,6 +70,39 @@ fn field(path: &Path, heading: &str) -> Result<String> {
     Ok(value.trim().to_owned())
 }
 
+/// An error unless all these files are on the ext4, and hold something. Its journal has been replayed.
+pub fn holds(disk: &Path, paths: &[&str]) -> Result<()> {
+    clean(disk)?;
+    for path in paths {
+        let request = format!("cat {path}");
+        let content = run::output(tool("debugfs").args(["-R", &request]).arg(disk))?;
+        ensure!(
+            !content.is_empty(),
+            "{path} is missing or empty on the disk"
+        );
+    }
+    Ok(())
+}
+
+/// The same of a disk whose power was cut: its journal is replayed, as the next boot would do it, on a copy.
+pub fn replayed_holds(disk: &Path, paths: &[&str]) -> Result<()> {
+    let copy = disk.with_added_extension("replayed");
+    let mut command = Command::new("cp");
+    command.args(["--sparse=auto", "--reflink=auto"]);
+    run::output(command.arg(disk).arg(&copy))?;
+    let checked = tool("e2fsck").arg("-fy").arg(&copy).output()?;
+    // 1: it has replayed or repaired something.
+    ensure!(
+        matches!(checked.status.code(), Some(0 | 1)),
+        "e2fsck: {}: {}",
+        checked.status,
+        String::from_utf8_lossy(&checked.stdout)
+    );
+    let held = holds(&copy, paths);
+    fs::remove_file(&copy)?;
+    held
+}
+
 /// An error unless both files hold the same.
 pub fn same(original: &Path, path: &Path) -> Result<()> {
     run::output(Command::new("cmp").arg(original).arg(path)).map(drop)
@@ -90,6 +123,23 @@ mod tests {
     /// struct ext4_super_block, behind the first 1024 bytes: s_state, and needs_recovery in s_feature_incompat.
     const STATE: u64 = 1024 + 0x3a;
     const INCOMPAT: u64 = 1024 + 0x60;
+
+    #[test]
+    fn an_empty_file_and_a_missing_one_are_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let (tree, disk) = (directory.path().join("tree"), directory.path().join("disk"));
+        fs::create_dir(&tree).unwrap();
+        fs::write(tree.join("full"), "x").unwrap();
+        fs::write(tree.join("empty"), "").unwrap();
+        File::create(&disk).unwrap().set_len(8 << 20).unwrap();
+        let mut mkfs = tool("mkfs.ext4");
+        run::output(mkfs.args(["-q", "-F", "-d"]).arg(&tree).arg(&disk)).unwrap();
+        replayed_holds(&disk, &["/full"]).unwrap();
+        for wrong in ["/empty", "/missing"] {
+            let error = replayed_holds(&disk, &["/full", wrong]).unwrap_err();
+            assert!(error.to_string().contains(wrong), "{error}");
+        }
+    }
 
     #[test]
     fn a_disk_that_was_not_unmounted_is_told() {

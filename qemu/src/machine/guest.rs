@@ -13,7 +13,7 @@ use probe::Answer;
 use serde_json::{Value, json};
 
 use super::{
-    Machine, arguments,
+    HOLD, Machine, RELEASE, arguments,
     console::Line,
     disk, fault,
     process::{Exit, Process},
@@ -36,6 +36,7 @@ pub struct Guest {
     console_path: PathBuf,
     /// The machine's.
     name: String,
+    init: String,
     verbose: bool,
 }
 
@@ -69,6 +70,7 @@ impl Guest {
             forwards,
             console_path,
             name: machine.name.clone(),
+            init: machine.init.clone(),
             verbose: machine.verbose,
         })
     }
@@ -153,6 +155,26 @@ impl Guest {
             .context("type on the console")
     }
 
+    /// Waits until the kernel starts PID 1.
+    pub fn wait_for_start(&self, limit: Duration) -> Result<Line> {
+        let started = |line: &str| fault::starts(line, &self.init);
+        self.wait_for_line("the start of PID 1", limit, started)
+    }
+
+    /// Holds the console's output for so long, or to the guest's end, and does this meanwhile.
+    pub fn hold_console(
+        &self,
+        hold: Duration,
+        meanwhile: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        self.type_text(HOLD)?;
+        meanwhile()?;
+        if self.wait_exit(hold).is_err() {
+            self.type_text(RELEASE)?;
+        }
+        Ok(())
+    }
+
     /// Presses these keys of the PC's keyboard at once, by QEMU's names for them, and lets them go.
     pub fn press_keys(&self, keys: &[&str]) -> Result<()> {
         let keys: Vec<Value> = keys
@@ -230,17 +252,17 @@ impl Guest {
     }
 
     /// Whether the kernel has started PID 1.
-    pub(super) fn reached(&self, init: &str) -> bool {
+    pub(super) fn reached_pid_1(&self) -> bool {
         let state = self.process.shared.lock();
         let mut lines = state.console.lines.iter();
-        lines.any(|line| fault::starts(&line.text, init))
+        lines.any(|line| fault::starts(&line.text, &self.init))
     }
 
     /// The emulator's fault that the console shows, if it shows one.
-    pub(super) fn emulator_fault(&self, init: &str) -> Option<String> {
+    pub(super) fn emulator_fault(&self) -> Option<String> {
         let state = self.process.shared.lock();
         let lines = state.console.lines.iter().map(|line| line.text.as_str());
-        fault::find(lines, init, state.exit.is_none())
+        fault::find(lines, &self.init, state.exit.is_none())
     }
 }
 

@@ -19,6 +19,8 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -120,8 +122,15 @@ impl Drive {
     }
 }
 
+/// Typed on the console: its output stops (XOFF, ^S), and goes on (XON, ^Q).
+pub const HOLD: &str = "\x13";
+pub const RELEASE: &str = "\x11";
+
 /// The name of the drive that holds the root.
 pub const ROOT: &str = "root";
+
+/// Emulated, and beside other guests, the kernel takes up to 20 s.
+const STARTS_WITHIN: Duration = Duration::from_secs(120);
 
 impl Machine {
     /// The settings most guests share: dockerlaunch as PID 1, 1 GiB (an initramfs of a whole engine needs 4), a network.
@@ -183,7 +192,7 @@ impl Machine {
             Ok(value) => return Ok((first, value, None)),
             Err(error) => error,
         };
-        let Some(fault) = first.emulator_fault(&self.init) else {
+        let Some(fault) = first.emulator_fault() else {
             return Err(first.explain(error));
         };
         let note = format!("guest `{}`: {fault}; started once more", self.name);
@@ -198,8 +207,22 @@ impl Machine {
         }
     }
 
+    /// Starts it, and cuts its power so long after the start of PID 1: QEMU is killed. What the guest's kernel has
+    /// handed to its disks stays, because it lies in this machine's page cache; what only the guest's memory held is lost.
+    pub fn cut(&self, after: Duration) -> Result<()> {
+        let machine = Self {
+            name: format!("{}-cut", self.name),
+            ..self.clone()
+        };
+        let (guest, line, _) = machine.boot(|guest| guest.wait_for_start(STARTS_WITHIN))?;
+        thread::sleep(after.saturating_sub(line.at.elapsed()));
+        guest.alive().context("before the power was to be cut")?;
+        drop(guest);
+        Ok(())
+    }
+
     fn note_boot(&self, guest: &Guest) {
-        if guest.reached(&self.init) {
+        if guest.reached_pid_1() {
             self.reached_pid_1.store(true, Ordering::Relaxed);
         }
     }

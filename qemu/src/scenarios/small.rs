@@ -3,9 +3,13 @@
 mod appliances;
 mod boots;
 mod cgroups;
+mod consoles;
+mod cuts;
 mod daemons;
 mod endings;
+mod ends;
 mod failures;
+mod full;
 mod layouts;
 mod lives;
 mod networks;
@@ -31,9 +35,13 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
+    consoles::TABLE,
+    cuts::TABLE,
     daemons::TABLE,
     endings::TABLE,
+    ends::TABLE,
     failures::TABLE,
+    full::TABLE,
     lives::TABLE,
     networks::TABLE,
     oldest::TABLE,
@@ -61,6 +69,7 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         expect,
         disks: &[],
         again: &[],
+        cuts: &[],
         clock: None,
     };
     Scenario {
@@ -155,6 +164,17 @@ impl Scenario {
         };
         Self {
             size: Size::Small(Small { again, ..small }),
+            ..self
+        }
+    }
+
+    /// Each time the power was cut before.
+    const fn cuts(self, cuts: &'static [u32]) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        Self {
+            size: Size::Small(Small { cuts, ..small }),
             ..self
         }
     }

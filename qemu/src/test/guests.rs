@@ -22,7 +22,10 @@ use anyhow::Result;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use super::{
-    Chosen, large,
+    Chosen,
+    booted::Booted,
+    large,
+    outcome::{Checks, Outcome, Reason, Unmade},
     queue::{self, Room},
     small,
 };
@@ -34,7 +37,7 @@ use crate::{
         acceleration::{self, Acceleration},
     },
     packages::Unpacked,
-    report::{self, Ignored, Missing, Tally},
+    report::{self, Ignored, Tally},
     scenarios::{Scenario, Size},
     suites::Suite,
     toolchain::{self, Features},
@@ -93,58 +96,6 @@ pub(super) struct Kit {
     pub(super) acceleration: Acceleration,
 }
 
-/// What came of a guest.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// The checks it reached, and why it did not reach the others.
-    Ran {
-        checks: Checks,
-        stopped: Option<String>,
-        note: Option<String>,
-    },
-    /// Nothing could be booted, because something could not be fetched.
-    CannotRun(Missing),
-}
-
-/// Why there is no image, and so no guest.
-#[derive(Debug, Clone)]
-pub(super) enum Unmade {
-    Missing(Missing),
-    /// The harness could not make it of what it has.
-    Failed(String),
-}
-
-impl From<anyhow::Error> for Unmade {
-    fn from(error: anyhow::Error) -> Self {
-        match Missing::download(&error) {
-            Some(missing) => Self::Missing(missing),
-            None => Self::Failed(format!("{error:#}")),
-        }
-    }
-}
-
-impl From<Unmade> for Outcome {
-    fn from(unmade: Unmade) -> Self {
-        match unmade {
-            Unmade::Missing(missing) => Self::CannotRun(missing),
-            Unmade::Failed(reason) => Self::Ran {
-                checks: Checks::new(),
-                stopped: Some(format!("no image: {reason}")),
-                note: None,
-            },
-        }
-    }
-}
-
-pub(super) type Checks = BTreeMap<String, Result<(), Reason>>;
-
-/// Why a check has not passed.
-#[derive(Debug)]
-pub(super) enum Reason {
-    Failed(String),
-    /// A download that it alone needs is missing.
-    CannotRun(Missing),
-}
 type Slot = Arc<OnceLock<Outcome>>;
 
 /// A guest that is ready to be started.
@@ -256,32 +207,6 @@ impl Running {
     }
 }
 
-/// How many guests have reached PID 1.
-#[derive(Debug, Default)]
-pub(super) struct Booted {
-    count: usize,
-    /// Those that have not.
-    missing: Vec<&'static str>,
-    /// How many of those may be missing: there was nothing to boot, and the download has leave.
-    allowed: usize,
-}
-
-impl Booted {
-    /// Why the run has failed, if fewer have booted than it names.
-    pub(super) fn fewer_than(&self, named: usize) -> Option<String> {
-        (self.count + self.allowed < named).then(|| {
-            let missing = match self.missing.as_slice() {
-                [] => "the others were not chosen".to_owned(),
-                missing => format!("not: {}", missing.join(" ")),
-            };
-            format!(
-                "--guests names {named}, and {} have reached PID 1 ({} may be missing); {missing}",
-                self.count, self.allowed
-            )
-        })
-    }
-}
-
 /// Makes all images before the first guest is started, so that their progress does not mix with the report. What cannot be
 /// made has its outcome already.
 fn prepare(slots: &[(Chosen, Slot)], bench: &Bench) -> Vec<Job> {
@@ -332,7 +257,7 @@ impl Job {
     fn run(self) -> (&'static str, Duration) {
         let started = Instant::now();
         let outcome = caught(|| match &self.size {
-            Size::Small(size) => small::run(&self.machine, size),
+            Size::Small(size) => small::run(&self.machine, size, &self.chosen),
             Size::Large(size) => large::run(&self.machine, size, &self.chosen, &self.busybox),
         });
         self.slot.set(outcome).expect("a job is in the queue once");
@@ -416,25 +341,6 @@ mod tests {
                 panic!("{outcome:?}");
             };
             assert_eq!(stopped, Some(format!("the harness panicked: {message}")));
-        }
-    }
-
-    #[test]
-    fn g2_fewer_guests_than_named_are_a_failure_that_names_both_numbers() {
-        let booted = |count, missing: &[&'static str], allowed| Booted {
-            count,
-            missing: missing.to_vec(),
-            allowed,
-        };
-        assert_eq!(booted(3, &[], 0).fewer_than(3), None);
-        assert_eq!(booted(2, &["sid-disk"], 1).fewer_than(3), None);
-        for (booted, named, told) in [
-            (booted(2, &["disk"], 0), 3, "names 3, and 2 have"),
-            (booted(0, &["disk", "sid-disk"], 1), 2, "not: disk sid-disk"),
-            (Booted::default(), 1, "names 1, and 0 have"),
-        ] {
-            let fault = booted.fewer_than(named).expect(told);
-            assert!(fault.contains(told), "{fault}");
         }
     }
 

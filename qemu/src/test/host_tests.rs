@@ -3,15 +3,16 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
 use anyhow::{Context, Result};
 
 use crate::{
+    Common,
     report::{Missing, Skipped, Tally},
-    run,
+    run, toolchain,
 };
 
 /// The program and its library; the harness and the probe, apart because features would unify.
@@ -31,8 +32,37 @@ const RUNS: &[&[&str]] = &[
 
 /// Tells tests/ which program to run instead of the one that cargo built beside it.
 const PROGRAM: &str = "DOCKERLAUNCH_BIN";
+/// The same with its symbols, and the Cargo features that it was built with.
+const SYMBOLS: &str = "DOCKERLAUNCH_BIN_SYMBOLS";
+const FEATURES: &str = "DOCKERLAUNCH_BIN_FEATURES";
 
-pub(super) fn run(filter: Option<&str>, program: &Path) -> Result<Tally> {
+/// The one test that looks at symbols: they take ten seconds to build.
+const LOOKS_AT_SYMBOLS: &str = "program::g7_the_release_program_formats_nothing";
+
+/// The program that is tested. Of one that was built elsewhere neither symbols nor features are known.
+pub(super) struct Program<'p> {
+    path: &'p Path,
+    symbols: Option<PathBuf>,
+    features: Option<String>,
+}
+
+impl<'p> Program<'p> {
+    pub(super) fn of(path: &'p Path, common: &Common, filter: Option<&str>) -> Result<Self> {
+        let looks = filter.is_none_or(|filter| LOOKS_AT_SYMBOLS.contains(filter));
+        let symbols = looks.then(|| common.with_symbols()).transpose()?;
+        let list = || match &common.features {
+            None => "default".to_owned(),
+            Some(names) => names.join(","),
+        };
+        Ok(Self {
+            path,
+            symbols: symbols.flatten(),
+            features: (!toolchain::is_built_elsewhere()).then(list),
+        })
+    }
+}
+
+pub(super) fn run(filter: Option<&str>, program: &Program<'_>) -> Result<Tally> {
     let mut tally = Tally::default();
     for words in RUNS {
         tally.add(cargo(words, filter, program)?);
@@ -40,11 +70,13 @@ pub(super) fn run(filter: Option<&str>, program: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
-fn cargo(words: &[&str], filter: Option<&str>, program: &Path) -> Result<Tally> {
+fn cargo(words: &[&str], filter: Option<&str>, program: &Program<'_>) -> Result<Tally> {
     let mut command = run::cargo();
     command
         .args(words)
-        .env(PROGRAM, program)
+        .env(PROGRAM, program.path)
+        .envs(program.symbols.iter().map(|path| (SYMBOLS, path)))
+        .envs(program.features.iter().map(|names| (FEATURES, names)))
         .stdout(Stdio::piped());
     if let Some(filter) = filter {
         command.args(["--", filter]);

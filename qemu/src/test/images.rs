@@ -8,7 +8,7 @@ use std::{
 
 use libtest_mimic::{Completion, Failed, Trial};
 
-use super::guests::Unmade;
+use super::outcome::Unmade;
 use crate::{
     checks::image::{Row, TABLE, World},
     report::{self, Ignored, Tally},

@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 
 use super::{
     extra,
-    guests::{Bench, Checks, Kit, Outcome, Reason, discard_disks},
+    guests::{Bench, Kit, discard_disks},
     nested,
+    outcome::{Checks, Outcome, Reason},
 };
 use crate::{
     boot,

@@ -6,14 +6,15 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{
     extra,
-    guests::{Bench, Checks, Kit, Outcome, Reason, discard_disks},
+    guests::{Bench, Kit, discard_disks},
+    outcome::{Checks, Outcome, Reason},
 };
 use crate::{
     checks::seen::Seen,
     disks::{self, Table},
     image::{Format, Image, table::Group, tree::Entry},
     machine::{Drive, Guest, Machine, ROOT, Root, disk},
-    scenarios::{self, AGAIN, Ends, Scenario, Small, Step},
+    scenarios::{self, Boot, Ends, Scenario, Small, Step},
 };
 
 /// Where dockerd is.
@@ -29,18 +30,27 @@ const ENDS_WITHIN: Duration = Duration::from_secs(180);
 /// What a step waits for.
 const STEP_WITHIN: Duration = Duration::from_secs(90);
 
-/// Boots it, once or twice, and compares.
-pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
+/// Boots it as often as its table says, and compares. Cuts of the power stand each by itself: only the chosen ones are made.
+pub(super) fn run(machine: &Machine, small: &Small, chosen: &[String]) -> Outcome {
     let (mut checks, mut notes) = (Checks::new(), Vec::new());
     let mut before = None;
     let mut stopped = None;
-    for (prefix, expect) in [("", small.expect), (AGAIN, small.again)] {
-        if expect.is_empty() {
-            continue;
-        }
+    let is_chosen = |boot: &Boot| {
+        boot.cut.is_none() || chosen.iter().any(|check| check.starts_with(&boot.name))
+    };
+    for boot in small.boots().into_iter().filter(is_chosen) {
         let mut machine = machine.clone();
-        machine.fresh = prefix.is_empty();
-        machine.name += prefix.trim_end_matches(':');
+        machine.fresh = boot.fresh;
+        machine.name += boot.name.trim_end_matches(':');
+        let cut = |after: u32| {
+            let mut machine = machine.clone();
+            machine.fresh = true;
+            machine.cut(Duration::from_millis(after.into()))
+        };
+        if let Some(Err(error)) = boot.cut.map(cut) {
+            stopped = Some(format!("{error:#}"));
+            break;
+        }
         let (guest, mut seen) = match machine.boot(|guest| watch(guest, &machine, small)) {
             Ok((guest, seen, note)) => {
                 notes.extend(note);
@@ -52,12 +62,12 @@ pub(super) fn run(machine: &Machine, small: &Small) -> Outcome {
             }
         };
         seen.before = before;
-        for expect in expect.iter().copied().flatten() {
+        for expect in boot.expect.iter().copied().flatten() {
             let failed = |error| {
                 let console = guest.console_path().display();
                 Reason::Failed(format!("{error:#}\nthe console: {console}"))
             };
-            let name = prefix.to_owned() + &expect.name();
+            let name = boot.name.clone() + &expect.name();
             checks.insert(name, expect.check(&seen).map_err(failed));
         }
         before = seen.report;
@@ -108,6 +118,10 @@ pub(super) fn machine(
     }
     let mut machine = Machine::new(scenario.name, kit.kernel.clone(), root, kit.acceleration);
     machine.drives = drives;
+    let init = scenario.append.iter();
+    if let Some(init) = init.filter_map(|word| word.strip_prefix("init=")).next() {
+        machine.init = init.to_owned();
+    }
     machine.clock = small.clock;
     let append = [NOT_LOOKED_FOR].iter().chain(scenario.append);
     let append = append.map(ToString::to_string);

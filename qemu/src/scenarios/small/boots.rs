@@ -175,10 +175,11 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .on(Suite::Trixie, Root::Initramfs),
     small(
         "initramfs-bookworm",
-        "the same on the oldest kernel",
+        "the same on 6.1; the oldest kernel is case-g9-bullseye-initramfs",
         INITRAMFS,
     )
-    .on(Suite::Bookworm, Root::Initramfs),
+    .on(Suite::Bookworm, Root::Initramfs)
+    .long(),
     small(
         "initramfs-sid",
         "the same on the newest kernel, which may put an empty root under it",

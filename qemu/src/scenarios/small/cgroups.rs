@@ -8,7 +8,7 @@ use crate::{
 
 const OPTIONS: &str = "rw,nosuid,nodev,noexec,relatime";
 
-pub(super) const V2: &[Expect] = &[
+const V2: &[Expect] = &[
     Mount(
         "/sys/fs/cgroup",
         "cgroup2",
@@ -108,8 +108,11 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         "auto on a kernel without version 1 memory",
         &[V2],
     )
-    .append(&["DOCKER_LAUNCH_CGROUP=auto"]),
-    small("cgroup-v2-trixie", "version 2 by setting", &[V2]).append(&["DOCKER_LAUNCH_CGROUP=v2"]),
+    .append(&["DOCKER_LAUNCH_CGROUP=auto"])
+    .long(),
+    small("cgroup-v2-trixie", "version 2 by setting", &[V2])
+        .append(&["DOCKER_LAUNCH_CGROUP=v2"])
+        .long(),
     small(
         "cgroup-v1-trixie",
         "6.12 lists memory and cpuset as enabled and then refuses them",

@@ -48,11 +48,12 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(UNTIL_HALTED),
     small(
         "supervise-signal-38",
-        "SIGRTMIN+4",
+        "SIGRTMIN+4; by default case-b3 sends it",
         &[ASKED_ONCE, POWERED_OFF],
     )
     .words(&["--probe=ready,signal:38,wait"])
-    .lived(&[]),
+    .lived(&[])
+    .long(),
     small("supervise-signal-39", "SIGRTMIN+5", &[ASKED_ONCE, REBOOTED])
         .words(&["--probe=ready,signal:39,wait"])
         .lived(&[]),

@@ -2,9 +2,9 @@
 //! for close-on-exec yet (the daemon's descriptors), and there is no mount_setattr(2).
 
 use super::{
-    Disk, Root, Scenario, WITH_MODULES,
+    Change, Disk, QUIET, Root, Scenario, WITH_MODULES,
     boots::{DAEMON, DEVICES, LAYOUT, MOUNTED_ON_DISK, MOUNTS, NETWORK, SHARED},
-    cgroups::{ONLY_V1, V1, V2, WITH_MEMORY},
+    cgroups::{ONLY_V1, V1, WITH_MEMORY},
     small,
 };
 use crate::{
@@ -18,12 +18,29 @@ use crate::{
 
 const KERNEL: &[Expect] = &[Says("kernel", &["Linux version 5.10."])];
 
+const V2: &[Expect] = &[Controllers(&["cpu", "cpuset", "io", "memory", "pids"])];
+
 const STATE_DISK: &[Expect] = &[
     Mount("/var/lib/docker", "ext4", "rw,relatime", ""),
     MountedFrom("/var/lib/docker", "/dev/vda"),
     Clean(STATE),
     CleanDisk,
 ];
+/// What starts PID 1 has left a file open, which is not the daemon's.
+const INHERITS: &[Change] = &[Change::File(
+    "opt/init",
+    0o755,
+    "#!/usr/bin/sh
+exec 7< /opt/init
+exec /usr/bin/dockerlaunch \"$@\"
+",
+)];
+const ITS_OWN: &[Expect] = &[Descriptors(&[
+    (0, "/dev/console"),
+    (1, "/dev/console"),
+    (2, "/dev/console"),
+])];
+
 const ENDED: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"]), Ends(End::PowerOff)];
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
@@ -40,6 +57,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
             SHARED,
             NETWORK,
             V2,
+            QUIET,
         ],
     )
     .on(Suite::Bullseye, Root::Disk),
@@ -52,12 +70,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .append(&["DOCKER_LAUNCH_CGROUP=v1"]),
     small(
         "case-g9-bullseye-state",
-        "a module, a state disk and a shutdown on the oldest kernel",
-        &[KERNEL, STATE_DISK, ENDED],
+        "inherited descriptors, a module, a state disk and a shutdown on the oldest kernel",
+        &[KERNEL, ITS_OWN, STATE_DISK, ENDED],
     )
     .on(Suite::Bullseye, Root::Disk)
     .groups(WITH_MODULES)
+    .image(INHERITS)
     .append(&[
+        "init=/opt/init",
         "DOCKER_LAUNCH_MODULES=virtio_pci,virtio_blk",
         "DOCKER_LAUNCH_STATE=/dev/vda",
     ])

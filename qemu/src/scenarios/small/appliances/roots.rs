@@ -38,10 +38,15 @@ const KEPT: &[Expect] = &[
 ];
 
 const VOLATILE: &[Expect] = &[
-    Mount("/etc", "tmpfs", "rw,nosuid,nodev,relatime", "mode=755"),
-    Mount("/root", "tmpfs", "rw,nosuid,nodev,relatime", "mode=700"),
+    Mount("/etc", "tmpfs", "rw,nosuid,nodev,relatime", ""),
+    Directory("/etc", "755"),
+    Mount("/root", "tmpfs", "rw,nosuid,nodev,relatime", ""),
+    Directory("/root", "700"),
     Mount("/tmp", "tmpfs", "rw,nosuid,nodev,relatime", ""),
-    Mount("/var", "tmpfs", "rw,relatime", "mode=755"),
+    Directory("/tmp", "1777"),
+    Mount("/var", "tmpfs", "rw,relatime", ""),
+    Directory("/var", "755"),
+    Absent("/run/.dockerlaunch"),
     Directory("/var/lib/docker", "710"),
     PivotRoot("works"),
 ];

@@ -1,0 +1,41 @@
+//! A root without free space: the engine comes up, so that somebody can free some.
+
+use super::{Expect, Scenario, small};
+use crate::checks::expect::{
+    Content::Is,
+    End,
+    Expect::{Ends, File, SaysTimes, Told},
+};
+
+const ENDS: Expect = Ends(End::PowerOff);
+const LIVES: Expect = Told(&["waits", "SIGTERM"]);
+const SERVERS: Expect = File("/etc/resolv.conf", "644", Is("nameserver 10.0.2.3\n"));
+
+const FULL: &[&str] = &[
+    "warning: ",
+    " lies on a full file system: free space on what is mounted at /",
+];
+/// A file that is to be written, the same name servers again, and where the images lie.
+const SECOND: &[Expect] = &[
+    LIVES,
+    ENDS,
+    SERVERS,
+    File("/etc/hosts", "644", Is("")),
+    SaysTimes(
+        "hosts",
+        1,
+        &["warning: layout /etc/hosts: no space left on device (ENOSPC)"],
+    ),
+    SaysTimes("network", 0, &["network"]),
+    SaysTimes("full", 2, FULL),
+];
+
+pub(in crate::scenarios) const TABLE: &[Scenario] = &[small(
+    "case-c1",
+    "no block of the root is free, and a file of ours is empty",
+    &[&[LIVES, ENDS, SERVERS]],
+)
+.append(&["DOCKER_LAUNCH_DNS=10.0.2.3"])
+.words(&["--probe=report,empty:/etc/hosts,fill:/full,signal:38,wait"])
+.lived(&[])
+.again(&[SECOND])];

@@ -1,0 +1,284 @@
+//! The machine's cgroup v2, which tests make their cgroups in. A fresh boot hands on no controller there, a machine that was used
+//! hands on some: the tests turn on what they need, and off again when the last of them ends. One hierarchy serves every test
+//! of every run on the machine, so they agree by flock(2) on its directory.
+
+use crate::{
+    nesting,
+    util::{LIMIT, Needs, tests},
+};
+use std::{
+    fs::{self, File, TryLockError},
+    io::Write,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+tests![Needs::BareHierarchy;
+    g1_as_a_fresh_boot_has_it,
+    g1_as_a_used_machine_has_it,
+    g1_the_last_one_turns_off_what_a_test_has_turned_on,
+];
+
+/// What the tests make begins with this, so that what an ended run has left can be removed.
+const PREFIX: &str = "dockerlaunch-host-test-";
+/// An empty cgroup that tells: the tests have turned on the controller that follows.
+const TURNED_ON: &str = "dockerlaunch-host-test-turned-on-";
+
+type Hold = fn(&File) -> Result<(), TryLockError>;
+
+/// Where cgroup v2 is mounted, and this process's own cgroup in it.
+pub(crate) struct Hierarchy {
+    pub(crate) top: PathBuf,
+    pub(crate) own: PathBuf,
+}
+
+impl Hierarchy {
+    /// Mounting it anew could change its options for the whole machine.
+    pub(crate) fn find() -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let top = PathBuf::from(line.split(' ').nth(4)?);
+        let own = top.join(own);
+        own.is_dir().then_some(Self { top, own })
+    }
+
+    /// The controllers that cgroups at the top can have.
+    pub(crate) fn controllers(&self) -> String {
+        read(&self.top, "cgroup.controllers")
+    }
+
+    /// There is one that they can get, or a container's root has processes in it, which the kernel hands on nothing beside.
+    pub(crate) fn has_controllers(&self) -> bool {
+        let is_root = !self.top.join("cgroup.type").exists();
+        let can = is_root && !self.controllers().trim().is_empty();
+        can || !self.handed_on().trim().is_empty()
+    }
+
+    /// Those that they have.
+    pub(crate) fn handed_on(&self) -> String {
+        read(&self.top, "cgroup.subtree_control")
+    }
+
+    /// The name of a cgroup for the tests of this process.
+    pub(crate) fn name() -> String {
+        format!("{PREFIX}{}", std::process::id())
+    }
+
+    /// Nobody else has made a cgroup there, so that nobody loses a limit where a controller is turned off.
+    pub(crate) fn is_bare(&self) -> bool {
+        let ours = |name: &str| name.starts_with("dockerlaunch-");
+        self.cgroups().iter().all(|name| ours(name))
+    }
+
+    /// What the tests have made.
+    fn ours(&self) -> Vec<String> {
+        let mut names = self.cgroups();
+        names.retain(|name| name.starts_with(PREFIX));
+        names
+    }
+
+    fn cgroups(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.top).unwrap().map(Result::unwrap);
+        let directories = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+        let names = directories.map(|entry| entry.file_name().into_string().unwrap());
+        names.collect()
+    }
+
+    /// While it lives, nobody changes what is handed on, but for whoever holds it alone.
+    fn lock(&self, how: Hold) -> File {
+        let top = File::open(&self.top).unwrap();
+        let limit = Instant::now() + Duration::from_secs(5 * LIMIT.cast_unsigned());
+        while let Err(error) = how(&top) {
+            assert!(matches!(error, TryLockError::WouldBlock), "{error}");
+            assert!(Instant::now() < limit, "another run holds {top:?}");
+            sleep(Duration::from_millis(5));
+        }
+        top
+    }
+
+    /// `+` or `-` of each. The cgroups of a test that is ending may hold one for a moment.
+    fn switch(&self, sign: char, controllers: &str) {
+        let file = self.top.join("cgroup.subtree_control");
+        let limit = Instant::now() + Duration::from_secs(LIMIT.cast_unsigned());
+        for controller in controllers.split_whitespace() {
+            while let Err(error) = fs::write(&file, format!("{sign}{controller}")) {
+                let busy = error.raw_os_error() == Some(nix::libc::EBUSY);
+                assert!(
+                    busy && Instant::now() < limit,
+                    "{sign}{controller}: {error}"
+                );
+                sleep(Duration::from_millis(5));
+            }
+        }
+    }
+
+    /// Exactly these.
+    fn hand_on(&self, controllers: &str) {
+        self.switch('-', &self.handed_on());
+        self.switch('+', controllers);
+    }
+
+    /// Removes what ended runs have left, and turns off what tests have turned on.
+    fn clear(&self) {
+        let (marks, others): (Vec<_>, Vec<_>) = self
+            .ours()
+            .into_iter()
+            .partition(|name| name.starts_with(TURNED_ON));
+        for name in others {
+            remove(&self.top.join(name));
+        }
+        for name in marks {
+            self.switch('-', &name[TURNED_ON.len()..]);
+            fs::remove_dir(self.top.join(name)).unwrap();
+        }
+    }
+}
+
+fn read(directory: &Path, file: &str) -> String {
+    fs::read_to_string(directory.join(file)).unwrap()
+}
+
+/// With those below it.
+pub(crate) fn remove(cgroup: &Path) {
+    for entry in fs::read_dir(cgroup).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            remove(&entry.path());
+        }
+    }
+    fs::remove_dir(cgroup).unwrap();
+}
+
+/// While it lives, cgroups at the top get a controller.
+pub(crate) struct HandedOn {
+    hierarchy: Hierarchy,
+    /// None: the caller has locked the hierarchy.
+    lock: Option<File>,
+}
+
+impl HandedOn {
+    pub(crate) fn new() -> Self {
+        let hierarchy = Hierarchy::find().unwrap();
+        // To turn it on nobody else may be there, or two would do so and each would turn it off.
+        let lock = hierarchy.lock(File::try_lock_shared);
+        if hierarchy.handed_on().trim().is_empty() {
+            drop(lock);
+            let lock = hierarchy.lock(File::try_lock);
+            turn_on(&hierarchy);
+            drop(lock);
+            return Self::new();
+        }
+        Self {
+            hierarchy,
+            lock: Some(lock),
+        }
+    }
+
+    /// Where the caller has locked it.
+    fn alone() -> Self {
+        let hierarchy = Hierarchy::find().unwrap();
+        turn_on(&hierarchy);
+        Self {
+            hierarchy,
+            lock: None,
+        }
+    }
+}
+
+fn turn_on(hierarchy: &Hierarchy) {
+    if hierarchy.handed_on().trim().is_empty() {
+        let controllers = hierarchy.controllers();
+        let controller = controllers.split_whitespace().next().unwrap();
+        fs::create_dir(hierarchy.top.join(format!("{TURNED_ON}{controller}"))).unwrap();
+        hierarchy.switch('+', controller);
+    }
+}
+
+impl Drop for HandedOn {
+    fn drop(&mut self) {
+        let alone = match &self.lock {
+            None => true,
+            Some(lock) => lock.try_lock().is_ok(),
+        };
+        if alone && std::thread::panicking() {
+            // The test's own message is what counts.
+            let _ = std::panic::catch_unwind(|| self.hierarchy.clear());
+        } else if alone {
+            self.hierarchy.clear();
+        }
+    }
+}
+
+/// The machine's state, which comes back when the test ends, however that is.
+struct Found {
+    hierarchy: Hierarchy,
+    handed_on: String,
+    _lock: File,
+}
+
+impl Found {
+    fn take() -> Self {
+        let hierarchy = Hierarchy::find().unwrap();
+        let lock = hierarchy.lock(File::try_lock);
+        hierarchy.clear();
+        Self {
+            handed_on: hierarchy.handed_on(),
+            hierarchy,
+            _lock: lock,
+        }
+    }
+}
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        self.hierarchy.hand_on(&self.handed_on);
+    }
+}
+
+/// The tests that need a controller pass with these handed on, and leave them as they were.
+fn assert_pass_with(controllers: &str) {
+    let found = Found::take();
+    found.hierarchy.hand_on(controllers);
+    let before = found.hierarchy.handed_on();
+    assert_eq!(before.trim(), controllers.trim());
+    for test in nesting::QUICK {
+        let handed_on = HandedOn::alone();
+        test();
+        drop(handed_on);
+        assert_eq!(found.hierarchy.handed_on(), before);
+        assert_eq!(found.hierarchy.ours(), [""; 0]);
+    }
+}
+
+fn g1_as_a_fresh_boot_has_it() {
+    assert_pass_with("");
+}
+
+fn g1_as_a_used_machine_has_it() {
+    assert_pass_with(&Hierarchy::find().unwrap().controllers());
+}
+
+/// Whichever of two tests ends first, and whatever a run that was killed has left.
+fn g1_the_last_one_turns_off_what_a_test_has_turned_on() {
+    let found = Found::take();
+    let hierarchy = &found.hierarchy;
+    hierarchy.hand_on("");
+    // A run that was killed: its cgroup, and its mark.
+    let left = hierarchy.top.join(format!("{PREFIX}left"));
+    fs::create_dir_all(left.join("container")).unwrap();
+    turn_on(hierarchy);
+    let on = hierarchy.handed_on();
+    assert_ne!(on.trim(), "");
+    let mut control = File::options()
+        .write(true)
+        .open(left.join("cgroup.subtree_control"))
+        .unwrap();
+    control
+        .write_all(format!("+{}", on.trim()).as_bytes())
+        .unwrap();
+    drop(HandedOn::alone());
+    assert_eq!(hierarchy.handed_on().trim(), "");
+    assert_eq!(hierarchy.ours(), [""; 0]);
+}

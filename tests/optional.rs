@@ -1,0 +1,372 @@
+//! What cannot be written and Docker can do without: full and read-only file systems, links to nothing, files that somebody has
+//! mounted. The daemon starts, and one line names the very file.
+
+use crate::{
+    root::Root,
+    running::{Running, Start},
+    util::{Before, Needs, tests},
+};
+use std::{fs, os::unix::fs::MetadataExt};
+
+tests![Needs::Root;
+    c1_a_full_file_system,
+    c1_no_more_files,
+    c1_a_full_data_root_is_named,
+    c1_many_files_are_counted,
+    c3_read_only_certificates,
+    c3_a_read_only_directory_of_the_layout,
+    c3_a_read_only_root_in_a_container,
+    c4_a_link_to_nothing_gets_its_target,
+    c4_a_link_in_a_circle_is_passed_over,
+    c5_an_empty_daemon_json_that_is_mounted,
+    c5_an_empty_daemon_json_on_a_read_only_file_system,
+    c5_nothing_as_daemon_json,
+];
+
+const FULL: &str = "no space left on device (ENOSPC); free space on the root file system";
+const READ_ONLY: &str =
+    "read-only file system (EROFS); mount the root read-write (rw), or let the image hold it";
+
+/// The warnings of these steps.
+fn warnings(daemon: &Running<'_>) -> Vec<String> {
+    let log = daemon.log();
+    let lines = log
+        .lines()
+        .filter_map(|line| line.strip_prefix("dockerlaunch: warning: "))
+        .filter(|line| !line.contains(" modprobe ") && !line.starts_with("cgroup v2 "));
+    lines.map(String::from).collect()
+}
+
+fn tmpfs(at: &str, data: &str) -> Before {
+    Before::Mount {
+        kind: "tmpfs".into(),
+        at: at.into(),
+        data: data.into(),
+    }
+}
+
+fn file(at: &str, contents: &str) -> Before {
+    Before::File {
+        at: at.into(),
+        contents: contents.into(),
+    }
+}
+
+/// Of one page, which the first file takes.
+fn full_etc<'r>(root: &'r Root, first: &str, contents: &str) -> Start<'r> {
+    root.directory("/etc");
+    root.machine()
+        .before(tmpfs("/etc", "size=4k"))
+        .before(file(first, contents))
+}
+
+fn full_lines(names: &[&str]) -> Vec<String> {
+    let mut lines: Vec<_> = names
+        .iter()
+        .map(|name| format!("layout /etc/{name}: {FULL}"))
+        .collect();
+    let place = format!(
+        "/etc/{} lies on a full file system: free space on what is mounted at /etc",
+        names[0]
+    );
+    lines.insert(1, place);
+    lines
+}
+
+/// Empty and new files, a copy, name servers.
+fn c1_a_full_file_system() {
+    let root = Root::new();
+    root.file("/usr/etc/new.conf", "default\n");
+    let start = full_etc(&root, "/etc/full", "x").before(file("/etc/machine-id", ""));
+    let daemon = start.running();
+    let names = [
+        "new.conf",
+        "group",
+        "hosts",
+        "nsswitch.conf",
+        "machine-id",
+        "passwd",
+    ];
+    let mut expected = full_lines(&names);
+    let missing = warnings(&daemon).pop().unwrap();
+    assert!(
+        missing.starts_with("ca-certificates.crt is missing"),
+        "{missing}"
+    );
+    expected.push(missing);
+    assert_eq!(warnings(&daemon), expected);
+    let etc = fs::read_dir(daemon.path("/etc")).unwrap();
+    let mut left: Vec<_> = etc.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["full", "machine-id", "mtab"]);
+    assert_eq!(daemon.read("/etc/machine-id"), "");
+}
+
+/// Directories and links are refused as well; of the directory that is missing no line repeats it.
+fn c1_no_more_files() {
+    let root = Root::new();
+    root.directory("/var").directory("/root");
+    let start = root
+        .machine()
+        .before(tmpfs("/var", "nr_inodes=1"))
+        .before(tmpfs("/root", "nr_inodes=1"));
+    let daemon = start.running();
+    let full = |path: &str, place: &str| {
+        let lies = "lies on a full file system: free space on what is mounted at";
+        [
+            format!("layout {path}: {FULL}"),
+            format!("{path} {lies} {place}"),
+        ]
+    };
+    let mut expected = full("/root/.ssh", "/root").to_vec();
+    expected.extend(full("/var/lib", "/var"));
+    expected.push(format!("layout /var/log: {FULL}"));
+    expected.push(format!("layout /var/run: {FULL}"));
+    assert_eq!(warnings(&daemon), expected);
+}
+
+fn c1_a_full_data_root_is_named() {
+    let root = Root::new();
+    root.directory("/var/lib/docker");
+    let start = root
+        .machine()
+        .before(tmpfs("/var/lib/docker", "size=4k"))
+        .before(file("/var/lib/docker/image", "x"));
+    let daemon = start.running();
+    let line = "/var/lib/docker lies on a full file system: free space on what is mounted at /var/lib/docker";
+    assert_eq!(warnings(&daemon), [line]);
+}
+
+fn c1_many_files_are_counted() {
+    let root = Root::new();
+    for number in 0..300 {
+        root.file(&format!("/usr/etc/many/{number}"), "default\n");
+    }
+    let daemon = full_etc(&root, "/etc/full", "x").running();
+    let lines = warnings(&daemon);
+    assert_eq!(lines.len(), 8 + 1 + 1 + 1, "{lines:?}");
+    assert!(lines[0].starts_with("layout /etc/many/"), "{lines:?}");
+    assert_eq!(lines[9], "layout /etc: 297 more could not be made");
+}
+
+/// As an outer engine mounts its own; the image's default has more.
+fn c3_read_only_certificates() {
+    let root = Root::new();
+    root.file("/usr/etc/ssl/certs/ca-certificates.crt", "ca")
+        .file("/usr/etc/ssl/openssl.cnf", "default\n")
+        .file("/usr/etc/hostname", "box\n")
+        .directory("/etc/ssl/certs")
+        .file("/mine/corp.pem", "corp");
+    let certs = "/etc/ssl/certs";
+    let start = root
+        .machine()
+        .before(Before::bind(root.path("/mine"), certs))
+        .before(Before::ReadOnly { at: certs.into() });
+    let daemon = start.running();
+    let line = format!("layout /etc/ssl/certs/ca-certificates.crt: {READ_ONLY}");
+    let lines = warnings(&daemon);
+    assert_eq!(lines[0], line);
+    assert!(
+        lines[1..]
+            .iter()
+            .all(|line| line.contains("ca-certificates.crt is missing")),
+        "{lines:?}"
+    );
+    assert_eq!(fs::read_dir(root.path("/mine")).unwrap().count(), 1);
+    // What can be written is.
+    assert_eq!(daemon.read("/etc/ssl/openssl.cnf"), "default\n");
+    assert_eq!(daemon.read("/etc/hostname"), "box\n");
+    assert!(daemon.read("/etc/passwd").contains("root"));
+}
+
+fn c3_a_read_only_directory_of_the_layout() {
+    for (directory, lacks) in [
+        ("/etc", &["mtab", "nsswitch.conf"][..]),
+        ("/etc", &["group", "hosts", "machine-id", "passwd"]),
+        ("/root", &[".ssh"]),
+        ("/var", &["lib", "log", "run"]),
+        ("/usr", &["lib"]),
+    ] {
+        let root = Root::new();
+        drop(root.machine().running());
+        let mine = root.path("/mine");
+        fs::rename(root.path(directory), &mine).unwrap();
+        root.directory(directory);
+        for name in lacks {
+            let path = mine.join(name);
+            if directory == "/usr" {
+                continue; // its libraries are needed
+            }
+            fs::remove_dir_all(&path)
+                .or_else(|_| fs::remove_file(&path))
+                .unwrap();
+        }
+        let start = root
+            .machine()
+            .before(Before::bind(&mine, directory))
+            .before(Before::ReadOnly {
+                at: directory.into(),
+            });
+        let daemon = start.running();
+        let mut expected: Vec<_> = lacks
+            .iter()
+            .map(|name| format!("layout {directory}/{name}: {READ_ONLY}"))
+            .collect();
+        if directory == "/usr" {
+            expected.clear();
+        }
+        assert_eq!(warnings(&daemon), expected);
+    }
+}
+
+/// An engine that mounts all of them itself.
+fn c3_a_read_only_root_in_a_container() {
+    let root = Root::new();
+    let mut start = root.container();
+    for place in ["/etc", "/root", "/tmp", "/var"] {
+        root.directory(place);
+        start = start.before(Before::mount("tmpfs", place));
+    }
+    root.link("/lib64", "usr/lib64");
+    let daemon = start.before(Before::ReadOnly { at: "/".into() }).running();
+    let expected = ["/bin", "/lib", "/sbin"].map(|path| format!("layout {path}: {READ_ONLY}"));
+    assert_eq!(warnings(&daemon)[..3], expected);
+}
+
+fn c4_a_link_to_nothing_gets_its_target() {
+    for (link, target, made, bits) in [
+        ("/root", "var/roothome", "/var/roothome", 0o700),
+        ("/root", "/data/one/root", "/data/one/root", 0o700),
+        ("/tmp", "var/tmp", "/var/tmp", 0o1777),
+        ("/var", "data/var", "/data/var", 0o755),
+        ("/etc", "/data/etc", "/data/etc", 0o755),
+        ("/var/lib", "../data/lib", "/data/lib", 0o755),
+        (
+            "/var/lib/docker",
+            "/mnt/disk/docker",
+            "/mnt/disk/docker",
+            0o710,
+        ),
+        ("/var/run", "/elsewhere", "/elsewhere", 0o755),
+        ("/var/log", "../../../logs", "/logs", 0o755),
+    ] {
+        let root = Root::new();
+        let _ = fs::remove_dir_all(root.path(link));
+        root.link(link, target);
+        let start = root
+            .machine()
+            .variable("DOCKER_LAUNCH_PREREQUISITES", "skip");
+        let daemon = start.running();
+        let meta = fs::metadata(root.path(made)).unwrap();
+        assert_eq!(
+            (meta.is_dir(), meta.mode() & 0o7777),
+            (true, bits),
+            "{link}"
+        );
+        assert_eq!(
+            fs::read_link(root.path(link)).unwrap().to_str(),
+            Some(target)
+        );
+        assert_eq!(warnings(&daemon), [""; 0], "{link}");
+        drop(daemon);
+        let before = root.tree();
+        let start = root
+            .machine()
+            .variable("DOCKER_LAUNCH_PREREQUISITES", "skip");
+        drop(start.running());
+        assert_eq!(root.tree(), before);
+    }
+    // A link to a link to nothing.
+    let root = Root::new();
+    root.link("/root", "var/home")
+        .link("/var/home", "../data/home");
+    let daemon = root.machine().running();
+    assert!(root.path("/data/home/.ssh").is_dir());
+    assert_eq!(warnings(&daemon), [""; 0]);
+}
+
+fn c4_a_link_in_a_circle_is_passed_over() {
+    let root = Root::new();
+    root.link("/root", "root")
+        .link("/tmp", "var/tmp")
+        .link("/var/tmp", "../tmp");
+    let daemon = root.machine().running();
+    let circle = |path| format!("layout {path}: too many levels of symbolic links (ELOOP)");
+    assert_eq!(warnings(&daemon), ["/root", "/tmp"].map(circle));
+    // A file is no directory.
+    let root = Root::new();
+    root.file("/root", "mine");
+    let daemon = root.machine().running();
+    assert_eq!(
+        warnings(&daemon),
+        ["layout /root: not a directory (ENOTDIR)"]
+    );
+}
+
+const DAEMON_JSON: &str = "/etc/docker/daemon.json";
+
+fn left(why: &str) -> String {
+    format!("layout {DAEMON_JSON}: it is empty, and left {why} hold {{}}")
+}
+
+fn c5_an_empty_daemon_json_that_is_mounted() {
+    for read_only in [false, true] {
+        let root = Root::new();
+        root.file("/mine", "")
+            .file(DAEMON_JSON, "{\"under\": 1}")
+            .file("/usr/etc/docker/daemon.json", "{\"default\": 1}");
+        let mut start = root
+            .container()
+            .before(Before::bind(root.path("/mine"), DAEMON_JSON));
+        if read_only {
+            start = start.before(Before::ReadOnly {
+                at: DAEMON_JSON.into(),
+            });
+        }
+        let daemon = start.running();
+        let line = left("because it is mounted there; let the mounted file");
+        assert_eq!(warnings(&daemon), [line]);
+        assert_eq!(daemon.read(DAEMON_JSON), "");
+        assert_eq!(root.read("/mine"), "");
+    }
+}
+
+/// Also of a whole directory that is mounted, with key.json beside it.
+fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
+    let root = Root::new();
+    root.file("/mine/daemon.json", "")
+        .file("/mine/key.json", "");
+    root.directory("/etc/docker");
+    let at = "/etc/docker";
+    let start = root
+        .container()
+        .before(Before::bind(root.path("/mine"), at))
+        .before(Before::ReadOnly { at: at.into() });
+    let daemon = start.running();
+    let line = left("on a read-only file system; let it");
+    assert_eq!(
+        warnings(&daemon),
+        [line.replace("daemon.json", "key.json"), line]
+    );
+}
+
+/// /dev/null, mounted or by a link, is no settings.
+fn c5_nothing_as_daemon_json() {
+    let root = Root::new();
+    root.file(DAEMON_JSON, "under");
+    let start = root
+        .container()
+        .before(Before::bind("/dev/null", DAEMON_JSON));
+    assert_eq!(warnings(&start.running()), [""; 0]);
+    let root = Root::new();
+    root.link(DAEMON_JSON, "/dev/null");
+    assert_eq!(warnings(&root.container().running()), [""; 0]);
+    for nothing in ["   ", "\n\n\n", "\t"] {
+        let root = Root::new();
+        root.file("/mine", nothing).file(DAEMON_JSON, "under");
+        let start = root
+            .container()
+            .before(Before::bind(root.path("/mine"), DAEMON_JSON));
+        drop(start.running());
+    }
+}

@@ -1,0 +1,447 @@
+//! How files are written: aside, durable, renamed; an empty one of ours is written again; what a launch that was cut has left
+//! is taken away; set-user-ID only with the owner.
+
+use crate::{
+    root::Root,
+    running::{Running, Start, mode},
+    util::{Before, Needs, tests},
+};
+use nix::{
+    errno::Errno,
+    sys::{
+        ptrace::{self, Options},
+        signal::{Signal, kill},
+        stat::Mode,
+        statfs::{TMPFS_MAGIC, statfs},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::{Pid, mkfifo},
+};
+use std::{
+    fs,
+    os::unix::{
+        fs::{MetadataExt, chown},
+        process::CommandExt,
+    },
+    process::{Command, ExitCode},
+};
+
+tests![Needs::Root;
+    a4_a_file_is_durable_before_it_has_its_name,
+    a4_files_of_a_machine_are_made_durable_together,
+    a4_in_memory_nothing_is_synced,
+    a4_what_cannot_be_made_durable_is_not_renamed,
+    a4_an_empty_file_of_ours_is_written_again,
+    a4_an_empty_file_that_is_meant_stays,
+    a4_what_a_cut_launch_left_is_taken_away,
+    a4_a_launch_that_was_cut_anywhere_is_made_good,
+    a6_set_user_id_is_not_kept_without_the_owner,
+];
+
+const GO: &str = "/go";
+
+/// The stand-in that becomes dockerlaunch when the test lets it.
+pub(crate) fn held() -> ExitCode {
+    fs::read(GO).unwrap();
+    panic!(
+        "{}",
+        Command::new("/usr/bin/dockerlaunch")
+            .args(std::env::args_os().skip(1))
+            .exec()
+    )
+}
+
+/// With what the stand-in needs before there is a layout.
+fn root() -> Root {
+    let root = Root::new();
+    root.stand_in("/usr/bin/held")
+        .link("/lib64", "usr/lib64")
+        .link("/lib", "usr/lib");
+    mkfifo(&root.path(GO), Mode::S_IRWXU).unwrap();
+    root
+}
+
+/// What happens to a launch.
+#[derive(Clone, Copy)]
+enum Fate {
+    Nothing,
+    /// It is killed in front of the call with this number.
+    Killed(usize),
+    /// The kernel refuses this call.
+    Refused(&'static str, Errno),
+}
+
+/// What a launch does to files below /etc until it becomes the daemon, or is killed.
+fn trace(start: Start<'_>, fate: Fate) -> Vec<String> {
+    traced(start, fate).0
+}
+
+/// With what it said.
+fn traced(start: Start<'_>, fate: Fate) -> (Vec<String>, String) {
+    let root = start.root;
+    let running = start.program("/usr/bin/held").started();
+    running.until("held", |running| running.proc("comm") == "held\n");
+    let pid = Pid::from_raw(running.pid);
+    let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC;
+    ptrace::seize(pid, options).expect("a tester can trace");
+    drop(fs::File::options().write(true).open(root.path(GO)).unwrap());
+    let (mut calls, mut execs, mut inside, mut failing) = (Vec::new(), 0, false, None);
+    loop {
+        let mut pass = None;
+        match waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap() {
+            WaitStatus::PtraceEvent(..) if execs == 1 => {
+                ptrace::detach(pid, None).unwrap();
+                return (calls, running.log());
+            }
+            WaitStatus::PtraceEvent(..) => (execs, inside) = (1, true),
+            WaitStatus::PtraceSyscall(_) => {
+                inside = !inside;
+                let call = inside.then(|| described(pid)).flatten();
+                if let (Fate::Refused(refused, errno), Some(call)) = (fate, &call)
+                    && call == refused
+                {
+                    failing = Some(errno);
+                    set(pid, |registers| registers.orig_rax = u64::MAX);
+                } else if !inside && let Some(errno) = failing.take() {
+                    let answer = i64::from(-(errno as i32)).cast_unsigned();
+                    set(pid, |registers| registers.rax = answer);
+                }
+                if let Fate::Killed(place) = fate
+                    && call.is_some()
+                    && calls.len() == place
+                {
+                    kill(pid, Signal::SIGKILL).unwrap();
+                    // The tracer hears of the end first; its parent waits for that.
+                    while !matches!(
+                        waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap(),
+                        WaitStatus::Signaled(..)
+                    ) {}
+                    return (calls, running.log());
+                }
+                calls.extend(call);
+            }
+            WaitStatus::Stopped(_, signal) => pass = Some(signal),
+            other => panic!("{other:?}: {}", running.log()),
+        }
+        ptrace::syscall(pid, pass).unwrap();
+    }
+}
+
+fn set(pid: Pid, change: impl FnOnce(&mut nix::libc::user_regs_struct)) {
+    let mut registers = ptrace::getregs(pid).unwrap();
+    change(&mut registers);
+    ptrace::setregs(pid, registers).unwrap();
+}
+
+fn described(pid: Pid) -> Option<String> {
+    use nix::libc::{
+        SYS_fsync, SYS_renameat, SYS_renameat2, SYS_sendfile, SYS_syncfs, SYS_unlinkat, SYS_write,
+    };
+    let registers = ptrace::getregs(pid).unwrap();
+    let open = |number: u64| {
+        let link = fs::read_link(format!("/proc/{pid}/fd/{number}")).ok()?;
+        Some(link.to_str()?.to_string())
+    };
+    let place = |number: u64, name: u64| Some(format!("{}/{}", open(number)?, text(pid, name)));
+    let one = |what: &str, path: Option<String>| Some(format!("{what} {}", path?));
+    let number = registers.orig_rax.cast_signed();
+    #[expect(non_upper_case_globals, reason = "the kernel's names")]
+    let call = match number {
+        SYS_write | SYS_sendfile => one("write", open(registers.rdi)),
+        SYS_fsync => one("fsync", open(registers.rdi)),
+        SYS_syncfs => one("syncfs", open(registers.rdi)),
+        SYS_unlinkat => one("unlink", place(registers.rdi, registers.rsi)),
+        SYS_renameat | SYS_renameat2 => one("rename", place(registers.rdx, registers.r10)),
+        _ => None,
+    };
+    call.filter(|call| call.contains(" /etc"))
+}
+
+fn text(pid: Pid, mut address: u64) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let word = ptrace::read(pid, address as ptrace::AddressType).unwrap();
+        for byte in word.to_ne_bytes() {
+            if byte == 0 {
+                return String::from_utf8(bytes).unwrap();
+            }
+            bytes.push(byte);
+        }
+        address += 8;
+    }
+}
+
+/// Whether what is written in the images lasts at all.
+fn lasts(root: &Root) -> bool {
+    statfs(&root.path("/")).unwrap().filesystem_type() != TMPFS_MAGIC
+}
+
+const NAMES: [&str; 5] = ["group", "hosts", "nsswitch.conf", "machine-id", "passwd"];
+
+fn aside(name: &str) -> String {
+    format!("/etc/.dockerlaunch.new.{name}")
+}
+
+fn a4_a_file_is_durable_before_it_has_its_name() {
+    let root = root();
+    let mut expected = Vec::new();
+    for name in NAMES {
+        expected.push(format!("write {}", aside(name)));
+        if lasts(&root) {
+            expected.push(format!("fsync {}", aside(name)));
+        }
+        expected.push(format!("rename /etc/{name}"));
+    }
+    if lasts(&root) {
+        expected.push("fsync /etc".into());
+    }
+    assert_eq!(trace(root.container(), Fate::Nothing), expected);
+    // Nothing is written a second time, and nothing synced.
+    assert_eq!(trace(root.container(), Fate::Nothing), [""; 0]);
+}
+
+fn a4_files_of_a_machine_are_made_durable_together() {
+    let root = root();
+    root.file("/usr/etc/ssl/certs/ca.crt", "ca")
+        .file("/usr/etc/group", "default\n");
+    let calls = trace(root.machine(), Fate::Nothing);
+    let files = ["ssl/certs/.dockerlaunch.new.ca.crt".to_string()]
+        .into_iter()
+        .chain(NAMES.map(|name| format!(".dockerlaunch.new.{name}")));
+    let files: Vec<_> = files.map(|file| format!("write /etc/{file}")).collect();
+    let places = |verb: &str| -> Vec<usize> {
+        let found = calls.iter().enumerate();
+        found
+            .filter(|(_, call)| call.starts_with(verb))
+            .map(|(place, _)| place)
+            .collect()
+    };
+    for file in files {
+        assert!(calls.contains(&file), "{file}: {calls:?}");
+    }
+    let (writes, syncs, renames) = (places("write"), places("syncfs /etc"), places("rename"));
+    assert_eq!(renames.len(), 6, "{calls:?}");
+    assert_eq!(root.read("/etc/group"), "default\n");
+    assert_eq!(places("fsync"), [0; 0]);
+    if lasts(&root) {
+        assert_eq!(syncs.len(), 2, "{calls:?}");
+        assert!(writes.iter().all(|write| *write < syncs[0]), "{calls:?}");
+        let between = |rename: &usize| syncs[0] < *rename && *rename < syncs[1];
+        assert!(renames.iter().all(between), "{calls:?}");
+    } else {
+        assert_eq!(syncs, [0; 0]);
+    }
+}
+
+fn a4_in_memory_nothing_is_synced() {
+    for role in [Root::machine, Root::container] {
+        let root = root();
+        root.directory("/etc");
+        let start = role(&root).before(Before::mount("tmpfs", "/etc"));
+        let calls = trace(start, Fate::Nothing);
+        assert_eq!(calls.len(), 2 * NAMES.len(), "{calls:?}");
+        assert!(!calls.iter().any(|call| call.contains("sync")), "{calls:?}");
+    }
+}
+
+/// A disk that fails: the name would lead to nothing after the next power cut.
+fn a4_what_cannot_be_made_durable_is_not_renamed() {
+    let line = |path: &str, reason| format!("dockerlaunch: warning: layout {path}: {reason}\n");
+    let io = "input/output error (EIO)";
+    let root = root();
+    if lasts(&root) {
+        let fate = Fate::Refused("fsync /etc/.dockerlaunch.new.group", Errno::EIO);
+        let (calls, said) = traced(root.container(), fate);
+        assert!(said.contains(&line("/etc/group", io)), "{calls:?} {said}");
+        assert!(!root.path("/etc/group").exists());
+        assert!(root.read("/etc/hosts").contains("localhost"));
+        assert_eq!(left(&root), [""; 0]);
+    }
+    let other = self::root();
+    if lasts(&other) {
+        let (_, said) = traced(other.machine(), Fate::Refused("syncfs /etc", Errno::EIO));
+        assert!(said.contains(&line("/etc", io)), "{said}");
+        assert!(
+            NAMES
+                .iter()
+                .all(|name| !other.path(&format!("/etc/{name}")).exists())
+        );
+        assert_eq!(left(&other), [""; 0]);
+    }
+    // A file system that cannot do it need not.
+    let root = self::root();
+    let fate = Fate::Refused("fsync /etc/.dockerlaunch.new.group", Errno::EINVAL);
+    let (_, said) = traced(root.container(), fate);
+    assert!(!said.contains("layout"), "{said}");
+    assert!(root.path("/etc/group").exists());
+}
+
+fn again(path: &str) -> String {
+    format!("dockerlaunch: warning: {path} was empty, as after a power cut: it is written again\n")
+}
+
+/// As it was seen 8 s after the first start.
+fn a4_an_empty_file_of_ours_is_written_again() {
+    let root = Root::new();
+    drop(root.machine().running());
+    let before = NAMES.map(|name| root.read(&format!("/etc/{name}")));
+    root.file("/usr/etc/ssl/openssl.cnf", "default\n")
+        .file("/etc/ssl/openssl.cnf", "");
+    let passwd = root.path("/etc/passwd");
+    for name in NAMES {
+        fs::write(root.path(&format!("/etc/{name}")), "").unwrap();
+    }
+    let daemon = root.machine().running();
+    for (name, contents) in NAMES.iter().zip(before) {
+        let path = format!("/etc/{name}");
+        if *name == "machine-id" {
+            assert_eq!(root.read(&path).len(), contents.len());
+            assert!(
+                daemon
+                    .log()
+                    .contains("/etc/machine-id was empty: a new one is made\n")
+            );
+        } else {
+            assert_eq!(root.read(&path), contents);
+            assert!(daemon.log().contains(&again(&path)), "{}", daemon.log());
+        }
+    }
+    assert_eq!(mode(&passwd), 0o644);
+    assert_eq!(root.read("/etc/ssl/openssl.cnf"), "default\n");
+    assert!(daemon.log().contains(&again("/etc/ssl/openssl.cnf")));
+    drop(daemon);
+    let before = root.tree();
+    let daemon = root.machine().running();
+    assert!(!daemon.log().contains("was empty"), "{}", daemon.log());
+    assert_eq!(root.tree(), before);
+}
+
+/// The image's own default is empty, a link leads to an empty file, or somebody has mounted it.
+fn a4_an_empty_file_that_is_meant_stays() {
+    let root = Root::new();
+    root.file("/usr/etc/subuid", "")
+        .file("/etc/subuid", "")
+        .file("/usr/etc/fstab", "default\n")
+        .file("/etc/fstab", "mine\n")
+        .file("/mine/empty", "")
+        .link("/etc/hosts", "../mine/empty")
+        .file("/etc/passwd", "under\n");
+    let mounted = Before::bind(root.path("/mine/empty"), "/etc/passwd");
+    let daemon = root.machine().before(mounted).running();
+    assert!(!daemon.log().contains("was empty"), "{}", daemon.log());
+    assert_eq!(daemon.read("/etc/passwd"), "");
+    assert_eq!(daemon.read("/mine/empty"), "");
+    assert_eq!(root.read("/etc/passwd"), "under\n");
+    assert_eq!(root.read("/etc/subuid"), "");
+    assert_eq!(root.read("/etc/fstab"), "mine\n");
+}
+
+/// Also where an older version has left it. What is no file is somebody else's, and in nobody's way.
+fn a4_what_a_cut_launch_left_is_taken_away() {
+    let root = Root::new();
+    root.file("/etc/.dockerlaunch.new", "half")
+        .file(&aside("hosts"), "half")
+        .file(&aside("gone"), "half")
+        .file("/usr/etc/ssl/openssl.cnf", "default\n")
+        .file("/etc/ssl/.dockerlaunch.new.openssl.cnf", "half")
+        .directory(&aside("own"));
+    let daemon = root.machine().running();
+    assert!(root.read("/etc/hosts").contains("localhost"));
+    assert_eq!(root.read("/etc/ssl/openssl.cnf"), "default\n");
+    assert_eq!(left(&root), [&aside("own")[1..]]);
+    assert!(!daemon.log().contains("layout"), "{}", daemon.log());
+    drop(daemon);
+    // In the way of one of ours, it is named itself.
+    let root = Root::new();
+    root.directory(&aside("group"));
+    let daemon = root.container().running();
+    let line =
+        "dockerlaunch: warning: layout /etc/.dockerlaunch.new.group: is a directory (EISDIR)\n";
+    assert!(daemon.log().contains(line), "{}", daemon.log());
+    assert!(root.read("/etc/hosts").contains("localhost"));
+}
+
+fn left(root: &Root) -> Vec<String> {
+    let paths = root.tree().into_keys();
+    paths
+        .map(|path| path.to_str().unwrap().to_string())
+        .filter(|path| path.contains(".dockerlaunch"))
+        .collect()
+}
+
+fn a4_a_launch_that_was_cut_anywhere_is_made_good() {
+    for role in [Root::machine, Root::container] {
+        for cut in (0..).step_by(2) {
+            let root = root();
+            root.file("/usr/etc/ssl/openssl.cnf", "default\n");
+            let calls = trace(role(&root), Fate::Killed(cut));
+            for path in NAMES.map(|name| format!("/etc/{name}")) {
+                let contents = fs::read(root.path(&path));
+                assert!(
+                    contents.is_ok_and(|bytes| !bytes.is_empty()) || !root.path(&path).exists()
+                );
+            }
+            drop(role(&root).running());
+            for path in NAMES.map(|name| format!("/etc/{name}")) {
+                assert!(!root.read(&path).is_empty(), "{path} {calls:?}");
+            }
+            assert_eq!(root.read("/etc/ssl/openssl.cnf"), "default\n");
+            assert_eq!(left(&root), [""; 0], "{calls:?}");
+            if calls.len() < cut {
+                break;
+            }
+        }
+    }
+}
+
+/// CAP_CHOWN.
+const CHOWN: u32 = 0;
+
+fn a6_set_user_id_is_not_kept_without_the_owner() {
+    for may_chown in [true, false] {
+        let root = Root::new();
+        root.file("/usr/etc/tool", "#!").file("/usr/etc/plain", "");
+        root.directory("/usr/etc/shared")
+            .directory("/usr/etc/sticky");
+        for (place, bits) in [
+            ("tool", 0o6755),
+            ("plain", 0o640),
+            ("shared", 0o2775),
+            ("sticky", 0o1777),
+        ] {
+            let place = format!("/usr/etc/{place}");
+            chown(root.path(&place), Some(5), Some(7)).unwrap();
+            root.mode(&place, bits);
+        }
+        let mut start = root.container();
+        if !may_chown {
+            start = start.before(Before::DropCapability(CHOWN));
+        }
+        let daemon: Running<'_> = start.running();
+        let made = |name: &str| {
+            let meta = fs::metadata(root.path(&format!("/etc/{name}"))).unwrap();
+            (meta.mode() & 0o7777, meta.uid(), meta.gid())
+        };
+        let lost = |name: &str| {
+            let line = format!(
+                "/etc/{name} lost its set-user-ID and set-group-ID bits: its owner could not be kept\n"
+            );
+            daemon.log().contains(&line)
+        };
+        assert_eq!(
+            [lost("tool"), lost("shared")],
+            [!may_chown; 2],
+            "{}",
+            daemon.log()
+        );
+        assert!(!lost("plain") && !lost("sticky"));
+        let all = [made("tool"), made("plain"), made("shared"), made("sticky")];
+        if may_chown {
+            let modes = [0o6755, 0o640, 0o2775, 0o1777];
+            assert_eq!(all, modes.map(|mode| (mode, 5, 7)));
+        } else {
+            let modes = [0o755, 0o640, 0o775, 0o1777];
+            assert_eq!(all, modes.map(|mode| (mode, 0, 0)));
+        }
+    }
+}
