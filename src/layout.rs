@@ -140,7 +140,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
         let path = place.parent.to_bytes();
         let parent = match root.directory(place.parent) {
             Ok(parent) => parent,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue, // it could not be made, which was reported
+            Err(Errno::NOENT | Errno::LOOP) => continue, // it could not be made, which was reported
             Err(errno) => {
                 launch.warn(&Error::new(Step::Layout, path, errno));
                 continue;
