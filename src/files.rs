@@ -165,8 +165,10 @@ pub(crate) fn replace(
 
 /// If nothing more can be written in a directory, a warning says so.
 pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
-    if fstatfs(directory).is_ok_and(|there| there.f_blocks > 0 && there.f_bavail == 0) {
-        warn_full(launch, path);
+    match fstatfs(directory) {
+        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => warn_full(launch, path),
+        Ok(_) => {}
+        Err(errno) => launch.warn(&Error::new(Step::Daemon, path, errno)),
     }
 }
 

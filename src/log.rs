@@ -128,7 +128,11 @@ impl Log {
                 Ok(0) => return true,
                 Ok(length) => {
                     let (written, rest) = bytes.split_at_checked(length).unwrap_or((bytes, b""));
-                    CUT.store(!written.ends_with(b"\n"), Relaxed);
+                    let cut = !written.ends_with(b"\n");
+                    // A page that nobody writes to is no memory of this process's.
+                    if CUT.load(Relaxed) != cut {
+                        CUT.store(cut, Relaxed);
+                    }
                     bytes = rest;
                 }
                 Err(Errno::INTR) => {}

@@ -36,11 +36,8 @@ pub(crate) fn holds_mounts(place: &CStr) -> Result<bool> {
 
 /// It is a link to where something is mounted, or below which.
 pub(crate) fn leads_to_mounts(place: &CStr) -> Result<bool> {
-    let kind = match statat(CWD, place, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
-        stat => FileType::from_raw_mode(stat?.st_mode),
-    };
-    Ok(kind == FileType::Symlink && holds_mounts(place)?)
+    let kind = fs::look(CWD, place)?.map(|stat| FileType::from_raw_mode(stat.st_mode));
+    Ok(kind == Some(FileType::Symlink) && holds_mounts(place)?)
 }
 
 /// Both paths lead to the same file.

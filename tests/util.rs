@@ -1,6 +1,7 @@
 //! What tests share: what one cannot run without, and what the helpers are told that make namespaces.
 
 use crate::{
+    faults::Fault,
     hierarchy::{HandedOn, Hierarchy},
     nesting::OwnCgroup,
 };
@@ -359,6 +360,8 @@ pub(crate) struct Namespaces {
     pub(crate) as_child: bool,
     /// With a cgroup of its own.
     pub(crate) own_cgroup: Option<OwnCgroup>,
+    /// System calls of the program that fail.
+    pub(crate) faults: Vec<Fault>,
 }
 
 impl Namespaces {
