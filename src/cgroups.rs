@@ -7,7 +7,7 @@ mod nesting;
 
 use crate::{
     error::Step,
-    fs,
+    fs::{self, There},
     hierarchies::{Layout, ROOT},
     launch::{Context, Launch, Outcome},
     settings::{Cgroup, Role},
@@ -103,7 +103,7 @@ fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
     }
     unmount(ROOT, UnmountFlags::empty()).at(launch, Step::Cgroup, ROOT)?;
     let mut lacking = NEEDED.iter().filter(|name| missing(name));
-    if lacking.any(|name| offered_in_v1(name)) {
+    if lacking.any(|name| offered_in_v1(launch, name)) {
         mount_v1(launch)
     } else {
         mount_v2(launch, ROOT)
@@ -111,12 +111,18 @@ fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
 }
 
 /// Only mounting tells: /proc/cgroups of 6.12 lists controllers as enabled that v1 no longer has.
-fn offered_in_v1(controller: &CStr) -> bool {
-    let offered = mount(c"cgroup", ROOT, c"cgroup", FLAGS, controller).is_ok();
-    if offered {
-        let _ = unmount(ROOT, UnmountFlags::empty());
+fn offered_in_v1(launch: &Launch<'_>, controller: &CStr) -> bool {
+    match mount(c"cgroup", ROOT, c"cgroup", FLAGS, controller) {
+        Ok(()) => {
+            let unmounted = unmount(ROOT, UnmountFlags::empty());
+            unmounted.noted(launch.log, Step::Cgroup, ROOT);
+            true
+        }
+        Err(Errno::INVAL | Errno::BUSY | Errno::PERM) => false,
+        outcome => outcome
+            .found(launch.log, Step::Cgroup, controller)
+            .is_some(),
     }
-    offered
 }
 
 fn mount_v2(launch: &Launch<'_>, at: &CStr) -> Outcome<()> {
@@ -171,9 +177,13 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
         let _ = message.extend_from_slice(&refused);
         launch.log.warning(&message);
     }
-    mount_hierarchy(launch, b"systemd", b"none,name=systemd")?;
+    if !mount_hierarchy(launch, b"systemd", b"none,name=systemd")? {
+        let what = b"the kernel does not give the cgroup v1 hierarchy name=systemd, which the systemd tools of containers look for";
+        launch.log.warning(&[what]);
+    }
     // Before 5.11 a v1 memory cgroup did not count its children's; the file is gone or fixed to 1 since.
-    let _ = fs::write_word(c"/sys/fs/cgroup/memory/memory.use_hierarchy", b"1");
+    const HIERARCHY: &CStr = c"/sys/fs/cgroup/memory/memory.use_hierarchy";
+    fs::write_word(HIERARCHY, b"1").found(launch.log, Step::Cgroup, HIERARCHY);
     Ok(())
 }
 

@@ -124,6 +124,7 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
             (State::Unknown, ("because", UNSURE.as_bytes()))
         }
         Found::Not(fault) => (State::missing(row.need), ("fault", fault.as_bytes())),
+        Found::Unknown(why) => (State::Unknown, ("because", why.as_bytes())),
     };
     let mut remedy: Vec<&[u8], 12> = Vec::new();
     let mut put = |part: &'static str| _ = remedy.push(part.as_bytes());

@@ -3,7 +3,8 @@
 //! has not done.
 
 use crate::{
-    fs,
+    error::{Step, reason},
+    fs::{self, There},
     launch::Launch,
     role,
     settings::Role,
@@ -28,17 +29,20 @@ pub(crate) fn set(launch: &Launch<'_>) {
         return;
     }
     let mut buffer = [0; 32];
-    let (seconds, whence) = better(fs::read_small(HARDWARE, &mut buffer).unwrap_or_default());
-    let done: &[u8] = match sys::set_clock(seconds) {
-        Ok(()) => b"it is set to ",
-        Err(_) => b"the kernel refuses to set it to ",
+    let hardware = fs::read_small(HARDWARE, &mut buffer).found(launch.log, Step::Clock, HARDWARE);
+    let (seconds, whence) = better(hardware.unwrap_or_default());
+    let (done, why) = match sys::set_clock(seconds) {
+        Ok(()) => ("it is set to ", ""),
+        Err(errno) => ("the kernel refuses to set it to ", reason(errno)),
     };
     launch.log.warning(&[
         b"the clock stands before the build date; ",
-        done,
+        done.as_bytes(),
         Decimal::new(seconds).as_bytes(),
         b" s since 1970, from ",
         whence,
+        if why.is_empty() { b"" } else { b": " },
+        why.as_bytes(),
     ]);
 }
 

@@ -11,11 +11,7 @@ use crate::{
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::{
-    fd::AsFd,
-    fs::{Mode, OFlags, open},
-    io::Result,
-};
+use rustix::io::Result;
 
 pub(crate) const FILE: &CStr = c"/proc/cmdline";
 
@@ -35,9 +31,8 @@ pub(crate) struct Argument<'a> {
 /// Calls `each` with every argument of a line of any length, and gives how many of them the kernel hands to init. One that is
 /// longer than 4,096 bytes is logged, and counted, but not given.
 pub(crate) fn arguments(log: Log, each: &mut dyn FnMut(&Argument<'_>)) -> Result<usize> {
-    let file = open(FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut reader = Reader::new();
-    fs::bytes(file.as_fd(), &mut |byte| reader.take(byte, log, each))?;
+    fs::bytes(FILE, &mut |byte| reader.take(byte, log, each))?;
     reader.end(log, each);
     Ok(reader.for_init)
 }

@@ -1,10 +1,14 @@
 //! The daemon: what is made once for all its starts (limits, the listening socket), what is done before each (stale pid
 //! files), and exec with its environment and descriptors, from which nothing returns.
 
+mod pid_files;
+
+pub(crate) use pid_files::remove_stale_files;
+
 use crate::{
     command::{Command, DEFAULT_PATH},
     error::Step,
-    fs::{self, PATH},
+    fs::{self, PATH, There},
     launch::{Context, Launch, Outcome},
     places::Places,
     role::in_first_namespace,
@@ -16,7 +20,7 @@ use crate::{
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::{AtFlags, CWD, FileType, Mode, chmod, chown, statat, unlink},
+    fs::{CWD, FileType, Mode, chmod, chown, unlink},
     io::{self, Errno},
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
     process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
@@ -30,7 +34,7 @@ struct Limit {
     hard: Option<u64>,
     /// Where the kernel tells the highest that it takes.
     highest: &'static CStr,
-    name: &'static str,
+    name: &'static CStr,
 }
 
 /// What moby's own unit file asks for: 1024:524288 (moby#45534), and no limit of processes and core files.
@@ -40,26 +44,27 @@ const LIMITS: &[Limit] = &[
         soft: Some(1024),
         hard: Some(524_288),
         highest: c"/proc/sys/fs/nr_open",
-        name: "RLIMIT_NOFILE",
+        name: c"RLIMIT_NOFILE",
     },
     Limit {
         resource: Resource::Nproc,
         soft: None,
         hard: None,
         highest: c"",
-        name: "RLIMIT_NPROC",
+        name: c"RLIMIT_NPROC",
     },
     Limit {
         resource: Resource::Core,
         soft: None,
         hard: None,
         highest: c"",
-        name: "RLIMIT_CORE",
+        name: c"RLIMIT_CORE",
     },
 ];
 
 /// dockerd is one of the last that the kernel should kill; containers are set back by runc.
 const OOM_SCORE: &[u8] = b"-500";
+const OOM_SCORE_ADJ: &CStr = c"/proc/self/oom_score_adj";
 /// As many clients wait as the kernel lets.
 const BACKLOG: i32 = 4096;
 /// Descriptors that are handed over begin here (sd_listen_fds(3)).
@@ -76,14 +81,16 @@ pub(crate) struct Daemon {
 /// Makes what stays for all starts.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Daemon> {
     raise_limits(launch);
-    if fs::write_word(c"/proc/self/oom_score_adj", OOM_SCORE).is_err() {
-        launch
+    match fs::write_word(OOM_SCORE_ADJ, OOM_SCORE) {
+        // Without CAP_SYS_RESOURCE it can only be raised.
+        Err(Errno::ACCESS | Errno::PERM) => launch
             .log
-            .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]);
+            .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
+        outcome => _ = outcome.noted(launch.log, Step::Daemon, OOM_SCORE_ADJ),
     }
     if launch.role == Role::Machine && in_first_namespace() {
         // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
-        let _ = reboot(RebootCommand::CadOff);
+        reboot(RebootCommand::CadOff).noted(launch.log, Step::Daemon, c"ctrl-alt-del");
     }
     let inherited = inherited(command);
     let asks = inherited == 0
@@ -95,19 +102,6 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Dae
         listener,
         inherited,
     })
-}
-
-/// Removes what a daemon before this one has left: before every start.
-pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
-    let programs = [command.name(), b"dockerd"];
-    remove_stale(launch, places.pid_file.as_c_str(), &programs)?;
-    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]).at(
-        launch,
-        Step::Daemon,
-        c"--exec-root",
-    )?;
-    remove_stale(launch, containerd.as_c_str(), &[b"containerd"])
 }
 
 /// Becomes the daemon in place of this process.
@@ -164,62 +158,27 @@ fn raise_limits(launch: &Launch<'_>) {
                 current: higher(now.current, soft),
                 maximum,
             };
-            wanted == now || setrlimit(limit.resource, wanted).is_ok()
+            if wanted == now {
+                return Ok(());
+            }
+            setrlimit(limit.resource, wanted)
         };
-        if raise(limit.hard) {
-            continue;
+        match raise(limit.hard) {
+            Ok(()) => continue,
+            Err(Errno::PERM) => {}
+            outcome => _ = outcome.noted(launch.log, Step::Daemon, limit.name),
         }
         launch.log.debug(&[
-            limit.name.as_bytes(),
+            limit.name.to_bytes(),
             b": the kernel lets it be raised less far",
         ]);
         let mut buffer = [0; 32];
         let highest = fs::read_small(limit.highest, &mut buffer)
-            .ok()
+            .found(launch.log, Step::Daemon, limit.highest)
             .and_then(|text| number(trim(text)));
-        if !highest.is_some_and(|highest| raise(Some(highest))) {
-            raise(now.maximum);
+        if highest.is_none_or(|highest| raise(Some(highest)) == Err(Errno::PERM)) {
+            raise(now.maximum).noted(launch.log, Step::Daemon, limit.name);
         }
-    }
-}
-
-/// A pid file is stale if it names PID 1, which this process is or was, or a process that is none of those programs (the
-/// daemon's word may be a script that execs dockerd), or that has another root (`docker run --pid=host` shows every
-/// container's): dockerd would refuse to start over it, or take a stranger for its containerd.
-fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome<()> {
-    let mut buffer = [0; 64];
-    let pid = match fs::read_small(file, &mut buffer) {
-        Ok(contents) => number(trim(contents)),
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-        // Too long for a number: not a pid file that anybody can use.
-        Err(Errno::FBIG) => None,
-        Err(errno) => return Err(errno).at(launch, Step::Daemon, file),
-    };
-    if pid.is_some_and(|pid| pid != 1 && runs(pid, programs) && is_at_home(pid)) {
-        return Ok(());
-    }
-    launch
-        .log
-        .line(&[b"removed the stale pid file ", file.to_bytes()]);
-    unlink(file).at(launch, Step::Daemon, file)
-}
-
-/// Whether that process is one of those programs: the kernel keeps the first 15 bytes of its name.
-fn runs(pid: u64, programs: &[&[u8]]) -> bool {
-    let mut buffer = [0; 64];
-    let comm = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/comm"]);
-    let comm = comm.and_then(|path| fs::read_small(path.as_c_str(), &mut buffer).map(trim));
-    let is = |name: &[u8], program: &[u8]| name == program.get(..15).unwrap_or(program);
-    comm.is_ok_and(|name| programs.iter().any(|program| is(name, program)))
-}
-
-/// Whether that process has this one's root.
-fn is_at_home(pid: u64) -> bool {
-    let root = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/root"]);
-    let stat = |path: &CStr| statat(CWD, path, AtFlags::empty());
-    match (root.and_then(|root| stat(root.as_c_str())), stat(c"/")) {
-        (Ok(its), Ok(own)) => (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino),
-        _ => false,
     }
 }
 
@@ -227,7 +186,7 @@ fn is_at_home(pid: u64) -> bool {
 fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     let path = socket();
     let failed = |errno| launch.refused(Step::Daemon, path.to_bytes(), errno);
-    if let Ok(there) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+    if let Some(there) = fs::look(CWD, path).map_err(failed)? {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
             return Err(launch.said(
                 Step::Daemon,
@@ -245,18 +204,20 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     )
     .map_err(failed)?;
     bind(&socket, &SocketAddrUnix::new(path).map_err(failed)?).map_err(failed)?;
-    chown(path, Some(Uid::ROOT), Some(docker_group())).map_err(failed)?;
+    chown(path, Some(Uid::ROOT), Some(docker_group(launch))).map_err(failed)?;
     chmod(path, Mode::from_raw_mode(0o660)).map_err(failed)?;
     listen(&socket, BACKLOG).map_err(failed)?;
     Ok(socket)
 }
 
 /// The group docker of /etc/group, else root's.
-fn docker_group() -> Gid {
+fn docker_group(launch: &Launch<'_>) -> Gid {
+    const FILE: &CStr = c"/etc/group";
     let mut group = Gid::ROOT;
-    let _ = fs::lines(c"/etc/group", &mut |line| {
+    let outcome = fs::lines(FILE, &mut |line| {
         group = id_of_group(line, b"docker").map_or(group, Gid::from_raw);
     });
+    outcome.found(launch.log, Step::Daemon, FILE);
     group
 }
 

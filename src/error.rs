@@ -3,6 +3,10 @@
 //! An [`Error`] is `Copy` and holds its words itself, so that it can be made where nothing can be allocated and
 //! told where `core::fmt` is not linked. Its `Display` says the same for the users of the library.
 
+mod errnos;
+
+pub(crate) use errnos::reason;
+
 use crate::{
     namespaces,
     text::{Decimal, Text},
@@ -31,6 +35,8 @@ pub enum Step {
     Cgroup,
     /// Directories, links and small files.
     Layout,
+    /// The machine's clock.
+    Clock,
     /// Loading kernel modules.
     Modules,
     /// Finding, making and mounting the state disk.
@@ -59,6 +65,7 @@ impl Step {
             Self::Root => "root",
             Self::Cgroup => "cgroup",
             Self::Layout => "layout",
+            Self::Clock => "time",
             Self::Modules => "modules",
             Self::State => "state disk",
             Self::Network => "network",
@@ -144,37 +151,12 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
         "mount the root read-write (rw), or let the image hold it",
     ),
     (None, ENOSPC, "free space on the root file system"),
-];
-
-/// The errors of system calls that a launch can meet, as the kernel names them.
-const ERRNOS: &[(u32, &str)] = &[
-    (EPERM, "operation not permitted (EPERM)"),
-    (ENOENT, "no such file or directory (ENOENT)"),
-    (EIO, "input/output error (EIO)"),
-    (ENXIO, "no such device or address (ENXIO)"),
-    (E2BIG, "argument list too long (E2BIG)"),
-    (ENOEXEC, "exec format error (ENOEXEC)"),
-    (ENOMEM, "cannot allocate memory (ENOMEM)"),
-    (EACCES, "permission denied (EACCES)"),
-    (EBUSY, "device or resource busy (EBUSY)"),
-    (EEXIST, "file exists (EEXIST)"),
-    (ENOTBLK, "block device required (ENOTBLK)"),
-    (ENODEV, "no such device (ENODEV)"),
-    (ENOTDIR, "not a directory (ENOTDIR)"),
-    (EISDIR, "is a directory (EISDIR)"),
-    (EINVAL, "invalid argument (EINVAL)"),
-    (EMFILE, "too many open files (EMFILE)"),
-    (ENOSPC, "no space left on device (ENOSPC)"),
-    (EROFS, "read-only file system (EROFS)"),
-    (ENAMETOOLONG, "file name too long (ENAMETOOLONG)"),
-    (ENOSYS, "function not implemented (ENOSYS)"),
-    (ELOOP, "too many levels of symbolic links (ELOOP)"),
-    (EADDRINUSE, "address already in use (EADDRINUSE)"),
-    (ENETUNREACH, "network is unreachable (ENETUNREACH)"),
-    (ETIMEDOUT, "timed out (ETIMEDOUT)"),
-    (EUCLEAN, "structure needs cleaning (EUCLEAN)"),
-    (ENOMEDIUM, "no medium found (ENOMEDIUM)"),
-    (EOPNOTSUPP, "operation not supported (EOPNOTSUPP)"),
+    // What every kernel from 5.10 on has.
+    (
+        None,
+        ENOSYS,
+        "use Linux 5.10 or newer; in a container, a seccomp profile may forbid it: run with --privileged",
+    ),
 ];
 
 impl Error {
@@ -218,6 +200,13 @@ impl Error {
         (self.errno != 0).then_some(self.errno.cast_signed())
     }
 
+    /// The same; `NOENT` where it is our own refusal.
+    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+    pub(crate) fn errno(&self) -> Errno {
+        self.raw_os_error()
+            .map_or(Errno::NOENT, Errno::from_raw_os_error)
+    }
+
     /// What the program exits with: 127 daemon not found, 126 not executable, 125 a required step failed, 2 usage or
     /// settings, 1 neither the machine's PID 1 nor a container.
     pub fn exit_status(&self) -> u8 {
@@ -233,9 +222,9 @@ impl Error {
     /// The message in parts, for one write.
     pub(crate) fn tell(&self, line: &mut dyn FnMut(&[&[u8]])) {
         let number = Decimal::new(self.errno.into());
-        let known = ERRNOS.iter().find(|(errno, _)| *errno == self.errno);
+        let known = errnos::name(self.errno);
         let (word, reason) = match known {
-            Some((_, name)) => ("", name.as_bytes()),
+            Some(name) => ("", name.as_bytes()),
             None if self.errno != 0 => ("errno ", number.as_bytes()),
             None => ("", self.reason.as_bytes()),
         };
@@ -259,14 +248,6 @@ impl Error {
             advice.as_bytes(),
         ]);
     }
-}
-
-/// The kernel's reason, where a message has no room for a number.
-#[cfg(feature = "check")]
-pub(crate) fn reason(errno: Errno) -> &'static str {
-    let number = errno.raw_os_error().unsigned_abs();
-    let known = ERRNOS.iter().find(|(errno, _)| *errno == number);
-    known.map_or("an errno that has no name here", |(_, name)| *name)
 }
 
 /// The last 252 bytes behind an ellipsis, where the whole does not fit.

@@ -5,7 +5,7 @@
 use crate::{
     command::DEFAULT_PATH,
     error::{Error, Step},
-    fs,
+    fs::{self, There},
     mounts::{drain_console, mount_devices},
     reboot,
     requests::{self, Asked},
@@ -74,7 +74,11 @@ fn act(settings: &Settings<'_>) {
         OnFailure::PowerOff => (RebootCommand::PowerOff, "power off after this failure"),
         OnFailure::Reboot => (RebootCommand::Restart, "reboot after this failure"),
         OnFailure::Shell => {
-            let found = SHELLS.iter().find(|path| fs::executable(path).is_ok());
+            let is_there = |path: &&&CStr| {
+                let there = fs::executable(path).found(log, Step::Exec, path);
+                there.is_some()
+            };
+            let found = SHELLS.iter().find(is_there);
             let Some(path) = found else {
                 log.warning(&[b"there is no shell: neither /bin/sh nor /usr/bin/sh"]);
                 return;

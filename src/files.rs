@@ -165,8 +165,10 @@ pub(crate) fn replace(
 
 /// If nothing more can be written in a directory, a warning says so.
 pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
-    if fstatfs(directory).is_ok_and(|there| there.f_blocks > 0 && there.f_bavail == 0) {
-        warn_full(launch, path);
+    match fstatfs(directory) {
+        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => warn_full(launch, path),
+        Ok(_) => {}
+        Err(errno) => launch.warn(&Error::new(Step::Daemon, path, errno)),
     }
 }
 
@@ -176,15 +178,19 @@ fn warn_full(launch: &Launch<'_>, path: &[u8]) {
     launch.log.warning(&[path, what, place.as_bytes()]);
 }
 
-/// Where the file system is mounted that a path lies on.
+/// Where the file system is mounted that a path lies on, or would.
 fn mount_point(path: &[u8]) -> Result<Text<PATH>> {
     let mut place = fs::path(&[path])?;
+    let mut links = true;
     while let Some(slash) = place.as_bytes().iter().rposition(|byte| *byte == b'/') {
-        match fs::is_mount(CWD, place.as_c_str()) {
-            Ok(true) => return Ok(place),
-            Ok(false) | Err(Errno::NOENT) => place.cut(slash),
-            Err(errno) => return Err(errno),
+        if links && let Ok(real) = fs::real_path(place.as_c_str()) {
+            (place, links) = (real, false);
+            continue;
         }
+        if fs::is_mount(CWD, place.as_c_str()) == Ok(true) {
+            return Ok(place);
+        }
+        place.cut(slash);
     }
     fs::path(&[b"/"])
 }

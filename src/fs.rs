@@ -14,10 +14,11 @@ use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     fs::{
-        Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags,
-        accessat, mkdirat, open, openat, openat2, readlinkat_raw, statat, statx, symlinkat,
+        Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, StatxAttributes,
+        StatxFlags, accessat, mkdirat, open, openat, openat2, readlinkat_raw, statat, statx,
+        symlinkat,
     },
-    io::{Errno, Result},
+    io::{Errno, Result, retry_on_intr},
 };
 
 /// The longest path that the kernel takes, and its NUL.
@@ -28,7 +29,8 @@ const LINKS: u8 = 8;
 
 /// Where a file really lies, all links followed.
 pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
-    let file = open(path_to, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| open(path_to, flags, Mode::empty()))?;
     let number = Decimal::new(file.as_raw_fd().unsigned_abs().into());
     let link = path(&[b"/proc/self/fd/", number.as_bytes()])?;
     let mut target = [0; PATH];
@@ -88,13 +90,8 @@ impl Root {
     }
 
     fn resolve(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd> {
-        openat2(
-            &self.0,
-            path,
-            flags | OFlags::CLOEXEC,
-            Mode::empty(),
-            ResolveFlags::IN_ROOT,
-        )
+        let flags = flags | OFlags::CLOEXEC;
+        retry_on_intr(|| openat2(&self.0, path, flags, Mode::empty(), ResolveFlags::IN_ROOT))
     }
 }
 
@@ -106,18 +103,23 @@ pub(crate) fn path(parts: &[&[u8]]) -> Result<Text<PATH>> {
 /// A directory, through links, to look into.
 pub(crate) fn directory(path: &CStr) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    open(path, flags, Mode::empty())
+    retry_on_intr(|| open(path, flags, Mode::empty()))
 }
 
 /// A directory in another, but no link.
 pub(crate) fn subdirectory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(parent, name, flags, Mode::empty())
+    retry_on_intr(|| openat(parent, name, flags, Mode::empty()))
 }
 
-/// Something stands there, if only a dangling link.
-pub(crate) fn exists(directory: BorrowedFd<'_>, name: &CStr) -> bool {
-    statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+/// What stands there, if only a dangling link.
+pub(crate) fn look(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>> {
+    retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).there()
+}
+
+/// What a path leads to, links followed.
+pub(crate) fn stat(path: &CStr) -> Result<Stat> {
+    retry_on_intr(|| statat(CWD, path, AtFlags::empty()))
 }
 
 /// Makes a directory where nothing stands.
@@ -154,8 +156,8 @@ fn unless_there(outcome: Result<()>) -> Result<()> {
 
 /// A regular file that may be executed, a directory, or nothing of use: as execve(2) will see it.
 pub(crate) fn executable(path: &CStr) -> Result<()> {
-    accessat(CWD, path, Access::EXEC_OK, AtFlags::empty())?;
-    match FileType::from_raw_mode(statat(CWD, path, AtFlags::empty())?.st_mode) {
+    retry_on_intr(|| accessat(CWD, path, Access::EXEC_OK, AtFlags::empty()))?;
+    match FileType::from_raw_mode(stat(path)?.st_mode) {
         FileType::RegularFile => Ok(()),
         _ => Err(Errno::ACCESS),
     }

@@ -8,7 +8,7 @@ use crate::{
     choices::{NFTABLES, NO_IPTABLES},
     command::Command,
     error::Step,
-    fs,
+    fs::{self, There},
     launch::{Context, Launch, Outcome},
     netlink::{Message, Netlink, REQUEST},
     places::Places,
@@ -84,7 +84,7 @@ pub(crate) fn choose(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<
     }
     let flavour = flavour(
         command.variable(VARIABLE),
-        has_legacy_tables,
+        || has_legacy_tables(launch),
         lacks_nf_tables,
     );
     let name: &[u8] = if flavour.legacy {
@@ -98,9 +98,10 @@ pub(crate) fn choose(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<
     if !flavour.legacy {
         return Ok(());
     }
-    if fs::executable(LEGACY).is_ok() {
+    let legacy = fs::executable(LEGACY).found(launch.log, Step::Prerequisites, LEGACY);
+    if legacy.is_some() {
         command.first_directory = FOLDER;
-    } else if !flavour.lost.is_empty() && is_not_legacy(command) {
+    } else if !flavour.lost.is_empty() && is_not_legacy(launch, command) {
         launch.log.warning(&[
             flavour.why.as_bytes(),
             b", but there is no ",
@@ -126,10 +127,13 @@ fn flavour(
     }
 }
 
-fn has_legacy_tables() -> bool {
+fn has_legacy_tables(launch: &Launch<'_>) -> bool {
     // Five tables, none with a long name.
     let mut buffer = [0; 256];
-    let mut names = |file| fs::read_small(file, &mut buffer).is_ok_and(|names| !names.is_empty());
+    let mut names = |file| {
+        let names = fs::read_small(file, &mut buffer).map(|names| !names.is_empty());
+        names.found(launch.log, Step::Prerequisites, file) == Some(true)
+    };
     TABLES.into_iter().any(&mut names)
 }
 
@@ -150,9 +154,12 @@ fn ask_nf_tables() -> Result<()> {
 
 /// Whether iptables in PATH is another than the legacy one, which Debian's alternatives can make it. That there is none at all
 /// is the prerequisites' to tell.
-fn is_not_legacy(command: &Command<'_>) -> bool {
-    let found = command.look_up(c"iptables").ok();
-    let file = found.and_then(|path| fs::real_path(path.as_c_str()).ok());
+fn is_not_legacy(launch: &Launch<'_>, command: &Command<'_>) -> bool {
+    let Ok(path) = command.look_up(c"iptables") else {
+        return false;
+    };
+    let path = path.as_c_str();
+    let file = fs::real_path(path).noted(launch.log, Step::Prerequisites, path);
     file.is_some_and(|file| base_name(file.as_bytes()) != LEGACY_FILE)
 }
 

@@ -129,7 +129,7 @@ impl Log {
                 Ok(length) => {
                     let (written, rest) = bytes.split_at_checked(length).unwrap_or((bytes, b""));
                     let cut = !written.ends_with(b"\n");
-                    // What is never written to costs no page of memory for as long as PID 1 waits.
+                    // A page that nobody writes to is no memory of this process's.
                     if CUT.load(Relaxed) != cut {
                         CUT.store(cut, Relaxed);
                     }

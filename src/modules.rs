@@ -5,7 +5,7 @@
 use crate::{
     command::Command,
     error::Step,
-    fs,
+    fs::{self, There},
     launch::{Launch, Outcome},
     settings::Role,
     text::{Text, list, words},
@@ -124,7 +124,10 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
     let mut outcome = Ok(());
     let mut add = |name: &[u8]| {
         let added = match module(name) {
-            Some(module) if is_shown(module.as_bytes()) => true,
+            // Named twice, it is loaded once.
+            Some(module) if missing.contains(&module) || is_shown(launch, module.as_bytes()) => {
+                true
+            }
             Some(module) => missing.push(module).is_ok(),
             None => false,
         };
@@ -142,7 +145,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
     own.for_each(|row| add(row.name.as_bytes()));
     list(launch.settings.modules.to_bytes()).for_each(&mut add);
     if launch.role == Role::Machine {
-        each_in_files(&mut add);
+        each_in_files(launch, &mut add);
     }
     outcome?;
     if missing.is_empty() {
@@ -170,37 +173,43 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         Err(Errno::NOENT) => b"there is no modprobe in PATH and the kernel does not show",
         Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was ended, loading",
         Err(Errno::CANCELED) => b"the end is asked for, and modprobe was killed, loading",
-        Err(errno) => return Err(launch.refused(Step::Modules, b"modprobe", errno)),
+        Err(errno) => {
+            fs::warn(launch.log, Step::Exec, c"modprobe", errno);
+            b"the kernel does not show"
+        }
     };
     tell(launch, why, &missing);
     Ok(())
 }
 
 /// Calls `each` with every module that the image's files name. A file that cannot be read names none.
-fn each_in_files(each: &mut dyn FnMut(&[u8])) {
+fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
     let mut read = |path: &CStr| {
-        let _ = fs::lines(path, &mut |line| {
+        let outcome = fs::lines(path, &mut |line| {
             // What follows the name in /etc/modules are options, which belong into modprobe.d.
             match words(line).next() {
                 None | Some([b'#' | b';', ..]) => {}
                 Some(name) => each(name),
             }
         });
+        outcome.found(launch.log, Step::Modules, path);
     };
     read(FILE);
     let [hiding, _] = DIRECTORIES;
     for directory in DIRECTORIES {
-        let Ok(opened) = fs::directory(directory) else {
+        let opened = fs::directory(directory).found(launch.log, Step::Modules, directory);
+        let Some(opened) = opened else {
             continue;
         };
-        let _ = fs::entries(opened.as_fd(), &mut |name| {
+        let outcome = fs::entries(opened.as_fd(), &mut |name| {
             let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
-            let hidden = directory != hiding && fs::exists(CWD, path(hiding)?.as_c_str());
+            let hidden = directory != hiding && fs::look(CWD, path(hiding)?.as_c_str())?.is_some();
             if name.to_bytes().ends_with(b".conf") && !hidden {
                 read(path(directory)?.as_c_str());
             }
             Ok(())
         });
+        outcome.noted(launch.log, Step::Modules, directory);
     }
 }
 
@@ -211,7 +220,7 @@ fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
     for name in missing
         .iter()
         .map(Text::as_bytes)
-        .filter(|name| !is_shown(name))
+        .filter(|name| !is_shown(launch, name))
     {
         let _ = line.extend_from_slice(&[b" ", name]);
     }
@@ -222,12 +231,14 @@ fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
 }
 
 /// Whether the kernel shows what the module gives; of one that is not in the table, the module itself.
-fn is_shown(name: &[u8]) -> bool {
+fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
     let Ok(module) = fs::path(&[b"/sys/module/", name]) else {
         return false;
     };
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
-    fs::exists(CWD, row.map_or(module.as_c_str(), |row| row.shows))
+    let place = row.map_or(module.as_c_str(), |row| row.shows);
+    let there = fs::look(CWD, place).noted(launch.log, Step::Modules, place);
+    there.flatten().is_some()
 }
 
 /// As the kernel names it, which has no dashes.

@@ -34,9 +34,10 @@ pub(crate) fn holds_mounts(place: &CStr) -> Result<bool> {
     Ok(holds)
 }
 
-pub(crate) fn is_link(place: &CStr) -> bool {
-    statat(CWD, place, AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
+/// It is a link to where something is mounted, or below which.
+pub(crate) fn leads_to_mounts(place: &CStr) -> Result<bool> {
+    let kind = fs::look(CWD, place)?.map(|stat| FileType::from_raw_mode(stat.st_mode));
+    Ok(kind == Some(FileType::Symlink) && holds_mounts(place)?)
 }
 
 /// Both paths lead to the same file.

@@ -17,7 +17,6 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fd::AsFd,
     fs::{CWD, Mode, OFlags, mkdir, open},
     io::{self, Errno, fcntl_dupfd_cloexec, fcntl_getfd},
     mount::{MountFlags, mount},
@@ -136,12 +135,12 @@ const TABLE: &[Row] = &[
 
 /// What programs expect in /dev beside the devices.
 const LINKS: &[(&CStr, &CStr)] = &[
-    (c"fd", c"/proc/self/fd"),
-    (c"stdin", c"/proc/self/fd/0"),
-    (c"stdout", c"/proc/self/fd/1"),
-    (c"stderr", c"/proc/self/fd/2"),
-    (c"core", c"/proc/kcore"),
-    (c"ptmx", c"pts/ptmx"),
+    (c"/dev/fd", c"/proc/self/fd"),
+    (c"/dev/stdin", c"/proc/self/fd/0"),
+    (c"/dev/stdout", c"/proc/self/fd/1"),
+    (c"/dev/stderr", c"/proc/self/fd/2"),
+    (c"/dev/core", c"/proc/kcore"),
+    (c"/dev/ptmx", c"pts/ptmx"),
 ];
 
 /// Walks the table, then makes the links of /dev.
@@ -161,9 +160,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
             continue;
         }
         // An image's /run may be a link to /var/run, where an outer engine has mounted something.
-        if mounted::is_link(row.at)
-            && mounted::holds_mounts(row.at).at(launch, Step::Mount, row.at)?
-        {
+        if mounted::leads_to_mounts(row.at).at(launch, Step::Mount, row.at)? {
             continue;
         }
         match mount_row(row) {
@@ -174,14 +171,8 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
             outcome => outcome.at(launch, Step::Mount, row.at)?,
         }
     }
-    let dev = open(
-        c"/dev",
-        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .at(launch, Step::Mount, c"/dev")?;
-    for (name, target) in LINKS {
-        fs::make_link(dev.as_fd(), name, target).at(launch, Step::Mount, name)?;
+    for (path, target) in LINKS {
+        fs::make_link(CWD, path, target).at(launch, Step::Mount, path)?;
     }
     launch
         .log
@@ -264,8 +255,13 @@ pub fn open_console(settings: &mut Settings<'_>) {
 /// PID 1's devices, where the image brings none and the launch has not come so far.
 pub(crate) fn mount_devices() {
     let is_free = mounted::is_of_root(c"/dev") != Ok(false);
-    if getpid().is_init() && is_free && !fs::exists(CWD, c"/dev/null") {
-        let _ = TABLE.first().map(mount_row);
+    // Nothing can be told yet: the launch mounts it again, and says why it cannot.
+    if getpid().is_init()
+        && is_free
+        && matches!(fs::look(CWD, c"/dev/null"), Ok(None))
+        && let Some(dev) = TABLE.first()
+    {
+        let _ = mount_row(dev);
     }
 }
 

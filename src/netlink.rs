@@ -4,7 +4,7 @@ use crate::messages::{messages, word};
 use heapless::Vec;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, Result, write},
+    io::{Errno, Result, retry_on_intr, write},
     net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with},
 };
 
@@ -26,14 +26,15 @@ impl Netlink {
     }
 
     pub(crate) fn send(&self, message: Message) -> Result<()> {
-        write(&self.0, &message.finish()).map(drop)
+        let bytes = message.finish();
+        retry_on_intr(|| write(&self.0, &bytes)).map(drop)
     }
 
     /// Sends, and reads whether the kernel refuses: it has an acknowledgement or another answer ready when the write returns.
     pub(crate) fn request(&self, message: Message) -> Result<()> {
         self.send(message)?;
         let mut buffer = [0; 1024];
-        let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT)?;
+        let (length, _) = retry_on_intr(|| recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT))?;
         let answer = messages(buffer.get(..length).unwrap_or_default()).next();
         let (kind, body) = answer.ok_or(Errno::PROTO)?;
         match word(body, 0).map(u32::cast_signed) {

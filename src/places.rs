@@ -5,16 +5,12 @@ use crate::{
     choices::{self, Choices, OTHER_RUNTIME},
     command::Command,
     flags::{self, Flags},
-    fs::{self, PATH},
+    fs::{self, PATH, There},
     json::{Found, LIST, Scanner},
     text::{Text, TooLong, split_once},
 };
 use core::ffi::CStr;
-use rustix::{
-    fd::AsFd,
-    fs::{Mode, OFlags, open},
-    io::{self, Errno},
-};
+use rustix::io::{self, Errno};
 
 const CONFIG_FILE: &str = "config-file";
 
@@ -215,15 +211,9 @@ pub(crate) fn file<'c>(command: &Command<'c>) -> &'c [u8] {
 /// Calls `each` with what daemon.json says. One that is not there says nothing.
 pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
     let file = fs::path(&[file(command)])?;
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    match open(file.as_c_str(), flags, Mode::empty()) {
-        Ok(json) => {
-            let mut scanner = Scanner::new();
-            fs::bytes(json.as_fd(), &mut |byte| scanner.feed(byte, each))
-        }
-        Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(errno),
-    }
+    let mut scanner = Scanner::new();
+    let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
+    read.there().map(|_| ())
 }
 
 #[cfg(test)]

@@ -32,14 +32,15 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let (mut required, mut path) = (Text::<256>::new(), Text::new());
     for row in TABLE.iter().filter(|row| row.need != Need::Obsolete) {
         let name = row.name.as_bytes();
-        match search.find(row, &mut path) {
+        let found = search.find(row, &mut path);
+        match found {
             Found::There => launch.log.debug(&[name, b": ", path.as_bytes()]),
             Found::Needless(why) => launch
                 .log
                 .debug(&[name, b" is not needed: ", why.as_bytes()]),
-            Found::Not(fault) => {
+            Found::Not(_) | Found::Unknown(_) => {
                 let stops = row.need == Need::Required && policy == Prerequisites::Require;
-                tell(launch, row, fault, stops);
+                tell(launch, row, &found, stops);
                 if stops {
                     let comma = if required.as_bytes().is_empty() {
                         ""
@@ -59,19 +60,19 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     }
 }
 
-/// `iptables is missing: dockerd does not start; install iptables, or say --iptables=false`.
-fn tell(launch: &Launch<'_>, row: &Requirement, fault: &'static str, stops: bool) {
+/// `iptables is missing: dockerd does not start; install iptables, or say --iptables=false`; what cannot be told need not be
+/// installed.
+fn tell(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
+    let (cannot, fault, install, package) = match found {
+        Found::Not(fault) => ("", *fault, "; install ", row.package),
+        Found::Unknown(why) => ("cannot be looked up: ", *why, "", ""),
+        Found::There | Found::Needless(_) => return,
+    };
     let mut line: Vec<&[u8], 16> = Vec::new();
     // There is room for all choices of any row.
     let mut put = |part: &'static str| _ = line.push(part.as_bytes());
     [
-        row.name,
-        " ",
-        fault,
-        ": ",
-        row.lost,
-        "; install ",
-        row.package,
+        row.name, " ", cannot, fault, ": ", row.lost, install, package,
     ]
     .into_iter()
     .for_each(&mut put);

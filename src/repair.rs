@@ -5,7 +5,7 @@ use crate::{
     command::Command,
     error::{Error, Step},
     files::{Files, warn_if_full},
-    fs::{self, Root},
+    fs::{self, Root, There},
     launch::{Context, Launch, Outcome},
     places::Places,
     text::Text,
@@ -13,13 +13,14 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{AtFlags, FileType, renameat, statat},
-    io::{Errno, Result},
+    fs::{FileType, renameat},
+    io::Errno,
 };
 
 /// No JSON document that dockerd writes is shorter.
 const SHORTEST: i64 = 2;
 
+const ETC: &CStr = c"/etc/docker";
 const CONFIGURATION: &CStr = c"daemon.json";
 
 /// Why an empty file is left. dockerd 26 reads an empty daemon.json as one without settings.
@@ -29,9 +30,8 @@ const READ_ONLY: &str = "it is empty, and left on a read-only file system; let i
 
 /// Of /etc/docker: the old engines' identity, and the engine's settings.
 pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
-    const ETC: &CStr = c"/etc/docker";
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    let Some(etc) = found(launch, ETC, root.directory(ETC)) else {
+    let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
         return Ok(());
     };
     let etc = etc.as_fd();
@@ -47,18 +47,20 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
     const NAME: &CStr = c"repositories.json";
     let places = Places::of(command).at(launch, Step::Daemon, CONFIGURATION)?;
     let data_root = places.data_root.as_c_str();
-    if let Some(data_root) = found(launch, data_root, fs::directory(data_root)) {
+    if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
         warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
     }
     let path = fs::path(&[places.data_root.as_bytes(), b"/image"]);
     let path = path.at(launch, Step::Layout, c"--data-root")?;
-    let Some(images) = found(launch, path.as_c_str(), fs::directory(path.as_c_str())) else {
+    let images = fs::directory(path.as_c_str());
+    let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());
     };
     let read = fs::entries(images.as_fd(), &mut |driver| {
         let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()])?;
         let path = path.as_c_str();
-        if let Some(driver) = found(launch, path, fs::subdirectory(images.as_fd(), driver)) {
+        let driver = fs::subdirectory(images.as_fd(), driver);
+        if let Some(driver) = driver.found(launch.log, Step::Layout, path) {
             let driver = (driver.as_fd(), path);
             set_aside(launch, driver, NAME, c"repositories.json.corrupt");
         }
@@ -70,18 +72,6 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
     Ok(())
 }
 
-/// What is there. Another error than that it is not is a warning.
-fn found<T>(launch: &Launch<'_>, path: &CStr, outcome: Result<T>) -> Option<T> {
-    match outcome {
-        Ok(found) => Some(found),
-        Err(Errno::NOENT | Errno::NOTDIR) => None,
-        Err(errno) => {
-            launch.warn(&Error::new(Step::Layout, path.to_bytes(), errno));
-            None
-        }
-    }
-}
-
 /// Whether the file was there and empty, and is set aside. One that was set aside before is replaced: it was empty as well.
 fn set_aside(
     launch: &Launch<'_>,
@@ -90,8 +80,8 @@ fn set_aside(
     corrupt: &CStr,
 ) -> bool {
     let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]).unwrap_or(Text::new());
-    let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
-    let is_empty = found(launch, whole.as_c_str(), stat).is_some_and(|stat| {
+    let there = fs::look(directory, name).noted(launch.log, Step::Layout, whole.as_c_str());
+    let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
     });
     if !is_empty {
@@ -116,14 +106,18 @@ fn set_aside(
 /// The image's own daemon.json, if it has one.
 fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
     const DEFAULTS: &CStr = c"/usr/etc/docker";
-    if let Some(defaults) = found(launch, DEFAULTS, root.directory(DEFAULTS)) {
+    if let Some(defaults) = root
+        .directory(DEFAULTS)
+        .found(launch.log, Step::Layout, DEFAULTS)
+    {
         let files = Files::new(launch, Step::Layout);
         files.write(etc, path.to_bytes(), &mut |files, pass| {
             let copied = files.copy(defaults.as_fd(), etc, path, pass);
-            found(launch, DEFAULTS, copied);
+            copied.found(launch.log, Step::Layout, DEFAULTS);
         });
     }
-    let what: &[u8] = if fs::exists(etc, CONFIGURATION) {
+    let there = fs::look(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
+    let what: &[u8] = if there.flatten().is_some() {
         b"daemon.json is the image's own again, from /usr/etc"
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"

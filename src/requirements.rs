@@ -8,15 +8,13 @@ mod table;
 use crate::{
     choices::{CHOICES, Choice, Choices},
     command::Command,
-    fs::{self, PATH},
+    error::reason,
+    fs::{self, PATH, There},
     text::{Text, fields},
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::{
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, open, statat},
-    io::{Errno, read},
-};
+use rustix::{fs::FileType, io::Errno};
 pub(crate) use table::TABLE;
 
 /// A program or a file.
@@ -101,15 +99,27 @@ pub(crate) enum Found {
     There,
     /// It is needed, and what is wrong with it.
     Not(&'static str),
+    /// It cannot be told whether it is there: the kernel's reason.
+    Unknown(&'static str),
     /// It is not needed: the choice, or what the kernel lacks.
     Needless(&'static str),
 }
 
 /// It is there, or what is wrong with it.
-type Outcome = Result<(), &'static str>;
+type Outcome = Result<(), Fault>;
+
+/// Why a place does not serve.
+#[derive(Clone, Copy)]
+enum Fault {
+    Nothing,
+    /// What stands there is of no use.
+    Of(&'static str),
+    /// The kernel cannot tell.
+    Untold(Errno),
+}
 
 pub(crate) const MISSING: &str = "is missing";
-const CANNOT: &str = "cannot be executed";
+const CANNOT: Fault = Fault::Of("cannot be executed");
 
 /// How many directories of PATH are looked at for being there, and only once.
 const LOOKED_AT: usize = 32;
@@ -135,11 +145,13 @@ impl<'c> Search<'c> {
         let mut seen: Vec<(u64, u64), LOOKED_AT> = Vec::new();
         for (number, directory) in fields(path, b':').take(LOOKED_AT).enumerate() {
             let there = fs::path(&[directory])
-                .and_then(|path| statat(CWD, path.as_c_str(), AtFlags::empty()))
+                .and_then(|path| fs::stat(path.as_c_str()))
                 .map(|directory| (directory.st_dev, directory.st_ino));
-            match there {
-                Ok(directory) if !seen.contains(&directory) => _ = seen.push(directory),
-                _ => search.passed_over |= 1 << number,
+            match there.there() {
+                Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
+                Ok(_) => search.passed_over |= 1 << number,
+                // What is looked for there says why it cannot be.
+                Err(_) => {}
             }
         }
         search
@@ -166,26 +178,39 @@ impl<'c> Search<'c> {
         };
         match found {
             Ok(()) => Found::There,
-            Err(fault) => row
-                .kernel
-                .lacks()
-                .map_or(Found::Not(fault), Found::Needless),
+            Err(fault) => match (row.kernel.lacks(), fault) {
+                (Some(why), _) => Found::Needless(why),
+                (None, Fault::Nothing) => Found::Not(MISSING),
+                (None, Fault::Of(fault)) => Found::Not(fault),
+                (None, Fault::Untold(errno)) => Found::Unknown(reason(errno)),
+            },
         }
     }
 
     fn daemon(&self, path: &mut Text<PATH>) -> Outcome {
         *path = self.command.path();
         if path.as_bytes().is_empty() {
-            return Err(MISSING);
+            return Err(Fault::Nothing);
         }
         Ok(())
     }
 
     fn program(&self, first: &str, name: &str, path: &mut Text<PATH>) -> Outcome {
         let chosen = self.command.first_directory;
-        in_directories(first.as_bytes(), 0, name, path)
-            .or_else(|_| in_directories(chosen.as_bytes(), 0, name, path))
-            .or_else(|_| in_directories(self.path, self.passed_over, name, path))
+        let places = [
+            (first.as_bytes(), 0),
+            (chosen.as_bytes(), 0),
+            (self.path, self.passed_over),
+        ];
+        let mut outcome = Err(Fault::Nothing);
+        for (directories, passed_over) in places {
+            match in_directories(directories, passed_over, name, path) {
+                Ok(()) => return Ok(()),
+                Err(Fault::Nothing) => {}
+                fault => outcome = fault,
+            }
+        }
+        outcome
     }
 
     /// Go's crypto/x509 takes the first file that it can read.
@@ -196,15 +221,19 @@ impl<'c> Search<'c> {
         } else {
             own
         };
+        let mut outcome = Err(Fault::Nothing);
         for file in fields(files, b':') {
-            *path = fs::path(&[file]).map_err(|_| MISSING)?;
-            match fault_of_certificates(path.as_c_str()) {
-                Ok("") => return Ok(()),
-                Ok(fault) => return Err(fault),
-                Err(_) => {}
+            *path = fs::path(&[file]).map_err(Fault::Untold)?;
+            match fault_of_certificates(path.as_c_str()).there() {
+                Ok(None) => {}
+                Ok(Some("")) => return Ok(()),
+                Ok(Some(fault)) => return Err(Fault::Of(fault)),
+                Err(Errno::ISDIR) => outcome = Err(Fault::Of("is a directory")),
+                Err(Errno::BADFD) => outcome = Err(Fault::Of("is not a regular file")),
+                Err(errno) => outcome = Err(Fault::Untold(errno)),
             }
         }
-        Err(MISSING)
+        outcome
     }
 }
 
@@ -243,13 +272,15 @@ impl Kernel {
             Self::Any => None,
             #[cfg(feature = "modprobe")]
             Self::Modules => {
-                (!fs::exists(CWD, c"/proc/modules")).then_some("the kernel loads no modules")
+                let there = fs::look(rustix::fs::CWD, c"/proc/modules");
+                matches!(there, Ok(None)).then_some("the kernel loads no modules")
             }
             Self::AppArmor => {
                 let mut buffer = [0; 8];
                 let enabled =
                     fs::read_small(c"/sys/module/apparmor/parameters/enabled", &mut buffer);
-                (enabled != Ok(b"Y\n")).then_some("the kernel has no AppArmor, or has it off")
+                let has_it = matches!(enabled.there(), Ok(Some(b"Y\n")) | Err(_));
+                (!has_it).then_some("the kernel has no AppArmor, or has it off")
             }
         }
     }
@@ -262,17 +293,23 @@ fn in_directories(
     name: &str,
     path: &mut Text<PATH>,
 ) -> Outcome {
-    let mut outcome = Err(MISSING);
+    let mut outcome = Err(Fault::Nothing);
     for (number, directory) in fields(directories, b':').enumerate() {
         if directory.is_empty() || (number < LOOKED_AT && passed_over & (1 << number) != 0) {
             continue;
         }
-        // A path that is too long for the kernel leads nowhere.
-        let Ok(stat) = fs::path(&[directory, b"/", name.as_bytes()]).and_then(|there| {
+        let stat = fs::path(&[directory, b"/", name.as_bytes()]).and_then(|there| {
             *path = there;
-            statat(CWD, path.as_c_str(), AtFlags::empty())
-        }) else {
-            continue;
+            fs::stat(path.as_c_str())
+        });
+        let stat = match stat.there() {
+            Ok(Some(stat)) => stat,
+            // A path that is too long for the kernel leads nowhere.
+            Ok(None) | Err(Errno::NAMETOOLONG) => continue,
+            Err(errno) => {
+                outcome = Err(Fault::Untold(errno));
+                continue;
+            }
         };
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if is_file && stat.st_mode & 0o111 != 0 {
@@ -298,12 +335,10 @@ fn real_directory(program: &CStr) -> Text<PATH> {
 /// read is the kernel's error.
 fn fault_of_certificates(path: &CStr) -> Result<&'static str, Errno> {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut buffer = [0; 4096];
-    let length = read(&file, &mut buffer)?;
-    let beginning = buffer.get(..length).unwrap_or_default();
+    let beginning = fs::read_beginning(path, &mut buffer)?;
     let begins = fields(beginning, b'\n').any(|line| line.trim_ascii_end() == BEGIN);
-    Ok(match length {
+    Ok(match beginning.len() {
         0 => "is empty",
         _ if begins => "",
         _ => "does not begin with a certificate",

@@ -6,7 +6,8 @@
 
 use crate::{
     error::{Error, Result, Step},
-    fs, namespaces,
+    fs::{self, There},
+    namespaces,
     settings::{Role, Settings},
     text::{Decimal, Text},
 };
@@ -67,7 +68,11 @@ fn neither() -> Error {
 }
 
 fn is_marked(settings: &Settings<'_>) -> bool {
-    settings.in_container || MARKERS.iter().any(|marker| fs::exists(CWD, marker))
+    let stands = |marker: &&CStr| {
+        let there = fs::look(CWD, marker).noted(settings.as_log(), Step::Role, marker);
+        there.flatten().is_some()
+    };
+    settings.in_container || MARKERS.iter().any(stands)
 }
 
 /// Whether this process is in the PID namespace that the kernel started with.
@@ -78,7 +83,7 @@ pub(crate) fn in_first_namespace() -> bool {
 fn mount_proc() -> Result<()> {
     const PROC: &CStr = c"/proc";
     let failed = |errno| Error::new(Step::Mount, PROC.to_bytes(), errno);
-    if fs::exists(CWD, c"/proc/self") {
+    if fs::look(CWD, c"/proc/self").map_err(failed)?.is_some() {
         return Ok(());
     }
     match mkdir(PROC, Mode::from_raw_mode(0o555)) {

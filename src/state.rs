@@ -4,7 +4,7 @@
 use crate::{
     command::Command,
     devices::{self, Contents, Device},
-    error::Step,
+    error::{Step, reason},
     fs,
     launch::{Context, Launch, Outcome},
     mounted,
@@ -97,6 +97,7 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
     if !format.has_errors(block) {
         return;
     }
+    let mut cannot = "";
     let what: &[u8] = match tools::run(
         launch,
         command,
@@ -107,13 +108,17 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
     ) {
         Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
         Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
-        Err(_) => b"e2fsck could not be run",
+        Err(errno) => {
+            cannot = "e2fsck could not be run: ";
+            reason(errno).as_bytes()
+        }
         // 1: repaired; 2: repaired, and to be booted anew if it was the root, which it is not (e2fsck(8)).
         Ok(0..=2) => b"e2fsck has repaired it",
         Ok(_) => b"e2fsck could not repair it: run it by hand",
     };
     let marked = b" is marked: its file system had errors; ";
-    launch.log.warning(&[path.to_bytes(), marked, what]);
+    let parts = [path.to_bytes(), marked, cannot.as_bytes(), what];
+    launch.log.warning(&parts);
 }
 
 /// Makes the file system with the image's own mkfs.

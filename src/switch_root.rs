@@ -6,7 +6,7 @@ use crate::{
     aside::{self, ASIDE},
     cmdline::{self, Argument},
     devices::{self, Contents, Device},
-    error::Step,
+    error::{Step, reason},
     fs,
     launch::{Context, Launch, Outcome},
     role,
@@ -131,7 +131,11 @@ impl Wanted {
 /// Whether this is the machine's PID 1 on an initramfs, and `root=` names another root.
 pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
     let ours = launch.role == Role::Machine && role::in_first_namespace();
-    if !ours || !statfs(c"/").is_ok_and(|root| IN_MEMORY.contains(&root.f_type)) {
+    if !ours {
+        return Ok(false);
+    }
+    let root = statfs(c"/").at(launch, Step::Root, c"/")?;
+    if !IN_MEMORY.contains(&root.f_type) {
         return Ok(false);
     }
     Ok(Wanted::read(launch)?.is_some())
@@ -158,9 +162,9 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
         .iter()
         .try_for_each(|place| move_along(launch, place))?;
     aside::enter(launch)?;
-    if free(initramfs.as_fd(), DEPTH).is_err() {
-        let what = b"the initramfs could not be freed: it keeps its memory";
-        launch.log.warning(&[what]);
+    if let Err(errno) = free(initramfs.as_fd(), DEPTH) {
+        let what = b"the initramfs could not be freed and keeps its memory: ";
+        launch.log.warning(&[what, reason(errno).as_bytes()]);
     }
     launch.log.line(&[b"/ is ", device.path.as_bytes()]);
     Ok(())

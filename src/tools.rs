@@ -7,7 +7,10 @@ use crate::{
     sys::{self, Words},
 };
 use core::ffi::CStr;
-use rustix::io::{Errno, Result};
+use rustix::{
+    io::{Errno, Result, read, retry_on_intr, write},
+    pipe::{PipeFlags, pipe_with},
+};
 
 /// What becomes of the program when the end is asked for.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,8 +25,8 @@ pub(crate) enum AtEnd {
 /// Its exit status.
 ///
 /// # Errors
-/// `NOENT`: the image has no such program; `TIMEDOUT` after so many seconds and `CANCELED` when the end is asked for: it is
-/// killed.
+/// `NOENT`: the image has no such program; `LIBACC`: its interpreter or loader is missing; `TIMEDOUT` after so many seconds and
+/// `CANCELED` when the end is asked for: it is killed; any other that execve(2) gives.
 pub(crate) fn run(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -32,13 +35,25 @@ pub(crate) fn run(
     seconds: u32,
     at_end: AtEnd,
 ) -> Result<u8> {
-    let path = command.look_up(program).map_err(|_| Errno::NOENT)?;
+    let path = command.look_up(program).map_err(|error| error.errno())?;
     let words = Words::of(core::iter::once(&program).chain(words).copied())?;
     let environment = Words::of(command.environment())?;
     let requests = (at_end == AtEnd::Killed).then_some(&launch.requests);
-    run::in_child(seconds, requests, &mut || {
+    // It closes with exec; read when the child has ended, and not waited for.
+    let (reads, writes) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    let outcome = run::in_child(seconds, requests, &mut || {
         launch.requests.restore();
-        sys::execve(path.as_c_str(), &words, &environment);
+        let errno = sys::execve(path.as_c_str(), &words, &environment);
+        // Where that fails, too, the status tells that something has.
+        let _ = write(&writes, &errno.raw_os_error().to_ne_bytes());
         127
-    })
+    });
+    let mut errno = [0; 4];
+    match retry_on_intr(|| read(&reads, &mut errno)) {
+        Ok(4) => Err(match Errno::from_raw_os_error(i32::from_ne_bytes(errno)) {
+            Errno::NOENT => Errno::LIBACC,
+            errno => errno,
+        }),
+        _ => outcome,
+    }
 }

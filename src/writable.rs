@@ -7,7 +7,7 @@ use crate::{
     command::Command,
     copy::Copy,
     error::Step,
-    fs,
+    fs::{self, There},
     launch::{Context, Launch, Outcome},
     mounted,
     places::Places,
@@ -16,7 +16,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::AsFd,
-    fs::{Access, AtFlags, CWD, Mode, accessat, chmod, mkdir, rmdir, statat},
+    fs::{Access, AtFlags, CWD, Mode, accessat, chmod, mkdir, rmdir},
     io::{Errno, Result},
     mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount},
 };
@@ -82,7 +82,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
         cover(RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
     }
     var_run::bind(launch);
-    if !is_read_only(c"/") {
+    if !is_read_only(launch, c"/") {
         return Ok(());
     }
     launch
@@ -100,7 +100,7 @@ const RUN: &CStr = c"/run";
 fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
-    for row in TABLE.iter().filter(|row| is_read_only(row.place)) {
+    for row in TABLE.iter().filter(|row| is_read_only(launch, row.place)) {
         // What somebody has mounted there read-only would be lost.
         if !row.kept && !mounted::is_of_root(row.place).at(launch, Step::Root, row.place)? {
             continue;
@@ -108,7 +108,7 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         let bind = || bind(row.part, row.place, row.flags, row.mode);
         cover(row.place, row.kept, data_root, &bind).at(launch, Step::Root, row.place)?;
     }
-    if launch.settings.state.is_empty() && is_read_only(data_root) {
+    if launch.settings.state.is_empty() && is_read_only(launch, data_root) {
         if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
             bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
         } else {
@@ -119,17 +119,23 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     Ok(())
 }
 
-fn is_read_only(place: &CStr) -> bool {
-    accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) == Err(Errno::ROFS)
+fn is_read_only(launch: &Launch<'_>, place: &CStr) -> bool {
+    match accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) {
+        Err(Errno::ROFS) => true,
+        outcome => {
+            outcome.found(launch.log, Step::Root, place);
+            false
+        }
+    }
 }
 
 /// The image's images and containers are not copied into memory: they can be larger than it.
 fn cover(place: &CStr, kept: bool, data_root: &CStr, mount: &dyn Fn() -> Result<()>) -> Result<()> {
     let image = fs::directory(place)?;
-    let left = statat(CWD, data_root, AtFlags::empty());
+    let left = fs::stat(data_root).there()?;
     mount()?;
     let copy = Copy {
-        empty: left.map(|stat| (stat.st_dev, stat.st_ino)).ok(),
+        empty: left.map(|stat| (stat.st_dev, stat.st_ino)),
         files: kept,
         mounts: true,
     };

@@ -4,16 +4,16 @@ use crate::{
     engine::{self, events},
     root::Root,
     running::Start,
-    util::{Needs, has_feature, tests},
+    util::{Needs, tests},
 };
 
 tests![Needs::Root;
     c7_the_variables_of_375_services_reach_the_daemon,
-    c7_a_supervised_daemon_and_its_ready_program_get_them,
     c7_as_many_arguments_as_the_kernel_carries,
-    c7_modprobe_gets_the_variables,
-    c7_the_library_passes_on_any_number,
-    c7_check_takes_any_number,
+    c7_the_library_passes_on_any_number;
+    Needs::Supervise => c7_a_supervised_daemon_and_its_ready_program_get_them;
+    Needs::Modprobe => c7_modprobe_gets_the_variables;
+    Needs::Features(&["check"]) => c7_check_takes_any_number,
 ];
 
 /// What Kubernetes sets for each service of the namespace (enableServiceLinks).
@@ -49,9 +49,6 @@ fn c7_the_variables_of_375_services_reach_the_daemon() {
 }
 
 fn c7_a_supervised_daemon_and_its_ready_program_get_them() {
-    if !has_feature("supervise") {
-        return c7_the_variables_of_375_services_reach_the_daemon();
-    }
     let root = engine::root();
     // The stand-in writes beside itself: its name is the whole path.
     const VARIABLES: &str = "/usr/bin/ready/modprobe.variables";
@@ -83,9 +80,6 @@ fn c7_as_many_arguments_as_the_kernel_carries() {
 }
 
 fn c7_modprobe_gets_the_variables() {
-    if !has_feature("modprobe") {
-        return c7_the_variables_of_375_services_reach_the_daemon();
-    }
     let root = Root::new();
     root.stand_in("/usr/sbin/modprobe")
         .file("/modprobe.variables", "");
@@ -115,9 +109,5 @@ fn c7_check_takes_any_number() {
     let words = (0..5000).map(|number| format!("--label=n{number}"));
     let start = with_services(root.container(), 375).words(["--check=json"]);
     let ended = start.words(words).words(["--data-root=/srv/data"]).ended();
-    if has_feature("check") {
-        assert!(ended.stdout.contains("\"/srv/data\""), "{}", ended.stdout);
-    } else {
-        assert_eq!(ended.status, 2);
-    }
+    assert!(ended.stdout.contains("\"/srv/data\""), "{}", ended.stdout);
 }

@@ -5,21 +5,15 @@ use crate::{
     check::{check, objects, of, whole},
     root::Root,
     running::{Running, Start},
-    util::{Before, Needs, has_feature, tests, trial},
+    util::{Before, Needs, tests},
 };
-use libtest_mimic::Trial;
 use std::fs;
 
 tests![Needs::LegacyCgroups;
-    d9_hierarchies_without_devices_are_no_v1,
-    d9_check_and_launch_judge_alike,
+    d9_hierarchies_without_devices_are_no_v1;
+    Needs::LegacyCheck => d9_check_and_launch_judge_alike;
+    Needs::MemoryOnlyInV1 => g9_v1_is_chosen_where_memory_is_only_there,
 ];
-
-pub(crate) fn tests_of_auto() -> Vec<Trial> {
-    let name = "main::cgroup_layouts::g9_v1_is_chosen_where_memory_is_only_there";
-    let test = g9_v1_is_chosen_where_memory_is_only_there;
-    vec![trial(name, Needs::MemoryOnlyInV1, test)]
-}
 
 /// A tmpfs at /sys/fs/cgroup with these v1 hierarchies of the machine's, by their options.
 fn with<'r>(start: Start<'r>, hierarchies: &[&str]) -> Start<'r> {
@@ -78,12 +72,6 @@ fn d9_hierarchies_without_devices_are_no_v1() {
 }
 
 fn d9_check_and_launch_judge_alike() {
-    if !["check", "git", "iptables", "modprobe", "xz"]
-        .into_iter()
-        .all(has_feature)
-    {
-        return d9_hierarchies_without_devices_are_no_v1();
-    }
     let root = whole();
     for (hierarchies, layout, devices) in [
         (

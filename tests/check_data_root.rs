@@ -6,9 +6,8 @@ use crate::{
     prerequisites::remove,
     root::Root,
     running::Start,
-    util::{Before, Needs, program, tests, trial},
+    util::{Before, Needs, program, tests},
 };
-use libtest_mimic::Trial;
 use serde_json::Value;
 use std::{
     fs,
@@ -22,13 +21,9 @@ tests![Needs::Check;
     e1_of_two_mounts_at_one_place_the_upper_one_counts,
     e3_another_storage_driver_needs_no_overlay,
     e4_what_another_user_may_not_read_is_unknown,
-    e4_a_file_that_nobody_can_read_is_in_the_report,
+    e4_a_file_that_nobody_can_read_is_in_the_report;
+    Needs::Fuse => e2_a_data_root_on_fuse_is_unfit,
 ];
-
-pub(crate) fn tests_with_fuse() -> Vec<Trial> {
-    let name = "main::check_data_root::e2_a_data_root_on_fuse_is_unfit";
-    vec![trial(name, Needs::Fuse, e2_a_data_root_on_fuse_is_unfit)]
-}
 
 /// The state of that data root, and how or why.
 fn judged(start: Start<'_>, root: &str) -> (String, String) {

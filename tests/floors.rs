@@ -32,12 +32,12 @@ fn files(folder: &str) -> BTreeMap<String, String> {
     found
 }
 
-fn sources() -> BTreeMap<String, String> {
+pub(crate) fn sources() -> BTreeMap<String, String> {
     files("src")
 }
 
 /// What is compiled without tests, and without comments.
-fn code(source: &str) -> String {
+pub(crate) fn code(source: &str) -> String {
     let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
     source
         .lines()

@@ -37,10 +37,12 @@ mod dhcp; // a lease from a real server
 mod disk_contents; // what a disk is, judged from everything on it
 mod disk_members; // a file system on several devices
 mod disk_names; // names of the kernel's root= and of udev's links
+mod errnos; // an errno is never taken for an absence
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod features; // the program has the Cargo features that it was built with
 mod floors; // the source: which file may use which, unsafe code, length
 mod held_log; // a log that takes nothing
+mod held_log_pid_1; // the same, of PID 1
 mod hierarchy; // cgroup v2 of the machine, as a fresh boot and as a used machine have it
 mod iptables; // nft or legacy
 mod ipv6; // IPv6 addresses, and routes that a router advertises
@@ -58,6 +60,7 @@ mod mounts; // the early mounts, their flags and sharing; what is mounted stays;
 mod names; // the host name and resolv.conf, where they cannot be had
 mod nesting; // a container's cgroup v2: what moves to /init, and what stays
 mod network; // lo, address, route, host name, name servers
+mod not_files; // a FIFO, a device, a terabyte in place of a file
 mod optional; // what cannot be written and Docker can do without
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: each with and without it, and what is done
@@ -68,6 +71,7 @@ mod read_only; // a root that cannot be written: its directories in memory, the 
 mod readme; // its table is the program's own
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod repair; // empty JSON files are set aside
+mod results; // the source: no result is dropped without a reason
 mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
@@ -87,8 +91,10 @@ mod words; // which daemon, its words, its environment
 mod writes; // how files are written: aside, durable, renamed
 
 // What they share:
+mod calls; // the system calls by which a launch changes files
 mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
+mod faults; // system calls that fail
 mod root; // the images they start in
 mod router; // the other end of a cable: an IPv6 router, a DHCP server
 mod running; // a program that is being started, that runs, or that has ended
@@ -110,13 +116,12 @@ fn main() -> ExitCode {
         bridge::tests(),
         cgroups::tests(),
         cgroup_layouts::tests(),
-        cgroup_layouts::tests_of_auto(),
         check::tests(),
         check_data_root::tests(),
-        check_data_root::tests_with_fuse(),
         check_forms::tests(),
         check_kernel::tests(),
         dhcp::tests(),
+        errnos::tests(),
         covered::tests(),
         disk_contents::tests(),
         disk_members::tests(),
@@ -125,6 +130,7 @@ fn main() -> ExitCode {
         features::tests(),
         floors::tests(),
         held_log::tests(),
+        held_log_pid_1::tests(),
         hierarchy::tests(),
         iptables::tests(),
         ipv6::tests(),
@@ -142,6 +148,7 @@ fn main() -> ExitCode {
         names::tests(),
         nesting::tests(),
         network::tests(),
+        not_files::tests(),
         optional::tests(),
         pid_files::tests(),
         prerequisites::tests(),
@@ -152,6 +159,7 @@ fn main() -> ExitCode {
         readme::tests(),
         refusals::tests(),
         repair::tests(),
+        results::tests(),
         role::tests(),
         settings::tests(),
         socket::tests(),

@@ -15,6 +15,8 @@ tests![Needs::Modprobe;
     a_module_shows_under_its_other_spelling,
     files_of_the_image_name_modules,
     a_container_has_no_modules_of_its_own,
+    f4_a_module_that_is_named_often_counts_once,
+    f4_a_modprobe_that_cannot_be_executed_is_told,
 ];
 
 /// What the launch looks for, in this order.
@@ -207,4 +209,49 @@ fn a_container_has_no_modules_of_its_own() {
     let root = with_files();
     let _daemon = with(&root, TABLE).running();
     assert!(!root.path("/modprobe.words").exists());
+}
+
+fn f4_a_module_that_is_named_often_counts_once() {
+    let root = with_modprobe("0");
+    root.file("/etc/modules", &"dm_thin\ndm-thin # again\n".repeat(60));
+    let start = root.machine();
+    let daemon = start
+        .variable("DOCKER_LAUNCH_MODULES", "dm-thin,dm_thin,loop9,dm-thin")
+        .running();
+    let words = root.read("/modprobe.words");
+    for name in ["dm_thin", "loop9"] {
+        let times = words.lines().filter(|word| *word == name).count();
+        assert_eq!(times, 1, "{name}: {}", daemon.log());
+    }
+}
+
+/// It says nothing itself, and the engine starts all the same.
+fn f4_a_modprobe_that_cannot_be_executed_is_told() {
+    for (contents, mode, reason) in [
+        ("rubbish", 0o755, "exec format error (ENOEXEC)"),
+        (
+            "#!/nowhere\n",
+            0o755,
+            "its interpreter or loader is missing from the image (ENOENT)",
+        ),
+        ("#!/etc\n", 0o755, "permission denied (EACCES)"),
+    ] {
+        let root = Root::new();
+        root.file("/usr/sbin/modprobe", contents)
+            .mode("/usr/sbin/modprobe", mode);
+        let log = root.machine().running().log();
+        let line = format!("dockerlaunch: warning: exec modprobe: {reason}");
+        assert!(
+            log.contains(&line) && log.contains("the kernel does not show"),
+            "{log}"
+        );
+    }
+    // One that stands there and is none is not missing.
+    let root = Root::new();
+    root.file("/usr/sbin/modprobe", "");
+    let log = root.machine().running().log();
+    assert!(
+        log.contains("dockerlaunch: warning: exec modprobe: permission denied (EACCES)"),
+        "{log}"
+    );
 }

@@ -150,6 +150,7 @@ impl Root {
             unprivileged: false,
             as_child: false,
             own_cgroup: None,
+            faults: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub(crate) use crate::mountinfo::Mount;
 use crate::{
+    faults::Fault,
     modules,
     nesting::{self, OwnCgroup},
     root::{Root, STARTED},
@@ -89,6 +90,12 @@ impl<'r> Start<'r> {
         let file = self.root.directory("/proc").file(FILE, words).path(FILE);
         self.before(Before::mount("proc", "/proc"))
             .before(Before::bind(file, "/proc/cmdline"))
+    }
+
+    /// A system call that fails.
+    pub(crate) fn fault(mut self, fault: Fault) -> Self {
+        self.namespaces.faults.push(fault);
+        self
     }
 
     /// Another program of the root's than dockerlaunch.

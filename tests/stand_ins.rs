@@ -2,6 +2,7 @@
 //! programs that stand in the image. One binary, so that nothing but this crate has to be built.
 
 use crate::{
+    faults,
     nesting::Cgroup,
     root::STARTED,
     util::{Before, Namespaces},
@@ -54,7 +55,7 @@ pub(crate) fn run() -> Option<ExitCode> {
             sleep()
         }
         "once" => ExitCode::SUCCESS,
-        "held" => crate::writes::held(),
+        "held" => crate::calls::held(),
         "modprobe" | "e2fsck" | "mkfs.ext4" | "mkfs.xfs" | "mkfs.btrfs" => tool(),
         "udhcpc" => udhcpc(),
         "false" => ExitCode::FAILURE,
@@ -98,6 +99,9 @@ fn namespaces() -> ExitCode {
         cgroup.leave(own.left_after, &pid_1);
         cgroup
     });
+    if !setup.faults.is_empty() {
+        exit(faults::trace(pid_1.id(), setup.faults));
+    }
     let status = pid_1.wait().unwrap();
     if let Some(cgroup) = cgroup {
         cgroup.remove();
@@ -155,6 +159,9 @@ fn pid_1() -> ExitCode {
             "{others:?}"
         );
         exit(status.code().unwrap());
+    }
+    if !setup.faults.is_empty() {
+        faults::be_traced();
     }
     let words: Vec<OsString> = env::args_os().collect();
     panic!("exec of {words:?}: {}", command.exec())

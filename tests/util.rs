@@ -1,6 +1,7 @@
 //! What tests share: what one cannot run without, and what the helpers are told that make namespaces.
 
 use crate::{
+    faults::Fault,
     hierarchy::{HandedOn, Hierarchy},
     nesting::OwnCgroup,
 };
@@ -72,7 +73,9 @@ pub(crate) enum Needs {
     BareHierarchy,
     /// Root, and v1 hierarchies of the machine's, which a cgroup namespace may mount.
     LegacyCgroups,
-    /// The same, and no controller memory in v2.
+    /// The same, and a program that checks.
+    LegacyCheck,
+    /// Root, and a machine whose controller memory is in cgroup v1.
     MemoryOnlyInV1,
     /// Root, a program that checks, and FUSE.
     Fuse,
@@ -173,14 +176,15 @@ fn lacking(needs: Needs) -> Option<Lack> {
             machine(!is_bare, "needs a cgroup v2 with nobody else's cgroups in it")
         }),
         Needs::LegacyCgroups => root().or_else(|| {
-            let wanted = ["devices", "memory", "name=systemd"];
-            let found = crate::cgroup_layouts::legacy_controllers();
-            let lacks = !wanted.iter().all(|name| found.contains(&(*name).into()));
+            let known = crate::cgroup_layouts::legacy_controllers();
+            let has = |name: &&str| known.iter().any(|one| one == name);
+            let lacks = !["devices", "memory", "name=systemd"].iter().all(has);
             machine(lacks, "needs the machine's cgroup v1 hierarchies devices, memory and name=systemd")
         }),
+        Needs::LegacyCheck => lacking(Needs::Check).or_else(|| lacking(Needs::LegacyCgroups)),
         Needs::MemoryOnlyInV1 => root().or_else(|| {
-            let found = crate::cgroup_layouts::legacy_controllers();
-            let lacks = !found.contains(&"memory".into());
+            let known = crate::cgroup_layouts::legacy_controllers();
+            let lacks = !known.iter().any(|one| one == "memory");
             machine(lacks, "needs a machine that has the controller memory in cgroup v1")
         }),
         Needs::Fuse => lacking(Needs::Check).or_else(|| {
@@ -356,6 +360,8 @@ pub(crate) struct Namespaces {
     pub(crate) as_child: bool,
     /// With a cgroup of its own.
     pub(crate) own_cgroup: Option<OwnCgroup>,
+    /// System calls of the program that fail.
+    pub(crate) faults: Vec<Fault>,
 }
 
 impl Namespaces {

@@ -5,7 +5,7 @@
 //! sentence says so, and the launch goes on: inner containers run there, but without limits.
 
 use crate::{
-    error::Step,
+    error::{Step, reason},
     fs,
     hierarchies::ROOT,
     launch::{Context, Launch, Outcome},
@@ -75,21 +75,29 @@ fn obstacle() -> Option<&'static str> {
     let mut buffer = [0; 64];
     match fs::read_small(TYPE, &mut buffer) {
         // Only a hierarchy's own root lacks the file.
-        Err(_) => Some(SHARED),
-        Ok(_) if !is_root_of_namespace() => Some(SHARED),
-        Ok(b"domain\n") => access(ROOT, Access::WRITE_OK).is_err().then_some(READ_ONLY),
-        Ok(_) => Some(THREADED),
+        Err(Errno::NOENT | Errno::NOTDIR) => Some(SHARED),
+        Err(errno) => Some(reason(errno)),
+        Ok(kind) => match is_root_of_namespace() {
+            Err(errno) => Some(reason(errno)),
+            Ok(false) => Some(SHARED),
+            Ok(true) if kind != b"domain\n" => Some(THREADED),
+            Ok(true) => match access(ROOT, Access::WRITE_OK) {
+                Ok(()) => None,
+                Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => Some(READ_ONLY),
+                Err(errno) => Some(reason(errno)),
+            },
+        },
     }
 }
 
 /// The kernel names a process's cgroup from the root of its cgroup namespace on. In a namespace that is an outer container's
 /// this one's cgroup lies deeper; an earlier launch has moved it to /init.
-fn is_root_of_namespace() -> bool {
+fn is_root_of_namespace() -> Result<bool> {
     let mut is_root = false;
-    let read = fs::lines(c"/proc/self/cgroup", &mut |line| {
+    fs::lines(c"/proc/self/cgroup", &mut |line| {
         is_root |= matches!(line, b"0::/" | b"0::/init");
-    });
-    read.is_ok() && is_root
+    })?;
+    Ok(is_root)
 }
 
 /// Moves every process; whether some cannot be named here. One that has ended meanwhile, or that the kernel does not let go now,

@@ -295,7 +295,8 @@ impl Lists {
     fn how(&self, row: &Row, bit: Rows) -> Option<&'static str> {
         let shows = match row.how {
             FileSystem => self.file_systems & bit != 0,
-            Module(file) | File(file) => fs::exists(CWD, file),
+            // What cannot be looked at stands there.
+            Module(file) | File(file) => !matches!(fs::look(CWD, file), Ok(None)),
             First(kind) => kind.is_first() == Some(true),
         };
         match row.how {

@@ -1,57 +1,141 @@
 //! Reading: files and directories, whole, in pieces, by lines or by entries.
+//!
+//! Only regular files are read, those of procfs and sysfs among them, and no read is without an end: a FIFO, a terminal or
+//! /dev/zero in place of a configuration file would keep PID 1 for ever. /dev/null is an empty file.
 
-use crate::sys;
+use crate::{
+    error::{Error, Step},
+    log::Log,
+    sys,
+};
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
-    fd::{AsFd, BorrowedFd},
-    fs::{Mode, OFlags, open},
-    io::{Errno, Result, read},
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{FileType, Mode, OFlags, fstat, open},
+    io::{Errno, Result, read, retry_on_intr},
 };
+
+/// No configuration file is longer, in bytes: a list of all modules is below one MiB.
+const LONGEST: u64 = 4 << 20;
+/// The kernel's own files tell no size, and end: 100,000 mounts are 20 MB of mountinfo.
+const LONGEST_OF_KERNEL: u64 = 256 << 20;
+
+/// Linux's major and minor number of /dev/null, as stat(2) has them.
+const NULL: u64 = 1 << 8 | 3;
+
+/// What an error of a system call means to one who looks for something.
+pub(crate) trait There<T> {
+    /// ENOENT and ENOTDIR are an answer: nothing stands there.
+    fn there(self) -> Result<Option<T>>;
+    /// The same, and any other error is a warning.
+    fn found(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
+    /// Any error is a warning.
+    fn noted(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
+}
+
+impl<T> There<T> for Result<T> {
+    #[inline]
+    fn there(self) -> Result<Option<T>> {
+        match self {
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    #[inline]
+    fn found(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
+        self.there().noted(log, step, subject).flatten()
+    }
+
+    #[inline]
+    fn noted(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
+        match self {
+            Ok(found) => Some(found),
+            Err(errno) => {
+                warn(log, step, subject, errno);
+                None
+            }
+        }
+    }
+}
+
+/// What the kernel refuses can be done without.
+#[cold]
+#[inline(never)]
+pub(crate) fn warn(log: Log, step: Step, subject: &CStr, errno: Errno) {
+    Error::new(step, subject.to_bytes(), errno).tell(&mut |parts| log.warning(parts));
+}
+
+/// Opens a regular file without waiting; how much may be read of it. Anything else is EISDIR, or EBADFD, as systemd has it.
+fn open_regular(path: &CStr) -> Result<(OwnedFd, u64)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match retry_on_intr(|| open(path, flags, Mode::empty())) {
+        Err(Errno::NXIO) => return Err(Errno::BADFD), // a socket
+        outcome => outcome?,
+    };
+    let stat = fstat(&file)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile if stat.st_size == 0 => Ok((file, LONGEST_OF_KERNEL)),
+        FileType::RegularFile => Ok((file, LONGEST)),
+        FileType::CharacterDevice if stat.st_rdev == NULL => Ok((file, 0)),
+        FileType::Directory => Err(Errno::ISDIR),
+        _ => Err(Errno::BADFD),
+    }
+}
 
 /// Reads a small file whole; one that does not fit is an error.
 pub(crate) fn read_small<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let room = buffer.len();
+    match read_beginning(path, buffer)? {
+        filled if filled.len() == room => Err(Errno::FBIG),
+        whole => Ok(whole),
+    }
+}
+
+/// Reads as much of a file as fits.
+pub(crate) fn read_beginning<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    let (file, _) = open_regular(path)?;
     let mut filled = 0;
     loop {
         let free = buffer.get_mut(filled..).unwrap_or_default();
-        if free.is_empty() {
-            return Err(Errno::FBIG);
-        }
-        match read(&file, free) {
-            Ok(0) => break,
-            Ok(length) => filled += length,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
+        match retry_on_intr(|| read(&file, &mut *free))? {
+            0 => break,
+            length => filled += length,
         }
     }
     Ok(buffer.get(..filled).unwrap_or_default())
 }
 
-/// Calls `each` with every byte of an open file.
-pub(crate) fn bytes(file: BorrowedFd<'_>, each: &mut dyn FnMut(u8)) -> Result<()> {
-    let mut buffer = [0; 1024];
+/// Calls `each` with every byte of a file, up to the most that any file may have; of a longer one the rest is EFBIG.
+pub(crate) fn bytes(path: &CStr, each: &mut dyn FnMut(u8)) -> Result<()> {
+    let (file, longest) = open_regular(path)?;
+    bytes_of(file.as_fd(), longest, each)
+}
+
+/// The same of a file that is open, up to so many bytes.
+pub(crate) fn bytes_of(file: BorrowedFd<'_>, longest: u64, each: &mut dyn FnMut(u8)) -> Result<()> {
+    let (mut buffer, mut left) = ([0; 1024], longest);
     loop {
-        match read(file, &mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(length) => buffer.iter().take(length).for_each(|byte| each(*byte)),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
+        let length = retry_on_intr(|| read(file, &mut buffer))?;
+        if length == 0 {
+            return Ok(());
         }
+        left = left.checked_sub(length as u64).ok_or(Errno::FBIG)?;
+        buffer.iter().take(length).for_each(|byte| each(*byte));
     }
 }
 
-/// Calls `each` with every line of a file of the kernel's, without its newline. Of a line over 4096 bytes only the
-/// beginning is given: what is asked for stands there (in mountinfo before an overlay's many layers).
+/// Calls `each` with every line of a file, without its newline. Of a line over 4096 bytes only the beginning is given: what
+/// is asked for stands there (in mountinfo before an overlay's many layers).
 pub(crate) fn lines(path: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<()> {
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut line: Vec<u8, 4096> = Vec::new();
-    bytes(file.as_fd(), &mut |byte| {
+    bytes(path, &mut |byte| {
         if byte == b'\n' {
             each(&line);
             line.clear();
-        } else {
-            let _ = line.push(byte);
+        } else if !line.is_full() {
+            line.extend(core::iter::once(byte));
         }
     })?;
     if !line.is_empty() {

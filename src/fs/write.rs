@@ -5,7 +5,7 @@
 //! syncfs(2), their names, one syncfs(2). In a container that would write out all that the host has in memory, so there it is
 //! one fsync(2) a file and one a directory. In memory (tmpfs, ramfs) nothing lasts, and nothing waits.
 
-use super::{exists, is_mount};
+use super::{is_mount, look};
 use crate::text::Text;
 use core::ffi::CStr;
 use rustix::{
@@ -82,14 +82,13 @@ impl Batch {
 
     /// A file that waits stands there already. An empty one that is mounted is its owner's choice.
     pub(crate) fn standing(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Standing> {
-        let standing = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Standing::Something,
-            Ok(_) if is_mount(parent, name)? => Standing::Something,
-            Ok(_) => Standing::Empty,
-            Err(Errno::NOENT) => Standing::Nothing,
-            Err(errno) => return Err(errno),
+        let standing = match look(parent, name)? {
+            Some(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Standing::Something,
+            Some(_) if is_mount(parent, name)? => Standing::Something,
+            Some(_) => Standing::Empty,
+            None => Standing::Nothing,
         };
-        if standing != Standing::Something && self.waiting && is_aside(parent, name) {
+        if standing != Standing::Something && self.waiting && is_aside(parent, name)? {
             return Ok(Standing::Something);
         }
         Ok(standing)
@@ -132,7 +131,7 @@ impl Batch {
     pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
         let (aside, _) = aside(name)?;
         let aside = aside.as_c_str();
-        if !exists(parent, aside) {
+        if look(parent, aside)?.is_none() {
             return Ok(()); // it does not wait
         }
         if pass == Pass::Discard {
@@ -198,7 +197,9 @@ fn holds(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<bool> {
         return Ok(false);
     }
     let (mut rest, mut same) = (contents.iter(), true);
-    super::bytes(file.as_fd(), &mut |byte| same &= rest.next() == Some(&byte))?;
+    super::bytes_of(file.as_fd(), contents.len() as u64, &mut |byte| {
+        same &= rest.next() == Some(&byte)
+    })?;
     Ok(same && rest.next().is_none())
 }
 
@@ -229,7 +230,7 @@ pub(crate) fn sweep(directory: BorrowedFd<'_>) -> Result<()> {
 /// What is in the way of a file that could not be written: the name it would have had meanwhile, or its own.
 pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
     let (aside, _) = aside(name)?;
-    if exists(parent, aside.as_c_str()) {
+    if look(parent, aside.as_c_str())?.is_some() {
         return Ok(aside);
     }
     Text::of(&[name.to_bytes()]).map_err(|_| Errno::NAMETOOLONG)
@@ -244,8 +245,9 @@ fn aside(name: &CStr) -> Result<(Name, bool)> {
     Ok((shared, false))
 }
 
-fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> bool {
-    aside(name).is_ok_and(|(aside, _)| exists(parent, aside.as_c_str()))
+fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    let (aside, _) = aside(name)?;
+    Ok(look(parent, aside.as_c_str())?.is_some())
 }
 
 /// A fresh file; one that an earlier launch left is taken away first.
@@ -314,7 +316,8 @@ pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
 
 /// Writes one word into a file of the kernel's: a sysctl or a cgroup's.
 pub(crate) fn write_word(path: &CStr, word: &[u8]) -> Result<()> {
-    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| open(path, flags, Mode::empty()))?;
     // One write: the kernel takes it whole or refuses it.
-    write(&file, word).map(|_| ())
+    retry_on_intr(|| write(&file, word)).map(|_| ())
 }

@@ -14,7 +14,7 @@ use crate::{
 use rustix::{
     event::{PollFd, PollFlags},
     fd::AsFd,
-    io::{Errno, Result},
+    io::{Errno, Result, retry_on_intr},
     net::{RecvFlags, bind, netlink, recv},
 };
 
@@ -154,7 +154,7 @@ fn watch(
             Some(requests) => requests.wait(socket.as_fd(), deadline)?,
             None => run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?,
         }
-        let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
+        let (length, _) = retry_on_intr(|| recv(&socket, &mut buffer[..], RecvFlags::empty()))?;
         for (kind, body) in messages(buffer.get(..length).unwrap_or_default()) {
             let done = match (kind, read(body)) {
                 (DONE, _) => enough(None),

@@ -4,7 +4,7 @@ use super::links::{self, Which};
 use crate::{
     error::{Error, Step},
     files,
-    fs::{self, Root},
+    fs::{self, Root, There},
     ip::Ip,
     launch::{Launch, Outcome},
     settings::Role,
@@ -13,7 +13,6 @@ use crate::{
 use core::{ffi::CStr, net::IpAddr};
 use rustix::{
     fd::AsFd,
-    io::Errno,
     system::{setdomainname, sethostname},
 };
 
@@ -108,7 +107,7 @@ impl Names {
             }
         }
         if self.servers.as_bytes().is_empty() {
-            self.take_from_kernel();
+            self.take_from_kernel(launch);
         }
         if !self.fits {
             let reason = "the name servers do not fit into 256 bytes";
@@ -119,9 +118,12 @@ impl Names {
     }
 
     /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
-    fn take_from_kernel(&mut self) {
+    fn take_from_kernel(&mut self, launch: &Launch<'_>) {
         let mut buffer = [0; 1024];
-        let lease = fs::read_small(BY_KERNEL, &mut buffer).unwrap_or_default();
+        let lease = fs::read_small(BY_KERNEL, &mut buffer);
+        let lease = lease
+            .found(launch.log, Step::Network, BY_KERNEL)
+            .unwrap_or_default();
         for line in fields(lease, b'\n') {
             if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
                 self.add(line);
@@ -153,14 +155,8 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
 /// The first line of hostname(5) that is no comment; without blanks, which no host name has.
 fn from_file<'b>(launch: &Launch<'_>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     const FILE: &CStr = c"/etc/hostname";
-    match fs::read_small(FILE, buffer) {
-        Ok(file) => host_of(file),
-        Err(Errno::NOENT | Errno::NOTDIR) => None,
-        Err(errno) => {
-            launch.warn(&Error::new(Step::Network, FILE.to_bytes(), errno));
-            None
-        }
-    }
+    let file = fs::read_small(FILE, buffer).found(launch.log, Step::Network, FILE)?;
+    host_of(file)
 }
 
 fn host_of(file: &[u8]) -> Option<&[u8]> {

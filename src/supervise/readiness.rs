@@ -3,7 +3,7 @@
 //! The socket lies in a directory of root's own: one without a path could be written to from every container that shares the
 //! network. Of what arrives, only the daemon's own datagrams count; the kernel names the sender.
 
-use crate::{command::Command, sys, text::fields};
+use crate::{command::Command, fs::There, sys, text::fields};
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -41,7 +41,7 @@ impl Notify {
             Err(Errno::EXIST) => chmod(DIRECTORY, private)?,
             made => made?,
         }
-        let _ = unlink(SOCKET);
+        unlink(SOCKET).there()?;
         let socket = socket()?;
         set_socket_passcred(&socket, true)?;
         bind(&socket, &SocketAddrUnix::new(SOCKET)?)?;

@@ -10,7 +10,7 @@ use crate::{
 };
 use rustix::{
     fd::{AsFd, OwnedFd},
-    io::{Errno, fcntl_dupfd_cloexec, read, write},
+    io::{Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write},
     pipe::{PipeFlags, pipe_with},
     process::setsid,
 };
@@ -37,7 +37,7 @@ impl Supervisor<'_> {
         self.daemon = Some(child);
         let deadline = self.started + EXEC * 1000;
         let told = self.launch.requests.wait(reads.as_fd(), deadline);
-        match told.and_then(|()| read(&reads, &mut errno)) {
+        match told.and_then(|()| retry_on_intr(|| read(&reads, &mut errno))) {
             Ok(4) => {
                 // It ends by itself, and is reaped as any other child.
                 self.daemon = None;
