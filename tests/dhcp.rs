@@ -2,13 +2,15 @@
 
 use crate::{
     network::{RESOLV_CONF, addresses, interface, routes, up},
-    root::Root,
+    root::{Root, STARTED},
     router::Router,
     stand_ins::add_address,
     util::{Before, Needs, search, tests},
 };
+use nix::fcntl::OFlag;
 use std::{
     fs,
+    os::unix::fs::OpenOptionsExt,
     process::{Command, Stdio},
 };
 
@@ -55,6 +57,10 @@ fn d5_a_real_server_is_asked() {
         .machine()
         .before(libraries)
         .before(interface("eth0", "veth"));
+    // The daemon waits for somebody who reads it.
+    let mut reader = fs::File::options();
+    let reader = reader.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let _reader = reader.open(root.path(STARTED)).unwrap();
     let daemon = start.cmdline("ip=:::::eth0:dhcp,1,board-7").started();
     daemon.until("asked for a lease", |daemon| {
         up(daemon).contains(&"eth0".into())

@@ -41,6 +41,7 @@ pub(super) fn mark(launch: &Launch<'_>, names: &Names) -> &'static CStr {
 
 /// Where udhcpc has started this program as its script, does what that asks, and gives the exit status.
 #[doc(hidden)]
+#[inline(never)] // its stack is not that of main, which stays
 pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8> {
     let mut variables = environment;
     let mark = variables.find(|variable| [NAMES, ADDRESS].contains(variable))?;
