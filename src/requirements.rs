@@ -109,6 +109,7 @@ pub(crate) enum Found {
 type Outcome = Result<(), &'static str>;
 
 pub(crate) const MISSING: &str = "is missing";
+pub(crate) const NOT_CHOSEN: &str = "it was not chosen";
 const CANNOT: &str = "cannot be executed";
 
 /// How many directories of PATH are looked at for being there, and only once.
@@ -151,7 +152,7 @@ impl<'c> Search<'c> {
             return Found::Needless(choice.spelled);
         }
         if row.only & self.choices != row.only {
-            return Found::Needless("it was not chosen");
+            return Found::Needless(NOT_CHOSEN);
         }
         let found = match row.place {
             Place::Daemon => self.daemon(path),
