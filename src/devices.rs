@@ -257,6 +257,8 @@ fn matches(entry: &CStr, name: &Name<'_>, candidate: &mut Candidate) -> bool {
         }
         // The one on top of it has the name as well.
         Ok(Contents::Taken(HELD)) => !matches!(name, Name::By(..) | Name::Behind(..)),
+        // It has no file in /dev: a container was not given it. The operator may have named another file of the device.
+        Err(Errno::NOENT) => matches!(name, Name::Number(..)),
         // A device that cannot be read has no label, but it has the name of its partition: what is wrong with it is said when
         // it is used.
         _ => !matches!(name, Name::By(By::Label | By::Uuid, _)),

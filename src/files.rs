@@ -176,15 +176,19 @@ fn warn_full(launch: &Launch<'_>, path: &[u8]) {
     launch.log.warning(&[path, what, place.as_bytes()]);
 }
 
-/// Where the file system is mounted that a path lies on.
+/// Where the file system is mounted that a path lies on, or would.
 fn mount_point(path: &[u8]) -> Result<Text<PATH>> {
     let mut place = fs::path(&[path])?;
+    let mut links = true;
     while let Some(slash) = place.as_bytes().iter().rposition(|byte| *byte == b'/') {
-        match fs::is_mount(CWD, place.as_c_str()) {
-            Ok(true) => return Ok(place),
-            Ok(false) | Err(Errno::NOENT) => place.cut(slash),
-            Err(errno) => return Err(errno),
+        if links && let Ok(real) = fs::real_path(place.as_c_str()) {
+            (place, links) = (real, false);
+            continue;
         }
+        if fs::is_mount(CWD, place.as_c_str()) == Ok(true) {
+            return Ok(place);
+        }
+        place.cut(slash);
     }
     fs::path(&[b"/"])
 }

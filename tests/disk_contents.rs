@@ -20,6 +20,7 @@ tests![Needs::State;
     a1_two_file_systems_in_one_place_are_none,
     a1_boot_code_does_not_make_a_disk_unusable,
     a1_what_cannot_be_read_does_not_hide_the_others,
+    a1_disks_that_a_container_was_not_given_do_not_count,
 ];
 
 const LEFT: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
@@ -336,4 +337,19 @@ fn a1_what_cannot_be_read_does_not_hide_the_others() {
     let list = list.lines().next().unwrap();
     assert!(list.contains("/dev/vdb (unreadable)"), "{list}");
     assert!(!list.contains("vda"), "without a medium: {list}");
+}
+
+/// /sys is the machine's.
+fn a1_disks_that_a_container_was_not_given_do_not_count() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    ext4(&disks.add_partition("vdb", 1, "state"), "state", UUID);
+    let uevent = "MAJOR=254\nMINOR=99\nDEVNAME=vda1\nDEVTYPE=partition\nPARTN=1\nPARTNAME=state\n";
+    root.file("/sysfs/devices/vda/vda1/uevent", uevent);
+    root.link("/sysfs/class/block/vda1", "../../devices/vda/vda1");
+    assert_found(&disks, "PARTLABEL=state", "vdb1");
+    let start = disks.start().variable("DOCKER_LAUNCH_STATE", "/dev/nfs");
+    let said = start.ended().said();
+    let list = "dockerlaunch: the disks that are there: /dev/vdb1 (ext4 LABEL=state)\n";
+    assert!(said.starts_with(list), "{said}");
 }

@@ -202,11 +202,8 @@ impl Drop for HandedOn {
             None => true,
             Some(lock) => lock.try_lock().is_ok(),
         };
-        if alone && std::thread::panicking() {
-            // The test's own message is what counts.
-            let _ = std::panic::catch_unwind(|| self.hierarchy.clear());
-        } else if alone {
-            self.hierarchy.clear();
+        if alone {
+            at_the_end(|| self.hierarchy.clear());
         }
     }
 }
@@ -233,7 +230,16 @@ impl Found {
 
 impl Drop for Found {
     fn drop(&mut self) {
-        self.hierarchy.hand_on(&self.handed_on);
+        at_the_end(|| self.hierarchy.hand_on(&self.handed_on));
+    }
+}
+
+/// Where the test has failed, its own message is what counts.
+fn at_the_end(clean_up: impl FnOnce() + std::panic::UnwindSafe) {
+    if std::thread::panicking() {
+        let _ = std::panic::catch_unwind(clean_up);
+    } else {
+        clean_up();
     }
 }
 

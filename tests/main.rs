@@ -22,6 +22,7 @@
 //! | environment | cleared, but for PATH where programs are looked for, CI, and DOCKERLAUNCH_… |
 //!
 //! One file a behaviour:
+mod addresses; // static addresses of the kernel command line
 mod amounts; // many arguments and variables
 mod as_dockerd; // arguments and daemon.json in odd spellings
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
@@ -32,6 +33,7 @@ mod check_data_root; // on which file system images would lie; a daemon.json tha
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod covered; // what is mounted stays visible
+mod dhcp; // a lease from a real server
 mod disk_contents; // what a disk is, judged from everything on it
 mod disk_members; // a file system on several devices
 mod disk_names; // names of the kernel's root= and of udev's links
@@ -41,9 +43,11 @@ mod floors; // the source: which file may use which, unsafe code, length
 mod held_log; // a log that takes nothing
 mod hierarchy; // cgroup v2 of the machine, as a fresh boot and as a used machine have it
 mod iptables; // nft or legacy
+mod ipv6; // IPv6 addresses, and routes that a router advertises
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod kernel_line; // the kernel command line: quotes, dashes, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
+mod leases; // what a DHCP server offers, several cards
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
@@ -83,9 +87,11 @@ mod words; // which daemon, its words, its environment
 mod writes; // how files are written: aside, durable, renamed
 
 // What they share:
+mod calls; // the system calls by which a launch changes files
 mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
 mod root; // the images they start in
+mod router; // the other end of a cable: an IPv6 router, a DHCP server
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
 mod tracer; // the system calls of a program that runs
@@ -99,6 +105,7 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        addresses::tests(),
         amounts::tests(),
         as_dockerd::tests(),
         bridge::tests(),
@@ -108,6 +115,7 @@ fn main() -> ExitCode {
         check_data_root::tests(),
         check_forms::tests(),
         check_kernel::tests(),
+        dhcp::tests(),
         covered::tests(),
         disk_contents::tests(),
         disk_members::tests(),
@@ -118,9 +126,11 @@ fn main() -> ExitCode {
         held_log::tests(),
         hierarchy::tests(),
         iptables::tests(),
+        ipv6::tests(),
         kernel_ip::tests(),
         kernel_line::tests(),
         layout::tests(),
+        leases::tests(),
         library::tests(),
         limits::tests(),
         log::tests(),

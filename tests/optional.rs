@@ -133,8 +133,19 @@ fn c1_a_full_data_root_is_named() {
         .before(tmpfs("/var/lib/docker", "size=4k"))
         .before(file("/var/lib/docker/image", "x"));
     let daemon = start.running();
-    let line = "/var/lib/docker lies on a full file system: free space on what is mounted at /var/lib/docker";
-    assert_eq!(warnings(&daemon), [line]);
+    let line = "/var/lib/docker lies on a full file system: free space on what is mounted at";
+    assert_eq!(warnings(&daemon), [format!("{line} /var/lib/docker")]);
+    drop(daemon);
+    // Where a link leads to it.
+    let root = Root::new();
+    root.directory("/mnt/disk")
+        .link("/var/lib/docker", "/mnt/disk/docker");
+    let start = root
+        .machine()
+        .before(tmpfs("/mnt/disk", "size=4k"))
+        .before(file("/mnt/disk/image", "x"));
+    let daemon = start.running();
+    assert_eq!(warnings(&daemon), [format!("{line} /mnt/disk")]);
 }
 
 fn c1_many_files_are_counted() {

@@ -2,28 +2,18 @@
 //! is taken away; set-user-ID only with the owner.
 
 use crate::{
+    calls::{Fate, root, trace, traced},
     root::Root,
-    running::{Running, Start, mode},
+    running::{Running, mode},
     util::{Before, Needs, tests},
 };
 use nix::{
     errno::Errno,
-    sys::{
-        ptrace::{self, Options},
-        signal::{Signal, kill},
-        stat::Mode,
-        statfs::{TMPFS_MAGIC, statfs},
-        wait::{WaitPidFlag, WaitStatus, waitpid},
-    },
-    unistd::{Pid, mkfifo},
+    sys::statfs::{TMPFS_MAGIC, statfs},
 };
 use std::{
     fs,
-    os::unix::{
-        fs::{MetadataExt, chown},
-        process::CommandExt,
-    },
-    process::{Command, ExitCode},
+    os::unix::fs::{MetadataExt, chown},
 };
 
 tests![Needs::Root;
@@ -37,139 +27,6 @@ tests![Needs::Root;
     a4_a_launch_that_was_cut_anywhere_is_made_good,
     a6_set_user_id_is_not_kept_without_the_owner,
 ];
-
-const GO: &str = "/go";
-
-/// The stand-in that becomes dockerlaunch when the test lets it.
-pub(crate) fn held() -> ExitCode {
-    fs::read(GO).unwrap();
-    panic!(
-        "{}",
-        Command::new("/usr/bin/dockerlaunch")
-            .args(std::env::args_os().skip(1))
-            .exec()
-    )
-}
-
-/// With what the stand-in needs before there is a layout.
-fn root() -> Root {
-    let root = Root::new();
-    root.stand_in("/usr/bin/held")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
-    mkfifo(&root.path(GO), Mode::S_IRWXU).unwrap();
-    root
-}
-
-/// What happens to a launch.
-#[derive(Clone, Copy)]
-enum Fate {
-    Nothing,
-    /// It is killed in front of the call with this number.
-    Killed(usize),
-    /// The kernel refuses this call.
-    Refused(&'static str, Errno),
-}
-
-/// What a launch does to files below /etc until it becomes the daemon, or is killed.
-fn trace(start: Start<'_>, fate: Fate) -> Vec<String> {
-    traced(start, fate).0
-}
-
-/// With what it said.
-fn traced(start: Start<'_>, fate: Fate) -> (Vec<String>, String) {
-    let root = start.root;
-    let running = start.program("/usr/bin/held").started();
-    running.until("held", |running| running.proc("comm") == "held\n");
-    let pid = Pid::from_raw(running.pid);
-    let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC;
-    ptrace::seize(pid, options).expect("a tester can trace");
-    drop(fs::File::options().write(true).open(root.path(GO)).unwrap());
-    let (mut calls, mut execs, mut inside, mut failing) = (Vec::new(), 0, false, None);
-    loop {
-        let mut pass = None;
-        match waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap() {
-            WaitStatus::PtraceEvent(..) if execs == 1 => {
-                ptrace::detach(pid, None).unwrap();
-                return (calls, running.log());
-            }
-            WaitStatus::PtraceEvent(..) => (execs, inside) = (1, true),
-            WaitStatus::PtraceSyscall(_) => {
-                inside = !inside;
-                let call = inside.then(|| described(pid)).flatten();
-                if let (Fate::Refused(refused, errno), Some(call)) = (fate, &call)
-                    && call == refused
-                {
-                    failing = Some(errno);
-                    set(pid, |registers| registers.orig_rax = u64::MAX);
-                } else if !inside && let Some(errno) = failing.take() {
-                    let answer = i64::from(-(errno as i32)).cast_unsigned();
-                    set(pid, |registers| registers.rax = answer);
-                }
-                if let Fate::Killed(place) = fate
-                    && call.is_some()
-                    && calls.len() == place
-                {
-                    kill(pid, Signal::SIGKILL).unwrap();
-                    // The tracer hears of the end first; its parent waits for that.
-                    while !matches!(
-                        waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap(),
-                        WaitStatus::Signaled(..)
-                    ) {}
-                    return (calls, running.log());
-                }
-                calls.extend(call);
-            }
-            WaitStatus::Stopped(_, signal) => pass = Some(signal),
-            other => panic!("{other:?}: {}", running.log()),
-        }
-        ptrace::syscall(pid, pass).unwrap();
-    }
-}
-
-fn set(pid: Pid, change: impl FnOnce(&mut nix::libc::user_regs_struct)) {
-    let mut registers = ptrace::getregs(pid).unwrap();
-    change(&mut registers);
-    ptrace::setregs(pid, registers).unwrap();
-}
-
-fn described(pid: Pid) -> Option<String> {
-    use nix::libc::{
-        SYS_fsync, SYS_renameat, SYS_renameat2, SYS_sendfile, SYS_syncfs, SYS_unlinkat, SYS_write,
-    };
-    let registers = ptrace::getregs(pid).unwrap();
-    let open = |number: u64| {
-        let link = fs::read_link(format!("/proc/{pid}/fd/{number}")).ok()?;
-        Some(link.to_str()?.to_string())
-    };
-    let place = |number: u64, name: u64| Some(format!("{}/{}", open(number)?, text(pid, name)));
-    let one = |what: &str, path: Option<String>| Some(format!("{what} {}", path?));
-    let number = registers.orig_rax.cast_signed();
-    #[expect(non_upper_case_globals, reason = "the kernel's names")]
-    let call = match number {
-        SYS_write | SYS_sendfile => one("write", open(registers.rdi)),
-        SYS_fsync => one("fsync", open(registers.rdi)),
-        SYS_syncfs => one("syncfs", open(registers.rdi)),
-        SYS_unlinkat => one("unlink", place(registers.rdi, registers.rsi)),
-        SYS_renameat | SYS_renameat2 => one("rename", place(registers.rdx, registers.r10)),
-        _ => None,
-    };
-    call.filter(|call| call.contains(" /etc"))
-}
-
-fn text(pid: Pid, mut address: u64) -> String {
-    let mut bytes = Vec::new();
-    loop {
-        let word = ptrace::read(pid, address as ptrace::AddressType).unwrap();
-        for byte in word.to_ne_bytes() {
-            if byte == 0 {
-                return String::from_utf8(bytes).unwrap();
-            }
-            bytes.push(byte);
-        }
-        address += 8;
-    }
-}
 
 /// Whether what is written in the images lasts at all.
 fn lasts(root: &Root) -> bool {
@@ -257,7 +114,7 @@ fn a4_what_cannot_be_made_durable_is_not_renamed() {
         assert!(root.read("/etc/hosts").contains("localhost"));
         assert_eq!(left(&root), [""; 0]);
     }
-    let other = self::root();
+    let other = crate::calls::root();
     if lasts(&other) {
         let (_, said) = traced(other.machine(), Fate::Refused("syncfs /etc", Errno::EIO));
         assert!(said.contains(&line("/etc", io)), "{said}");
@@ -269,7 +126,7 @@ fn a4_what_cannot_be_made_durable_is_not_renamed() {
         assert_eq!(left(&other), [""; 0]);
     }
     // A file system that cannot do it need not.
-    let root = self::root();
+    let root = crate::calls::root();
     let fate = Fate::Refused("fsync /etc/.dockerlaunch.new.group", Errno::EINVAL);
     let (_, said) = traced(root.container(), fate);
     assert!(!said.contains("layout"), "{said}");
@@ -344,6 +201,7 @@ fn a4_what_a_cut_launch_left_is_taken_away() {
         .file(&aside("gone"), "half")
         .file("/usr/etc/ssl/openssl.cnf", "default\n")
         .file("/etc/ssl/.dockerlaunch.new.openssl.cnf", "half")
+        .file("/etc/ssl/.dockerlaunch.new.gone", "half")
         .directory(&aside("own"));
     let daemon = root.machine().running();
     assert!(root.read("/etc/hosts").contains("localhost"));

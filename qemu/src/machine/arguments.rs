@@ -116,7 +116,11 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
         Root::None => {}
     }
     for word in &machine.append {
-        words.push(quoted(word)?);
+        words.push(if is_quoted(word) {
+            word.clone()
+        } else {
+            quoted(word)?
+        });
     }
     if !machine.arguments.is_empty() {
         words.push("--".to_owned());
@@ -141,6 +145,16 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
 }
 
 /// The kernel knows double quotes around a whole word and nothing else.
+/// It has the kernel's own quotes, and no white space outside of them.
+fn is_quoted(word: &str) -> bool {
+    let mut parts = word.split('"').enumerate();
+    let closed = word.matches('"').count() % 2 == 0;
+    let is_open = |place: usize| place % 2 == 0;
+    closed
+        && word.contains('"')
+        && !parts.any(|(place, part)| is_open(place) && part.contains(char::is_whitespace))
+}
+
 fn quoted(word: &str) -> Result<String> {
     if word.contains('"') {
         bail!("the kernel's line cannot carry the quote in `{word}`");

@@ -11,6 +11,7 @@ mod ends;
 mod failures;
 mod full;
 mod layouts;
+mod line;
 mod lives;
 mod networks;
 mod oldest;
@@ -36,6 +37,7 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
+    line::TABLE,
     consoles::TABLE,
     cuts::TABLE,
     daemons::TABLE,

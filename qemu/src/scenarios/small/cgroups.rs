@@ -81,7 +81,8 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .on(Suite::Bookworm, Root::Disk),
     small("cgroup-v2-bookworm", "version 2 by setting", &[V2])
         .on(Suite::Bookworm, Root::Disk)
-        .append(&["DOCKER_LAUNCH_CGROUP=v2"]),
+        .append(&["DOCKER_LAUNCH_CGROUP=v2"])
+        .long(),
     small(
         "cgroup-v1-bookworm",
         "every version 1 controller, the joined ones with their links",

@@ -46,7 +46,7 @@ const ENDED: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"]), Ends(End::Powe
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "case-g9-bullseye-disk",
-        "everything that a daemon finds on the oldest kernel, with version 2",
+        "everything that a daemon finds on the oldest kernel, with version 2 by setting",
         &[
             KERNEL,
             MOUNTS,
@@ -60,7 +60,8 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
             QUIET,
         ],
     )
-    .on(Suite::Bullseye, Root::Disk),
+    .on(Suite::Bullseye, Root::Disk)
+    .append(&["DOCKER_LAUNCH_CGROUP=v2"]),
     small(
         "case-g9-bullseye-initramfs",
         "the rebind on the oldest kernel, which moves every version 1 hierarchy with it",
