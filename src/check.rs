@@ -14,7 +14,7 @@ use crate::{
     command::Command,
     error::{Error, Step, reason},
     places::{self, Places},
-    requirements::{Found, Need, Requirement, Search, TABLE},
+    requirements::{Found, NOT_CHOSEN, Need, Requirement, Search, TABLE},
     settings::Settings,
     sys::Strings,
     text::Text,
@@ -26,6 +26,8 @@ use rustix::{io::Errno, system::uname};
 
 /// What is missing, and may be needless.
 const UNSURE: &str = "is missing, unless the file that cannot be read says that it is not needed";
+
+const UNCHOSEN: &str = "it is needed only if the file that cannot be read says so";
 
 /// Reports on standard output. The exit status: 0; 1 if something required is missing, a setting is wrong, or the report
 /// cannot be written; 2 if it cannot be made.
@@ -119,6 +121,9 @@ fn unread(report: &mut Report, command: &Command<'_>, errno: Errno) {
 fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8], is_sure: bool) {
     let (state, detail) = match found {
         Found::There => (State::Found, ("path", path)),
+        Found::Needless(NOT_CHOSEN) if !is_sure => {
+            (State::Unknown, ("because", UNCHOSEN.as_bytes()))
+        }
         Found::Needless(why) => (State::Needless, ("because", why.as_bytes())),
         Found::Not(_) if !is_sure && row.choices().next().is_some() => {
             (State::Unknown, ("because", UNSURE.as_bytes()))

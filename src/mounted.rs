@@ -8,12 +8,16 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// The mount that a place lies on, links followed (statx(2), stx_mnt_id). It is a number of this mount namespace, the first
-/// field of a line of mountinfo.
-pub(crate) fn mount_id(place: &CStr) -> Result<u64> {
+/// The mount that a place lies on, links followed (statx(2), stx_mnt_id): a number of this mount namespace. Where something
+/// in place of a kernel does not tell it, the device of the file system.
+fn mount_id(place: &CStr) -> Result<[u64; 3]> {
     // A server of the file system that does not answer is not waited for.
     let flags = AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    statx(CWD, place, flags, StatxFlags::MNT_ID).map(|stat| stat.stx_mnt_id)
+    let stat = statx(CWD, place, flags, StatxFlags::MNT_ID)?;
+    Ok(match stat.stx_mask & StatxFlags::MNT_ID.bits() {
+        0 => [0, stat.stx_dev_major.into(), stat.stx_dev_minor.into()],
+        _ => [stat.stx_mnt_id, 0, 0],
+    })
 }
 
 /// It belongs to the root itself: nobody has mounted anything at it or above it.

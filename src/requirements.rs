@@ -119,6 +119,7 @@ enum Fault {
 }
 
 pub(crate) const MISSING: &str = "is missing";
+pub(crate) const NOT_CHOSEN: &str = "it was not chosen";
 const CANNOT: Fault = Fault::Of("cannot be executed");
 
 /// How many directories of PATH are looked at for being there, and only once.
@@ -163,7 +164,7 @@ impl<'c> Search<'c> {
             return Found::Needless(choice.spelled);
         }
         if row.only & self.choices != row.only {
-            return Found::Needless("it was not chosen");
+            return Found::Needless(NOT_CHOSEN);
         }
         let found = match row.place {
             Place::Daemon => self.daemon(path),

@@ -3,6 +3,7 @@
 
 use crate::{
     command::Command,
+    copy,
     devices::{self, Contents, Device},
     error::{Step, reason},
     fs,
@@ -16,6 +17,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
+    fs::CWD,
     io::{self, Errno, pread},
     mount::{MountFlags, mount},
 };
@@ -41,7 +43,12 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let data_root = places.data_root.as_c_str();
     if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
-        let what = b" is mounted already: the state disk is left";
+        let is_mount = copy::is_mount(CWD, data_root).at(launch, Step::State, data_root)?;
+        let what: &[u8] = if is_mount {
+            b" is mounted already: the state disk is left"
+        } else {
+            b" has something mounted below it, which stays visible: the state disk is left"
+        };
         launch.log.line(&[data_root.to_bytes(), what]);
         return Ok(());
     }

@@ -239,7 +239,9 @@ fn e4_what_another_user_may_not_read_is_unknown() {
         (&"unknown".into(), &"permission denied (EACCES)".into())
     );
     // It might say --iptables=false, but of dockerd nothing.
-    assert_eq!(of(&objects, "iptables")["state"], "unknown");
+    for name in ["iptables", "nft"] {
+        assert_eq!(of(&objects, name)["state"], "unknown");
+    }
     assert_eq!(of(&objects, "dockerd")["state"], "missing");
     let how = of(&objects, "/var/lib/docker")["how"].to_string();
     assert!(

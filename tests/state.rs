@@ -21,6 +21,7 @@ tests![Needs::State;
     what_cannot_be_written_holds_no_state,
     a_file_system_with_errors,
     what_is_mounted_at_the_data_root_stays,
+    d1_what_is_mounted_below_the_data_root_stays,
 ];
 
 pub(crate) const UUID: &str = "6f8b1a52-0a3f-4c8e-9d57-2b7c9e1f4a60";
@@ -303,5 +304,28 @@ fn what_is_mounted_at_the_data_root_stays() {
         let mounts = daemon.mounts();
         let there = mounts.iter().filter(|mount| mount.at == "/srv/docker");
         assert_eq!(there.count(), 1);
+    }
+}
+
+/// A volume of the outer engine's: a disk over it would hide it.
+fn d1_what_is_mounted_below_the_data_root_stays() {
+    let root = Root::new();
+    root.directory("/var/lib/docker/volumes/cache");
+    let mut disks = Disks::new(&root);
+    ext4(&disks.add("vda", 4 << 20), "state", UUID);
+    for at in ["/var/lib/docker/volumes", "/var/lib/docker/volumes/cache"] {
+        let start = disks.start().before(Before::mount("tmpfs", at));
+        let daemon = start
+            .variable("DOCKER_LAUNCH_STATE", "LABEL=state")
+            .running();
+        let line = "dockerlaunch: /var/lib/docker has something mounted below it, which stays visible: the state disk is left\n";
+        assert!(daemon.log().contains(line), "{}", daemon.log());
+        assert_eq!(daemon.mount_at(at).kind, "tmpfs");
+        assert!(
+            !daemon
+                .mounts()
+                .iter()
+                .any(|mount| mount.at == "/var/lib/docker")
+        );
     }
 }
