@@ -149,8 +149,11 @@ mod tests {
     use proptest::prelude::*;
     use std::{string::String, vec::Vec as List};
 
-    /// Names and values in a line, and how many are for init.
-    fn read(line: &[u8]) -> (List<(List<u8>, Option<List<u8>>, bool)>, usize) {
+    /// Name, value, whether it is for init.
+    type Found = (List<u8>, Option<List<u8>>, bool);
+
+    /// What stands in a line, and how many are for init.
+    fn read(line: &[u8]) -> (List<Found>, usize) {
         let mut found = List::new();
         let mut each = |argument: &Argument<'_>| {
             let value = argument.value.map(<[u8]>::to_vec);
@@ -234,7 +237,7 @@ mod tests {
     }
 
     /// next_arg() of lib/cmdline.c, by places in the text as in C: what stands behind `end` is left out by it.
-    fn next_arg(args: &[u8]) -> ((List<u8>, Option<List<u8>>), &[u8]) {
+    fn next_arg(args: &[u8]) -> (List<u8>, Option<List<u8>>, &[u8]) {
         let quoted = args.first() == Some(&b'"');
         let args = if quoted { &args[1..] } else { args };
         let (mut in_quote, mut equals, mut i) = (quoted, 0, 0);
@@ -272,7 +275,7 @@ mod tests {
         };
         let rest = &args[i..];
         let skip = rest.iter().take_while(|byte| is_space(**byte)).count();
-        ((from(0), value.map(from)), &rest[skip..])
+        (from(0), value.map(from), &rest[skip..])
     }
 
     proptest! {
@@ -281,7 +284,7 @@ mod tests {
             let mut rest = line.trim_start_matches([' ', '\t', '\n']).as_bytes();
             let (mut expected, mut dashes) = (List::new(), 0);
             while !rest.is_empty() && dashes < 2 {
-                let ((name, value), after) = next_arg(rest);
+                let (name, value, after) = next_arg(rest);
                 rest = after;
                 if name == b"--" && value.is_none() {
                     dashes += 1;

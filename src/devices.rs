@@ -1,149 +1,234 @@
-//! Block devices by the names that an operator gives them: /dev/…, LABEL=, UUID=, PARTLABEL=, PARTUUID=; and waiting until
-//! one is there. The kernel tells of each that comes, so no device is looked for twice in vain.
+//! Block devices by the names that an operator gives them, and waiting until one is there. The kernel reports each device
+//! that comes, so no device is looked for twice in vain. A name that fits several file systems is an error: which of them is
+//! meant cannot be guessed, and a wrong guess writes over somebody's data.
+
+mod btrfs;
+mod contents;
+mod events;
+mod names;
+mod sysfs;
 
 use crate::{
     error::Step,
-    fs,
     launch::{Launch, Outcome},
     partitions::{self, Header, is_guid, is_mbr_id},
     requests::ASKED,
-    superblock::{self, FORMATS, Format, is_uuid},
+    superblock::{self, FORMATS, is_uuid},
     sys,
-    text::{Decimal, Text, fields, number, split_once},
+    text::{Decimal, Text},
 };
+use btrfs::Members;
+use contents::HELD;
 use core::ffi::CStr;
+use events::Events;
+use names::{By, Name, is_label};
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, ioctl_blksszget, open, statat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, ioctl_blksszget, major, minor, open, statat},
     io::{Errno, Result, pread},
-    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with},
 };
 
-/// The kernel's list of all disks and their partitions.
-const CLASS: &CStr = c"/sys/class/block";
-/// The kernel's own group of device events; those of a udev are another.
-const KERNEL: u32 = 1;
+pub(crate) use contents::{Contents, size};
+
 /// What a disk that does not say otherwise counts in (include/linux/blk_types.h).
 const SECTOR: u32 = 512;
+const NO_NAME: &str = "this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=";
+const AMBIGUOUS: &str = "several file systems have this name, and none was mounted; use a name that only one has (UUID=, PARTUUID=, /dev/…), or wipe the others (wipefs -a)";
+const MISSING: &str = "not all devices of this btrfs are there; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES";
 
 /// `/dev/` and a name of up to 32 bytes (DISK_NAME_LEN), or the path that the operator gave.
 pub(crate) type Path = Text<256>;
 
+/// A device that was found.
 #[derive(Clone, Copy)]
-enum By {
-    Label,
-    Uuid,
-    PartLabel,
-    PartUuid,
+pub(crate) struct Device {
+    pub(crate) path: Path,
+    /// Its name in /sys/class/block.
+    entry: Text<64>,
 }
 
-const SCHEMES: &[(&str, By)] = &[
-    ("LABEL", By::Label),
-    ("UUID", By::Uuid),
-    ("PARTLABEL", By::PartLabel),
-    ("PARTUUID", By::PartUuid),
-];
+impl Device {
+    /// What it holds; of a file system of ours `block` is the superblock.
+    pub(crate) fn judge(&self, block: &mut [u8; superblock::LENGTH]) -> Result<Contents> {
+        contents::judge(self, block)
+    }
 
-/// The device of this name, of several the first by its own name. Waits for it to come, but not longer than `seconds`: then
-/// `late` says what to do.
+    /// As /sys has it; `false` where it has no name.
+    fn fill(&mut self, entry: &CStr, uevent: &[u8]) -> bool {
+        self.path = Path::new();
+        self.entry = Text::new();
+        sysfs::value(uevent, b"DEVNAME").is_some_and(|name| {
+            [b"/dev/", name]
+                .iter()
+                .all(|part| self.path.push(part).is_ok())
+                && self.entry.push(entry.to_bytes()).is_ok()
+        })
+    }
+
+    /// As a message names it, with what it holds.
+    pub(crate) fn described(&self, contents: &Contents) -> Text<320> {
+        let parts = [self.path.as_bytes(), b" (", contents.name(), b")"];
+        Text::of(&parts).unwrap_or(Text::new())
+    }
+}
+
+/// A device that has the name. It stays in one place and is filled there: copies of it would be much code.
+struct Candidate {
+    device: Device,
+    members: Members,
+}
+
+impl Candidate {
+    const NONE: Self = Self {
+        device: Device {
+            path: Path::new(),
+            entry: Text::new(),
+        },
+        members: Members {
+            uuid: [0; 16],
+            count: 1,
+        },
+    };
+}
+
+enum Found {
+    Nothing,
+    One,
+    /// One of a file system of which so many devices are there.
+    Member(u64),
+    Several,
+}
+
+/// The device of this name. Waits for it to come, but not longer than `seconds`: then `late` says what to do. A btrfs on
+/// several devices is found when all are there, or, where it may be `degraded`, after that time.
 pub(crate) fn find(
     launch: &Launch<'_>,
     step: Step,
     name: &[u8],
     seconds: u64,
     late: &'static str,
-) -> Outcome<Path> {
+    degraded: bool,
+) -> Outcome<Device> {
+    let refuse = |errno| launch.refused(step, name, errno);
+    let parsed = names::parse(name);
+    // A link of a udev's needs no interpretation.
+    let parsed = match at(name) {
+        Ok(Some(_)) => Some(Name::Path(name)),
+        _ => parsed,
+    };
+    let Some(parsed) = parsed else {
+        list(launch, b"there", None);
+        return Err(launch.said(step, name, NO_NAME));
+    };
     let deadline = sys::since_boot() + seconds * 1000;
-    let found = Events::open().and_then(|events| {
-        if let Some(path) = look(launch, name)? {
-            return Ok(path);
-        }
-        let limit = Decimal::new(seconds);
-        let limit = limit.as_bytes();
-        launch
-            .log
-            .line(&[b"waiting for ", name, b", up to ", limit, b" s"]);
-        loop {
-            events.wait(launch, deadline)?;
-            if let Some(path) = look(launch, name)? {
-                return Ok(path);
+    let events = Events::open().map_err(refuse)?;
+    let mut is_waiting = false;
+    let mut candidate = Candidate::NONE;
+    loop {
+        let found = look(&parsed, &mut candidate).map_err(refuse)?;
+        let (device, members) = (&candidate.device, &candidate.members);
+        match found {
+            Found::One => return Ok(*device),
+            Found::Member(present) if present == members.count => {
+                btrfs::register(launch, step, members);
+                return Ok(*device);
             }
+            Found::Several => {
+                list(launch, name, Some(&parsed));
+                return Err(launch.said(step, name, AMBIGUOUS));
+            }
+            Found::Nothing | Found::Member(_) => {}
         }
-    });
-    found.map_err(|errno| match errno {
-        Errno::TIMEDOUT => launch.said(step, name, late),
-        Errno::CANCELED => launch.said(step, name, ASKED),
-        errno => launch.refused(step, name, errno),
+        if !is_waiting {
+            is_waiting = true;
+            let limit = Decimal::new(seconds);
+            let limit = limit.as_bytes();
+            launch
+                .log
+                .line(&[b"waiting for ", name, b", up to ", limit, b" s"]);
+        }
+        match events.wait(launch, deadline) {
+            Ok(()) => continue,
+            Err(Errno::TIMEDOUT) => {}
+            Err(Errno::CANCELED) => return Err(launch.said(step, name, ASKED)),
+            Err(errno) => return Err(refuse(errno)),
+        }
+        list(launch, b"there", None);
+        let Found::Member(present) = found else {
+            return Err(launch.said(step, name, late));
+        };
+        let (present, count) = (Decimal::new(present), Decimal::new(members.count));
+        launch.log.warning(&[
+            b"of the btrfs on ",
+            device.path.as_bytes(),
+            b" only ",
+            present.as_bytes(),
+            b" of ",
+            count.as_bytes(),
+            b" devices are there",
+        ]);
+        if !degraded {
+            return Err(launch.said(step, name, MISSING));
+        }
+        btrfs::register(launch, step, members);
+        return Ok(*device);
+    }
+}
+
+#[inline(never)]
+fn look(name: &Name<'_>, found: &mut Candidate) -> Result<Found> {
+    let mut number = *name;
+    let mut given = None;
+    *found = Candidate::NONE;
+    if let Name::Path(path) = name {
+        let Some(device) = at(path)? else {
+            return Ok(Found::Nothing);
+        };
+        given = Some(path);
+        number = Name::Number(major(device).into(), minor(device).into());
+    }
+    let (mut is_found, mut several) = (false, false);
+    let mut other = Candidate::NONE;
+    sysfs::each(&mut |entry| {
+        if !matches(entry, &number, &mut other) {
+            return;
+        }
+        let is_member = other.members.count > 1 && other.members.uuid == found.members.uuid;
+        several |= is_found && !is_member;
+        if !is_found || other.device.path.as_bytes() < found.device.path.as_bytes() {
+            core::mem::swap(found, &mut other);
+        }
+        is_found = true;
+    })?;
+    // It is there, although /sys may not be that of this kernel.
+    if let Some(path) = given {
+        found.device.path = Path::of(&[path]).map_err(|_| Errno::NAMETOOLONG)?;
+        is_found = true;
+    }
+    if !is_found {
+        return Ok(Found::Nothing);
+    }
+    if several {
+        return Ok(Found::Several);
+    }
+    if found.members.count <= 1 {
+        return Ok(Found::One);
+    }
+    let mut present = 0;
+    btrfs::each_member(&found.members, &mut |_| present += 1)?;
+    Ok(if present > found.members.count {
+        Found::Several
+    } else {
+        Found::Member(present)
     })
 }
 
-/// The kernel's device events (Documentation/ABI/testing/sysfs-uevent).
-struct Events(OwnedFd);
-
-impl Events {
-    /// From now on none is missed.
-    fn open() -> Result<Self> {
-        let flags = SocketFlags::CLOEXEC;
-        let protocol = Some(netlink::KOBJECT_UEVENT);
-        let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?;
-        bind(&socket, &netlink::SocketAddrNetlink::new(0, KERNEL))?;
-        Ok(Self(socket))
-    }
-
-    /// Until the kernel tells of a block device, or may have.
-    fn wait(&self, launch: &Launch<'_>, deadline: u64) -> Result<()> {
-        let mut event = [0; 4096];
-        loop {
-            launch.requests.wait(self.0.as_fd(), deadline)?;
-            match recv(&self.0, &mut event[..], RecvFlags::DONTWAIT) {
-                Ok((length, _)) => {
-                    let event = event.get(..length).unwrap_or_default();
-                    if fields(event, 0).any(|field| field == b"SUBSYSTEM=block") {
-                        return Ok(());
-                    }
-                }
-                // More came than the socket holds.
-                Err(Errno::NOBUFS) => return Ok(()),
-                Err(_) => {}
-            }
-        }
-    }
-}
-
-fn look(launch: &Launch<'_>, name: &[u8]) -> Result<Option<Path>> {
-    let (scheme, value) = split_once(name, b'=');
-    let mut schemes = SCHEMES.iter();
-    let by = schemes.find(|(known, _)| known.as_bytes() == scheme);
-    let (Some((_, by)), Some(value)) = (by, value) else {
-        return at(name);
-    };
-    let (mut found, mut several) = (None, false);
-    fs::entries(fs::directory(CLASS)?.as_fd(), &mut |entry| {
-        // A device that goes away or cannot be read is not the one.
-        if let Some(path) = matching(entry, *by, value) {
-            let first = found.get_or_insert(path);
-            several |= first.as_bytes() != path.as_bytes();
-            if path.as_bytes() < first.as_bytes() {
-                *first = path;
-            }
-        }
-        Ok(())
-    })?;
-    if several && let Some(path) = &found {
-        let path = path.as_bytes();
-        launch
-            .log
-            .warning(&[b"several disks are ", name, b": ", path, b" is taken"]);
-    }
-    Ok(found)
-}
-
-/// Nothing is there yet, or something is, but no disk.
-fn at(name: &[u8]) -> Result<Option<Path>> {
+/// A disk's number. Nothing is there yet, or something is, but no disk.
+fn at(name: &[u8]) -> Result<Option<u64>> {
     let path = Path::of(&[name]).map_err(|_| Errno::NAMETOOLONG)?;
     match statat(CWD, path.as_c_str(), AtFlags::empty()) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice => {
-            Ok(Some(path))
+            Ok(Some(stat.st_rdev))
         }
         Ok(_) => Err(Errno::NOTBLK),
         Err(Errno::NOENT) => Ok(None),
@@ -151,43 +236,114 @@ fn at(name: &[u8]) -> Result<Option<Path>> {
     }
 }
 
-/// The path of the device that /sys lists under this name, if it is the one.
-fn matching(entry: &CStr, by: By, value: &[u8]) -> Option<Path> {
+/// Whether the device that /sys lists under this name is the one; and its file system, if it lies on several devices.
+#[inline(never)]
+fn matches(entry: &CStr, name: &Name<'_>, candidate: &mut Candidate) -> bool {
     let mut buffer = [0; 1024];
-    let uevent = uevent(entry, b"", &mut buffer)?;
-    let path = path(uevent)?;
-    let is = match by {
-        By::PartLabel => told(uevent, b"PARTNAME")? == value,
-        By::PartUuid => has_part_uuid(entry, number(told(uevent, b"PARTN")?)?, value)?,
-        By::Label | By::Uuid => {
-            let mut block = [0; superblock::LENGTH];
-            let device = open_device(path.as_c_str()).ok()?;
-            let format = recognise(device.as_fd(), &mut block).ok()??;
-            match by {
-                By::Label => format.label(&block) == value,
-                _ => is_uuid(value, format.uuid(&block)),
-            }
-        }
+    let Some(uevent) = sysfs::uevent(entry, b"", &mut buffer) else {
+        return false;
     };
-    is.then_some(path)
+    if !candidate.device.fill(entry, uevent)
+        || !has_name(&candidate.device, uevent, name).unwrap_or(false)
+    {
+        return false;
+    }
+    candidate.members.count = 1;
+    let mut block = [0; superblock::LENGTH];
+    match candidate.device.judge(&mut block) {
+        Ok(Contents::FileSystem(format)) => {
+            candidate.members = Members::of(format, &block);
+            true
+        }
+        // The one on top of it has the name as well.
+        Ok(Contents::Taken(HELD)) => !matches!(name, Name::By(..) | Name::Behind(..)),
+        // A device that cannot be read has no label, but it has the name of its partition: what is wrong with it is said when
+        // it is used.
+        _ => !matches!(name, Name::By(By::Label | By::Uuid, _)),
+    }
 }
 
-/// What the kernel tells of a device, or with `/..` of the disk that a partition lies on: lines `NAME=value`.
-fn uevent<'b>(entry: &CStr, above: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let parts = [CLASS.to_bytes(), b"/", entry.to_bytes(), above, b"/uevent"];
-    let file = Text::<256>::of(&parts).ok()?;
-    fs::read_small(file.as_c_str(), buffer).ok()
+fn has_name(device: &Device, uevent: &[u8], name: &Name<'_>) -> Option<bool> {
+    let count = |key| sysfs::count(uevent, key);
+    let (value, offset) = match *name {
+        Name::All => return Some(true),
+        Name::Path(path) => return Some(device.path.as_bytes() == path),
+        Name::Number(major, minor) => {
+            return Some(count(b"MAJOR")? == major && count(b"MINOR")? == minor);
+        }
+        Name::By(By::PartLabel, value) => {
+            return Some(is_label(value, sysfs::value(uevent, b"PARTNAME")?));
+        }
+        Name::By(By::PartUuid, value) => (value, 0),
+        Name::Behind(value, offset) => (value, offset.checked_neg()?),
+        Name::By(by, value) => return bears(device, by, value),
+    };
+    let partition = count(b"PARTN")?.checked_add_signed(offset)?;
+    has_part_uuid(device.entry.as_c_str(), partition, value)
 }
 
-fn told<'u>(uevent: &'u [u8], key: &[u8]) -> Option<&'u [u8]> {
-    fields(uevent, b'\n').find_map(|line| match split_once(line, b'=') {
-        (name, value) if name == key => value,
-        _ => None,
-    })
+/// A superblock on the device has this label or UUID, whatever else is on it.
+fn bears(device: &Device, by: By, value: &[u8]) -> Option<bool> {
+    let opened = open_device(device.path.as_c_str()).ok()?;
+    let mut block = [0; superblock::LENGTH];
+    for format in FORMATS {
+        if !contents::has(opened.as_fd(), format.magic_place(), format.magic).ok()? {
+            continue;
+        }
+        contents::read_superblock(opened.as_fd(), format, &mut block).ok()?;
+        let is = match by {
+            By::Label => is_label(value, format.label(&block)),
+            _ => is_uuid(value, format.uuid(&block)),
+        };
+        if is {
+            return Some(true);
+        }
+    }
+    None
 }
 
-fn path(uevent: &[u8]) -> Option<Path> {
-    Path::of(&[b"/dev/", told(uevent, b"DEVNAME")?]).ok()
+/// More than the line holds.
+const MORE: &[u8] = ", …".as_bytes();
+
+/// A line of the disks that have this name, or of all, each with what is on it.
+fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
+    let mut line = Text::<768>::new();
+    let mut block = [0; superblock::LENGTH];
+    let mut candidate = Candidate::NONE;
+    let mut rest: &[u8] = b"none";
+    let _ = sysfs::each(&mut |entry| {
+        // Of all disks every one is listed that has a device.
+        if !matches(entry, parsed.unwrap_or(&Name::All), &mut candidate) {
+            return;
+        }
+        let device = &candidate.device;
+        let contents = device.judge(&mut block);
+        let (what, label): (_, &[u8]) = match &contents {
+            // A loop device without a file, a drive without a medium.
+            Err(Errno::NXIO | Errno::NOMEDIUM) => return,
+            Err(_) => (&b"unreadable"[..], b""),
+            Ok(Contents::FileSystem(format)) => (format.name.to_bytes(), format.label(&block)),
+            Ok(contents) => (contents.name(), b""),
+        };
+        let comma: &[u8] = unless_empty(line.as_bytes(), b", ");
+        let label_is = unless_empty(label, b" LABEL=");
+        let path = device.path.as_bytes();
+        let text = Text::<640>::of(&[comma, path, b" (", what, label_is, label, b")"]);
+        let fits = text.and_then(|text| line.push(text.as_bytes()));
+        rest = if fits.is_ok() && rest != MORE {
+            b""
+        } else {
+            MORE
+        };
+    });
+    let line = line.as_bytes();
+    launch
+        .log
+        .line(&[b"the disks that are ", name, b": ", line, rest]);
+}
+
+fn unless_empty(text: &[u8], then: &'static [u8]) -> &'static [u8] {
+    if text.is_empty() { b"" } else { then }
 }
 
 /// For reading; a drive without a medium is not waited for.
@@ -196,28 +352,10 @@ pub(crate) fn open_device(path: &CStr) -> Result<OwnedFd> {
     open(path, flags, Mode::empty())
 }
 
-/// The file system on a device, if it is one that is known, and its superblock.
-///
-/// # Errors
-/// What cannot be read cannot be judged.
-pub(crate) fn recognise(
-    device: BorrowedFd<'_>,
-    block: &mut [u8; superblock::LENGTH],
-) -> Result<Option<&'static Format>> {
-    for format in FORMATS {
-        block.fill(0);
-        pread(device, &mut block[..], format.offset)?;
-        if format.is_in(block) {
-            return Ok(Some(format));
-        }
-    }
-    Ok(None)
-}
-
 /// Looks into the partition table of the disk that the partition lies on.
 fn has_part_uuid(entry: &CStr, partition: u64, value: &[u8]) -> Option<bool> {
     let mut buffer = [0; 1024];
-    let disk = path(uevent(entry, b"/..", &mut buffer)?)?;
+    let disk = sysfs::path(sysfs::uevent(entry, b"/..", &mut buffer)?)?;
     let disk = open_device(disk.as_c_str()).ok()?;
     if is_mbr_id(value, &read(disk.as_fd(), partitions::MBR_TAIL)?, partition) {
         return Some(true);

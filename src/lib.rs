@@ -44,6 +44,8 @@ mod log;
 mod messages;
 mod mountinfo;
 #[cfg(feature = "state")]
+mod signatures;
+#[cfg(feature = "state")]
 mod superblock;
 mod wait;
 
@@ -80,7 +82,7 @@ mod files;
 mod var_run;
 
 mod places;
-#[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+#[cfg(any(feature = "modprobe", feature = "state"))]
 mod tools;
 
 mod requirements;
@@ -125,7 +127,8 @@ pub use sys::Strings;
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
 pub use {
-    check::check, failure::fail, mounts::open_console, requests::block_signals, role::find_role,
+    check::check, failure::fail, mounts::open_console, network::lease, requests::block_signals,
+    role::find_role,
 };
 
 use daemon::Daemon;
@@ -259,10 +262,14 @@ mod state {
 /// A step that is compiled out has nothing to do.
 #[cfg(not(feature = "network"))]
 mod network {
-    use crate::{Command, Launch, Outcome};
+    use crate::{Command, Launch, Outcome, Strings};
 
     pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
         Ok(())
+    }
+    /// No DHCP client is started.
+    pub fn lease(_: Strings<'_>, _: Strings<'_>) -> Option<u8> {
+        None
     }
 }
 

@@ -7,7 +7,7 @@ mod start;
 use core::ffi::CStr;
 use dockerlaunch::{
     Command, Ended, Result, Settings, Strings, block_signals, check, enter_root, fail, find_role,
-    launch, open_console,
+    launch, lease, open_console,
 };
 
 const VERSION: &str = concat!(
@@ -42,6 +42,9 @@ in a container: DAEMON's own, or 128 and the signal that killed it.
 
 /// Called by `_start`; returns the exit status.
 fn main(mut words: Strings<'static>, environment: Strings<'static>) -> u8 {
+    if let Some(status) = lease(words, environment) {
+        return status;
+    }
     let mut behind = words;
     match behind.next().map(CStr::to_bytes) {
         Some(b"--help") => return start::print(1, HELP),
@@ -54,6 +57,7 @@ fn main(mut words: Strings<'static>, environment: Strings<'static>) -> u8 {
         _ => {}
     }
     let mut settings = Settings::default();
+    settings.is_program = true;
     block_signals(&mut settings); // first of all: one that arrives from here on is obeyed
     open_console(&mut settings);
     match run(words, environment, &mut settings) {

@@ -11,6 +11,9 @@ pub(crate) const LENGTH: usize = 128;
 /// Where in the first sector an MBR's signature lies; [`LENGTH`] bytes before its end.
 pub(crate) const MBR_TAIL: u64 = 384;
 
+/// What a GPT's header begins with; it lies in the second logical block.
+pub(crate) const GPT: &[u8] = b"EFI PART";
+
 /// Where the GPT's entries lie.
 pub(crate) struct Header {
     first_block: u64,
@@ -23,7 +26,7 @@ impl Header {
     pub(crate) fn parse(block: &[u8]) -> Option<Self> {
         let word = |at: usize| Some(u32::from_le_bytes(*block.get(at..)?.first_chunk()?));
         let first_block = u64::from_le_bytes(*block.get(72..)?.first_chunk()?);
-        block.starts_with(b"EFI PART").then_some(())?;
+        block.starts_with(GPT).then_some(())?;
         Some(Self {
             first_block,
             count: word(80)?,
@@ -67,6 +70,21 @@ pub(crate) fn is_mbr_id(text: &[u8], tail: &[u8], partition: u64) -> bool {
         && second.is_some_and(|second| second.eq_ignore_ascii_case(&[tens, ones]))
 }
 
+/// Whether the last bytes of a disk's first sector are an MBR with a partition. Boot sectors of file systems end with the same
+/// two bytes and have code where the table would be. So, as for the kernel (block/partitions/msdos.c) and libblkid, each of
+/// the four entries must be bootable or not, and nothing else; and one must have a type, a beginning and a length.
+pub(crate) fn is_mbr(tail: &[u8]) -> bool {
+    let entries = || tail.get(62..126).unwrap_or_default().chunks_exact(16);
+    let is_set =
+        |field: Option<&[u8]>| field.is_some_and(|field| field.iter().any(|byte| *byte != 0));
+    let is_used = |entry: &[u8]| {
+        is_set(entry.get(4..5)) && is_set(entry.get(8..12)) && is_set(entry.get(12..16))
+    };
+    tail.ends_with(&[0x55, 0xaa])
+        && entries().all(|entry| matches!(entry.first(), Some(0 | 0x80)))
+        && entries().any(is_used)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +116,22 @@ mod tests {
         assert!(Header::parse(&block[..80]).is_none() && Header::parse(&[0; LENGTH]).is_none());
     }
 
+    #[test]
+    fn a1_boot_code_is_no_partition_table() {
+        let mut tail = vec![0; LENGTH];
+        tail[126..].copy_from_slice(&[0x55, 0xaa]);
+        assert!(!is_mbr(&tail), "a boot sector without a table");
+        tail[62 + 16..62 + 32]
+            .copy_from_slice(&[0, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 0, 1, 0]);
+        assert!(is_mbr(&tail), "a partition");
+        tail[62] = 0x7c;
+        assert!(!is_mbr(&tail), "code");
+        tail[62] = 0x80;
+        assert!(is_mbr(&tail), "bootable");
+        tail[126] = 0;
+        assert!(!is_mbr(&tail) && !is_mbr(&[]), "no signature");
+    }
+
     proptest! {
         #[test]
         fn an_mbr_id_is_known_by_its_text(signature: u32, partition in 1..100_u64) {
@@ -114,7 +148,7 @@ mod tests {
         #[test]
         fn any_bytes_are_judged(block: Vec<u8>, text: Vec<u8>, partition: u64, size: u64) {
             let _ = Header::parse(&block).map(|header| header.entry(partition, size));
-            let _ = (is_guid(&text, &block), is_mbr_id(&text, &block, partition));
+            let _ = (is_mbr(&block), is_guid(&text, &block), is_mbr_id(&text, &block, partition));
         }
     }
 }

@@ -135,6 +135,8 @@ pub struct Settings<'a> {
     pub shutdown_timeout: u32,
     /// The descriptor that messages are written to.
     pub log: u32,
+    /// The process is dockerlaunch itself, which udhcpc can start as its script.
+    pub is_program: bool,
     /// The environment says `container=`.
     pub(crate) in_container: bool,
     /// What was blocked before this program blocked all signals.
@@ -161,6 +163,7 @@ impl Default for Settings<'_> {
             on_failure: OnFailure::Panic,
             shutdown_timeout: 90,
             log: 2,
+            is_program: false,
             in_container: false,
             #[cfg(feature = "supervise")]
             mask: None,

@@ -3,19 +3,19 @@
 
 use crate::{
     command::Command,
-    devices,
+    devices::{self, Contents, Device},
     error::{Step, reason},
     fs,
     launch::{Context, Launch, Outcome},
     mounted,
     places::Places,
+    signatures,
     superblock::{self, Format},
     tools::{self, AtEnd},
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{SeekFrom, seek},
     io::{self, Errno, pread},
     mount::{MountFlags, mount},
 };
@@ -29,6 +29,8 @@ const FORMAT: u32 = 900;
 
 /// No file system, volume or partition table begins later, or keeps its copy farther from the end.
 const EDGE: u64 = 2 << 20;
+/// As much as is read of a copy.
+const BACKUP: u64 = 4096;
 
 /// What is mounted at the data root or below it already stays, so that a second launch finds the first one's disk.
 pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
@@ -43,9 +45,9 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
         launch.log.line(&[data_root.to_bytes(), what]);
         return Ok(());
     }
-    let device = devices::find(launch, Step::State, name, APPEARS, LATE)?;
-    let device = device.as_c_str();
-    let format = prepare(launch, command, device)?;
+    let device = devices::find(launch, Step::State, name, APPEARS, LATE, false)?;
+    let format = prepare(launch, command, &device)?;
+    let device = device.path.as_c_str();
     // Only root and its group may look into it.
     fs::Root::open(c"/")
         .and_then(|root| root.make_directories(data_root.to_bytes(), 0o710))
@@ -62,29 +64,32 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
 }
 
 /// The type of the file system on the device: found, checked where it was marked, or made.
-fn prepare(launch: &Launch<'_>, command: &Command<'_>, path: &CStr) -> Outcome<&'static CStr> {
-    let device = devices::open_device(path).at(launch, Step::State, path)?;
+fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outcome<&'static CStr> {
+    const ELSE: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
+    let path = device.path.as_c_str();
     let mut block = [0; superblock::LENGTH];
-    let found = devices::recognise(device.as_fd(), &mut block).at(launch, Step::State, path)?;
-    let reason = match found {
-        Some(format) if format.writable => {
-            drop(device);
+    let contents = device.judge(&mut block).at(launch, Step::State, path)?;
+    let named = device.described(&contents);
+    let (subject, reason) = match contents {
+        Contents::FileSystem(format) if format.writable => {
             repair(launch, command, path, format, &block);
             return Ok(format.name);
         }
-        Some(_) => "its file system cannot be written: Docker's state needs ext4, xfs or btrfs",
-        None if !is_blank(device.as_fd()).at(launch, Step::State, path)? => {
-            "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero"
+        Contents::FileSystem(_) => (
+            path.to_bytes(),
+            "its file system cannot be written: Docker's state needs ext4, xfs or btrfs",
+        ),
+        Contents::Foreign(_) | Contents::Taken(_) => (named.as_bytes(), ELSE),
+        Contents::Unknown if !is_blank(path).at(launch, Step::State, path)? => {
+            (path.to_bytes(), ELSE)
         }
-        None if launch.settings.state_format.is_empty() => {
-            "the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it"
-        }
-        None => {
-            drop(device);
-            return make(launch, command, path, launch.settings.state_format);
-        }
+        Contents::Unknown if launch.settings.state_format.is_empty() => (
+            path.to_bytes(),
+            "the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it",
+        ),
+        Contents::Unknown => return make(launch, command, path, launch.settings.state_format),
     };
-    Err(launch.said(Step::State, path.to_bytes(), reason))
+    Err(launch.said(Step::State, subject, reason))
 }
 
 /// One warning, and the image's e2fsck if it has one; the disk is mounted all the same.
@@ -150,14 +155,18 @@ fn make(
     Err(launch.said(Step::State, tool.as_bytes(), reason))
 }
 
-/// Whether both ends of the device, where every file system, volume and partition table has its signature, hold nothing
-/// but zeros.
-fn is_blank(device: BorrowedFd<'_>) -> io::Result<bool> {
-    let end = seek(device, SeekFrom::End(0))?;
-    if end == 0 {
-        return Err(Errno::NXIO); // a drive without a medium
+/// Whether the device holds nothing but zeros at both ends, where every file system, volume and partition table has its
+/// signature, and where those keep copies whose first one may have been wiped.
+fn is_blank(path: &CStr) -> io::Result<bool> {
+    let device = devices::open_device(path)?;
+    let device = device.as_fd();
+    let end = devices::size(device)?;
+    let mut is_blank =
+        is_zero(device, 0, end.min(EDGE))? && is_zero(device, end.saturating_sub(EDGE), end)?;
+    for place in signatures::backups(end) {
+        is_blank = is_blank && is_zero(device, place, end.min(place + BACKUP))?;
     }
-    Ok(is_zero(device, 0, end.min(EDGE))? && is_zero(device, end.saturating_sub(EDGE), end)?)
+    Ok(is_blank)
 }
 
 fn is_zero(device: BorrowedFd<'_>, mut from: u64, to: u64) -> io::Result<bool> {
@@ -173,4 +182,20 @@ fn is_zero(device: BorrowedFd<'_>, mut from: u64, to: u64) -> io::Result<bool> {
         from += length as u64;
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first page of a process is never mapped.
+    #[test]
+    fn g9_what_cannot_be_read_is_not_zero() {
+        let memory = devices::open_device(c"/proc/self/mem").unwrap();
+        assert_eq!(is_zero(memory.as_fd(), 0, 4096), Err(Errno::IO));
+        // A device that ends before its size says so.
+        let nothing = devices::open_device(c"/dev/null").unwrap();
+        assert_eq!(is_zero(nothing.as_fd(), 0, 4096), Err(Errno::IO));
+        assert_eq!(is_zero(nothing.as_fd(), 0, 0), Ok(true));
+    }
 }

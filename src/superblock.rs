@@ -1,5 +1,4 @@
-//! What a disk says it holds: the file systems that a state disk may have, by their superblocks, and the signatures of
-//! everything else, so that what is not blank is named and never written over.
+//! The file systems that a root or a state disk may have, by their superblocks.
 //!
 //! The layouts are those of the kernel: fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, include/uapi/linux/btrfs_tree.h.
 
@@ -16,12 +15,14 @@ pub(crate) struct Format {
     /// Bytes from the device's beginning.
     pub(crate) offset: u64,
     magic_at: usize,
-    magic: &'static [u8],
+    pub(crate) magic: &'static [u8],
     uuid_at: usize,
     label_at: usize,
     label_length: usize,
     /// A flag of the byte there says that errors were found.
     errors: Option<(usize, u8)>,
+    /// Where it counts its devices, eight bytes, if it can lie on several.
+    devices_at: Option<usize>,
     /// It can hold Docker's state.
     pub(crate) writable: bool,
 }
@@ -40,6 +41,7 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: 120,
         label_length: 16,
         errors: Some((58, 2)),
+        devices_at: None,
         writable: true,
     },
     Format {
@@ -51,6 +53,7 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: 108,
         label_length: 12,
         errors: None,
+        devices_at: None,
         writable: true,
     },
     Format {
@@ -62,6 +65,7 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: 299,
         label_length: 256,
         errors: None,
+        devices_at: Some(136),
         writable: true,
     },
     Format {
@@ -73,6 +77,7 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: 64,
         label_length: 16,
         errors: None,
+        devices_at: None,
         writable: false,
     },
     Format {
@@ -84,14 +89,23 @@ pub(crate) const FORMATS: &[Format] = &[
         label_at: NOWHERE,
         label_length: 0,
         errors: None,
+        devices_at: None,
         writable: false,
     },
 ];
 
 impl Format {
-    /// Whether what lies at the format's offset is its superblock. All else that is asked of a block is asked of such a one.
-    pub(crate) fn is_in(&self, block: &[u8]) -> bool {
-        part(block, self.magic_at, self.magic.len()) == self.magic
+    /// Where its magic lies, in bytes from the device's beginning.
+    pub(crate) fn magic_place(&self) -> u64 {
+        self.offset + self.magic_at as u64
+    }
+
+    /// On how many devices the file system lies.
+    pub(crate) fn devices(&self, block: &[u8]) -> u64 {
+        let count = self
+            .devices_at
+            .and_then(|at| block.get(at..)?.first_chunk());
+        count.map_or(1, |count| u64::from_le_bytes(*count))
     }
 
     /// Up to the first NUL; empty if it has none.
@@ -144,10 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn each_format_is_known_by_its_own_magic_alone() {
+    fn each_format_keeps_its_names_where_they_are_asked_for() {
         for format in FORMATS {
             let bytes = block(format, b"state", [7; 16]);
-            assert!(format.is_in(&bytes) && !format.is_in(&[0; LENGTH]));
+            assert_eq!(
+                format.devices(&bytes),
+                u64::from(format.devices_at.is_none())
+            );
             let is_named = format.label_length > 0;
             assert_eq!(
                 format.label(&bytes),
@@ -190,7 +207,7 @@ mod tests {
         #[test]
         fn any_bytes_are_judged(bytes: Vec<u8>) {
             for format in FORMATS {
-                let _ = (format.is_in(&bytes), format.label(&bytes), format.uuid(&bytes), format.has_errors(&bytes));
+                let _ = (format.devices(&bytes), format.label(&bytes), format.uuid(&bytes), format.has_errors(&bytes));
             }
         }
     }

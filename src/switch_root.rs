@@ -5,7 +5,7 @@
 use crate::{
     aside::{self, ASIDE},
     cmdline::{self, Argument},
-    devices,
+    devices::{self, Contents, Device},
     error::{Step, reason},
     fs,
     launch::{Context, Launch, Outcome},
@@ -29,6 +29,7 @@ const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
 const APPEARS: u64 = 10;
 const WAIT: u64 = 300;
 const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
+const PROTECTED: &str = "read-only file system (EROFS): the disk is write-protected, and its journal is to be replayed; let it be written once, or say rootflags=noload (ext4) or rootflags=norecovery (xfs)";
 /// The longest value that is taken.
 const LONGEST: usize = 1024;
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
@@ -145,10 +146,17 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     let Some(wanted) = Wanted::read(launch)? else {
         return Ok(());
     };
-    let name = wanted.device.as_bytes();
-    let device = devices::find(launch, Step::Root, name, wanted.seconds, LATE)?;
+    let degraded = list(wanted.flags.as_bytes()).any(|flag| flag == b"degraded");
+    let device = devices::find(
+        launch,
+        Step::Root,
+        wanted.device.as_bytes(),
+        wanted.seconds,
+        LATE,
+        degraded,
+    )?;
     aside::make(launch)?;
-    mount_root(launch, &wanted, device.as_c_str())?;
+    mount_root(launch, &wanted, &device)?;
     let initramfs = fs::directory(c"/").at(launch, Step::Root, c"/")?;
     MOVED
         .iter()
@@ -158,35 +166,62 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
         let what = b"the initramfs could not be freed and keeps its memory: ";
         launch.log.warning(&[what, reason(errno).as_bytes()]);
     }
-    launch.log.line(&[b"/ is ", device.as_bytes()]);
+    launch.log.line(&[b"/ is ", device.path.as_bytes()]);
     Ok(())
 }
 
-/// As `rootfstype=` says, else as the superblock does.
-fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &CStr) -> Outcome<()> {
-    let flags = if wanted.writable {
+/// As `rootfstype=` says, else as the superblock does. What can only be read is mounted so, as the kernel does (init/do_mounts.c).
+fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<()> {
+    let path = device.path.as_c_str();
+    let mut block = [0; superblock::LENGTH];
+    let contents = device.judge(&mut block).at(launch, Step::Root, path)?;
+    let reason = match &contents {
+        Contents::Taken(_) => {
+            "this is no root: name what lies on it (a partition, an array, a volume)"
+        }
+        Contents::Foreign(_) | Contents::Unknown if wanted.types.as_bytes().is_empty() => {
+            "it holds no file system that is known; say rootfstype="
+        }
+        _ => "",
+    };
+    if !reason.is_empty() {
+        let subject = device.described(&contents);
+        return Err(launch.said(Step::Root, subject.as_bytes(), reason));
+    }
+    let data = wanted.flags.as_c_str();
+    let found = match contents {
+        Contents::FileSystem(format) if wanted.types.as_bytes().is_empty() => {
+            format.name.to_bytes()
+        }
+        _ => wanted.types.as_bytes(),
+    };
+    let mut flags = if wanted.writable {
         MountFlags::empty()
     } else {
         MountFlags::RDONLY
     };
-    let data = wanted.flags.as_c_str();
-    let as_type = |kind: &CStr| mount(device, ASIDE, kind, flags, data);
-    let mut outcome = Err(Errno::NODEV);
-    for kind in list(wanted.types.as_bytes()) {
-        let kind = fs::path(&[kind]).at(launch, Step::Root, c"rootfstype=")?;
-        outcome = outcome.or_else(|_| as_type(kind.as_c_str()));
+    loop {
+        let (mut outcome, mut is_protected) = (Err(Errno::NODEV), false);
+        for kind in list(found) {
+            let kind = fs::path(&[kind]).at(launch, Step::Root, c"rootfstype=")?;
+            outcome = mount(path, ASIDE, kind.as_c_str(), flags, data);
+            if outcome.is_ok() {
+                return Ok(());
+            }
+            is_protected |= matches!(outcome, Err(Errno::ACCESS | Errno::ROFS));
+        }
+        if !is_protected || flags == MountFlags::RDONLY {
+            return match outcome {
+                Err(Errno::ROFS) => Err(launch.said(Step::Root, path.to_bytes(), PROTECTED)),
+                outcome => outcome.at(launch, Step::Root, path),
+            };
+        }
+        launch.log.warning(&[
+            path.to_bytes(),
+            b" is write-protected: it is mounted read-only, although the command line says rw",
+        ]);
+        flags = MountFlags::RDONLY;
     }
-    if wanted.types.as_bytes().is_empty() {
-        let opened = devices::open_device(device).at(launch, Step::Root, device)?;
-        let mut block = [0; superblock::LENGTH];
-        let found = devices::recognise(opened.as_fd(), &mut block);
-        let Some(format) = found.at(launch, Step::Root, device)? else {
-            let reason = "it holds no file system that is known; say rootfstype=";
-            return Err(launch.said(Step::Root, device.to_bytes(), reason));
-        };
-        outcome = as_type(format.name);
-    }
-    outcome.at(launch, Step::Root, device)
 }
 
 fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {

@@ -21,6 +21,9 @@ use rustix::{
 pub(crate) use supervising::*;
 pub(crate) use words::{Words, execve};
 
+#[cfg(feature = "state")]
+use linux_raw_sys::general::__NR_ioctl;
+
 /// Strings that somebody else keeps, to be walked again and again: a slice, or an array as the kernel makes it for a program.
 /// What steps through them are copies.
 #[derive(Clone, Copy)]
@@ -214,6 +217,29 @@ pub(crate) fn directory_entries<'b>(
 pub(crate) fn swap_off(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends with NUL.
     unsafe { call(__NR_swapoff, [path.as_ptr() as usize, 0, 0, 0, 0]) }.map(|_| ())
+}
+
+/// `ioctl(BTRFS_IOC_SCAN_DEV)` (linux/btrfs.h): btrfs remembers the device as one of its file system's.
+#[cfg(feature = "state")]
+pub(crate) fn register_btrfs(control: BorrowedFd<'_>, device: &CStr) -> Result<(), Errno> {
+    const SCAN_DEV: usize = 0x5000_9404;
+    // A struct btrfs_ioctl_vol_args: a descriptor, which is not used, and a path that ends with NUL.
+    let mut arguments = [0_u8; 4096];
+    let path = device.to_bytes_with_nul();
+    let room = arguments.get_mut(8..).unwrap_or_default();
+    if path.len() > room.len() {
+        return Err(Errno::NAMETOOLONG);
+    }
+    room.iter_mut().zip(path).for_each(|(to, from)| *to = *from);
+    let words = [
+        control.as_raw_fd() as usize,
+        SCAN_DEV,
+        arguments.as_ptr() as usize,
+        0,
+        0,
+    ];
+    // SAFETY: the kernel reads 4096 bytes.
+    unsafe { call(__NR_ioctl, words) }.map(|_| ())
 }
 
 #[cfg(feature = "supervise")]

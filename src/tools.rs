@@ -1,4 +1,4 @@
-//! A program of the image (modprobe, mkfs, udhcpc …), looked up as the daemon is, run with its environment, and waited for.
+//! A program of the image (modprobe, mkfs …), looked up as the daemon is, run with its environment, and waited for.
 
 use crate::{
     command::Command,

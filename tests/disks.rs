@@ -37,7 +37,9 @@ impl<'r> Disks<'r> {
 
     /// A disk of zeros.
     pub(crate) fn add(&mut self, name: &str, bytes: u64) -> PathBuf {
-        self.list(name, name, &format!("DEVNAME={name}\nDEVTYPE=disk\n"));
+        let minor = self.names.len();
+        let uevent = format!("MAJOR=254\nMINOR={minor}\nDEVNAME={name}\nDEVTYPE=disk\n");
+        self.list(name, name, &uevent);
         self.root.file(&format!("/disks/{name}"), "");
         let path = self.path(name);
         File::options()
@@ -53,13 +55,31 @@ impl<'r> Disks<'r> {
     pub(crate) fn add_partition(&mut self, disk: &str, number: u32, name: &str) -> PathBuf {
         let partition = format!("{disk}{number}");
         let path = self.add(&partition, 4 << 20);
+        let minor = self.names.len() - 1;
         let link = self.root.path(&format!("/sysfs/class/block/{partition}"));
         fs::remove_file(link).unwrap();
         let uevent = format!(
-            "MAJOR=254\nDEVNAME={partition}\nDEVTYPE=partition\nPARTN={number}\nPARTNAME={name}\n"
+            "MAJOR=254\nMINOR={minor}\nDEVNAME={partition}\nDEVTYPE=partition\nPARTN={number}\nPARTNAME={name}\n"
         );
-        self.list(&partition, &format!("{disk}/{partition}"), &uevent);
+        let place = format!("{disk}/{partition}");
+        self.list(&partition, &place, &uevent);
+        let file = format!("/sysfs/devices/{place}/partition");
+        self.root.file(&file, &format!("{number}\n"));
         path
+    }
+
+    /// Where a partition lies on its disk, in bytes.
+    pub(crate) fn place(&self, partition: &str, start: u64, size: u64) {
+        for (file, bytes) in [("start", start), ("size", size)] {
+            let file = format!("/sysfs/class/block/{partition}/{file}");
+            std::fs::write(self.root.path(&file), format!("{}\n", bytes >> 9)).unwrap();
+        }
+    }
+
+    /// Another device lies on top of it, as the kernel shows it.
+    pub(crate) fn hold(&self, name: &str, by: &str) {
+        let place = format!("/sysfs/class/block/{name}/holders/{by}");
+        self.root.directory(&place);
     }
 
     fn list(&mut self, name: &str, place: &str, uevent: &str) {
@@ -125,4 +145,13 @@ pub(crate) fn ext4(path: &Path, label: &str, uuid: &str) {
         path,
     ];
     tool("mkfs.ext4", &words, "");
+}
+
+/// As much of btrfs's first superblock as tells its name, its UUID and how many devices it has.
+pub(crate) fn btrfs(path: &Path, label: &str, uuid: [u8; 16], devices: u64) {
+    const SUPERBLOCK: u64 = 65536;
+    write_at(path, SUPERBLOCK + 32, &uuid);
+    write_at(path, SUPERBLOCK + 64, b"_BHRfS_M");
+    write_at(path, SUPERBLOCK + 136, &devices.to_le_bytes());
+    write_at(path, SUPERBLOCK + 299, label.as_bytes());
 }

@@ -22,6 +22,7 @@
 //! | environment | cleared, but for PATH where programs are looked for, CI, and DOCKERLAUNCH_… |
 //!
 //! One file a behaviour:
+mod addresses; // static addresses of the kernel command line
 mod amounts; // many arguments and variables
 mod as_dockerd; // arguments and daemon.json in odd spellings
 mod bridge; // -b NAME --bip: the bridge is made, --bip is not passed on
@@ -32,6 +33,10 @@ mod check_data_root; // on which file system images would lie; a daemon.json tha
 mod check_forms; // lines for a person, and JSON
 mod check_kernel; // what it tells of the kernel and the data root
 mod covered; // what is mounted stays visible
+mod dhcp; // a lease from a real server
+mod disk_contents; // what a disk is, judged from everything on it
+mod disk_members; // a file system on several devices
+mod disk_names; // names of the kernel's root= and of udev's links
 mod errnos; // an errno is never taken for an absence
 mod failure; // what follows when the machine's PID 1 cannot launch
 mod features; // the program has the Cargo features that it was built with
@@ -40,9 +45,11 @@ mod held_log; // a log that takes nothing
 mod held_log_pid_1; // the same, of PID 1
 mod hierarchy; // cgroup v2 of the machine, as a fresh boot and as a used machine have it
 mod iptables; // nft or legacy
+mod ipv6; // IPv6 addresses, and routes that a router advertises
 mod kernel_ip; // ip= words of the kernel, dhcp, /proc/net/pnp
 mod kernel_line; // the kernel command line: quotes, dashes, length
 mod layout; // directories, links and files with their modes; defaults of /usr/etc; a second launch changes nothing
+mod leases; // what a DHCP server offers, several cards
 mod library; // a std program that is PID 1 calls the library
 mod limits; // resource limits, the out-of-memory score, descriptors
 mod log; // what is said, and when
@@ -69,6 +76,7 @@ mod role; // the machine, a container, or neither
 mod settings; // each wrong value, each that is not built
 mod socket; // socket activation: /run/docker.sock as descriptor 3, inherited sockets
 mod state; // the state disk: found, blank, marked, strange, late
+mod state_blank; // what counts as blank
 mod state_formats; // the same of xfs, btrfs, erofs and squashfs
 mod supervise_cost; // memory, and descriptors after a thousand restarts
 mod supervise_early; // a signal that arrives while the launch goes on
@@ -87,6 +95,7 @@ mod disks; // disks that are images
 mod engine; // a daemon that does what its words say, and writes down what happens to it
 mod faults; // system calls that fail
 mod root; // the images they start in
+mod router; // the other end of a cable: an IPv6 router, a DHCP server
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
 mod tracer; // the system calls of a program that runs
@@ -100,6 +109,7 @@ fn main() -> ExitCode {
         return status;
     }
     let tests = [
+        addresses::tests(),
         amounts::tests(),
         as_dockerd::tests(),
         bridge::tests(),
@@ -112,7 +122,11 @@ fn main() -> ExitCode {
         check_forms::tests(),
         check_kernel::tests(),
         errnos::tests(),
+        dhcp::tests(),
         covered::tests(),
+        disk_contents::tests(),
+        disk_members::tests(),
+        disk_names::tests(),
         failure::tests(),
         features::tests(),
         floors::tests(),
@@ -120,9 +134,11 @@ fn main() -> ExitCode {
         held_log_pid_1::tests(),
         hierarchy::tests(),
         iptables::tests(),
+        ipv6::tests(),
         kernel_ip::tests(),
         kernel_line::tests(),
         layout::tests(),
+        leases::tests(),
         library::tests(),
         limits::tests(),
         log::tests(),
@@ -149,6 +165,7 @@ fn main() -> ExitCode {
         settings::tests(),
         socket::tests(),
         state::tests(),
+        state_blank::tests(),
         state_formats::tests(),
         supervise_cost::tests(),
         supervise_early::tests(),

@@ -44,7 +44,7 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2", "10.0.2.256/24", ""],
-        "its client address is not four numbers up to 255, as in 10.0.2.15, nor dhcp",
+        "its client address is neither IPv4, as 10.0.2.15, nor IPv6 in brackets, nor dhcp",
     ),
     (
         "IP",

@@ -247,7 +247,6 @@ fn prepare(before: &Before, root: &Path) {
             let status = launch.envs(variables.iter().cloned()).status().unwrap();
             assert!(status.success());
         }
-        Before::Bridge { name } => add_bridge(name),
         Before::Mounts { at, count } => {
             mount(
                 Some("tmpfs"),
@@ -263,6 +262,9 @@ fn prepare(before: &Before, root: &Path) {
                 mount(Some(&place), &place, nothing, MsFlags::MS_BIND, nothing).unwrap();
             }
         }
+        Before::Setting { file, value } => fs::write(file, value).unwrap(),
+        Before::Interface { name, kind } => add_interface(name, kind),
+        Before::Address { name, address } => set_hardware_address(name, *address),
         Before::DropCapability(number) => {
             let capability = rustix::thread::CapabilitySet::from_bits_retain(1 << number);
             rustix::thread::remove_capability_from_bounding_set(capability).unwrap();
@@ -270,19 +272,31 @@ fn prepare(before: &Before, root: &Path) {
     }
 }
 
-/// rtnetlink(7): a bridge without ports is an Ethernet interface that every kernel for Docker can make.
-fn add_bridge(name: &str) {
+/// rtnetlink(7): a bridge without ports, or a veth, is an Ethernet interface that every kernel for Docker can make.
+fn add_interface(name: &str, kind: &str) {
     const NEW_LINK: u16 = 16;
     const IFLA_IFNAME: u16 = 3;
     const IFLA_LINKINFO: u16 = 18;
     const IFLA_INFO_KIND: u16 = 1;
     let name = attribute(IFLA_IFNAME, &[name.as_bytes(), b"\0"].concat());
-    let kind = attribute(IFLA_LINKINFO, &attribute(IFLA_INFO_KIND, b"bridge\0"));
+    let kind = attribute(
+        IFLA_LINKINFO,
+        &attribute(IFLA_INFO_KIND, &[kind.as_bytes(), b"\0"].concat()),
+    );
     request(NEW_LINK, &[vec![0; 16], name, kind].concat());
 }
 
+fn set_hardware_address(interface: &str, address: [u8; 6]) {
+    const NEW_LINK: u16 = 16;
+    const IFLA_ADDRESS: u16 = 1;
+    let index = nix::net::if_::if_nametoindex(interface).unwrap();
+    let header = [&[0; 4][..], &index.to_ne_bytes(), &[0; 8]].concat();
+    let attribute = attribute(IFLA_ADDRESS, &address);
+    request(NEW_LINK, &[header, attribute].concat());
+}
+
 /// An address of 24 bits for the network.
-fn add_address(interface: &str, address: [u8; 4]) {
+pub(crate) fn add_address(interface: &str, address: [u8; 4]) {
     const NEW_ADDRESS: u16 = 20;
     const IFA_LOCAL: u16 = 2;
     const INET: u8 = 2;
@@ -294,7 +308,7 @@ fn add_address(interface: &str, address: [u8; 4]) {
     );
 }
 
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap();
     let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
     bytes.extend(value);
@@ -302,7 +316,7 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn request(kind: u16, body: &[u8]) {
+pub(crate) fn request(kind: u16, body: &[u8]) {
     const REQUEST_CREATE_ACK: u16 = 0x1 | 0x400 | 0x4;
     let length = u32::try_from(16 + body.len()).unwrap().to_ne_bytes();
     let header = [
@@ -360,12 +374,43 @@ fn tool() -> ExitCode {
     }
 }
 
-/// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.status says.
+/// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.INTERFACE.status says, or /udhcpc.status. A lease is
+/// what /udhcpc.lease holds: the script that is named is started as busybox starts it.
 fn udhcpc() -> ExitCode {
-    match noted().as_str() {
-        "lease" => add_address(&env::args().next_back().unwrap(), [10, 9, 8, 7]),
+    let status = noted();
+    let words: Vec<String> = env::args().collect();
+    let behind = |flag: &str| {
+        let place = words.iter().position(|word| word == flag)?;
+        words.get(place + 1)
+    };
+    let interface = behind("-i").unwrap();
+    fs::write(format!("/udhcpc.{interface}.words"), words.join("\n")).unwrap();
+    let own = fs::read_to_string(format!("/udhcpc.{interface}.status"));
+    match own.as_deref().unwrap_or(&status) {
+        "lease" => {}
         "hang" => return sleep(),
         status => return ExitCode::from(status.parse::<u8>().unwrap()),
+    }
+    let Some(script) = behind("-s") else {
+        add_address(interface, [10, 9, 8, 7]);
+        return ExitCode::SUCCESS;
+    };
+    let lease = fs::read_to_string("/udhcpc.lease").unwrap_or_default();
+    let mut events: Vec<_> = lease.split("\n\n").collect();
+    events.insert(0, "deconfig");
+    for event in events {
+        let (event, variables) = event.split_once('\n').unwrap_or((event, ""));
+        let event = if event.is_empty() { "bound" } else { event };
+        let mut script = Command::new(script);
+        script.arg(event).env("interface", interface);
+        if event == "bound" && variables.is_empty() {
+            script.envs([("ip", "10.9.8.7"), ("mask", "24"), ("lease", "3600")]);
+        }
+        let variables = variables.lines().map(|line| line.split_once('=').unwrap());
+        assert!(
+            script.envs(variables).status().unwrap().success(),
+            "{event}"
+        );
     }
     ExitCode::SUCCESS
 }

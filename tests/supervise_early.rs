@@ -144,10 +144,11 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
         ),
     ] {
         let start = container(&root).variable("DOCKER_LAUNCH_IP", address);
-        let bridge = Before::Bridge {
+        let card = Before::Interface {
             name: "eth0".into(),
+            kind: "veth".into(),
         };
-        let (ended, took) = signal_after(start.before(bridge), 15, 300);
+        let (ended, took) = signal_after(start.before(card), 15, 300);
         let log = &ended.stderr;
         assert!(log.contains(words), "{address}: {log}");
         assert!(log.contains("dockerlaunch: SIGTERM: end\n"), "{log}");

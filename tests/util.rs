@@ -51,6 +51,10 @@ pub(crate) enum Needs {
     Features(&'static [&'static str]),
     /// Root, and a program that configures the network.
     Network,
+    /// The same, and busybox.
+    Busybox,
+    /// The same, and a kernel with IPv6.
+    Ipv6,
     /// Root, and a program that supervises.
     Supervise,
     /// Root, and a program that chooses iptables' flavour.
@@ -142,6 +146,12 @@ fn lacking(needs: Needs) -> Option<Lack> {
         Needs::Root => root(),
         Needs::Features(wanted) => features(wanted).or_else(root),
         Needs::Network => lacking(Needs::Features(&["network"])),
+        Needs::Busybox => lacking(Needs::Network)
+            .or_else(|| programs(&["busybox"], "needs busybox")),
+        Needs::Ipv6 => lacking(Needs::Network).or_else(|| {
+            let lacks = !Path::new("/proc/net/if_inet6").exists();
+            machine(lacks, "needs a kernel with IPv6")
+        }),
         Needs::Supervise => lacking(Needs::Features(&["supervise"])),
         Needs::Iptables => lacking(Needs::Features(&["iptables"])),
         Needs::Modprobe => lacking(Needs::Features(&["modprobe"])),
@@ -281,9 +291,20 @@ pub(crate) enum Before {
     Launch {
         variables: Vec<(String, String)>,
     },
-    /// An Ethernet interface.
-    Bridge {
+    /// A setting of the kernel's, once the namespaces are there.
+    Setting {
+        file: String,
+        value: String,
+    },
+    /// The hardware address of an interface.
+    Address {
         name: String,
+        address: [u8; 6],
+    },
+    /// An Ethernet interface: a bridge, a veth, or another kind without settings of its own.
+    Interface {
+        name: String,
+        kind: String,
     },
     DropCapability(u32),
     /// So many directories below a tmpfs, each mounted onto itself.

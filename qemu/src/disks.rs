@@ -40,10 +40,14 @@ pub(crate) enum Table {
 pub(crate) enum Holds {
     Nothing,
     Ext4,
+    /// In a partition, and an older one on the whole disk, whose superblock the partition table has left.
+    Ext4InOld,
     /// Marked as the kernel does when it met an error.
     Ext4WithErrors,
     Xfs,
     Btrfs,
+    /// On this disk and another, which was made before it.
+    BtrfsWith(&'static str),
     /// The header of an encrypted volume: nothing that Docker's state can lie on, and not to be lost.
     Luks,
 }
@@ -100,9 +104,9 @@ impl Disk {
 
     /// The disk as a file for this guest, and another with the same content.
     pub(crate) fn made(&self, guest: &str) -> Result<Drive> {
-        let path = disk::place(&format!("{guest}.{}", self.name))?;
-        let original = path.with_added_extension("original");
-        self.make(&original)
+        let path = place(guest, self.name)?;
+        let original = original(&path);
+        self.make(&original, guest)
             .with_context(|| format!("make the disk {}", original.display()))?;
         Ok(Drive {
             name: self.name,
@@ -110,30 +114,36 @@ impl Disk {
             keep: true,
             bus: self.bus,
             late: self.late,
+            protected: false,
             original: Some(original),
         })
     }
 
-    fn make(&self, path: &Path) -> Result<()> {
+    fn make(&self, path: &Path, guest: &str) -> Result<()> {
         blank(path, SIZE)?;
+        if self.holds == Holds::Ext4InOld {
+            made("mkfs.ext4", &["-q", "-F", "-L", LABEL], path)?;
+        }
         if let Some(script) = self.table.script() {
             partition(path, &script)?;
         }
         let in_partition = self.table != Table::None;
         ensure!(
-            !in_partition || matches!(self.holds, Holds::Ext4 | Holds::Nothing),
+            !in_partition || matches!(self.holds, Holds::Ext4 | Holds::Ext4InOld | Holds::Nothing),
             "only mkfs.ext4 is told where a partition begins"
         );
         match self.holds {
             Holds::Nothing => Ok(()),
-            Holds::Ext4 if in_partition => {
+            Holds::Ext4 | Holds::Ext4InOld if in_partition => {
                 let offset = format!("offset={OFFSET}");
                 // The end of a GPT is its copy.
                 let size = format!("{}k", (SIZE - 2 * OFFSET) >> 10);
                 let words = ["-q", "-F", "-L", LABEL, "-U", UUID, "-E", &offset];
                 run::output(tool("mkfs.ext4", &words, path).arg(size)).map(drop)
             }
-            Holds::Ext4 => made("mkfs.ext4", &["-q", "-F", "-L", LABEL, "-U", UUID], path),
+            Holds::Ext4 | Holds::Ext4InOld => {
+                made("mkfs.ext4", &["-q", "-F", "-L", LABEL, "-U", UUID], path)
+            }
             Holds::Ext4WithErrors => {
                 made("mkfs.ext4", &["-q", "-F", "-L", LABEL, "-U", UUID], path)?;
                 made("debugfs", &["-w", "-R", "ssv state 2"], path)
@@ -143,6 +153,11 @@ impl Disk {
                 made("mkfs.xfs", &["-q", "-f", "-L", LABEL, "-m", &uuid], path)
             }
             Holds::Btrfs => made("mkfs.btrfs", &["-q", "-f", "-L", LABEL, "-U", UUID], path),
+            Holds::BtrfsWith(other) => {
+                let other = original(&place(guest, other)?);
+                let words = ["-q", "-f", "-L", LABEL, "-d", "raid1", "-m", "raid1"];
+                run::output(tool("mkfs.btrfs", &words, &other).arg(path)).map(drop)
+            }
             Holds::Luks => Ok(File::options()
                 .write(true)
                 .open(path)?
@@ -217,12 +232,20 @@ pub(crate) fn full(image: &Path, guest: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+fn place(guest: &str, name: &str) -> Result<PathBuf> {
+    disk::place(&format!("{guest}.{name}"))
+}
+
+fn original(path: &Path) -> PathBuf {
+    path.with_added_extension("original")
+}
+
 fn blank(path: &Path, bytes: u64) -> Result<()> {
     Ok(File::create(path)?.set_len(bytes)?)
 }
 
 fn partition(path: &Path, script: &str) -> Result<()> {
-    let mut child = tool("sfdisk", &["-q"], path)
+    let mut child = tool("sfdisk", &["-q", "-w", "never"], path)
         .stdin(Stdio::piped())
         .spawn()
         .context("start sfdisk")?;

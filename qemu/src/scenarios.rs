@@ -85,6 +85,8 @@ pub(crate) struct Small {
     pub(crate) cuts: &'static [u32],
     /// What the hardware clock begins with.
     pub(crate) clock: Option<&'static str>,
+    /// The root's disk is write-protected.
+    pub(crate) protected: bool,
 }
 
 /// A boot of a small scenario, of which something is expected.

@@ -33,7 +33,6 @@ const PACKAGES: &[&str] = &[
     "e2fsprogs",
     "xfsprogs",
     "btrfs-progs",
-    "udhcpc",
 ];
 
 /// What the guests of a suite without an engine are made of.

@@ -2,7 +2,10 @@
 //! it is made here, with that address and the MTU that the daemon is told, and `--bip` is left out of the daemon's words.
 //! One of them alone is dockerd's to follow, as `--fixed-cidr` always is.
 
-use super::links::Links;
+use super::{
+    changes::{Changes, FOR_EVER},
+    links::{self, Which},
+};
 use crate::{
     command::Command,
     error::Step,
@@ -13,7 +16,11 @@ use crate::{
 };
 use rustix::io::{self, Errno};
 
-pub(super) fn make(launch: &Launch<'_>, command: &mut Command<'_>, links: &Links) -> Outcome<()> {
+pub(super) fn make(
+    launch: &Launch<'_>,
+    command: &mut Command<'_>,
+    changes: &Changes,
+) -> Outcome<()> {
     let Some(bip) = flag(command, "bip") else {
         return Ok(());
     };
@@ -32,10 +39,10 @@ pub(super) fn make(launch: &Launch<'_>, command: &mut Command<'_>, links: &Links
     let mtu = asked(command, "mtu").map_err(failed)?;
     let mtu = number(mtu.as_bytes()).and_then(|mtu| u32::try_from(mtu).ok());
     let made = || {
-        links.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
-        let index = Links::find(name, 0)?.index;
-        links.add_address(index, address, prefix as u8)?;
-        links.set_up(index)
+        changes.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
+        let index = links::find(Which::Named(name))?.index;
+        changes.add_address(index, address.into(), prefix as u8, FOR_EVER)?;
+        changes.set_up(index)
     };
     made().map_err(|errno| launch.refused(Step::Network, name, errno))?;
     let what = b" is a bridge; --bip is not passed on";

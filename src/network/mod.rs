@@ -1,160 +1,222 @@
-//! Addresses, by netlink: lo up; then what DOCKER_LAUNCH_IP says, else what every `ip=` on the kernel command line does
-//! that no kernel with IP_PNP has followed already. What is there stays. Then the names.
+//! Addresses, by netlink: lo up; then what DOCKER_LAUNCH_IP says, else what the kernel command line does that no kernel with
+//! IP_PNP has followed already. What is there stays. Then the names.
+//!
+//! A network that cannot be configured ends no launch: it is a warning, and the engine starts, so that somebody can look.
 
 mod bridge;
+mod changes;
+mod dhcp;
+mod lease;
+mod line;
 mod links;
 mod names;
+mod routes;
+
+pub use lease::lease;
 
 use crate::{
-    cmdline,
     command::Command,
-    error::Step,
-    fs::{self, There},
+    error::{Error, Step},
+    fs,
     ip::Ip,
-    launch::{Context, Launch, Outcome},
+    launch::{Context, Failed, Launch, Outcome},
     requests::ASKED,
     settings::Role,
-    text::{Decimal, words},
-    tools::{self, AtEnd},
+    text::{Decimal, Text},
 };
-use core::ffi::CStr;
-use links::{Link, Links};
+use changes::{Changes, FOR_EVER};
+use core::cell::Cell;
+use links::{Link, Which};
 use names::Names;
-use rustix::io::Errno;
-
-const ROUTES: &CStr = c"/proc/net/route";
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::{self, Errno, write},
+};
 
 /// The loopback interface is the first of every network namespace.
 const LO: u32 = 1;
 /// How long a network card may take to appear, in seconds.
 const APPEARS: u64 = 10;
-const LATE: &str =
-    "no such interface after 10 s; name the module of its driver in DOCKER_LAUNCH_MODULES";
-/// How long udhcpc may ask before it goes on in the background, in seconds: it does so itself after three requests, which
-/// take ten.
-const LEASE: u32 = 30;
 
 pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
-    let links = Links::open().at(launch, Step::Network, c"netlink")?;
-    links.set_up(LO).at(launch, Step::Network, c"lo")?;
+    let changes = Changes::open().at(launch, Step::Network, c"netlink")?;
+    if let Err(errno) = changes.set_up(LO) {
+        launch.warn(&Error::new(Step::Network, b"lo", errno));
+    }
     let mut names = Names::new();
-    each_ip(launch, &mut |ip| {
-        names.take(&ip);
-        follow(launch, command, &links, &ip)
-    })?;
+    let network = Network {
+        launch,
+        command,
+        changes: &changes,
+        had_default_route: routes::has_default(launch.log),
+        given_up: Cell::new(false),
+    };
+    match launch.settings.ip {
+        Some(ip) => network.take(&ip, &mut names),
+        None if launch.role == Role::Machine => line::follow(&network, &mut names),
+        None => {} // that command line is the host's
+    }
+    if network.given_up.get() {
+        return Err(Failed);
+    }
+    network.keep_advertised_routes();
     names.configure(launch)?;
-    bridge::make(launch, command, &links)?;
+    bridge::make(launch, command, &changes)?;
     launch.log.debug(&[b"the network is configured"]);
     Ok(())
 }
 
-/// Calls `each` with the setting, or every `ip=` of the kernel's own words: of several in the environment only the last
-/// would be left.
-fn each_ip(launch: &Launch<'_>, each: &mut dyn FnMut(Ip<'_>) -> Outcome<()>) -> Outcome<()> {
-    if let Some(ip) = launch.settings.ip {
-        return each(ip);
-    }
-    if launch.role == Role::Container {
-        return Ok(()); // that command line is the host's
-    }
-    let mut outcome = Ok(());
-    let read = cmdline::arguments(launch.log, &mut |argument| {
-        if outcome.is_ok() && !argument.for_init && argument.name == b"ip" {
-            let text = argument.value.unwrap_or_default();
-            outcome = match Ip::parse(text) {
-                _ if matches!(text, b"off" | b"none" | b"") => Ok(()),
-                Ok(ip) => each(ip),
-                Err(why) => {
-                    launch
-                        .log
-                        .warning(&[b"ip=", text, b" is ignored: ", why.as_bytes()]);
-                    Ok(())
-                }
-            };
+/// What is needed to follow an `ip=`.
+struct Network<'n> {
+    launch: &'n Launch<'n>,
+    command: &'n Command<'n>,
+    changes: &'n Changes,
+    /// Before anything was followed: the kernel, an outer engine or an earlier launch has configured the network.
+    had_default_route: bool,
+    /// The end was asked for while an interface was waited for: the launch's error says so.
+    given_up: Cell<bool>,
+}
+
+impl Network<'_> {
+    /// Follows it, its names later.
+    fn take(&self, ip: &Ip<'_>, names: &mut Names) {
+        names.take(ip);
+        if self.follow(ip, names).is_err() && !self.given_up.get() {
+            self.launch.warn(&self.launch.error());
         }
-    });
-    read.noted(launch.log, Step::Network, cmdline::FILE);
-    outcome
-}
-
-fn follow(launch: &Launch<'_>, command: &Command<'_>, links: &Links, ip: &Ip<'_>) -> Outcome<()> {
-    let Some(address) = ip.address else {
-        return ask(launch, command, links, ip.device);
-    };
-    let link = find(launch, ip.device)?;
-    let configured = || {
-        links.set_up(link.index)?;
-        links.add_address(link.index, address, ip.prefix)?;
-        match ip.gateway {
-            Some(gateway) => links.add_default_route(link.index, gateway),
-            None => Ok(()),
-        }
-    };
-    configured().map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))
-}
-
-fn find(launch: &Launch<'_>, name: &[u8]) -> Outcome<Link> {
-    let name_or = if name.is_empty() {
-        b"the first Ethernet interface"
-    } else {
-        name
-    };
-    let mut found = Links::find(name, 0);
-    if found == Err(Errno::TIMEDOUT) {
-        let limit = Decimal::new(APPEARS);
-        let limit = limit.as_bytes();
-        launch
-            .log
-            .line(&[b"waiting for ", name_or, b", up to ", limit, b" s"]);
-        found = Links::wait_for(&launch.requests, name, APPEARS);
     }
-    found.map_err(|errno| match errno {
-        Errno::TIMEDOUT => launch.said(Step::Network, name_or, LATE),
-        Errno::CANCELED => launch.said(Step::Network, name_or, ASKED),
-        errno => launch.refused(Step::Network, name_or, errno),
-    })
+
+    fn follow(&self, ip: &Ip<'_>, names: &Names) -> Outcome<()> {
+        if ip.dhcp {
+            return dhcp::ask(self, ip, names);
+        }
+        let Some(address) = ip.address else {
+            return Ok(());
+        };
+        let Some(link) = self.find(ip.device)? else {
+            return Ok(());
+        };
+        let refused = |subject: &[u8], errno| self.launch.refused(Step::Network, subject, errno);
+        let name = link.name.as_bytes();
+        let added = self.changes.set_up(link.index).and_then(|()| {
+            self.changes
+                .add_address(link.index, address, ip.prefix, FOR_EVER)
+        });
+        added.map_err(|errno| refused(name, errno))?;
+        if let Some(gateway) = ip.gateway {
+            let added = self.changes.add_default_route(link.index, gateway);
+            added.map_err(|errno| {
+                let subject = Text::<64>::of(&[b"default route through ", name]);
+                refused(subject.unwrap_or(Text::new()).as_bytes(), errno)
+            })?;
+        }
+        self.keep_advertised_route(&link);
+        Ok(())
+    }
+
+    /// The interface of that name; without a name the card that the machine was booted from, or else the first. `None` where
+    /// it does not come, which is logged with those that there are.
+    fn find(&self, name: &[u8]) -> Outcome<Option<Link>> {
+        if !name.is_empty() {
+            return self.wait_for(Which::Named(name), name);
+        }
+        if let Some(address) = self.boot_card()
+            && let Some(link) = self.wait_for(Which::Card(address), b"the card of BOOTIF=")?
+        {
+            return Ok(Some(link));
+        }
+        self.wait_for(Which::First, b"the first Ethernet interface")
+    }
+
+    fn boot_card(&self) -> Option<[u8; 6]> {
+        match self.launch.role {
+            Role::Machine => line::boot_card(self.launch.log),
+            Role::Container => None,
+        }
+    }
+
+    fn wait_for(&self, which: Which<'_>, called: &[u8]) -> Outcome<Option<Link>> {
+        let mut found = links::find(which);
+        if found == Err(Errno::TIMEDOUT) {
+            let limit = Decimal::new(APPEARS);
+            let limit = limit.as_bytes();
+            let log = self.launch.log;
+            log.line(&[b"waiting for ", called, b", up to ", limit, b" s"]);
+            found = links::wait_for(&self.launch.requests, which, APPEARS);
+        }
+        match found {
+            Ok(link) => Ok(Some(link)),
+            Err(Errno::TIMEDOUT) => {
+                self.tell_what_is_there(called);
+                Ok(None)
+            }
+            Err(Errno::CANCELED) => {
+                self.given_up.set(true);
+                Err(self.launch.said(Step::Network, called, ASKED))
+            }
+            Err(errno) => Err(self.launch.refused(Step::Network, called, errno)),
+        }
+    }
+
+    fn tell_what_is_there(&self, missing: &[u8]) {
+        let mut there: Text<192> = Text::new();
+        let listed = links::each(&mut |link| {
+            if link.index != LO {
+                let comma: &[u8] = if there.as_bytes().is_empty() {
+                    b""
+                } else {
+                    b", "
+                };
+                let _ = there.push(comma).and(there.push(link.name.as_bytes()));
+            }
+        });
+        if listed.is_err() || there.as_bytes().is_empty() {
+            let _ = there.push(b"only lo");
+        }
+        self.launch.log.warning(&[
+            b"network ",
+            missing,
+            b": no such interface after 10 s; there is ",
+            there.as_bytes(),
+            b"; name one of them, or the module of its driver in DOCKER_LAUNCH_MODULES",
+        ]);
+    }
+
+    /// dockerd turns on forwarding for its networks. The kernel drops the routes then that routers have advertised on an
+    /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst).
+    fn keep_advertised_routes(&self) {
+        match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
+            Ok(()) | Err(Errno::TIMEDOUT) => {} // no card is there
+            Err(errno) => {
+                let error = Error::new(Step::Network, b"accept_ra", errno);
+                self.launch.warn(&error);
+            }
+        }
+    }
+
+    fn keep_advertised_route(&self, link: &Link) {
+        match accept_advertisements(link.name.as_bytes()) {
+            // Without IPv6, or where an outer engine holds its settings.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::ROFS | Errno::ACCESS) if self.launch.role == Role::Container => {}
+            Err(errno) => {
+                let subject = Text::<64>::of(&[b"accept_ra of ", link.name.as_bytes()]);
+                let subject = subject.unwrap_or(Text::new());
+                let error = Error::new(Step::Network, subject.as_bytes(), errno);
+                self.launch.warn(&error);
+            }
+        }
+    }
 }
 
-/// By the image's udhcpc and its own default script. It renews the lease in the background, and goes on asking there while
-/// no server answers: the engine starts all the same. What the kernel, an outer engine or a launch before this one has
-/// configured is not asked for again.
-fn ask(launch: &Launch<'_>, command: &Command<'_>, links: &Links, device: &[u8]) -> Outcome<()> {
-    if has_route(launch, device) {
-        launch.log.debug(&[b"dhcp is not asked: there is a route"]);
+/// Only the kernel's default is changed: who has turned advertisements off does not want them.
+fn accept_advertisements(name: &[u8]) -> io::Result<()> {
+    let path = fs::path(&[b"/proc/sys/net/ipv6/conf/", name, b"/accept_ra"])?;
+    let path = path.as_c_str();
+    let mut now = [0; 8];
+    if fs::read_small(path, &mut now)? != b"1\n" {
         return Ok(());
     }
-    let link = find(launch, device)?;
-    let name = link.name.as_bytes();
-    let up = links.set_up(link.index);
-    up.map_err(|errno| launch.refused(Step::Network, name, errno))?;
-    let words = [c"-b", c"-i", link.name.as_c_str()];
-    let later: &[u8] = match tools::run(launch, command, c"udhcpc", &words, LEASE, AtEnd::Killed) {
-        Ok(0) if has_route(launch, name) => return Ok(()),
-        Ok(0) => b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking",
-        Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
-        Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
-        Ok(_) => {
-            let reason = "udhcpc failed: what it said stands above";
-            return Err(launch.said(Step::Network, name, reason));
-        }
-        Err(Errno::NOENT) => {
-            let reason = "dhcp needs the image's udhcpc, and there is none in PATH: install busybox or udhcpc";
-            return Err(launch.said(Step::Network, name, reason));
-        }
-        Err(errno) => return Err(launch.refused(Step::Network, b"udhcpc", errno)),
-    };
-    launch.log.warning(&[name, later]);
-    Ok(())
-}
-
-/// Whether any route goes through the interface, or through any if it is not named (/proc/net/route: a line of titles, then
-/// interface, destination, gateway …).
-fn has_route(launch: &Launch<'_>, name: &[u8]) -> bool {
-    let mut found = false;
-    let outcome = fs::lines(ROUTES, &mut |line| {
-        let through = words(line).next().unwrap_or(b"Iface");
-        found |= through != b"Iface" && (through == name || name.is_empty());
-    });
-    outcome.found(launch.log, Step::Network, ROUTES);
-    found
+    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    write(&file, b"2").map(drop)
 }

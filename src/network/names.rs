@@ -1,6 +1,6 @@
 //! The host's name and its name servers. What is there stays, except where a setting or the kernel's words ask.
 
-use super::links::Links;
+use super::links::{self, Which};
 use crate::{
     error::{Error, Step},
     files,
@@ -8,10 +8,13 @@ use crate::{
     ip::Ip,
     launch::{Launch, Outcome},
     settings::Role,
-    text::{Decimal, Text, fields, hexadecimal, list, words},
+    text::{Decimal, Text, fields, hexadecimal, list, split_once, words},
 };
-use core::ffi::CStr;
-use rustix::{fd::AsFd, system::sethostname};
+use core::{ffi::CStr, net::IpAddr};
+use rustix::{
+    fd::AsFd,
+    system::{setdomainname, sethostname},
+};
 
 /// What a kernel with IP_PNP has found out for its `ip=`.
 const BY_KERNEL: &CStr = c"/proc/net/pnp";
@@ -22,6 +25,8 @@ const LONGEST: usize = 64;
 /// What is found out before anything is written.
 pub(super) struct Names {
     host: Text<65>,
+    /// The NIS domain.
+    domain: Text<65>,
     /// The lines of resolv.conf.
     servers: Text<256>,
     /// It may hold all of them.
@@ -32,6 +37,7 @@ impl Names {
     pub(super) fn new() -> Self {
         Self {
             host: Text::new(),
+            domain: Text::new(),
             servers: Text::new(),
             fits: true,
         }
@@ -40,18 +46,43 @@ impl Names {
     /// Those of an `ip=`; of several host names the last.
     pub(super) fn take(&mut self, ip: &Ip<'_>) {
         if !ip.hostname.is_empty() {
-            // It was checked to fit.
-            self.host = Text::of(&[ip.hostname]).unwrap_or(Text::new());
+            // They were checked to fit.
+            let (host, domain) = split_once(ip.hostname, b'.');
+            self.host = Text::of(&[host]).unwrap_or(Text::new());
+            self.domain = Text::of(&[domain.unwrap_or_default()]).unwrap_or(Text::new());
         }
-        for server in ip.dns.iter().flatten() {
-            let mut before = &b"nameserver "[..];
-            for number in server {
-                self.add(before);
-                self.add(Decimal::new((*number).into()).as_bytes());
-                before = b".";
+        ip.dns
+            .iter()
+            .flatten()
+            .for_each(|server| self.add_server(*server));
+    }
+
+    pub(super) fn has_servers(&self) -> bool {
+        !self.servers.as_bytes().is_empty()
+    }
+
+    pub(super) fn add_server(&mut self, server: IpAddr) {
+        let mut before = &b"nameserver "[..];
+        match server {
+            IpAddr::V4(server) => {
+                for number in server.octets() {
+                    self.add(before);
+                    self.add(Decimal::new(number.into()).as_bytes());
+                    before = b".";
+                }
             }
-            self.add(b"\n");
+            // In full: resolv.conf(5) asks for no shortest form.
+            IpAddr::V6(server) => {
+                for group in server.segments() {
+                    let mut digits = [0; 4];
+                    hexadecimal(&group.to_be_bytes(), &mut digits);
+                    self.add(before);
+                    self.add(&digits);
+                    before = b":";
+                }
+            }
         }
+        self.add(b"\n");
     }
 
     fn add(&mut self, part: &[u8]) {
@@ -60,6 +91,12 @@ impl Names {
 
     pub(super) fn configure(&mut self, launch: &Launch<'_>) -> Outcome<()> {
         host_name(launch, self.host.as_bytes());
+        let domain = self.domain.as_bytes();
+        if !domain.is_empty()
+            && let Err(errno) = setdomainname(domain)
+        {
+            launch.warn(&Error::new(Step::Network, domain, errno));
+        }
         let asked = launch.settings.dns.to_bytes();
         if !asked.is_empty() {
             (self.servers, self.fits) = (Text::new(), true);
@@ -130,7 +167,7 @@ fn host_of(file: &[u8]) -> Option<&[u8]> {
 /// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
 fn from_card() -> Text<16> {
     let mut name = Text::of(&[b"docker"]).unwrap_or(Text::new());
-    if let Ok(link) = Links::find(b"", 0) {
+    if let Ok(link) = links::find(Which::First) {
         let [_, _, _, last @ ..] = link.address;
         let mut digits = [0; 6];
         hexadecimal(&last, &mut digits);
@@ -141,7 +178,7 @@ fn from_card() -> Text<16> {
 
 /// /etc/resolv.conf anew, where servers are named. Docker's own bind mount of it is written in place. Docker starts without
 /// it: what cannot be written is a warning.
-fn write(launch: &Launch<'_>, servers: &[u8]) {
+pub(super) fn write(launch: &Launch<'_>, servers: &[u8]) {
     const ETC: &CStr = c"/etc";
     const FILE: &CStr = c"resolv.conf";
     if servers.is_empty() {

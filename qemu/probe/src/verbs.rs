@@ -50,7 +50,7 @@ const TABLE: &[Verb] = &[
     ("fail", |times| fail(times, || exit(3))),
     ("abort", |times| fail(times, || abort())),
     // Writes to the console until it takes no more.
-    ("fill", |_| fill()),
+    ("fill-console", |_| fill_console()),
     // How often this machine has been started, by a file that outlives its power.
     ("count", count),
     // A file without contents, as a power cut leaves it.
@@ -184,7 +184,7 @@ const HELD: Duration = Duration::from_secs(1);
 /// It holds a few KiB, and somebody has to hold it meanwhile.
 const HELD_WITHIN: Duration = Duration::from_secs(60);
 
-fn fill() {
+fn fill_console() {
     port::say("fills");
     let mut options = OpenOptions::new();
     options

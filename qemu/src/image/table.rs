@@ -32,8 +32,6 @@ pub enum Group {
     /// The link to busybox by this name: the kernel starts it, too.
     Modprobe,
     Xz,
-    /// udhcpc's own script, for `ip=dhcp`.
-    Dhcp,
     /// To make a state disk's file system, and to repair one.
     FileSystems,
     /// What all the above are linked with.
@@ -68,7 +66,6 @@ impl Group {
         Self::Modules,
         Self::System,
         Self::Bill,
-        Self::Dhcp,
         Self::FileSystems,
         Self::Links,
     ];
@@ -108,7 +105,7 @@ impl Group {
     /// What it is of no use without: links and scripts that busybox runs.
     fn needs(self) -> &'static [Self] {
         match self {
-            Self::Git | Self::Modprobe | Self::Xz | Self::Dhcp => &[Self::Busybox],
+            Self::Git | Self::Modprobe | Self::Xz => &[Self::Busybox],
             _ => &[],
         }
     }
@@ -127,7 +124,6 @@ impl Group {
             Self::Busybox => "ps (docker top), udhcpc, a shell",
             Self::Modprobe => "the kernel's modules are loaded by it (a link to busybox)",
             Self::Xz => "images and archives compressed with xz (a link to busybox)",
-            Self::Dhcp => "an address from a server, ip=dhcp",
             Self::FileSystems => "a state disk's file system is made and repaired",
             Self::Libraries => "what the programs are linked with",
             Self::Modules => "the kernel's modules that Docker needs",

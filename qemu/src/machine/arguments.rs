@@ -71,9 +71,10 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
     for drive in machine.disks() {
         let (name, snapshot) = (drive.name, if drive.keep { "off" } else { "on" });
         let file = drive.path.display().to_string().replace(',', ",,");
+        let protected = if drive.protected { ",readonly=on" } else { "" };
         add(
             "-drive",
-            format!("file={file},if=none,id={name},format=raw,snapshot={snapshot}"),
+            format!("file={file},if=none,id={name},format=raw,snapshot={snapshot}{protected}"),
         );
         let device = match (drive.bus, drive.late) {
             (_, true) => format!("pcie-root-port,id={SLOT}{name},chassis=1,slot=1"),
@@ -115,7 +116,11 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
         Root::None => {}
     }
     for word in &machine.append {
-        words.push(quoted(word)?);
+        words.push(if is_quoted(word) {
+            word.clone()
+        } else {
+            quoted(word)?
+        });
     }
     if !machine.arguments.is_empty() {
         words.push("--".to_owned());
@@ -140,6 +145,16 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
 }
 
 /// The kernel knows double quotes around a whole word and nothing else.
+/// It has the kernel's own quotes, and no white space outside of them.
+fn is_quoted(word: &str) -> bool {
+    let mut parts = word.split('"').enumerate();
+    let closed = word.matches('"').count() % 2 == 0;
+    let is_open = |place: usize| place % 2 == 0;
+    closed
+        && word.contains('"')
+        && !parts.any(|(place, part)| is_open(place) && part.contains(char::is_whitespace))
+}
+
 fn quoted(word: &str) -> Result<String> {
     if word.contains('"') {
         bail!("the kernel's line cannot carry the quote in `{word}`");

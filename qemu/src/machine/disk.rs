@@ -1,7 +1,8 @@
 //! The disk that a guest writes to, and whether it left it as a clean shutdown does.
 
 use std::{
-    fs,
+    fs::{self, File},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,6 +11,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::Machine;
 use crate::{host, paths, run};
+
+/// Where the first superblock of a btrfs lies.
+const BTRFS: u64 = 65536;
 
 /// Every disk that is written to as it was before any guest has done so. Holes are kept.
 pub(super) fn renew(machine: &Machine) -> Result<()> {
@@ -31,9 +35,24 @@ pub fn place(name: &str) -> Result<PathBuf> {
     Ok(directory.join(name))
 }
 
-/// An error unless the file system was unmounted, or made read-only, before the machine ended: the superblock says so, there
-/// is nothing to replay, and e2fsck finds nothing.
+/// An error unless the file system was unmounted, or made read-only, before the machine ended: its superblock or its log says
+/// so, there is nothing to replay, and its own check finds nothing.
 pub fn clean(path: &Path) -> Result<()> {
+    let file = File::open(path)?;
+    let is = |place, magic: &[u8]| {
+        let mut found = vec![0; magic.len()];
+        file.read_exact_at(&mut found, place).is_ok() && found == magic
+    };
+    if is(0, b"XFSB") {
+        let log = run::output(tool("xfs_logprint").arg("-t").arg(path))?;
+        ensure!(log.contains("<CLEAN>"), "the log is to be replayed: {log}");
+        return run::output(tool("xfs_repair").arg("-n").arg(path)).map(drop);
+    }
+    if is(BTRFS + 64, b"_BHRfS_M") {
+        // struct btrfs_super_block: the root of the log tree, which an fsync leaves until the next commit.
+        ensure!(is(BTRFS + 96, &[0; 8]), "the log tree is to be replayed");
+        return run::output(tool("btrfs").args(["check", "--readonly"]).arg(path)).map(drop);
+    }
     let head = run::output(tool("dumpe2fs").arg("-h").arg(path))?;
     let field = |name: &str| {
         let value = head.lines().find_map(|line| line.strip_prefix(name));
@@ -116,8 +135,6 @@ fn tool(name: &str) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, os::unix::fs::FileExt};
-
     use super::*;
 
     /// struct ext4_super_block, behind the first 1024 bytes: s_state, and needs_recovery in s_feature_incompat.

@@ -86,6 +86,8 @@ pub struct Drive {
     pub bus: Bus,
     /// It is not there until it is plugged in (`Guest::plug`).
     pub late: bool,
+    /// It can only be read.
+    pub protected: bool,
     /// The file as it was before any guest wrote to it.
     pub original: Option<PathBuf>,
 }
@@ -108,6 +110,7 @@ impl Drive {
             keep: false,
             bus: Bus::Nvme,
             late: false,
+            protected: false,
             original: None,
         }
     }

@@ -11,6 +11,7 @@ mod ends;
 mod failures;
 mod full;
 mod layouts;
+mod line;
 mod lives;
 mod networks;
 mod oldest;
@@ -32,9 +33,11 @@ pub(super) const TABLE: &[&[Scenario]] = &[
     boots::TABLE,
     appliances::roots::TABLE,
     appliances::states::TABLE,
+    appliances::disks::TABLE,
     appliances::names::TABLE,
     cgroups::TABLE,
     layouts::TABLE,
+    line::TABLE,
     consoles::TABLE,
     cuts::TABLE,
     daemons::TABLE,
@@ -71,6 +74,7 @@ pub(super) const fn small(name: &'static str, why: &'static str, expect: Expecta
         again: &[],
         cuts: &[],
         clock: None,
+        protected: false,
     };
     Scenario {
         name,
@@ -188,6 +192,18 @@ impl Scenario {
                 clock: Some(clock),
                 ..small
             }),
+            ..self
+        }
+    }
+
+    /// Its root disk cannot be written.
+    const fn protected(self) -> Self {
+        let Size::Small(small) = self.size else {
+            return self;
+        };
+        let protected = true;
+        Self {
+            size: Size::Small(Small { protected, ..small }),
             ..self
         }
     }

@@ -108,6 +108,7 @@ pub(super) fn machine(
                     .steps
                     .iter()
                     .any(|step| matches!(step, Step::Plug(ROOT))),
+                protected: small.protected,
                 ..disks::on_virtio(drive()?, table)?
             });
             Root::Initramfs(bench.initramfs(scenario, kit)?)

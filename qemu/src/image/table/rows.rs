@@ -132,8 +132,6 @@ pub(super) const TABLE: &[Row] = &[
     link(Group::Busybox, "usr/sbin/poweroff", BUSYBOX),
     link(Group::Busybox, "usr/sbin/reboot", BUSYBOX),
 
-    file(Group::Dhcp, "usr/etc/udhcpc/default.script"),
-
     file(Group::FileSystems, "usr/sbin/mkfs.ext4"),
     file(Group::FileSystems, "usr/sbin/e2fsck"),
     file(Group::FileSystems, "usr/etc/mke2fs.conf"),

@@ -27,5 +27,5 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[small(
     "a machine whose console is held powers off all the same",
     &[ENDED],
 )
-.words(&["--probe=ready,fill,signal:38,wait"])
+.words(&["--probe=ready,fill-console,signal:38,wait"])
 .lived(&[Step::Told("fills"), Step::Type(HOLD)])];

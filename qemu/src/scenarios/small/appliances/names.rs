@@ -1,20 +1,11 @@
 //! What the machine is called and where it stands: addresses from the kernel's own words or from a server, names, the
 //! clock; and modules and sysctls that the image or the kernel's line asks for.
 
-use super::{Change, Group, Scenario, WITH_MODULES, small};
+use super::{Change, Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::{Has, Is, MachineId},
     Expect::{self, *},
 };
-
-const WITH_DHCP: &[Group] = &[
-    Group::Program,
-    Group::System,
-    Group::Busybox,
-    Group::Modprobe,
-    Group::Modules,
-    Group::Dhcp,
-];
 
 const CARD: &str = "DOCKER_LAUNCH_MODULES=virtio_net";
 
@@ -80,10 +71,10 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ]),
     small(
         "appliance-dhcp",
-        "an address from a server, by busybox's udhcpc and its own script",
+        "an address from a server, by busybox's udhcpc, which starts dockerlaunch as its script",
         &[ADDRESS, LEASE],
     )
-    .groups(WITH_DHCP)
+    .groups(WITH_MODULES)
     .append(&[CARD, "ip=dhcp"]),
     small(
         "appliance-names",

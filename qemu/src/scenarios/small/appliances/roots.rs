@@ -80,6 +80,7 @@ const NEVER: &[Expect] = &[
     Panic("exitcode=0x00007d00"),
     SaysOnly(&[
         &["waiting for /dev/nowhere, up to 10 s"],
+        &["the disks that are there: /dev/vda (ext4"],
         &["/dev/nowhere", "no such disk in that time"],
     ]),
 ];
@@ -145,7 +146,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     switched(
         "appliance-root-label",
         "by its label, with flags of the file system's own",
-        &[DRIVER, "root=LABEL=dockerlaunch", "rw", "rootfstype=ext4", "rootflags=commit=33"],
+        &[DRIVER, "root=\"LABEL=dockerlaunch\"", "rw", "rootfstype=ext4", "\"rootflags=commit=33\""],
         &[FIRST, FLAGS, FREED],
     ),
     switched(
@@ -165,7 +166,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     switched(
         "appliance-root-late",
         "rootwait: a disk that comes after the boot has begun to wait",
-        &[DRIVER, "root=LABEL=dockerlaunch", "rw", "rootwait"],
+        &[DRIVER, "\"root=LABEL=dockerlaunch\"", "rw", "rootwait"],
         &[FIRST, RW, FREED],
     )
     .lived(&[Step::Console(WAITS), Step::Plug(ROOT)]),

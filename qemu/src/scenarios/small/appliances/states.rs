@@ -35,8 +35,14 @@ const EXT4: &[Expect] = &[
     Mount("/var/lib/docker", "ext4", "rw,relatime", ""),
     Clean(STATE),
 ];
-const XFS: &[Expect] = &[Mount("/var/lib/docker", "xfs", "rw,relatime", "")];
-const BTRFS: &[Expect] = &[Mount("/var/lib/docker", "btrfs", "rw,relatime", "")];
+const XFS: &[Expect] = &[
+    Mount("/var/lib/docker", "xfs", "rw,relatime", ""),
+    Clean(STATE),
+];
+const BTRFS: &[Expect] = &[
+    Mount("/var/lib/docker", "btrfs", "rw,relatime", ""),
+    Clean(STATE),
+];
 const ELSEWHERE: &[Expect] = &[
     Mount("/srv/docker", "ext4", "rw,relatime", ""),
     NotMounted("/var/lib/docker"),
@@ -47,14 +53,23 @@ const WAITS: &[&str] = &["dockerlaunch: waiting for LABEL=state, up to 10 s"];
 const WAITED: &[Expect] = &[SaysTimes("waits", 1, WAITS)];
 const NEVER: &[Expect] = &[
     FAILED,
-    SaysOnly(&[WAITS, &["LABEL=state", "no such disk after 10 s"]]),
+    SaysOnly(&[
+        WAITS,
+        &["the disks that are there: /dev/nvme0n1 (ext4"],
+        &["LABEL=state", "no such disk after 10 s"],
+    ]),
 ];
 
 const MADE: &[Expect] = &[SaysTimes("made", 1, &["/dev/vda is blank: making"])];
 const NOT_MADE: &[Expect] = &[SaysTimes("made", 0, &["making"])];
-const LEFT: &[Expect] = &[
+const ENCRYPTED: &[Expect] = &[
     FAILED,
-    SaysOnly(&[&["/dev/vda: ", "was left alone"]]),
+    SaysOnly(&[&["/dev/vda (crypto_LUKS): ", "was left alone"]]),
+    Unchanged(STATE),
+];
+const PARTITIONED: &[Expect] = &[
+    FAILED,
+    SaysOnly(&[&["/dev/vda (partition table): ", "was left alone"]]),
     Unchanged(STATE),
 ];
 const BLANK: &[Expect] = &[
@@ -244,7 +259,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
             "DOCKER_LAUNCH_STATE_FORMAT=ext4",
         ],
         &[Disk::BLANK.holds(Holds::Luks)],
-        &[LEFT],
+        &[ENCRYPTED],
     )
     .groups(WITH_MKFS),
     refused(
@@ -256,7 +271,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
             "DOCKER_LAUNCH_STATE_FORMAT=ext4",
         ],
         &[Disk::BLANK.table(Table::Gpt)],
-        &[LEFT],
+        &[PARTITIONED],
     )
     .groups(WITH_MKFS),
     used(

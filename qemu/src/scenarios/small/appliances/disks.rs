@@ -1,0 +1,79 @@
+//! Disks as the field has them: what an earlier use left, a root that is write-protected, a file system on several disks.
+
+use super::{Expectations, Group, Scenario, Step, WITH_MODULES, small};
+use crate::{
+    checks::expect::{
+        End,
+        Expect::{self, *},
+    },
+    disks::{Disk, Holds, STATE, Table},
+    image::Format,
+    scenarios::Root,
+    suites::Suite,
+};
+
+const READ_ONLY: &[Group] = &[Group::Program, Group::System, Group::Links];
+
+const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_blk";
+const LABEL: &str = "DOCKER_LAUNCH_STATE=LABEL=state";
+const USE: &[&str] = &["--probe=report,count:/var/lib/docker/boots,signal:38,wait"];
+
+const USED: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"]), Ends(End::PowerOff)];
+const USED_AGAIN: &[Expect] = &[Told(&["boot 2", "waits", "SIGTERM"]), Ends(End::PowerOff)];
+
+/// The whole disk bears the label, too.
+const IN_PARTITION: &[Expect] = &[
+    Mount("/var/lib/docker", "ext4", "rw,relatime", ""),
+    MountedFrom("/var/lib/docker", "/dev/vdb2"),
+];
+const PROTECTED: &[Expect] = &[
+    Mount("/", "ext4", "ro,relatime", "ro"),
+    MountedFrom("/", "/dev/vda"),
+    SaysTimes("protected", 1, &["warning: /dev/vda is write-protected"]),
+];
+
+/// The second disk of a btrfs.
+const SECOND: &str = "second";
+const WAITS: &[&str] = &["dockerlaunch: waiting for LABEL=state, up to 10 s"];
+const ON_BOTH: &[Expect] = &[
+    Mount("/var/lib/docker", "btrfs", "rw,relatime", ""),
+    SaysTimes("waits", 1, WAITS),
+    SaysTimes("warnings", 0, &["warning: state disk"]),
+];
+
+const BOTH: &[Disk] = &[
+    Disk::BLANK,
+    Disk {
+        name: SECOND,
+        ..Disk::BLANK.holds(Holds::BtrfsWith(STATE)).late()
+    },
+];
+
+const fn used(name: &'static str, why: &'static str, first: Expectations) -> Scenario {
+    small(name, why, first).words(USE)
+}
+
+pub(in crate::scenarios) const TABLE: &[Scenario] = &[
+    used(
+        "case-a1",
+        "the label that a whole disk had before it was partitioned, and a root=fe00 rw that can only be read",
+        &[USED, IN_PARTITION, PROTECTED],
+    )
+    .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
+    .groups(READ_ONLY)
+    .append(&[DRIVER, "root=fe00", "rw", LABEL])
+    .disks(&[Disk::BLANK.table(Table::Mbr).holds(Holds::Ext4InOld)])
+    .protected()
+    .lived(&[])
+    .again(&[USED_AGAIN, IN_PARTITION, PROTECTED]),
+    used(
+        "case-a2",
+        "a btrfs on two disks, of which the second comes late",
+        &[USED, ON_BOTH],
+    )
+    .groups(WITH_MODULES)
+    .append(&[DRIVER, LABEL])
+    .disks(BOTH)
+    .lived(&[Step::Console(WAITS), Step::Plug(SECOND)])
+    .again(&[USED_AGAIN, ON_BOTH]),
+];

@@ -1,0 +1,42 @@
+//! Waiting for disks: the kernel reports every device that comes (Documentation/ABI/testing/sysfs-uevent).
+
+use crate::{launch::Launch, text::fields};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    io::{Errno, Result},
+    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with},
+};
+
+/// The kernel's own group of device events; those of a udev are another.
+const KERNEL: u32 = 1;
+pub(super) struct Events(OwnedFd);
+
+impl Events {
+    /// From now on none is missed.
+    pub(super) fn open() -> Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let protocol = Some(netlink::KOBJECT_UEVENT);
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?;
+        bind(&socket, &netlink::SocketAddrNetlink::new(0, KERNEL))?;
+        Ok(Self(socket))
+    }
+
+    /// Until the kernel reports a block device, or may have.
+    pub(super) fn wait(&self, launch: &Launch<'_>, deadline: u64) -> Result<()> {
+        let mut event = [0; 4096];
+        loop {
+            launch.requests.wait(self.0.as_fd(), deadline)?;
+            match recv(&self.0, &mut event[..], RecvFlags::DONTWAIT) {
+                Ok((length, _)) => {
+                    let event = event.get(..length).unwrap_or_default();
+                    if fields(event, 0).any(|field| field == b"SUBSYSTEM=block") {
+                        return Ok(());
+                    }
+                }
+                // More came than the socket holds.
+                Err(Errno::NOBUFS) => return Ok(()),
+                Err(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Addresses in text: IPv4 as four numbers, IPv6 as RFC 4291 has it.
+
+use crate::text::{fields, number};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Four decimal numbers up to 255 with dots between them.
+pub(crate) fn address(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut numbers = fields(text, b'.').map(|part| {
+        number(part)
+            .filter(|_| part.len() <= 3)
+            .and_then(|value| u8::try_from(value).ok())
+    });
+    let address = [
+        numbers.next()??,
+        numbers.next()??,
+        numbers.next()??,
+        numbers.next()??,
+    ];
+    numbers.next().is_none().then_some(address.into())
+}
+
+/// IPv4, or IPv6 in brackets.
+pub(crate) fn any_address(text: &[u8]) -> Option<IpAddr> {
+    let inner = text
+        .strip_prefix(b"[")
+        .and_then(|text| text.strip_suffix(b"]"));
+    match inner {
+        Some(inner) => address6(inner).map(IpAddr::V6),
+        None => address(text).map(IpAddr::V4),
+    }
+}
+
+/// The fields between colons, of which those in brackets are part of an address.
+pub(crate) fn fields_outside_brackets(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut in_brackets = false;
+    text.split(move |byte| {
+        in_brackets = *byte == b'[' || (in_brackets && *byte != b']');
+        *byte == b':' && !in_brackets
+    })
+}
+
+/// Eight groups of up to four hexadecimal digits, of which `::` leaves out one or more (RFC 4291, 2.2), and `1.2.3.4` in place of
+/// the last two.
+pub(crate) fn address6(text: &[u8]) -> Option<Ipv6Addr> {
+    let gap = text.windows(2).position(|two| two == b"::");
+    let (before, after) = match gap {
+        Some(place) => (text.get(..place)?, Some(text.get(place + 2..)?)),
+        None => (text, None),
+    };
+    let (front, front_length) = groups(before, after.is_none())?;
+    let Some(after) = after else {
+        return (front_length == 8).then_some(front.into());
+    };
+    let (back, back_length) = groups(after, true)?;
+    let free = 7_usize.checked_sub(front_length + back_length)?;
+    let mut all = front;
+    let end = all.iter_mut().skip(front_length + free + 1);
+    end.zip(back).for_each(|(to, from)| *to = from);
+    Some(all.into())
+}
+
+/// Up to eight groups, and how many there are; the last two may be written as IPv4 if they end the address.
+fn groups(text: &[u8], at_the_end: bool) -> Option<([u16; 8], usize)> {
+    let (mut found, mut length) = ([0; 8], 0);
+    if text.is_empty() {
+        return Some((found, 0));
+    }
+    let mut put = |group| {
+        *found.get_mut(length)? = group;
+        length += 1;
+        Some(())
+    };
+    let mut parts = fields(text, b':').peekable();
+    while let Some(part) = parts.next() {
+        let last = at_the_end && parts.peek().is_none();
+        match address(part).filter(|_| last) {
+            Some(address) => {
+                let [a, b, c, d] = address.octets();
+                put(u16::from_be_bytes([a, b]))?;
+                put(u16::from_be_bytes([c, d]))?;
+            }
+            None => put(group(part)?)?,
+        }
+    }
+    Some((found, length))
+}
+
+fn group(digits: &[u8]) -> Option<u16> {
+    if digits.is_empty() || digits.len() > 4 {
+        return None;
+    }
+    digits.iter().try_fold(0, |sum, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(sum << 4 | digit as u16)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::ToString;
+
+    proptest! {
+        #[test]
+        fn addresses_are_those_of_the_standard_library(text in "([0-9]{1,4}\\.){2,4}[0-9]{0,3}") {
+            let leading_zero = text.split('.').any(|part| part.len() > 1 && part.starts_with('0'));
+            prop_assume!(!leading_zero);
+            prop_assert_eq!(address(text.as_bytes()), text.parse().ok());
+        }
+
+        #[test]
+        fn ipv6_addresses_are_those_of_the_standard_library(
+            text in "([0-9a-fA-F]{0,2}::?){0,8}([0-9a-fA-F]{0,5}|1\\.2\\.3\\.4)"
+        ) {
+            prop_assert_eq!(address6(text.as_bytes()), text.parse().ok());
+        }
+
+        #[test]
+        fn ipv6_addresses_are_read_back(bits: u128, zeros: u128) {
+            let address = Ipv6Addr::from(bits & zeros & (zeros << 40));
+            prop_assert_eq!(address6(address.to_string().as_bytes()), Some(address));
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Static addresses of the kernel command line: which interface gets one, the gateway, one wrong field, dracut's arguments.
+
+use crate::{
+    kernel_ip::warnings_of,
+    network::{RESOLV_CONF, addresses, bridge, host_name, inside, interface, routes, row, up},
+    root::Root,
+    running::Running,
+    util::{Needs, tests},
+};
+use std::fs;
+
+tests![Needs::Network;
+    c2_a_gateway_outside_the_subnet_is_reached_on_the_link,
+    c2_a_gateway_that_cannot_be_is_a_warning,
+    c8_a_wrong_field_costs_only_itself,
+    c8_any_host_name_is_taken,
+    d2_what_a_module_makes_unasked_is_passed_over,
+    d4_a_static_address_beats_autoconf,
+    d4_without_an_address_autoconf_off_leaves_the_interface,
+    f5_an_interface_that_is_not_there_is_named_with_those_that_are,
+    f5_the_card_that_pxe_booted_from_is_taken,
+    f5_a_boot_card_that_is_not_there_leaves_the_first,
+    f5_boot_cards_are_not_the_daemons,
+    f5_name_servers_and_routes_of_dracut_are_followed,
+    f5_what_makes_an_interface_is_refused_in_one_line,
+];
+
+fn launched<'r>(root: &'r Root, line: &str) -> Running<'r> {
+    let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
+    start.cmdline(line).running()
+}
+
+fn c2_a_gateway_outside_the_subnet_is_reached_on_the_link() {
+    for (line, gateway) in [
+        // Both from reports of users; the others are of the same kind.
+        (
+            "ip=198.51.100.91::10.255.255.1:255.255.255.255::eth0:none",
+            "01FFFF0A",
+        ),
+        ("ip=203.0.113.193::203.0.113.1:255.255.255.240", "017100CB"),
+        ("ip=10.0.0.5/32::169.254.1.1", "0101FEA9"),
+        ("ip=192.168.1.2/31::192.168.1.9", "0901A8C0"),
+        ("ip=100.64.0.2/30::172.31.1.1:::eth0", "01011FAC"),
+    ] {
+        let root = Root::new();
+        let daemon = launched(&root, line);
+        assert_eq!(
+            routes(&daemon)[0],
+            format!("eth0 00000000 {gateway}"),
+            "{line}"
+        );
+        assert_eq!(warnings_of(&daemon, "network"), [""; 0], "{line}");
+    }
+}
+
+/// A broadcast address, and one for many.
+fn c2_a_gateway_that_cannot_be_is_a_warning() {
+    for gateway in ["10.9.8.255", "224.0.0.5", "255.255.255.255"] {
+        let root = Root::new();
+        let daemon = launched(&root, &format!("ip=10.9.8.7/24::{gateway}"));
+        assert_eq!(addresses(&daemon)[0][1], "10.9.8.7");
+        let line =
+            "dockerlaunch: warning: network default route through eth0: invalid argument (EINVAL)";
+        assert_eq!(warnings_of(&daemon, "network"), [line], "{gateway}");
+    }
+}
+
+fn c8_a_wrong_field_costs_only_itself() {
+    let wrong = |line: &str, fault: &str| {
+        let root = Root::new();
+        let daemon = launched(&root, line);
+        let address = row(["eth0", "10.9.8.7", "255.255.255.0", "10.9.8.255"]);
+        assert_eq!(addresses(&daemon), [address], "{line}");
+        let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is followed");
+        assert_eq!(warnings_of(&daemon, "ip="), [line]);
+    };
+    wrong(
+        "ip=10.9.8.7/24::10.9.8:::eth0:off",
+        "its gateway is not an address like the client's",
+    );
+    wrong(
+        "ip=10.9.8.7/24:::::eth0:off:ns.example",
+        "its first name server is not an address",
+    );
+    wrong(
+        "ip=10.9.8.7/24:::255.255.0.0::eth0",
+        "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
+    );
+    wrong(
+        "ip=10.9.8.7/24:::::eth0:perhaps",
+        "its autoconf is none of off, none, static, on, any, both, dhcp, bootp, rarp",
+    );
+}
+
+fn c8_any_host_name_is_taken() {
+    for (name, host) in [
+        ("my_board", "my_board"),
+        ("box.example.org", "box"),
+        ("B!x", "B!x"),
+    ] {
+        let root = Root::new();
+        let daemon = launched(
+            &root,
+            &format!("ip=10.9.8.7:::255.255.255.0:{name}:eth0:off"),
+        );
+        assert_eq!(addresses(&daemon)[0][1], "10.9.8.7");
+        assert_eq!(host_name(&daemon), host);
+        assert_eq!(warnings_of(&daemon, "ip="), [""; 0]);
+    }
+    let root = Root::new();
+    let daemon = launched(&root, "ip=10.9.8.7/24::::box.example.org");
+    let domain = inside(&daemon, || {
+        fs::read_to_string("/proc/sys/kernel/domainname")
+    });
+    assert_eq!(domain.unwrap(), "example.org\n");
+    // What sethostname(2) does not take is cut, as by the kernel.
+    let root = Root::new();
+    let daemon = launched(&root, &format!("ip=10.9.8.7/24::::{}", "x".repeat(70)));
+    assert_eq!(host_name(&daemon), "x".repeat(64));
+    assert_eq!(
+        warnings_of(&daemon, "its hostname is longer than 64 bytes").len(),
+        1
+    );
+}
+
+/// The modules dummy, ifb and bonding make interfaces when they are loaded; of those ifb is in most kernels. links.rs tests all kinds.
+fn d2_what_a_module_makes_unasked_is_passed_over() {
+    let root = Root::new();
+    let start = root.machine().before(interface("aaa0", "ifb"));
+    let start = start
+        .before(interface("ifb7", "ifb"))
+        .before(bridge("eth0"));
+    let daemon = start.cmdline("ip=10.9.8.7/24").running();
+    assert_eq!(addresses(&daemon)[0][0], "eth0");
+    assert_eq!(up(&daemon), ["eth0", "lo"]);
+    let mac = daemon.read("/sys/class/net/eth0/address").replace(':', "");
+    assert_eq!(host_name(&daemon), format!("docker-{}", mac[6..].trim()));
+    drop(daemon);
+    // By its name it is taken.
+    let start = root
+        .machine()
+        .before(interface("ifb7", "ifb"))
+        .before(bridge("eth0"));
+    let daemon = start.cmdline("ip=10.9.8.7/24:::::ifb7").running();
+    assert_eq!(addresses(&daemon)[0][0], "ifb7");
+}
+
+fn d4_a_static_address_beats_autoconf() {
+    for protocol in [
+        "on",
+        "any",
+        "dhcp",
+        "bootp",
+        "rarp",
+        "both",
+        "dhcp,1,board-7",
+    ] {
+        let root = Root::new();
+        let line =
+            format!("ip=192.168.1.10:192.168.1.1:192.168.1.1:255.255.255.0:board:eth0:{protocol}");
+        let daemon = launched(&root, &line);
+        let address = row(["eth0", "192.168.1.10", "255.255.255.0", "192.168.1.255"]);
+        assert_eq!(addresses(&daemon), [address], "{line}");
+        assert_eq!(routes(&daemon)[0], "eth0 00000000 0101A8C0");
+        assert_eq!(
+            warnings_of(&daemon, "network"),
+            [""; 0],
+            "no DHCP client is looked for"
+        );
+    }
+}
+
+fn d4_without_an_address_autoconf_off_leaves_the_interface() {
+    let root = Root::new();
+    let daemon = launched(&root, "ip=::::box:eth0:off ip=0.0.0.0:::::eth1:none");
+    assert_eq!(up(&daemon), ["lo"]);
+    assert_eq!(host_name(&daemon), "box");
+}
+
+/// This takes the ten seconds that a network card may take.
+fn f5_an_interface_that_is_not_there_is_named_with_those_that_are() {
+    let root = Root::new();
+    let start = root.machine().before(bridge("eth0"));
+    let daemon = start
+        .cmdline("ip=10.9.8.7::10.9.8.1:255.255.255.0::ens3:none")
+        .running();
+    let line = "dockerlaunch: warning: network ens3: no such interface after 10 s; there is eth0; name one of them, \
+        or the module of its driver in DOCKER_LAUNCH_MODULES";
+    assert_eq!(warnings_of(&daemon, "network"), [line]);
+}
+
+/// The hardware address of an interface in a network namespace is random: it is set first.
+fn boot_card(line: &str) -> String {
+    let root = Root::new();
+    let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
+    let address = crate::util::Before::Address {
+        name: "eth1".into(),
+        address: [0x52, 0x54, 0, 0x12, 0x34, 0x57],
+    };
+    let daemon = start.before(address).cmdline(line).running();
+    let [name, ..] = addresses(&daemon).remove(0);
+    name
+}
+
+fn f5_the_card_that_pxe_booted_from_is_taken() {
+    let card = "BOOTIF=01-52-54-00-12-34-57";
+    for line in [
+        format!("ip=10.9.8.7/24 {card}"),
+        format!("{card} ip=10.9.8.7/24 -- --debug"),
+        format!("ip=10.9.8.7/24 -- --debug {card}\n"),
+        "ip=10.9.8.7/24 BOOTIF=52:54:00:12:34:57".into(),
+    ] {
+        assert_eq!(boot_card(&line), "eth1", "{line}");
+    }
+    assert_eq!(
+        boot_card(&format!("ip=10.9.8.7/24:::::eth0 {card}")),
+        "eth0"
+    );
+    assert_eq!(boot_card("ip=10.9.8.7/24 BOOTIF=01-52-54"), "eth0");
+}
+
+/// This takes the ten seconds that a network card may take.
+fn f5_a_boot_card_that_is_not_there_leaves_the_first() {
+    let root = Root::new();
+    let daemon = launched(&root, "ip=10.9.8.7/24 BOOTIF=01-52-54-00-12-34-99");
+    assert_eq!(addresses(&daemon)[0][0], "eth0");
+    let line = "network the card of BOOTIF=: no such interface after 10 s; there is eth0, eth1;";
+    assert_eq!(warnings_of(&daemon, line).len(), 1, "{}", daemon.log());
+}
+
+fn f5_boot_cards_are_not_the_daemons() {
+    let root = Root::new();
+    for (words, left) in [
+        (
+            &["--debug", "BOOTIF=01-52-54-00-12-34-57"][..],
+            &["dockerd", "--debug"][..],
+        ),
+        (&["BOOTIF=01-52-54-00-12-34-57"], &["dockerd"]),
+        (&["BOOTIF=01-52-54-00-12-34-57", "-D"], &["dockerd", "-D"]),
+    ] {
+        let daemon = root.machine().words(words).running();
+        assert_eq!(daemon.words(), left);
+    }
+}
+
+fn f5_name_servers_and_routes_of_dracut_are_followed() {
+    let root = Root::new();
+    let daemon = launched(
+        &root,
+        "rd.route=10.1.0.0/16:10.9.8.254:eth0 rd.route=10.2.0.0/16:10.9.8.254 rd.route=10.3.0.0:no \
+        ip=10.9.8.7/24:::::eth0 nameserver=10.0.2.3 nameserver=2001:db8::53 nameserver=ns -- nameserver=10.0.2.9",
+    );
+    assert_eq!(
+        routes(&daemon)[0..2],
+        ["eth0 0000010A FE08090A", "eth0 0000020A FE08090A"]
+    );
+    assert_eq!(
+        root.read(RESOLV_CONF),
+        "nameserver 10.0.2.3\nnameserver 2001:0db8:0000:0000:0000:0000:0000:0053\n"
+    );
+    let lines = [
+        "dockerlaunch: warning: nameserver=ns is ignored: it is not an address",
+        "dockerlaunch: warning: rd.route=10.3.0.0:no is ignored: it is not NETWORK/PREFIX:GATEWAY, nor with an interface behind it",
+    ];
+    assert_eq!(warnings_of(&daemon, " is ignored"), lines);
+}
+
+fn f5_what_makes_an_interface_is_refused_in_one_line() {
+    let root = Root::new();
+    let line = "vlan=eth0.5:eth0 bond=bond0:eth0,eth1 team=t0:eth0 bridge=br0:eth0 ifname=lan:52:54:00:12:34:56 ip=10.9.8.7/24";
+    let daemon = launched(&root, line);
+    let refused: Vec<String> = line
+        .split(' ')
+        .filter(|word| !word.starts_with("ip="))
+        .map(|word| {
+            format!("dockerlaunch: warning: {word} is ignored: dockerlaunch makes and renames no interface; give ip= a network card")
+        })
+        .collect();
+    assert_eq!(warnings_of(&daemon, " is ignored"), refused);
+    assert_eq!(addresses(&daemon).len(), 1);
+}

@@ -1,0 +1,79 @@
+//! File systems on several devices: btrfs.
+
+use crate::{
+    disk_contents::{SEVERAL, said},
+    disks::{Disks, btrfs},
+    root::Root,
+    state::assert_found,
+    util::{Before, Needs, tests},
+};
+
+tests![Needs::State;
+    a2_devices_of_one_btrfs_count_as_one,
+    a2_a_missing_device_is_named,
+    a2_more_devices_than_a_btrfs_has_are_not_guessed,
+];
+
+/// The ioctl on a file in the place of btrfs's device fails, and so shows which disks were to be registered.
+fn registered(disk: &str) -> String {
+    format!("dockerlaunch: warning: state disk /dev/{disk}: errno 25\n")
+}
+
+fn control() -> Before {
+    Before::File {
+        at: "/dev/btrfs-control".into(),
+        contents: String::new(),
+    }
+}
+
+fn a2_devices_of_one_btrfs_count_as_one() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    for name in ["vda", "vdb", "vdc"] {
+        btrfs(&disks.add(name, 1 << 20), "state", [7; 16], 3);
+    }
+    btrfs(&disks.add("vdd", 1 << 20), "other", [8; 16], 1);
+    for name in ["LABEL=state", "UUID=07070707070707070707070707070707"] {
+        let start = disks.start().before(control());
+        let ended = start.variable("DOCKER_LAUNCH_STATE", name).ended();
+        let said = ended.said();
+        let last = "dockerlaunch: state disk /dev/vda: block device required (ENOTBLK)\n";
+        let mut lines: Vec<_> = said
+            .strip_suffix(last)
+            .unwrap()
+            .split_inclusive('\n')
+            .collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["vda", "vdb", "vdc"].map(registered));
+    }
+    // Of a single device none is registered.
+    assert_found(&disks, "LABEL=other", "vdd");
+}
+
+/// It is waited for, as a disk that is not there at all.
+fn a2_a_missing_device_is_named() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    for name in ["vda", "vdc"] {
+        btrfs(&disks.add(name, 1 << 20), "state", [7; 16], 3);
+    }
+    assert_eq!(
+        said(&disks, "LABEL=state"),
+        "dockerlaunch: waiting for LABEL=state, up to 10 s\n\
+        dockerlaunch: the disks that are there: /dev/vda (btrfs LABEL=state), /dev/vdc (btrfs LABEL=state)\n\
+        dockerlaunch: warning: of the btrfs on /dev/vda only 2 of 3 devices are there\n\
+        dockerlaunch: state disk LABEL=state: not all devices of this btrfs are there; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES\n"
+    );
+}
+
+fn a2_more_devices_than_a_btrfs_has_are_not_guessed() {
+    let root = Root::new();
+    let mut disks = Disks::new(&root);
+    for name in ["vda", "vdb", "vdc"] {
+        btrfs(&disks.add(name, 1 << 20), "state", [7; 16], 2);
+    }
+    let said = said(&disks, "LABEL=state");
+    let last = format!("dockerlaunch: state disk LABEL=state: {SEVERAL}\n");
+    assert!(said.ends_with(&last), "{said}");
+    assert_eq!(said.matches("(btrfs LABEL=state)").count(), 3, "{said}");
+}
