@@ -201,7 +201,7 @@ impl Error {
     }
 
     /// The same; `NOENT` where it is our own refusal.
-    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+    #[cfg(any(feature = "modprobe", feature = "state"))]
     pub(crate) fn errno(&self) -> Errno {
         self.raw_os_error()
             .map_or(Errno::NOENT, Errno::from_raw_os_error)

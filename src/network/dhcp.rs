@@ -112,7 +112,7 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
         return Ok(cards);
     };
     let mut more = |link: &Link| {
-        if routes::goes_through(link.name.as_bytes()) {
+        if routes::goes_through(launch.log, link.name.as_bytes()) {
             let what = b": dhcp is not asked: there is a route";
             launch.log.debug(&[link.name.as_bytes(), what]);
         } else {
@@ -160,7 +160,7 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
     let mut waited = Ok(());
     while waited.is_ok()
         && asked.iter().any(|asked| asked.ended.is_none())
-        && !asked.iter().any(Asked::has_lease)
+        && !asked.iter().any(|asked| asked.has_lease(launch))
     {
         waited = launch.requests.wait(ends.as_fd(), deadline);
         for asked in asked.iter_mut().filter(|asked| asked.ended.is_none()) {
@@ -172,7 +172,7 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
         asked.end(&ends);
     }
     let later: &[u8] = match waited {
-        _ if asked.iter().any(Asked::has_lease) => return Ok(()),
+        _ if asked.iter().any(|asked| asked.has_lease(launch)) => return Ok(()),
         Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
         Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
         Err(errno) => return Err(failed(errno)),
@@ -189,8 +189,8 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
 }
 
 impl Asked<'_> {
-    fn has_lease(&self) -> bool {
-        self.ended == Some(0) && routes::goes_through(self.link.name.as_bytes())
+    fn has_lease(&self, launch: &Launch<'_>) -> bool {
+        self.ended == Some(0) && routes::goes_through(launch.log, self.link.name.as_bytes())
     }
 
     fn reap(&mut self, ends: &OwnedFd) {

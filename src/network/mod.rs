@@ -48,7 +48,7 @@ pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outco
         launch,
         command,
         changes: &changes,
-        had_default_route: routes::has_default(),
+        had_default_route: routes::has_default(launch.log),
         given_up: Cell::new(false),
     };
     match launch.settings.ip {
