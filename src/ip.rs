@@ -67,31 +67,30 @@ impl<'a> Ip<'a> {
         let mut next = || fields.next().unwrap_or_default();
         let (client, prefix) = split_once(next(), b'/');
         let _boot_server = next();
-        let (gateway, netmask, hostname, device, autoconf) =
-            (next(), next(), next(), next(), next());
+        let (gateway, netmask, hostname, device, field) = (next(), next(), next(), next(), next());
         let (dns0, dns1, _time_server) = (next(), next(), next());
 
         let (address, autoconf) = match any_address(client) {
             // `0.0.0.0` counts as not given.
-            Some(address) => ((!address.is_unspecified()).then_some(address), autoconf),
-            None if client.is_empty() => (None, autoconf),
+            Some(address) => ((!address.is_unspecified()).then_some(address), field),
+            None if client.is_empty() => (None, field),
             // The protocol alone.
             None if protocol(client) == Some(true) => (None, client),
             None => {
                 fault(CLIENT);
-                if protocol(autoconf) != Some(true) {
+                if protocol(field) != Some(true) {
                     return None;
                 }
-                (None, autoconf)
+                (None, field)
             }
         };
         if text.is_empty() {
             return None;
         }
-        let asks = protocol(autoconf).unwrap_or_else(|| {
+        if protocol(field).is_none() {
             fault(AUTOCONF);
-            false
-        });
+        }
+        let asks = protocol(autoconf) == Some(true);
         let dhcp = address.is_none() && (asks || autoconf.is_empty());
         let client_id = autoconf.strip_prefix(b"dhcp,").and_then(|id| {
             let read = read_client_id(id);

@@ -4,7 +4,7 @@ use crate::{
     network::{RESOLV_CONF, addresses, interface, routes, up},
     root::{Root, STARTED},
     router::Router,
-    stand_ins::add_address,
+    rtnetlink::add_address,
     util::{Before, Needs, search, tests},
 };
 use nix::fcntl::OFlag;

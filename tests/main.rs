@@ -97,6 +97,7 @@ mod engine; // a daemon that does what its words say, and writes down what happe
 mod faults; // system calls that fail
 mod root; // the images they start in
 mod router; // the other end of a cable: an IPv6 router, a DHCP server
+mod rtnetlink; // interfaces and addresses of the network namespaces
 mod running; // a program that is being started, that runs, or that has ended
 mod stand_ins; // what the test binary is inside the namespaces
 mod tracer; // the system calls of a program that runs

@@ -2,8 +2,8 @@
 
 use crate::{
     network::inside,
+    rtnetlink::{attribute, request},
     running::Running,
-    stand_ins::{attribute, request},
 };
 use nix::{
     net::if_::if_nametoindex,

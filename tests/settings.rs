@@ -53,18 +53,18 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     ),
     (
         "IP",
-        &["10.0.2.15::::::bootp", "dhcp::::::1"],
-        "its autoconf is neither dhcp nor off",
+        &["10.0.2.15::::::x", "dhcp::::::1"],
+        "its autoconf is none of off, none, static, on, any, both, dhcp, bootp, rarp",
     ),
     (
         "IP",
         &["10.0.2.15::gateway"],
-        "its gateway is not four numbers up to 255",
+        "its gateway is not an address like the client's",
     ),
     (
         "IP",
-        &["10.0.2.15::::a_b"],
-        "its hostname is not 1 to 64 letters, digits, dots and dashes",
+        &["10.0.2.15::::a-name-of-more-than-the-sixty-four-bytes-that-the-kernel-can-keep-of-one"],
+        "its hostname is longer than 64 bytes",
     ),
     (
         "IP",
@@ -74,12 +74,12 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2.15:::::::x"],
-        "its first name server is not four numbers up to 255",
+        "its first name server is not an address",
     ),
     (
         "IP",
         &["10.0.2.15::::::::x"],
-        "its second name server is not four numbers up to 255",
+        "its second name server is not an address",
     ),
     (
         "DNS",
