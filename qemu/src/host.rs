@@ -20,6 +20,8 @@ pub enum Need {
     ReadOnly,
     /// To read a container image as its users do, and to compress an archive.
     Containers,
+    /// To run all host tests; disks and read-only images have their own needs.
+    HostTests,
     /// To ask an engine by Docker's library for Python.
     Python,
     /// To make an engine's certificates.
@@ -43,6 +45,7 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::ReadOnly, "mksquashfs", "squashfs-tools"),
     (Need::Containers, "skopeo", "skopeo"),
     (Need::Containers, "xz", "xz-utils"),
+    (Need::HostTests, "busybox", "busybox-static"),
     (Need::Python, "python3", "python3"),
     (Need::Python, "pip3", "python3-pip"),
     (Need::Certificates, "openssl", "openssl"),

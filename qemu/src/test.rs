@@ -64,10 +64,19 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let needs = chosen.iter().flat_map(|chosen| chosen.scenario.needs());
+    let whole = [Need::Disks, Need::ReadOnly, Need::HostTests];
     host::ready(
         &[Need::Image, Need::Guest]
             .into_iter()
             .chain(needs)
+            .chain(
+                arguments
+                    .filter
+                    .is_none()
+                    .then_some(whole)
+                    .into_iter()
+                    .flatten(),
+            )
             .chain((!images.is_empty()).then_some(Need::Containers))
             .collect::<Vec<_>>(),
     )?;

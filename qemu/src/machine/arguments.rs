@@ -144,12 +144,11 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
     Ok(line)
 }
 
-/// The kernel knows double quotes around a whole word and nothing else.
 /// It has the kernel's own quotes, and no white space outside of them.
 fn is_quoted(word: &str) -> bool {
     let mut parts = word.split('"').enumerate();
-    let closed = word.matches('"').count() % 2 == 0;
-    let is_open = |place: usize| place % 2 == 0;
+    let closed = word.matches('"').count().is_multiple_of(2);
+    let is_open = |place: usize| place.is_multiple_of(2);
     closed
         && word.contains('"')
         && !parts.any(|(place, part)| is_open(place) && part.contains(char::is_whitespace))
