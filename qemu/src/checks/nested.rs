@@ -6,6 +6,7 @@ mod certificates;
 mod cgroups;
 mod containers;
 mod deeper;
+mod field;
 mod lives;
 mod options;
 
@@ -55,6 +56,12 @@ pub(crate) const OPTIONS: &[Row] = &[
     Row("init-and-read-only", options::init_and_read_only),
     Row("pid-host", options::pid_host),
     Row("user-namespace", options::user_namespace),
+];
+
+/// What outer engines in the field give it.
+pub(crate) const FIELD: &[Row] = &[
+    Row("d1-var-run", field::var_run),
+    Row("c3-etc-read-only", field::etc_read_only),
 ];
 
 /// Each way to stop and to start.

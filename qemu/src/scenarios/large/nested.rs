@@ -3,7 +3,7 @@
 use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
 use crate::{
     checks::nested::{
-        self, CGROUPS, LIVES, LOADED, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SEEDED, SMALLEST,
+        self, CGROUPS, FIELD, LIVES, LOADED, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SEEDED, SMALLEST,
     },
     scenarios::{Inner, Root},
     suites::Suite,
@@ -38,7 +38,7 @@ const TWO_NESTED: Large = Large {
     inner: &[
         Inner {
             first: SEEDED,
-            checks: &[ON_TWO, LIVES],
+            checks: &[ON_TWO, FIELD, LIVES],
             ..TRIXIE
         },
         Inner {

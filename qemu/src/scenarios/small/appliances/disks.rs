@@ -26,6 +26,7 @@ const IN_PARTITION: &[Expect] = &[
     Mount("/var/lib/docker", "ext4", "rw,relatime", ""),
     MountedFrom("/var/lib/docker", "/dev/vdb2"),
 ];
+const ROOT: &[Expect] = &[MountedFrom("/", "/dev/vda")];
 const PROTECTED: &[Expect] = &[
     Mount("/", "ext4", "ro,relatime", "ro"),
     MountedFrom("/", "/dev/vda"),
@@ -56,16 +57,24 @@ const fn used(name: &'static str, why: &'static str, first: Expectations) -> Sce
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     used(
         "case-a1",
-        "the label that a whole disk had before it was partitioned, and a root=fe00 rw that can only be read",
-        &[USED, IN_PARTITION, PROTECTED],
+        "the label that a whole disk had before it was partitioned",
+        &[USED, IN_PARTITION, ROOT],
     )
     .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
     .groups(READ_ONLY)
-    .append(&[DRIVER, "root=fe00", "rw", LABEL])
+    .append(&[DRIVER, "root=/dev/vda", "ro", LABEL])
     .disks(&[Disk::BLANK.table(Table::Mbr).holds(Holds::Ext4InOld)])
-    .protected()
     .lived(&[])
-    .again(&[USED_AGAIN, IN_PARTITION, PROTECTED]),
+    .again(&[USED_AGAIN, IN_PARTITION, ROOT]),
+    used(
+        "case-f2",
+        "a root=fe00 rw whose disk can only be read",
+        &[USED, PROTECTED],
+    )
+    .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
+    .groups(READ_ONLY)
+    .append(&[DRIVER, "root=fe00", "rw"])
+    .protected(),
     used(
         "case-a2",
         "a btrfs on two disks, of which the second comes late",
