@@ -4,6 +4,7 @@ use crate::{
     kernel_ip::warnings_of,
     network::{RESOLV_CONF, addresses, bridge, routes, row, up},
     root::Root,
+    running::Running,
     util::{Needs, tests},
 };
 
@@ -30,6 +31,14 @@ fn offered(lease: &str) -> Root {
     root
 }
 
+/// The daemon of a machine whose only card has asked.
+fn leased(root: &Root) -> Running<'_> {
+    root.machine()
+        .before(bridge("eth0"))
+        .cmdline("ip=dhcp")
+        .running()
+}
+
 const LEASE: &str = "bound
 ip=10.9.8.7
 mask=24
@@ -43,11 +52,7 @@ fn d5_mtu_domains_and_routes_are_applied() {
     let root = offered(&format!(
         "{LEASE}\nmtu=1450\ndomain=a.example\nsearch=a.example b.example"
     ));
-    let daemon = root
-        .machine()
-        .before(bridge("eth0"))
-        .cmdline("ip=dhcp")
-        .running();
+    let daemon = leased(&root);
     let address = row(["eth0", "10.9.8.7", "255.255.255.0", "10.9.8.255"]);
     assert_eq!(addresses(&daemon), [address]);
     assert_eq!(
@@ -61,12 +66,7 @@ fn d5_mtu_domains_and_routes_are_applied() {
     assert_eq!(warnings_of(&daemon, "eth0"), [""; 0]);
     // A domain alone is searched.
     let root = offered(&format!("{LEASE}\ndomain=a.example"));
-    drop(
-        root.machine()
-            .before(bridge("eth0"))
-            .cmdline("ip=dhcp")
-            .running(),
-    );
+    drop(leased(&root));
     assert_eq!(root.read(RESOLV_CONF), format!("search a.example\n{names}"));
 }
 
@@ -76,11 +76,7 @@ fn d5_routes_stand_for_the_router() {
         "bound\nip=10.9.8.7\nmask=32\nrouter=10.9.8.3\nlease=60\n\
         staticroutes=10.9.8.1/32 0.0.0.0 0.0.0.0/0 10.9.8.1 172.16.0.0/12 10.9.8.1",
     );
-    let daemon = root
-        .machine()
-        .before(bridge("eth0"))
-        .cmdline("ip=dhcp")
-        .running();
+    let daemon = leased(&root);
     assert_eq!(
         routes(&daemon),
         [
@@ -92,11 +88,7 @@ fn d5_routes_stand_for_the_router() {
     assert_eq!(warnings_of(&daemon, "eth0"), [""; 0]);
     // A router that is not in the subnet is one on the link.
     let root = offered("bound\nip=10.9.8.7\nmask=32\nrouter=169.254.1.1\nlease=60");
-    let daemon = root
-        .machine()
-        .before(bridge("eth0"))
-        .cmdline("ip=dhcp")
-        .running();
+    let daemon = leased(&root);
     assert_eq!(routes(&daemon), ["eth0 00000000 0101FEA9"]);
 }
 
@@ -104,11 +96,7 @@ fn d5_what_cannot_be_taken_costs_only_itself() {
     let root = offered(&format!(
         "{LEASE}\nmtu=68\nsearch=a;b\nstaticroutes=10.1.0.0/16 10.9.8.9 10.0.0.0/40 10.9.8.9 10.2.0.0/16 224.0.0.1"
     ));
-    let daemon = root
-        .machine()
-        .before(bridge("eth0"))
-        .cmdline("ip=dhcp")
-        .running();
+    let daemon = leased(&root);
     assert_eq!(
         routes(&daemon),
         ["eth0 0000010A 0908090A", "eth0 0008090A 00000000"]
@@ -141,20 +129,12 @@ fn d5_a_lease_that_changes_leaves_no_old_address() {
     let root = offered(&format!(
         "{LEASE}\n\nrenew\nip=10.9.8.7\nmask=24\nlease=60\n\nbound\nip=10.7.7.7\nmask=16\nlease=60"
     ));
-    let daemon = root
-        .machine()
-        .before(bridge("eth0"))
-        .cmdline("ip=dhcp")
-        .running();
+    let daemon = leased(&root);
     let address = row(["eth0", "10.7.7.7", "255.255.0.0", "10.7.255.255"]);
     assert_eq!(addresses(&daemon), [address]);
     drop(daemon);
     let root = offered(&format!("{LEASE}\n\ndeconfig"));
-    let daemon = root
-        .machine()
-        .before(bridge("eth0"))
-        .cmdline("ip=dhcp")
-        .running();
+    let daemon = leased(&root);
     assert_eq!((addresses(&daemon).len(), routes(&daemon).len()), (0, 0));
     assert_eq!(up(&daemon), ["eth0", "lo"]);
 }
@@ -179,11 +159,7 @@ fn d5_a_client_id_is_passed_on() {
 /// The kernel takes the address away when nobody renews the lease.
 fn d5_the_lease_has_a_lifetime() {
     let root = offered(&LEASE.replace("lease=3600", "lease=2"));
-    let daemon = root
-        .machine()
-        .before(bridge("eth0"))
-        .cmdline("ip=dhcp")
-        .running();
+    let daemon = leased(&root);
     assert_eq!(addresses(&daemon).len(), 1);
     daemon.until("without the address", |daemon| addresses(daemon).is_empty());
 }
