@@ -237,7 +237,7 @@ impl Expect {
             Self::SaysOnly(lines) => life::says_only(seen, lines),
             Self::SaysInOrder(_, lines) => life::says_in_order(seen, lines),
             Self::SaysTimes(_, times, words) => life::says_times(seen, times, words),
-            Self::Told(lines) => same("what the probe says", words_of(&seen.told), lines.to_vec()),
+            Self::Told(lines) => life::told(seen, lines),
             Self::ToldTogether(lines) => life::told_together(seen, lines),
             Self::Panic(status) => life::says(
                 seen,

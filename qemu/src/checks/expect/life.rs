@@ -1,7 +1,8 @@
 //! What a guest says while it lives, and how it ends.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
+use super::words_of;
 use crate::checks::seen::{SPEAKER, Seen, same};
 
 /// How a machine ends.
@@ -101,10 +102,14 @@ pub(super) fn says_in_order(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
     Ok(())
 }
 
+/// What did not boot says nothing either.
+fn speaks(seen: &Seen) -> Result<()> {
+    ensure!(!seen.console.is_empty(), "the console says nothing at all");
+    Ok(())
+}
+
 pub(super) fn says_times(seen: &Seen, times: usize, words: &[&str]) -> Result<()> {
-    if seen.console.is_empty() {
-        bail!("the console says nothing at all");
-    }
+    speaks(seen)?;
     let lines = seen.lines(SPEAKER).into_iter();
     let found = lines
         .filter(|line| words.iter().all(|word| line.contains(word)))
@@ -116,6 +121,15 @@ pub(super) fn says_times(seen: &Seen, times: usize, words: &[&str]) -> Result<()
         );
     }
     Ok(())
+}
+
+pub(super) fn told(seen: &Seen, expected: &[&str]) -> Result<()> {
+    speaks(seen)?;
+    same(
+        "what the probe says",
+        words_of(&seen.told),
+        expected.to_vec(),
+    )
 }
 
 pub(super) fn told_together(seen: &Seen, expected: &[&str]) -> Result<()> {
