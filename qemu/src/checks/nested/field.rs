@@ -13,8 +13,10 @@ const OF_SERVICES: &str =
     "tr '\\0' '\\n' < /proc/1/environ | grep -c '^SERVICE_.*=tcp://10.0.0.1:443$'";
 
 /// The last of two keys counts, a blank before a host does not, a whale is two escapes, and a runtime may be only a path.
-const ODD: &str = r#"{"hosts":["tcp://nowhere"],"hosts":[" fd://"],"data-root":"/var/lib/docker/\ud83d\udc33",
-"runtimes":{"mine":{"path":"/usr/sbin/runc"}},"default-runtime":"mine"}"#;
+const ODD: &str = concat!(
+    r#"{"hosts":["tcp://nowhere"],"hosts":[" fd://"],"data-root":"/var/lib/docker/\ud83d\udc33","#,
+    r#""runtimes":{"mine":{"path":"/usr/sbin/runc"}},"default-runtime":"mine"}"#
+);
 
 /// The socket lies in the outer engine's volume, where its other containers find it.
 pub(super) fn var_run(place: &Place) -> Result<()> {
