@@ -7,7 +7,7 @@ use crate::{
     fs::{self, PATH},
     role,
     settings::{Role, Settings, is_setting},
-    sys::Strings,
+    sys::{Strings, Words},
     text::{Text, base_name, fields, split_once},
 };
 use core::ffi::CStr;
@@ -167,6 +167,15 @@ impl<'a> Command<'a> {
     pub(crate) fn environment(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
         let given = self.environment.filter(|variable| !is_setting(variable));
         given.chain(self.added)
+    }
+
+    /// The same for execve(2), with one more.
+    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+    pub(crate) fn environment_and(&self, one_more: Option<&'static CStr>) -> io::Result<Words<'a>> {
+        let variables = self.environment().chain(one_more);
+        let mut words = Words::with_room(variables.clone().count())?;
+        variables.for_each(|variable| words.push(variable));
+        Ok(words)
     }
 
     /// One more variable for the daemon, beside those it was given.

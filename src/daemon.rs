@@ -14,7 +14,7 @@ use crate::{
     role::in_first_namespace,
     settings::Role,
     sys::{self, Words},
-    text::{Decimal, Text, TooLong, fields, number, split_once, trim},
+    text::{Decimal, Text, fields, number, split_once, trim},
     var_run::socket,
 };
 use core::{convert::Infallible, ffi::CStr};
@@ -131,16 +131,17 @@ pub(crate) fn exec(
             sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
-        let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
-        let (words, environment) = (Words::of(command.words())?, variables.words()?);
+        let inherited = daemon.inherited > 0;
+        let variables = Variables::new(launch.role, command, passed, inherited, notify)?;
+        let mut words = Words::with_room(command.words().count())?;
+        command.words().for_each(|word| words.push(word));
+        let environment = variables.words()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
     };
-    match executed() {
-        Err(errno) => errno,
-        Ok(never) => match never {},
-    }
+    let Err(errno) = executed();
+    errno
 }
 
 /// Raised, never lowered; what the kernel refuses is raised as far as it lets.
@@ -253,69 +254,76 @@ pub(crate) struct Variables<'c> {
     /// Where the daemon tells that it is ready; `None` leaves what was given.
     notify: Option<&'static CStr>,
     /// A PATH that is not as it was given; empty where it is.
-    path: Result<Text<PATH>, TooLong>,
+    path: Text<PATH>,
 }
 
 impl<'c> Variables<'c> {
     /// Of the process that calls it: LISTEN_PID is its own.
+    ///
+    /// # Errors
+    /// `NAMETOOLONG`: PATH would be longer than any buffer.
     pub(crate) fn new(
         role: Role,
         command: &'c Command<'c>,
         passed: u32,
         inherited: bool,
         notify: Option<&'static CStr>,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-        Self {
+        Ok(Self {
             command,
             role,
-            listen_pid: Text::of(&[b"LISTEN_PID=", own_pid.as_bytes()]).unwrap_or(Text::new()),
+            listen_pid: Text::fitting(&[b"LISTEN_PID=", own_pid.as_bytes()]),
             passed,
             inherited,
             notify,
             path: match command.first_directory {
-                "" => Ok(Text::new()),
-                first => Text::of(&[b"PATH=", first.as_bytes(), b":", command.path_variable()]),
+                "" => Text::new(),
+                first => fs::path(&[b"PATH=", first.as_bytes(), b":", command.path_variable()])?,
             },
-        }
+        })
     }
 
     pub(crate) fn words(&self) -> io::Result<Words<'_>> {
-        let path = match &self.path {
-            Ok(path) if path.as_bytes().is_empty() => None,
-            Ok(path) => Some(path.as_c_str()),
-            Err(TooLong) => return Err(Errno::NAMETOOLONG),
-        };
-        let kept = |variable: &&CStr| {
+        let given = self.command.environment();
+        let own_path = !self.path.as_bytes().is_empty();
+        let (mut has_path, mut has_home) = (false, false);
+        let mut words = Words::with_room(given.clone().count() + 5)?;
+        for variable in given {
             let (name, value) = split_once(variable.to_bytes(), b'=');
-            match (name, value) {
+            let stays = match name {
                 // The kernel's HOME for init; root's own is meant.
-                (b"HOME", Some(b"/")) => self.role != Role::Machine,
-                (b"LISTEN_FDS" | b"LISTEN_FDNAMES", _) => self.inherited,
-                (b"LISTEN_PID", _) => false,
-                (b"PATH", _) => path.is_none(),
-                (b"NOTIFY_SOCKET", _) => self.notify.is_none(),
+                b"HOME" => self.role != Role::Machine || value != Some(b"/"),
+                b"LISTEN_FDS" | b"LISTEN_FDNAMES" => self.inherited,
+                b"LISTEN_PID" => false,
+                b"PATH" => !own_path,
+                b"NOTIFY_SOCKET" => self.notify.is_none(),
                 _ => true,
+            };
+            if stays {
+                has_path |= name == b"PATH";
+                has_home |= name == b"HOME";
+                words.push(variable);
             }
-        };
-        let given = self.command.environment().filter(kept);
-        let has = |name: &[u8]| {
-            given
-                .clone()
-                .any(|variable| split_once(variable.to_bytes(), b'=').0 == name)
-        };
-        let notify = self.notify.unwrap_or_default();
-        let defaults = [
-            (!has(b"PATH"), path.unwrap_or(DEFAULT_PATH)),
-            (!has(b"HOME"), c"HOME=/root"),
-            (self.passed > 0, self.listen_pid.as_c_str()),
-            (self.passed > 0 && !self.inherited, c"LISTEN_FDS=1"),
-            (!notify.is_empty(), notify),
-        ];
-        let defaults = defaults
-            .into_iter()
-            .filter_map(|(wanted, variable)| wanted.then_some(variable));
-        Words::of(given.clone().chain(defaults))
+        }
+        if own_path {
+            words.push(self.path.as_c_str());
+        } else if !has_path {
+            words.push(DEFAULT_PATH);
+        }
+        if !has_home {
+            words.push(c"HOME=/root");
+        }
+        if self.passed > 0 {
+            words.push(self.listen_pid.as_c_str());
+            if !self.inherited {
+                words.push(c"LISTEN_FDS=1");
+            }
+        }
+        if let Some(notify) = self.notify.filter(|notify| !notify.is_empty()) {
+            words.push(notify);
+        }
+        Ok(words)
     }
 }
 

@@ -155,12 +155,11 @@ pub(crate) fn name(signal: u32) -> Text<32> {
     let name = signal
         .checked_sub(1)
         .and_then(|place| words(NAMES).nth(place as usize));
-    let parts = match name {
-        Some(name) => Text::of(&[b"SIG", name]),
-        None if signal == BUTTON => Text::of(&[b"power button"]),
-        None => Text::of(&[b"signal ", Decimal::new(signal.into()).as_bytes()]),
-    };
-    parts.unwrap_or(Text::new())
+    match name {
+        Some(name) => Text::fitting(&[b"SIG", name]),
+        None if signal == BUTTON => Text::fitting(&[b"power button"]),
+        None => Text::fitting(&[b"signal ", Decimal::new(signal.into()).as_bytes()]),
+    }
 }
 
 /// The signals that wait.

@@ -30,6 +30,20 @@ impl<const N: usize> Text<N> {
         Ok(text)
     }
 
+    /// The same of parts that are known to fit; empty if they do not.
+    pub(crate) fn fitting(parts: &[&[u8]]) -> Self {
+        let mut text = Self::new();
+        let _ = text.set(parts);
+        text
+    }
+
+    /// Those parts in place of what it holds; it is empty if they do not fit.
+    pub(crate) fn set(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
+        let outcome = append(&mut self.bytes, 0, parts);
+        self.length = outcome.unwrap_or(0);
+        outcome.map(drop)
+    }
+
     pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
         self.length = append(&mut self.bytes, self.length, &[more])?;
         Ok(())
@@ -53,21 +67,21 @@ impl<const N: usize> Text<N> {
 }
 
 /// Writes the parts and a NUL from `length` on; the new length. One for texts of all sizes.
-fn append(bytes: &mut [u8], mut length: usize, parts: &[&[u8]]) -> Result<usize, TooLong> {
+fn append(bytes: &mut [u8], length: usize, parts: &[&[u8]]) -> Result<usize, TooLong> {
+    let mut end = length;
     for part in parts {
-        let free = bytes
-            .get_mut(length..)
-            .filter(|free| part.len() < free.len())
-            .ok_or(TooLong)?;
-        if part.contains(&0) {
+        let free = bytes.get_mut(end..).unwrap_or_default();
+        if part.len() >= free.len() || part.contains(&0) {
+            // The NUL stands again where it stood.
+            bytes.iter_mut().skip(length).take(1).for_each(|end| *end = 0);
             return Err(TooLong);
         }
         free.iter_mut()
             .zip(part.iter().chain(&[0]))
             .for_each(|(to, from)| *to = *from);
-        length += part.len();
+        end += part.len();
     }
-    Ok(length)
+    Ok(end)
 }
 
 /// A number in decimal, without its leading zeros.
@@ -168,6 +182,8 @@ mod tests {
         assert_eq!(text.as_c_str(), c"/dev");
         text.push(b"/").unwrap();
         assert_eq!(text.as_bytes(), b"/dev/");
+        assert_eq!(text.set(&[b"/run", b"/x"]), Err(TooLong));
+        assert_eq!((text.as_bytes(), text.as_c_str()), (&b""[..], c""));
     }
 
     proptest! {

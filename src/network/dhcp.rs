@@ -65,20 +65,20 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
     for link in &cards {
         let up = network.changes.set_up(link.index);
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
-        let mut words: Vec<&CStr, WORDS> = Vec::new();
-        let name = link.name.as_c_str();
-        let _ = words.extend_from_slice(&[c"udhcpc", c"-b", c"-i", name]);
-        let _ = words.extend_from_slice(&OPTIONS);
-        if let Some(script) = &script {
-            let _ = words.extend_from_slice(&[c"-s", script.as_c_str()]);
-        }
-        if let Some(id) = &id {
-            let _ = words.extend_from_slice(&[c"-x", id.as_c_str()]);
-        }
-        let mark = [lease::mark(launch, names)];
-        let environment = network.command.environment().chain(mark);
-        let started = Words::of(words.iter().copied()).and_then(|words| {
-            let environment = Words::of(environment)?;
+        let words = Words::with_room(WORDS).map(|mut words| {
+            words.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
+            words.extend(&OPTIONS);
+            if let Some(script) = &script {
+                words.extend(&[c"-s", script.as_c_str()]);
+            }
+            if let Some(id) = &id {
+                words.extend(&[c"-x", id.as_c_str()]);
+            }
+            words
+        });
+        let mark = lease::mark(launch, names);
+        let started = words.and_then(|words| {
+            let environment = network.command.environment_and(Some(mark))?;
             start(link, || {
                 launch.requests.restore();
                 sys::execve(path.as_c_str(), &words, &environment);
@@ -231,11 +231,8 @@ fn script(launch: &Launch<'_>) -> Option<Text<PATH>> {
 /// As udhcpc takes it: option 61 in hexadecimal.
 fn client_id(ip: &Ip<'_>) -> Option<ClientId> {
     let (kind, id) = ip.client_id?;
-    let mut text = ClientId::of(&[b"0x3d:"]).ok()?;
-    for byte in core::iter::once(&kind).chain(id) {
-        let mut digits = [0; 2];
-        hexadecimal(&[*byte], &mut digits);
-        text.push(&digits).ok()?;
-    }
-    Some(text)
+    let (mut first, mut rest) = ([0; 2], [0; 500]);
+    hexadecimal(&[kind], &mut first);
+    hexadecimal(id, &mut rest);
+    ClientId::of(&[b"0x3d:", &first, rest.get(..2 * id.len())?]).ok()
 }

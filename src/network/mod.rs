@@ -106,8 +106,8 @@ impl Network<'_> {
         if let Some(gateway) = ip.gateway {
             let added = self.changes.add_default_route(link.index, gateway);
             added.map_err(|errno| {
-                let subject = Text::<64>::of(&[b"default route through ", name]);
-                refused(subject.unwrap_or(Text::new()).as_bytes(), errno)
+                let subject = Text::<64>::fitting(&[b"default route through ", name]);
+                refused(subject.as_bytes(), errno)
             })?;
         }
         self.keep_advertised_route(&link);
@@ -200,8 +200,7 @@ impl Network<'_> {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ROFS | Errno::ACCESS) if self.launch.role == Role::Container => {}
             Err(errno) => {
-                let subject = Text::<64>::of(&[b"accept_ra of ", link.name.as_bytes()]);
-                let subject = subject.unwrap_or(Text::new());
+                let subject = Text::<64>::fitting(&[b"accept_ra of ", link.name.as_bytes()]);
                 let error = Error::new(Step::Network, subject.as_bytes(), errno);
                 self.launch.warn(&error);
             }

@@ -48,8 +48,8 @@ impl Names {
         if !ip.hostname.is_empty() {
             // They were checked to fit.
             let (host, domain) = split_once(ip.hostname, b'.');
-            self.host = Text::of(&[host]).unwrap_or(Text::new());
-            self.domain = Text::of(&[domain.unwrap_or_default()]).unwrap_or(Text::new());
+            let _ = self.host.set(&[host]);
+            let _ = self.domain.set(&[domain.unwrap_or_default()]);
         }
         ip.dns
             .iter()
@@ -166,7 +166,7 @@ fn host_of(file: &[u8]) -> Option<&[u8]> {
 
 /// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
 fn from_card() -> Text<16> {
-    let mut name = Text::of(&[b"docker"]).unwrap_or(Text::new());
+    let mut name = Text::fitting(&[b"docker"]);
     if let Ok(link) = links::find(Which::First) {
         let [_, _, _, last @ ..] = link.address;
         let mut digits = [0; 6];

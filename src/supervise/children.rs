@@ -33,17 +33,16 @@ impl Status {
     pub(crate) fn words(self) -> Text<64> {
         const CORE_DUMPED: u32 = 0x80;
         let code = Decimal::new(self.code().into());
-        let words = match self.signal() {
-            0 => Text::of(&[b"ended with status ", code.as_bytes()]),
+        match self.signal() {
+            0 => Text::fitting(&[b"ended with status ", code.as_bytes()]),
             signal => {
                 let core = match self.0 & CORE_DUMPED {
                     0 => &b""[..],
                     _ => b", core dumped",
                 };
-                Text::of(&[b"was killed by ", name(signal).as_bytes(), core])
+                Text::fitting(&[b"was killed by ", name(signal).as_bytes(), core])
             }
-        };
-        words.unwrap_or(Text::new())
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     launch::{Context, Outcome},
     sys::{self, Words},
 };
+use core::convert::Infallible;
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::{Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write},
@@ -86,13 +87,14 @@ impl Supervisor<'_> {
             Ok(None) => {
                 let _ = setsid();
                 self.launch.requests.restore();
-                let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
                 sys::close_on_exec_from(3);
-                let words = Words::of([path].into_iter());
-                let errno = match words.and_then(|words| Ok((words, variables.words()?))) {
-                    Ok((words, environment)) => sys::execve(path, &words, &environment),
-                    Err(errno) => errno,
+                let executed = || {
+                    let variables =
+                        Variables::new(self.launch.role, self.command, 0, false, Some(c""))?;
+                    let (words, environment) = (Words::of(&[path])?, variables.words()?);
+                    Err::<Infallible, _>(sys::execve(path, &words, &environment))
                 };
+                let Err(errno) = executed();
                 self.launch
                     .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
                 sys::exit(126)
