@@ -290,19 +290,17 @@ impl<'c> Variables<'c> {
         let (mut has_path, mut has_home) = (false, false);
         let mut words = Words::with_room(given.clone().count() + 5)?;
         for variable in given {
-            let (name, value) = split_once(variable.to_bytes(), b'=');
-            let stays = match name {
+            let (name, _) = split_once(variable.to_bytes(), b'=');
+            let (is_path, is_home) = (name == b"PATH", name == b"HOME");
+            let goes = is_path && own_path
                 // The kernel's HOME for init; root's own is meant.
-                b"HOME" => self.role != Role::Machine || value != Some(b"/"),
-                b"LISTEN_FDS" | b"LISTEN_FDNAMES" => self.inherited,
-                b"LISTEN_PID" => false,
-                b"PATH" => !own_path,
-                b"NOTIFY_SOCKET" => self.notify.is_none(),
-                _ => true,
-            };
-            if stays {
-                has_path |= name == b"PATH";
-                has_home |= name == b"HOME";
+                || self.role == Role::Machine && variable == c"HOME=/"
+                || name == b"LISTEN_PID"
+                || !self.inherited && (name == b"LISTEN_FDS" || name == b"LISTEN_FDNAMES")
+                || self.notify.is_some() && name == b"NOTIFY_SOCKET";
+            if !goes {
+                has_path |= is_path;
+                has_home |= is_home;
                 words.push(variable);
             }
         }

@@ -53,7 +53,7 @@ mod wait;
 mod partitions;
 
 mod fs;
-#[cfg(any(feature = "iptables", feature = "network"))]
+#[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
 mod netlink;
 #[cfg(feature = "supervise")]
 mod power;

@@ -5,12 +5,13 @@
 
 use crate::{
     messages::{attributes, messages, word},
+    netlink::{Netlink, receive},
     sys,
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     io::{Errno, Result, fcntl_dupfd_cloexec, write},
-    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, netlink, recv, socket_with},
+    net::netlink::GENERIC,
 };
 
 /// nlmsghdr: 36 bytes, GENL_ID_CTRL, NLM_F_REQUEST; genlmsghdr: CTRL_CMD_GETFAMILY, version 1; CTRL_ATTR_FAMILY_NAME.
@@ -27,17 +28,12 @@ pub(crate) struct Button(OwnedFd);
 impl Button {
     /// `NOENT` from a kernel without ACPI, or in another than the first network namespace.
     pub(crate) fn open() -> Result<Self> {
-        let socket = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            Some(netlink::GENERIC),
-        )?;
+        let socket = Netlink::open(Some(GENERIC))?;
         write(&socket, ASK)?;
         let mut buffer = [0; 1024];
         // The kernel has answered when the write returns.
-        let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
-        let group = group(buffer.get(..length).unwrap_or_default()).ok_or(Errno::NOENT)?;
+        let answer = receive(socket.as_fd(), &mut buffer)?;
+        let group = group(answer).ok_or(Errno::NOENT)?;
         sys::join_netlink_group(socket.as_fd(), group)?;
         // Out of the way of the descriptors that are handed over.
         fcntl_dupfd_cloexec(socket, 64).map(Self)
@@ -46,8 +42,8 @@ impl Button {
     /// Takes what has arrived: whether the button was pressed.
     pub(crate) fn was_pressed(&self) -> bool {
         let (mut buffer, mut pressed) = ([0; 1024], false);
-        while let Ok((length, _)) = recv(&self.0, &mut buffer[..], RecvFlags::empty()) {
-            pressed |= tells_of_power(buffer.get(..length).unwrap_or_default());
+        while let Ok(datagram) = receive(self.0.as_fd(), &mut buffer) {
+            pressed |= tells_of_power(datagram);
         }
         pressed
     }

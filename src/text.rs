@@ -39,13 +39,17 @@ impl<const N: usize> Text<N> {
 
     /// Those parts in place of what it holds; it is empty if they do not fit.
     pub(crate) fn set(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
-        let outcome = append(&mut self.bytes, 0, parts);
-        self.length = outcome.unwrap_or(0);
-        outcome.map(drop)
+        self.cut(0);
+        self.push_all(parts)
     }
 
     pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
-        self.length = append(&mut self.bytes, self.length, &[more])?;
+        self.push_all(&[more])
+    }
+
+    /// All of them, or none.
+    pub(crate) fn push_all(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
+        self.length = append(&mut self.bytes, self.length, parts)?;
         Ok(())
     }
 
@@ -58,12 +62,18 @@ impl<const N: usize> Text<N> {
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        beginning(&self.bytes, self.length)
     }
 
     pub(crate) fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
     }
+}
+
+/// One for texts of all sizes, which is smaller than its three lines wherever a text is read.
+#[inline(never)]
+fn beginning(bytes: &[u8], length: usize) -> &[u8] {
+    bytes.get(..length).unwrap_or_default()
 }
 
 /// Writes the parts and a NUL from `length` on; the new length. One for texts of all sizes.
@@ -73,7 +83,11 @@ fn append(bytes: &mut [u8], length: usize, parts: &[&[u8]]) -> Result<usize, Too
         let free = bytes.get_mut(end..).unwrap_or_default();
         if part.len() >= free.len() || part.contains(&0) {
             // The NUL stands again where it stood.
-            bytes.iter_mut().skip(length).take(1).for_each(|end| *end = 0);
+            bytes
+                .iter_mut()
+                .skip(length)
+                .take(1)
+                .for_each(|end| *end = 0);
             return Err(TooLong);
         }
         free.iter_mut()

@@ -3,13 +3,13 @@
 use super::links::{DUMP, IFLA_IFNAME, IFLA_LINKINFO, NEW_LINK};
 use crate::{
     messages::{attributes, messages, word},
-    netlink::{Message, Netlink, REQUEST, ROUTE},
+    netlink::{Message, Netlink, REQUEST, ROUTE, receive},
 };
 use core::net::{IpAddr, Ipv4Addr};
 use heapless::Vec;
 use rustix::{
+    fd::AsFd,
     io::{Errno, Result},
-    net::{RecvFlags, recv},
 };
 
 const DONE: u16 = 3;
@@ -117,12 +117,11 @@ impl Changes {
     pub(super) fn remove_leased(&self, index: u32, keep: Option<Ipv4Addr>) -> Result<()> {
         let mut message = Message::new(GET_ADDRESS, REQUEST | DUMP);
         message.put(&[INET, 0, 0, 0, 0, 0, 0, 0]);
-        self.0.send(message)?;
+        self.0.send(&mut message)?;
         let mut buffer = [0; 8192];
         let mut leased: Vec<(u8, &[u8]), 8> = Vec::new();
-        let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT)?;
         let mut done = false;
-        for (kind, body) in messages(buffer.get(..length).unwrap_or_default()) {
+        for (kind, body) in messages(receive(self.0.as_fd(), &mut buffer)?) {
             done |= kind == DONE;
             let (Some([_, prefix, flags, _]), Some(of)) = (body.first_chunk(), word(body, 4))
             else {
@@ -141,8 +140,7 @@ impl Changes {
         }
         let mut rest = [0; 1024];
         while !done {
-            let (length, _) = recv(&self.0, &mut rest[..], RecvFlags::DONTWAIT)?;
-            let mut more = messages(rest.get(..length).unwrap_or_default());
+            let mut more = messages(receive(self.0.as_fd(), &mut rest)?);
             done = more.any(|(kind, _)| kind == DONE);
         }
         for (prefix, local) in &leased {
@@ -176,8 +174,8 @@ impl Changes {
     }
 
     /// What is there already stays as it is.
-    fn change(&self, message: Message) -> Result<()> {
-        match self.0.request(message) {
+    fn change(&self, mut message: Message) -> Result<()> {
+        match self.0.request(&mut message) {
             Err(Errno::EXIST) => Ok(()),
             outcome => outcome,
         }

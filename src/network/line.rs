@@ -5,7 +5,7 @@
 use super::{Network, links, links::Which, names::Names};
 use crate::{
     cmdline::{self, Argument},
-    error::{Error, Step},
+    error::Step,
     ip::{Ip, any_address, fields_outside_brackets},
     log::Log,
     text::{number, split_once},
@@ -73,8 +73,8 @@ pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
         read => read,
     };
     if let Err(errno) = again {
-        let error = Error::new(Step::Network, cmdline::FILE.to_bytes(), errno);
-        network.launch.warn(&error);
+        let file = cmdline::FILE.to_bytes();
+        network.launch.tell(Step::Network, file, errno);
     }
 }
 
@@ -131,8 +131,7 @@ fn follow_route(network: &Network<'_>, text: &[u8]) {
             Errno::TIMEDOUT => Errno::NODEV,
             errno => errno,
         };
-        let error = Error::new(Step::Network, text, errno);
-        network.launch.warn(&error);
+        network.launch.tell(Step::Network, text, errno);
     }
 }
 

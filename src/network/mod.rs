@@ -16,7 +16,7 @@ pub use lease::lease;
 
 use crate::{
     command::Command,
-    error::{Error, Step},
+    error::Step,
     fs,
     ip::Ip,
     launch::{Context, Failed, Launch, Outcome},
@@ -28,10 +28,7 @@ use changes::{Changes, FOR_EVER};
 use core::cell::Cell;
 use links::{Link, Which};
 use names::Names;
-use rustix::{
-    fs::{Mode, OFlags, open},
-    io::{self, Errno, write},
-};
+use rustix::io::{self, Errno};
 
 /// The loopback interface is the first of every network namespace.
 const LO: u32 = 1;
@@ -41,7 +38,7 @@ const APPEARS: u64 = 10;
 pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
     let changes = Changes::open().at(launch, Step::Network, c"netlink")?;
     if let Err(errno) = changes.set_up(LO) {
-        launch.warn(&Error::new(Step::Network, b"lo", errno));
+        launch.tell(Step::Network, b"lo", errno);
     }
     let mut names = Names::new();
     let network = Network {
@@ -187,10 +184,7 @@ impl Network<'_> {
     fn keep_advertised_routes(&self) {
         match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
             Ok(()) | Err(Errno::TIMEDOUT) => {} // no card is there
-            Err(errno) => {
-                let error = Error::new(Step::Network, b"accept_ra", errno);
-                self.launch.warn(&error);
-            }
+            Err(errno) => self.launch.tell(Step::Network, b"accept_ra", errno),
         }
     }
 
@@ -201,8 +195,7 @@ impl Network<'_> {
             Err(Errno::ROFS | Errno::ACCESS) if self.launch.role == Role::Container => {}
             Err(errno) => {
                 let subject = Text::<64>::fitting(&[b"accept_ra of ", link.name.as_bytes()]);
-                let error = Error::new(Step::Network, subject.as_bytes(), errno);
-                self.launch.warn(&error);
+                self.launch.tell(Step::Network, subject.as_bytes(), errno);
             }
         }
     }
@@ -216,6 +209,5 @@ fn accept_advertisements(name: &[u8]) -> io::Result<()> {
     if fs::read_small(path, &mut now)? != b"1\n" {
         return Ok(());
     }
-    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    write(&file, b"2").map(drop)
+    fs::write_word(path, b"2")
 }

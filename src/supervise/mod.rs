@@ -16,7 +16,7 @@ mod start;
 use crate::{
     command::Command,
     daemon::{self, Daemon},
-    error::{Error, Step},
+    error::Step,
     launch::{Context, Ended, Failed, Launch, Outcome},
     power::Button,
     requests::asked,
@@ -115,7 +115,7 @@ impl<'l> Supervisor<'l> {
         }
         let notify = Notify::open();
         if let Err(errno) = &notify {
-            launch.warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno));
+            launch.tell(Step::Daemon, b"NOTIFY_SOCKET", *errno);
         }
         if launch.role == Role::Machine && launch.requests.button.is_none() {
             launch
@@ -233,8 +233,7 @@ impl Supervisor<'_> {
             return;
         }
         if let Err(errno) = readiness::pass_on(self.command) {
-            self.launch
-                .warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno));
+            self.launch.tell(Step::Daemon, b"NOTIFY_SOCKET", errno);
         }
         if !self.launch.settings.ready.is_empty() {
             self.run_ready_program();

@@ -32,6 +32,12 @@ pub(crate) enum Told {
     Stopping,
 }
 
+const TOLD: &[(&str, Told)] = &[
+    ("READY=1", Told::Ready),
+    ("RELOADING=1", Told::Reloading),
+    ("STOPPING=1", Told::Stopping),
+];
+
 pub(crate) struct Notify(OwnedFd);
 
 impl Notify {
@@ -59,11 +65,9 @@ impl Notify {
                 continue;
             }
             for line in fields(text, b'\n') {
-                match line {
-                    b"READY=1" => each(Told::Ready),
-                    b"RELOADING=1" => each(Told::Reloading),
-                    b"STOPPING=1" => each(Told::Stopping),
-                    _ => {}
+                let known = TOLD.iter().find(|(known, _)| known.as_bytes() == line);
+                if let Some((_, told)) = known {
+                    each(*told);
                 }
             }
         }

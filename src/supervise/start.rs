@@ -4,7 +4,7 @@
 use super::{Supervisor, readiness};
 use crate::{
     daemon::{self, Variables},
-    error::{Error, Step},
+    error::Step,
     launch::{Context, Outcome},
     sys::{self, Words},
 };
@@ -46,8 +46,7 @@ impl Supervisor<'_> {
                 Err(errno).at(self.launch, Step::Exec, path)
             }
             Err(errno) if errno != Errno::CANCELED => {
-                self.launch
-                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
+                self.launch.tell(Step::Exec, path.to_bytes(), errno);
                 Ok(())
             }
             // It runs; or it is to end, whether it runs or not.
@@ -68,8 +67,7 @@ impl Supervisor<'_> {
         if write(writes, &errno.raw_os_error().to_ne_bytes()).is_err() {
             // Linux 5.10 has closed it.
             let path = self.command.path();
-            self.launch
-                .warn(&Error::new(Step::Exec, path.as_bytes(), errno));
+            self.launch.tell(Step::Exec, path.as_bytes(), errno);
         }
         sys::exit(126)
     }
@@ -81,8 +79,7 @@ impl Supervisor<'_> {
         match sys::fork() {
             Ok(Some(child)) => self.ready_program = Some(child),
             Err(errno) => {
-                self.launch
-                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
+                self.launch.tell(Step::Exec, path.to_bytes(), errno);
             }
             Ok(None) => {
                 let _ = setsid();
@@ -95,8 +92,7 @@ impl Supervisor<'_> {
                     Err::<Infallible, _>(sys::execve(path, &words, &environment))
                 };
                 let Err(errno) = executed();
-                self.launch
-                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
+                self.launch.tell(Step::Exec, path.to_bytes(), errno);
                 sys::exit(126)
             }
         }
