@@ -186,28 +186,29 @@ fn raise_limits(launch: &Launch<'_>) {
 /// Binds the daemon's socket, so that clients can connect from now on and wait.
 fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     let path = socket();
-    let failed = |errno| launch.refused(Step::Daemon, path.to_bytes(), errno);
-    if let Some(there) = fs::look(CWD, path).map_err(failed)? {
-        if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
-            return Err(launch.said(
-                Step::Daemon,
-                path.to_bytes(),
-                "something stands there that is no socket; remove it",
-            ));
+    match listen_at(path, docker_group(launch)) {
+        Err(Errno::NOTSOCK) => {
+            let reason = "something stands there that is no socket; remove it";
+            Err(launch.said(Step::Daemon, path.to_bytes(), reason))
         }
-        unlink(path).map_err(failed)?;
+        listener => listener.at(launch, Step::Daemon, path),
     }
-    let socket = socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(failed)?;
-    bind(&socket, &SocketAddrUnix::new(path).map_err(failed)?).map_err(failed)?;
-    chown(path, Some(Uid::ROOT), Some(docker_group(launch))).map_err(failed)?;
-    chmod(path, Mode::from_raw_mode(0o660)).map_err(failed)?;
-    listen(&socket, BACKLOG).map_err(failed)?;
+}
+
+/// `NOTSOCK`: something else stands there.
+fn listen_at(path: &CStr, group: Gid) -> io::Result<OwnedFd> {
+    if let Some(there) = fs::look(CWD, path)? {
+        if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
+            return Err(Errno::NOTSOCK);
+        }
+        unlink(path)?;
+    }
+    let (unix, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
+    let socket = socket_with(unix, SocketType::STREAM, flags, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    chown(path, Some(Uid::ROOT), Some(group))?;
+    chmod(path, Mode::from_raw_mode(0o660))?;
+    listen(&socket, BACKLOG)?;
     Ok(socket)
 }
 

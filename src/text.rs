@@ -121,6 +121,7 @@ impl Decimal {
         decimal
     }
 
+    #[inline(never)] // smaller
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.digits.get(self.start..).unwrap_or_default()
     }

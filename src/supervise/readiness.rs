@@ -3,7 +3,12 @@
 //! The socket lies in a directory of root's own: one without a path could be written to from every container that shares the
 //! network. Of what arrives, only the daemon's own datagrams count; the kernel names the sender.
 
-use crate::{command::Command, fs::There, sys, text::fields};
+use crate::{
+    command::Command,
+    fs::{self, There},
+    sys,
+    text::fields,
+};
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -85,15 +90,10 @@ pub(crate) fn pass_on(command: &Command<'_>) -> Result<()> {
     let address = match command.variable(b"NOTIFY_SOCKET") {
         None | Some(b"") => return Ok(()),
         Some([b'@', name @ ..]) => SocketAddrUnix::new_abstract_name(name)?,
-        Some(path) => SocketAddrUnix::new(path)?,
+        Some(path) => SocketAddrUnix::new(fs::path(&[path])?.as_c_str())?,
     };
-    sendto(
-        socket()?,
-        b"READY=1",
-        SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-        &address,
-    )
-    .map(|_| ())
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendto(socket()?, b"READY=1", flags, &address).map(drop)
 }
 
 fn socket() -> Result<OwnedFd> {

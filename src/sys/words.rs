@@ -56,6 +56,7 @@ impl<'a> Words<'a> {
     }
 
     /// One more; where there is no room it is left out.
+    #[inline(never)] // smaller
     pub(crate) fn push(&mut self, word: &'a CStr) {
         // The last place keeps its null.
         if self.next + 1 < self.places {
