@@ -49,6 +49,7 @@ struct Asked<'l> {
     ended: Option<u8>,
 }
 
+#[inline(never)] // smaller
 pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<()> {
     let launch = network.launch;
     let cards = cards(network, ip)?;

@@ -101,6 +101,7 @@ fn take_away(interface: &[u8]) -> Result<()> {
     changes.remove_leased(link.index, None)
 }
 
+#[inline(never)] // smaller
 fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()> {
     let index = links::find(Which::Named(interface))?.index;
     let changes = Changes::open()?;

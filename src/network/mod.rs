@@ -35,6 +35,7 @@ const LO: u32 = 1;
 /// How long a network card may take to appear, in seconds.
 const APPEARS: u64 = 10;
 
+#[inline(never)] // smaller
 pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
     let changes = Changes::open().at(launch, Step::Network, c"netlink")?;
     if let Err(errno) = changes.set_up(LO) {

@@ -87,6 +87,7 @@ impl Names {
         self.fits &= self.servers.push_all(parts).is_ok();
     }
 
+    #[inline(never)] // smaller
     pub(super) fn configure(&mut self, launch: &Launch<'_>) -> Outcome<()> {
         host_name(launch, self.host.as_bytes());
         let domain = self.domain.as_bytes();
