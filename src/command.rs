@@ -164,9 +164,11 @@ impl<'a> Command<'a> {
         self.left_out = Some(flag);
     }
 
-    pub(crate) fn environment(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
-        let given = self.environment.filter(|variable| !is_setting(variable));
-        given.chain(self.added)
+    pub(crate) fn environment(&self) -> Environment<'a> {
+        Environment {
+            given: self.environment,
+            added: self.added,
+        }
     }
 
     /// The same for execve(2), with one more.
@@ -232,6 +234,28 @@ impl<'a> Command<'a> {
             }
         }
         Err(failed(outcome))
+    }
+}
+
+/// The daemon's variables.
+#[derive(Clone)]
+pub(crate) struct Environment<'a> {
+    given: Strings<'a>,
+    added: Option<&'static CStr>,
+}
+
+impl<'a> Iterator for Environment<'a> {
+    type Item = &'a CStr;
+
+    #[inline(never)] // smaller
+    fn next(&mut self) -> Option<&'a CStr> {
+        loop {
+            match self.given.next() {
+                Some(variable) if is_setting(variable) => {}
+                Some(variable) => return Some(variable),
+                None => return self.added.take(),
+            }
+        }
     }
 }
 

@@ -52,7 +52,7 @@ fn obey(settings: &Settings<'_>) -> Option<u8> {
     };
     let asked = requests::asked(role)?;
     let log = settings.as_log();
-    log.line(&asked.words());
+    asked.tell(log);
     if role == Role::Machine
         && let (Some(command), word) = asked.command()
     {
@@ -89,7 +89,7 @@ fn act(settings: &Settings<'_>) {
             match shell(settings, path) {
                 Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
                 Ok(Some(asked)) => {
-                    log.line(&asked.words());
+                    asked.tell(log);
                     let (command, word) = asked.command();
                     (command.unwrap_or(RebootCommand::Restart), word)
                 }

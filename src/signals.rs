@@ -22,7 +22,7 @@ pub(crate) const TERM: u32 = 15;
 pub(crate) const CHLD: u32 = 17;
 pub(crate) const PWR: u32 = 30;
 /// What a PWR of our own means, which a launch sends itself for a press of the button: no signal has this number.
-const BUTTON: u32 = 65;
+pub(crate) const BUTTON: u32 = 65;
 
 /// How a supervised launch ends.
 #[derive(Clone, Copy, PartialEq)]

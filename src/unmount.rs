@@ -5,6 +5,7 @@
 
 use crate::{
     error::{Error, Step},
+    fs,
     log::Log,
     mountinfo::{is_within, unescaped},
     text::{Decimal, Text},
@@ -13,8 +14,8 @@ use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
     fd::OwnedFd,
-    fs::{MemfdFlags, Mode, OFlags, memfd_create, open},
-    io::{Errno, Result, pread, pwrite, read, retry_on_intr},
+    fs::{MemfdFlags, memfd_create},
+    io::{Errno, Result, pread, pwrite, retry_on_intr},
     mount::{UnmountFlags, unmount},
 };
 
@@ -103,7 +104,9 @@ fn detach_all(log: Log) {
     }
 }
 
-fn tell(log: Log, subject: &[u8], errno: Errno) {
+/// What could not be done in the end.
+#[inline(never)]
+pub(crate) fn tell(log: Log, subject: &[u8], errno: Errno) {
     Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
 }
 
@@ -159,32 +162,23 @@ impl List {
 /// Calls `each` with the place of every mount that is not kept, as mountinfo writes it: the fifth field of its lines, of
 /// which any other may be longer than any buffer.
 fn each_point(each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let file = open(MOUNTINFO, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut buffer = [0; 4096];
-    let mut field = 0;
     let mut point: Vec<u8, ESCAPED> = Vec::new();
-    loop {
-        let length = retry_on_intr(|| read(&file, &mut buffer))?;
-        if length == 0 {
-            return Ok(());
+    let (mut field, mut outcome) = (0, Ok(()));
+    fs::bytes(MOUNTINFO, &mut |byte| match byte {
+        b'\n' => {
+            field = 0;
+            point.clear();
         }
-        for byte in buffer.iter().take(length) {
-            match byte {
-                b'\n' => {
-                    field = 0;
-                    point.clear();
-                }
-                b' ' => {
-                    field += 1;
-                    if field == 5 && !is_kept(&point) {
-                        each(&point)?;
-                    }
-                }
-                byte if field == 4 => _ = point.push(*byte),
-                _ => {}
+        b' ' => {
+            field += 1;
+            if field == 5 && outcome.is_ok() && !is_kept(&point) {
+                outcome = each(&point);
             }
         }
-    }
+        byte if field == 4 => _ = point.push(byte),
+        _ => {}
+    })?;
+    outcome
 }
 
 fn is_kept(point: &[u8]) -> bool {

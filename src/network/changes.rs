@@ -62,17 +62,17 @@ impl Changes {
             message.attribute(IFLA_MTU, &mtu.to_ne_bytes());
         }
         message.attribute(IFLA_LINKINFO, KIND_BRIDGE);
-        self.change(message)
+        self.change(&mut message)
     }
 
     pub(super) fn set_up(&self, index: u32) -> Result<()> {
-        self.change(link(index, UP))
+        self.change(&mut link(index, UP))
     }
 
     pub(super) fn set_mtu(&self, index: u32, mtu: u32) -> Result<()> {
         let mut message = link(index, 0);
         message.attribute(IFLA_MTU, &mtu.to_ne_bytes());
-        self.change(message)
+        self.change(&mut message)
     }
 
     /// An address that is there already is left; one with a lifetime, in seconds, gets it anew.
@@ -110,7 +110,7 @@ impl Changes {
                 .for_each(|(to, from)| *to = *from);
             message.attribute(IFA_CACHEINFO, &times);
         }
-        self.change(message)
+        self.change(&mut message)
     }
 
     /// Takes away the interface's IPv4 addresses that have a lifetime, but for one.
@@ -148,7 +148,7 @@ impl Changes {
             message.put(&[INET, *prefix, 0, 0]);
             message.put(&index.to_ne_bytes());
             message.attribute(IFA_LOCAL, local);
-            self.change(message)?;
+            self.change(&mut message)?;
         }
         Ok(())
     }
@@ -165,17 +165,17 @@ impl Changes {
         to: Option<(IpAddr, u8)>,
         gateway: Option<IpAddr>,
     ) -> Result<()> {
-        match self.change(route(index, to, gateway, 0)) {
+        match self.change(&mut route(index, to, gateway, 0)) {
             Err(Errno::NETUNREACH | Errno::HOSTUNREACH) => {
-                self.change(route(index, to, gateway, ON_LINK))
+                self.change(&mut route(index, to, gateway, ON_LINK))
             }
             outcome => outcome,
         }
     }
 
     /// What is there already stays as it is.
-    fn change(&self, mut message: Message) -> Result<()> {
-        match self.0.request(&mut message) {
+    fn change(&self, message: &mut Message) -> Result<()> {
+        match self.0.request(message) {
             Err(Errno::EXIST) => Ok(()),
             outcome => outcome,
         }

@@ -53,12 +53,12 @@ impl Supervisor<'_> {
         while self.daemon.is_some() {
             if sys::since_boot() >= deadline {
                 if killed {
-                    log.warning(&[self.name(), b" does not die; it is left"]);
+                    self.warn_of_daemon(b" does not die; it is left");
                     return;
                 }
                 killed = true;
                 deadline = sys::since_boot() + REST * 1000;
-                log.warning(&[self.name(), b" has not ended in its time: SIGKILL"]);
+                self.warn_of_daemon(b" has not ended in its time: SIGKILL");
                 send(daemon, KILL);
             }
             self.wait(deadline);
