@@ -14,7 +14,7 @@ use crate::{
     role::in_first_namespace,
     settings::Role,
     sys::{self, Words},
-    text::{Decimal, Text, fields, number, split_once, trim},
+    text::{Decimal, Text, TooLong, fields, number, split_once, trim},
     var_run::socket,
 };
 use core::{convert::Infallible, ffi::CStr};
@@ -127,15 +127,15 @@ pub(crate) fn exec(
     let path = command.path();
     launch.log.debug(&[b"exec ", path.as_bytes()]);
     let executed = || {
+        let mut made = Made::new();
         if let Some(listener) = &daemon.listener {
             sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
-        let inherited = daemon.inherited > 0;
-        let variables = Variables::new(launch.role, command, passed, inherited, notify)?;
+        let handed = (passed, daemon.inherited > 0);
+        let environment = environment(&mut made, launch.role, command, handed, notify)?;
         let mut words = Words::with_room(command.words().count())?;
         command.words().for_each(|word| words.push(word));
-        let environment = variables.words()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
@@ -243,87 +243,76 @@ fn inherited(command: &Command<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens.
-pub(crate) struct Variables<'c> {
-    command: &'c Command<'c>,
-    role: Role,
+/// Variables that are made here: they stay as long as the environment that holds them.
+pub(crate) struct Made {
     listen_pid: Text<32>,
-    /// How many descriptors are handed over.
-    passed: u32,
-    /// They were inherited: the variables that count and name them stay as they are.
-    inherited: bool,
-    /// Where the daemon tells that it is ready; `None` leaves what was given.
-    notify: Option<&'static CStr>,
     /// A PATH that is not as it was given; empty where it is.
     path: Text<PATH>,
 }
 
-impl<'c> Variables<'c> {
-    /// Of the process that calls it: LISTEN_PID is its own.
-    ///
-    /// # Errors
-    /// `NAMETOOLONG`: PATH would be longer than any buffer.
-    pub(crate) fn new(
-        role: Role,
-        command: &'c Command<'c>,
-        passed: u32,
-        inherited: bool,
-        notify: Option<&'static CStr>,
-    ) -> io::Result<Self> {
-        let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-        Ok(Self {
-            command,
-            role,
-            listen_pid: Text::fitting(&[b"LISTEN_PID=", own_pid.as_bytes()]),
-            passed,
-            inherited,
-            notify,
-            path: match command.first_directory {
-                "" => Text::new(),
-                first => fs::path(&[b"PATH=", first.as_bytes(), b":", command.path_variable()])?,
-            },
-        })
+impl Made {
+    pub(crate) const fn new() -> Self {
+        Self {
+            listen_pid: Text::new(),
+            path: Text::new(),
+        }
     }
+}
 
-    pub(crate) fn words(&self) -> io::Result<Words<'_>> {
-        let given = self.command.environment();
-        let own_path = !self.path.as_bytes().is_empty();
-        let (mut has_path, mut has_home) = (false, false);
-        let mut words = Words::with_room(given.clone().count() + 5)?;
-        for variable in given {
-            let (name, _) = split_once(variable.to_bytes(), b'=');
-            let (is_path, is_home) = (name == b"PATH", name == b"HOME");
-            let goes = is_path && own_path
-                // The kernel's HOME for init; root's own is meant.
-                || self.role == Role::Machine && variable == c"HOME=/"
-                || name == b"LISTEN_PID"
-                || !self.inherited && (name == b"LISTEN_FDS" || name == b"LISTEN_FDNAMES")
-                || self.notify.is_some() && name == b"NOTIFY_SOCKET";
-            if !goes {
-                has_path |= is_path;
-                has_home |= is_home;
-                words.push(variable);
-            }
+/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens. Of the
+/// process that calls it: LISTEN_PID is its own.
+///
+/// It is handed so many descriptors; where they were inherited the variables that count and name them stay as they are. It is
+/// told to say at `notify` that it is ready; `None` leaves what was given.
+pub(crate) fn environment<'c>(
+    made: &'c mut Made,
+    role: Role,
+    command: &'c Command<'_>,
+    (passed, inherited): (u32, bool),
+    notify: Option<&'static CStr>,
+) -> io::Result<Words<'c>> {
+    let given = command.environment();
+    let own_path = !command.first_directory.is_empty();
+    let (mut has_path, mut has_home) = (false, false);
+    let mut words = Words::with_room(given.clone().count() + 5)?;
+    for variable in given {
+        let (name, _) = split_once(variable.to_bytes(), b'=');
+        let (is_path, is_home) = (name == b"PATH", name == b"HOME");
+        let goes = is_path && own_path
+            // The kernel's HOME for init; root's own is meant.
+            || role == Role::Machine && variable == c"HOME=/"
+            || name == b"LISTEN_PID"
+            || !inherited && (name == b"LISTEN_FDS" || name == b"LISTEN_FDNAMES")
+            || notify.is_some() && name == b"NOTIFY_SOCKET";
+        if !goes {
+            has_path |= is_path;
+            has_home |= is_home;
+            words.push(variable);
         }
-        if own_path {
-            words.push(self.path.as_c_str());
-        } else if !has_path {
-            words.push(DEFAULT_PATH);
-        }
-        if !has_home {
-            words.push(c"HOME=/root");
-        }
-        if self.passed > 0 {
-            words.push(self.listen_pid.as_c_str());
-            if !self.inherited {
-                words.push(c"LISTEN_FDS=1");
-            }
-        }
-        if let Some(notify) = self.notify.filter(|notify| !notify.is_empty()) {
-            words.push(notify);
-        }
-        Ok(words)
     }
+    if own_path {
+        let (first, path) = (command.first_directory.as_bytes(), command.path_variable());
+        let whole = made.path.set(&[b"PATH=", first, b":", path]);
+        whole.map_err(|TooLong| Errno::NAMETOOLONG)?;
+        words.push(made.path.as_c_str());
+    } else if !has_path {
+        words.push(DEFAULT_PATH);
+    }
+    if !has_home {
+        words.push(c"HOME=/root");
+    }
+    if passed > 0 {
+        let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+        let _ = made.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
+        words.push(made.listen_pid.as_c_str());
+        if !inherited {
+            words.push(c"LISTEN_FDS=1");
+        }
+    }
+    if let Some(notify) = notify.filter(|notify| !notify.is_empty()) {
+        words.push(notify);
+    }
+    Ok(words)
 }
 
 #[cfg(test)]

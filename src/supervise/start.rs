@@ -3,7 +3,7 @@
 
 use super::{Supervisor, readiness};
 use crate::{
-    daemon::{self, Variables},
+    daemon::{self, Made},
     error::Step,
     launch::{Context, Outcome},
     sys::{self, Words},
@@ -86,9 +86,11 @@ impl Supervisor<'_> {
                 self.launch.requests.restore();
                 sys::close_on_exec_from(3);
                 let executed = || {
-                    let variables =
-                        Variables::new(self.launch.role, self.command, 0, false, Some(c""))?;
-                    let (words, environment) = (Words::of(&[path])?, variables.words()?);
+                    let mut made = Made::new();
+                    let (role, command) = (self.launch.role, self.command);
+                    let environment =
+                        daemon::environment(&mut made, role, command, (0, false), Some(c""))?;
+                    let words = Words::of(&[path])?;
                     Err::<Infallible, _>(sys::execve(path, &words, &environment))
                 };
                 let Err(errno) = executed();
