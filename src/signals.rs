@@ -143,7 +143,9 @@ pub(crate) fn meaning(signal: u32, role: Role) -> Meaning {
 
 /// Those that ask for the end.
 pub(crate) fn ends(role: Role) -> Mask {
-    Mask::of((1..=64).filter(|signal| matches!(meaning(*signal, role), Ends(_))))
+    (1..=64)
+        .filter(|signal| matches!(meaning(*signal, role), Ends(_)))
+        .fold(Mask::NONE, Mask::with)
 }
 
 /// The names of signals 1 to 31 (signal(7)).

@@ -74,7 +74,8 @@ struct Pass {
 fn pass(flags: UnmountFlags, each: &mut dyn FnMut(&[u8], Result<()>)) -> Result<Pass> {
     let mut list = List::read()?;
     let mut pass = Pass { done: 0, left: 0 };
-    while let Some(place) = list.pop()? {
+    let mut place = Text::new();
+    while list.pop(&mut place)? {
         let outcome = unmount(place.as_c_str(), flags | UnmountFlags::NOFOLLOW);
         match outcome {
             Ok(()) => pass.done += 1,
@@ -138,8 +139,8 @@ impl List {
         (written == record.len()).then_some(()).ok_or(Errno::NOSPC)
     }
 
-    /// The last that has not been taken yet.
-    fn pop(&mut self) -> Result<Option<Text<PATH>>> {
+    /// Takes the last that has not been taken yet; `false` where all have been.
+    fn pop(&mut self, place: &mut Text<PATH>) -> Result<bool> {
         let mut buffer = [0; PATH + LENGTH];
         let start = self.end.saturating_sub(buffer.len());
         let window = buffer.get_mut(..self.end - start).unwrap_or_default();
@@ -148,14 +149,14 @@ impl List {
             .get(..length)
             .and_then(<[u8]>::split_last_chunk::<LENGTH>)
         else {
-            return Ok(None);
+            return Ok(false);
         };
         let length = usize::from(u16::from_ne_bytes(*number));
-        let place = before.get(before.len().saturating_sub(length)..);
+        let last = before.get(before.len().saturating_sub(length)..);
         self.end = self.end.saturating_sub(length + LENGTH);
-        Text::of(&[place.unwrap_or_default()])
-            .map(Some)
-            .map_err(|_| Errno::NAMETOOLONG)
+        let taken = place.set(&[last.unwrap_or_default()]);
+        taken.map_err(|_| Errno::NAMETOOLONG)?;
+        Ok(true)
     }
 }
 

@@ -77,14 +77,16 @@ fn groups(text: &[u8], at_the_end: bool) -> Option<Vec<u8, 16>> {
         let last = at_the_end && after.is_none();
         let put = match address(part).filter(|_| last) {
             Some(address) => found.extend_from_slice(&address.octets()),
-            None => found.extend_from_slice(&group(part)?.to_be_bytes()),
+            None => found.extend_from_slice(&hexadecimal_number(part)?.to_be_bytes()),
         };
         put.ok()?;
     }
     Some(found)
 }
 
-fn group(digits: &[u8]) -> Option<u16> {
+/// Up to four hexadecimal digits.
+#[inline(never)] // one for all that read such numbers
+pub(crate) fn hexadecimal_number(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() || digits.len() > 4 {
         return None;
     }

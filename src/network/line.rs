@@ -6,11 +6,12 @@ use super::{Network, links, links::Which, names::Names};
 use crate::{
     cmdline::{self, Argument},
     error::Step,
-    ip::{Ip, any_address, fields_outside_brackets},
+    ip::{Ip, any_address, fields_outside_brackets, hexadecimal_number},
     log::Log,
     text::{number, split_once},
 };
 use core::net::IpAddr;
+use heapless::Vec;
 use rustix::io::Errno;
 
 #[derive(Clone, Copy)]
@@ -79,7 +80,7 @@ pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
 }
 
 fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names) {
-    if matches!(text, b"" | b"off" | b"none") || network.given_up.get() {
+    if text.is_empty() || text == b"off" || text == b"none" || network.given_up.get() {
         return;
     }
     let log = network.launch.log;
@@ -166,26 +167,23 @@ pub(super) fn boot_card(log: Log) -> Option<[u8; 6]> {
 }
 
 fn hardware_address(text: &[u8]) -> Option<[u8; 6]> {
-    let mut bytes = text.split(|byte| matches!(byte, b'-' | b':')).map(|two| {
-        let [high, low] = two else { return None };
-        let digit = |digit: &u8| char::from(*digit).to_digit(16);
-        Some((digit(high)? << 4 | digit(low)?) as u8)
-    });
-    if bytes.clone().count() == 7 && bytes.next()? != Some(1) {
-        return None;
+    let mut bytes: Vec<u8, 7> = Vec::new();
+    for two in text.split(|byte| matches!(byte, b'-' | b':')) {
+        let byte = hexadecimal_number(two).filter(|_| two.len() == 2)?;
+        bytes.push(byte as u8).ok()?;
     }
-    let mut address = [0; 6];
-    for byte in &mut address {
-        *byte = bytes.next()??;
-    }
-    bytes.next().is_none().then_some(address)
+    let address = match bytes.len() {
+        7 => bytes.strip_prefix(&[1])?,
+        _ => &bytes,
+    };
+    address.try_into().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::vec::Vec;
+    use std::vec::Vec as Bytes;
 
     #[test]
     fn f5_the_card_of_pxe() {
@@ -234,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_judged(text: Vec<u8>) {
+        fn any_bytes_are_judged(text: Bytes<u8>) {
             let _ = (hardware_address(&text), route(&text), server(&text));
         }
     }

@@ -66,7 +66,7 @@ impl Requests {
         let ends = if supervises {
             signals::ends(role)
         } else {
-            Mask::of([INT, TERM].into_iter())
+            Mask::NONE.with(INT).with(TERM)
         };
         // Out of the way of the descriptors that are handed over.
         let signals = sys::signal_descriptor(ends).and_then(|low| fcntl_dupfd_cloexec(low, 64));
