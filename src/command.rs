@@ -158,6 +158,13 @@ impl<'a> Command<'a> {
         }
     }
 
+    /// The same for execve(2).
+    pub(crate) fn array_of_words(&self) -> io::Result<Words<'a>> {
+        let mut words = Words::with_room(self.words().count())?;
+        self.words().for_each(|word| words.push(word));
+        Ok(words)
+    }
+
     /// A flag that the daemon is not told, with its value.
     #[cfg(feature = "network")]
     pub(crate) fn leave_out(&mut self, flag: &'static [u8]) {
@@ -173,7 +180,10 @@ impl<'a> Command<'a> {
 
     /// The same for execve(2), with one more.
     #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
-    pub(crate) fn environment_and(&self, one_more: Option<&'static CStr>) -> io::Result<Words<'a>> {
+    pub(crate) fn array_of_environment(
+        &self,
+        one_more: Option<&'static CStr>,
+    ) -> io::Result<Words<'a>> {
         let variables = self.environment().chain(one_more);
         let mut words = Words::with_room(variables.clone().count())?;
         variables.for_each(|variable| words.push(variable));

@@ -134,8 +134,7 @@ pub(crate) fn exec(
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let handed = (passed, daemon.inherited > 0);
         let environment = environment(&mut made, launch.role, command, handed, notify)?;
-        let mut words = Words::with_room(command.words().count())?;
-        command.words().for_each(|word| words.push(word));
+        let words = command.array_of_words()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))

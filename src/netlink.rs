@@ -1,13 +1,19 @@
 //! netlink(7): a request to the kernel, and its answer. Messages are built as bytes; messages.rs reads them.
 
-use crate::messages::{messages, word};
 use heapless::Vec;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, Result, retry_on_intr, write},
+    io::{Result, retry_on_intr, write},
     net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with},
 };
 
+#[cfg(any(test, feature = "iptables", feature = "network"))]
+use {
+    crate::messages::{messages, word},
+    rustix::io::Errno,
+};
+
+#[cfg(any(test, feature = "iptables", feature = "network"))]
 const ERROR: u16 = 2;
 pub(crate) const REQUEST: u16 = 0x1;
 
@@ -31,6 +37,7 @@ impl Netlink {
     }
 
     /// Sends, and reads whether the kernel refuses: it has an acknowledgement or another answer ready when the write returns.
+    #[cfg(any(test, feature = "iptables", feature = "network"))]
     pub(crate) fn request(&self, message: &mut Message) -> Result<()> {
         self.send(message)?;
         let mut buffer = [0; 1024];
@@ -76,7 +83,7 @@ impl Message {
     }
 
     /// Padded to four bytes, which its length does not count.
-    #[cfg(any(test, feature = "network"))]
+    #[cfg(any(test, feature = "network", feature = "supervise"))]
     pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) {
         let length = value.len() + 4;
         self.put(&(length as u16).to_ne_bytes());

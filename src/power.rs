@@ -5,18 +5,19 @@
 
 use crate::{
     messages::{attributes, messages, word},
-    netlink::{Netlink, receive},
+    netlink::{Message, Netlink, REQUEST, receive},
     sys,
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, Result, fcntl_dupfd_cloexec, write},
+    io::{Errno, Result, fcntl_dupfd_cloexec},
     net::netlink::GENERIC,
 };
 
-/// nlmsghdr: 36 bytes, GENL_ID_CTRL, NLM_F_REQUEST; genlmsghdr: CTRL_CMD_GETFAMILY, version 1; CTRL_ATTR_FAMILY_NAME.
-const ASK: &[u8; 36] =
-    b"\x24\0\0\0\x10\0\x01\0\0\0\0\0\0\0\0\0\x03\x01\0\0\x0f\0\x02\0acpi_event\0\0";
+const GENL_ID_CTRL: u16 = 16;
+/// A genlmsghdr: CTRL_CMD_GETFAMILY, version 1.
+const GET_FAMILY: &[u8] = &[3, 1, 0, 0];
+const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 const CTRL_ATTR_MCAST_GROUPS: u16 = 7;
 const CTRL_ATTR_MCAST_GRP_ID: u16 = 2;
 /// Behind a genlmsghdr of 4 bytes, an acpi_genl_event: it begins with the device's class.
@@ -29,7 +30,10 @@ impl Button {
     /// `NOENT` from a kernel without ACPI, or in another than the first network namespace.
     pub(crate) fn open() -> Result<Self> {
         let socket = Netlink::open(Some(GENERIC))?;
-        write(&socket, ASK)?;
+        let mut message = Message::new(GENL_ID_CTRL, REQUEST);
+        message.put(GET_FAMILY);
+        message.attribute(CTRL_ATTR_FAMILY_NAME, b"acpi_event\0");
+        socket.send(&mut message)?;
         let mut buffer = [0; 1024];
         // The kernel has answered when the write returns.
         let answer = receive(socket.as_fd(), &mut buffer)?;

@@ -39,7 +39,7 @@ pub(crate) fn run(
     let mut all_words = Words::with_room(1 + words.len())?;
     all_words.push(program);
     all_words.extend(words);
-    let environment = command.environment_and(None)?;
+    let environment = command.array_of_environment(None)?;
     let requests = (at_end == AtEnd::Killed).then_some(&launch.requests);
     // It closes with exec; read when the child has ended, and not waited for.
     let (reads, writes) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;

@@ -68,7 +68,7 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
         let up = network.changes.set_up(link.index);
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
         let started = || {
-            let environment = network.command.environment_and(Some(mark))?;
+            let environment = network.command.array_of_environment(Some(mark))?;
             let mut words = Words::with_room(WORDS)?;
             words.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
             words.extend(&OPTIONS);
