@@ -1,13 +1,15 @@
 //! The daemon to start: which program, its words, its environment, and what its own flags and daemon.json say about places
 //! that a launch must know.
 
+mod told;
+
 use crate::{
     cmdline,
     error::{Error, Result, Step},
     fs::{self, PATH},
     role,
-    settings::{Role, Settings, is_setting},
-    sys::{Strings, Words},
+    settings::{Role, Settings},
+    sys::Strings,
     text::{Text, base_name, fields, split_once},
 };
 use core::ffi::CStr;
@@ -149,45 +151,10 @@ impl<'a> Command<'a> {
         base_name(self.daemon.to_bytes())
     }
 
-    /// The daemon's name as it was given, and its words.
-    pub(crate) fn words(&self) -> Told<'a> {
-        Told {
-            daemon: Some(self.daemon),
-            words: self.words,
-            left_out: self.left_out,
-        }
-    }
-
-    /// The same for execve(2).
-    pub(crate) fn array_of_words(&self) -> io::Result<Words<'a>> {
-        let mut words = Words::with_room(self.words().count())?;
-        self.words().for_each(|word| words.push(word));
-        Ok(words)
-    }
-
     /// A flag that the daemon is not told, with its value.
     #[cfg(feature = "network")]
     pub(crate) fn leave_out(&mut self, flag: &'static [u8]) {
         self.left_out = Some(flag);
-    }
-
-    pub(crate) fn environment(&self) -> Environment<'a> {
-        Environment {
-            given: self.environment,
-            added: self.added,
-        }
-    }
-
-    /// The same for execve(2), with one more.
-    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
-    pub(crate) fn array_of_environment(
-        &self,
-        one_more: Option<&'static CStr>,
-    ) -> io::Result<Words<'a>> {
-        let variables = self.environment().chain(one_more);
-        let mut words = Words::with_room(variables.clone().count())?;
-        variables.for_each(|variable| words.push(variable));
-        Ok(words)
     }
 
     /// One more variable for the daemon, beside those it was given.
@@ -244,59 +211,6 @@ impl<'a> Command<'a> {
             }
         }
         Err(failed(outcome))
-    }
-}
-
-/// The daemon's variables.
-#[derive(Clone)]
-pub(crate) struct Environment<'a> {
-    given: Strings<'a>,
-    added: Option<&'static CStr>,
-}
-
-impl<'a> Iterator for Environment<'a> {
-    type Item = &'a CStr;
-
-    #[inline(never)] // smaller
-    fn next(&mut self) -> Option<&'a CStr> {
-        loop {
-            match self.given.next() {
-                Some(variable) if is_setting(variable) => {}
-                Some(variable) => return Some(variable),
-                None => return self.added.take(),
-            }
-        }
-    }
-}
-
-/// What the daemon is told.
-#[derive(Clone)]
-pub(crate) struct Told<'a> {
-    daemon: Option<&'a CStr>,
-    words: Strings<'a>,
-    left_out: Option<&'static [u8]>,
-}
-
-impl<'a> Iterator for Told<'a> {
-    type Item = &'a CStr;
-
-    #[inline(never)] // smaller
-    fn next(&mut self) -> Option<&'a CStr> {
-        if let Some(daemon) = self.daemon.take() {
-            return Some(daemon);
-        }
-        loop {
-            let word = self.words.next()?;
-            let flag = self
-                .left_out
-                .and_then(|flag| word.to_bytes().strip_prefix(flag));
-            match flag {
-                Some(b"") => _ = self.words.next(), // its value
-                Some([b'=', ..]) => {}
-                _ if cmdline::is_of_boot_loader(word.to_bytes()) => {}
-                _ => return Some(word),
-            }
-        }
     }
 }
 

@@ -102,13 +102,8 @@ impl Changes {
         }
         if lifetime != FOR_EVER {
             // struct ifa_cacheinfo: preferred, valid, and when it came and changed.
-            let mut times = [0; 16];
-            let both = [lifetime.to_ne_bytes(), lifetime.to_ne_bytes()];
-            times
-                .iter_mut()
-                .zip(both.as_flattened())
-                .for_each(|(to, from)| *to = *from);
-            message.attribute(IFA_CACHEINFO, &times);
+            let times = [lifetime, lifetime, 0, 0].map(u32::to_ne_bytes);
+            message.attribute(IFA_CACHEINFO, times.as_flattened());
         }
         self.change(&mut message)
     }
@@ -119,29 +114,27 @@ impl Changes {
         message.put(&[INET, 0, 0, 0, 0, 0, 0, 0]);
         self.0.send(&mut message)?;
         let mut buffer = [0; 8192];
-        let mut leased: Vec<(u8, &[u8]), 8> = Vec::new();
+        let mut leased: Vec<(u8, [u8; 4]), 8> = Vec::new();
         let mut done = false;
-        for (kind, body) in messages(receive(self.0.as_fd(), &mut buffer)?) {
-            done |= kind == DONE;
-            let (Some([_, prefix, flags, _]), Some(of)) = (body.first_chunk(), word(body, 4))
-            else {
-                continue;
-            };
-            if kind != NEW_ADDRESS || of != index || flags & PERMANENT != 0 {
-                continue;
-            }
-            let local =
-                attributes(body.get(8..).unwrap_or_default()).find(|(kind, _)| *kind == IFA_LOCAL);
-            if let Some((_, local)) = local
-                && keep.is_none_or(|keep| keep.octets() != *local)
-            {
-                let _ = leased.push((*prefix, local));
-            }
-        }
-        let mut rest = [0; 1024];
         while !done {
-            let mut more = messages(receive(self.0.as_fd(), &mut rest)?);
-            done = more.any(|(kind, _)| kind == DONE);
+            for (kind, body) in messages(receive(self.0.as_fd(), &mut buffer)?) {
+                done |= kind == DONE;
+                let (Some([_, prefix, flags, _]), Some(of)) = (body.first_chunk(), word(body, 4))
+                else {
+                    continue;
+                };
+                if kind != NEW_ADDRESS || of != index || flags & PERMANENT != 0 {
+                    continue;
+                }
+                let local = attributes(body.get(8..).unwrap_or_default())
+                    .find(|(kind, _)| *kind == IFA_LOCAL);
+                if let Some((_, local)) = local
+                    && let Ok(local) = local.try_into()
+                    && keep.is_none_or(|keep| keep.octets() != local)
+                {
+                    let _ = leased.push((*prefix, local));
+                }
+            }
         }
         for (prefix, local) in &leased {
             let mut message = Message::new(DELETE_ADDRESS, REQUEST | ACKNOWLEDGE);

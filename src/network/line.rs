@@ -43,39 +43,39 @@ fn meaning(argument: &Argument<'_>) -> Option<Meaning> {
     TABLE.iter().find(known).map(|(_, meaning)| *meaning)
 }
 
+/// Twice, if there are routes: they are added when all addresses are there.
 pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
-    let log = network.launch.log;
+    let log = &network.launch.log;
     let mut routes = false;
-    let read = cmdline::arguments(log, &mut |argument| {
-        let value = argument.value.unwrap_or_default();
-        let ignored = |why: &str| {
-            let why = why.as_bytes();
-            log.warning(&[argument.name, b"=", value, b" is ignored: ", why]);
-        };
-        match meaning(argument) {
-            Some(Meaning::Ip) => follow_ip(network, argument.name, value, names),
-            Some(Meaning::Server) => match server(value) {
-                Some(server) => names.add_server(server),
-                None => ignored("it is not an address"),
-            },
-            Some(Meaning::Route) => routes = true,
-            Some(Meaning::Refused) => {
-                ignored("dockerlaunch makes and renames no interface; give ip= a network card");
+    for again in [false, true] {
+        let read = cmdline::arguments(*log, &mut |argument| {
+            let value = argument.value.unwrap_or_default();
+            let ignored = |why: &str| {
+                let why = why.as_bytes();
+                log.warning(&[argument.name, b"=", value, b" is ignored: ", why]);
+            };
+            match meaning(argument) {
+                Some(Meaning::Route) if again => follow_route(network, value),
+                Some(Meaning::Route) => routes = true,
+                _ if again => {}
+                Some(Meaning::Ip) => follow_ip(network, argument.name, value, names),
+                Some(Meaning::Server) => match server(value) {
+                    Some(server) => names.add_server(server),
+                    None => ignored("it is not an address"),
+                },
+                Some(Meaning::Refused) => {
+                    ignored("dockerlaunch makes and renames no interface; give ip= a network card");
+                }
+                None => {}
             }
-            None => {}
+        });
+        if let Err(errno) = read {
+            let file = cmdline::FILE.to_bytes();
+            return network.launch.tell(Step::Network, file, errno);
         }
-    });
-    let again = match read {
-        Ok(_) if routes => cmdline::arguments(log, &mut |argument| {
-            if let Some(Meaning::Route) = meaning(argument) {
-                follow_route(network, argument.value.unwrap_or_default());
-            }
-        }),
-        read => read,
-    };
-    if let Err(errno) = again {
-        let file = cmdline::FILE.to_bytes();
-        network.launch.tell(Step::Network, file, errno);
+        if !routes {
+            return;
+        }
     }
 }
 
@@ -83,7 +83,7 @@ fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names)
     if text.is_empty() || text == b"off" || text == b"none" || network.given_up.get() {
         return;
     }
-    let log = network.launch.log;
+    let log = &network.launch.log;
     let mut last = None;
     let tell = |fault: &str, followed: bool| {
         let rest: &[u8] = if followed {
@@ -114,7 +114,7 @@ fn server(text: &[u8]) -> Option<IpAddr> {
 }
 
 fn follow_route(network: &Network<'_>, text: &[u8]) {
-    let log = network.launch.log;
+    let log = &network.launch.log;
     let Some((to, prefix, gateway, device)) = route(text) else {
         let why = b" is ignored: it is not NETWORK/PREFIX:GATEWAY, nor with an interface behind it";
         return log.warning(&[b"rd.route=", text, why]);

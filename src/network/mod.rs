@@ -49,8 +49,8 @@ pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outco
         had_default_route: routes::has_default(launch.log),
         given_up: Cell::new(false),
     };
-    match launch.settings.ip {
-        Some(ip) => network.take(&ip, &mut names),
+    match &launch.settings.ip {
+        Some(ip) => network.take(ip, &mut names),
         None if launch.role == Role::Machine => line::follow(&network, &mut names),
         None => {} // that command line is the host's
     }
@@ -138,7 +138,7 @@ impl Network<'_> {
         if found == Err(Errno::TIMEDOUT) {
             let limit = Decimal::new(APPEARS);
             let limit = limit.as_bytes();
-            let log = self.launch.log;
+            let log = &self.launch.log;
             log.line(&[b"waiting for ", called, b", up to ", limit, b" s"]);
             found = links::wait_for(&self.launch.requests, which, APPEARS);
         }

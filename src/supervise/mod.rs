@@ -221,7 +221,7 @@ impl Supervisor<'_> {
 
     #[inline(never)]
     fn is_ready(&mut self) {
-        let log = self.launch.log;
+        let log = &self.launch.log;
         let now = Decimal::new(sys::since_boot());
         (self.ready, self.late) = (true, NEVER);
         log.line(&[
