@@ -105,7 +105,9 @@ fn take_away(interface: &[u8]) -> Result<()> {
 fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()> {
     let index = links::find(Which::Named(interface))?.index;
     let changes = Changes::open()?;
-    let own = value(b"ip").and_then(address).ok_or(Errno::INVAL)?;
+    let Some(own) = value(b"ip").and_then(address) else {
+        return Err(Errno::INVAL);
+    };
     let prefix = value(b"mask").and_then(number).filter(|bits| *bits <= 32);
     let lifetime = value(b"lease").and_then(number);
     let lifetime = lifetime.and_then(|seconds| u32::try_from(seconds).ok());
@@ -134,7 +136,9 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
     // Routes stand for the router, too (RFC 3442): it counts only without them.
     let Some(routes) = value(b"staticroutes") else {
         if let Some(router) = value(b"router").and_then(|routers| words(routers).next()) {
-            let gateway = address(router).ok_or(Errno::INVAL)?;
+            let Some(gateway) = address(router) else {
+                return Err(Errno::INVAL);
+            };
             changes.add_default_route(index, gateway.into())?;
         }
         return Ok(());
