@@ -76,13 +76,13 @@ impl<'a> Ip<'a> {
             field,
             dns0,
             dns1,
-        ] = fields;
+        ] = &fields;
         let (client, prefix) = split_once(client, b'/');
 
         let (address, autoconf) = match any_address(client) {
             // `0.0.0.0` counts as not given.
-            Some(address) => ((!address.is_unspecified()).then_some(address), field),
-            None if client.is_empty() => (None, field),
+            Some(address) => ((!address.is_unspecified()).then_some(address), *field),
+            None if client.is_empty() => (None, *field),
             // The protocol alone.
             None if protocol(client) == Some(true) => (None, client),
             None => {
@@ -90,7 +90,7 @@ impl<'a> Ip<'a> {
                 if protocol(field) != Some(true) {
                     return None;
                 }
-                (None, field)
+                (None, *field)
             }
         };
         if text.is_empty() {
@@ -142,7 +142,7 @@ impl<'a> Ip<'a> {
             prefix,
             gateway,
             hostname: hostname.get(..64).unwrap_or(hostname),
-            device,
+            device: *device,
             dhcp,
             client_id,
             dns,
