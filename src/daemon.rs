@@ -276,13 +276,14 @@ pub(crate) fn environment<'c>(
     let mut words = Words::with_room(given.clone().count() + 5)?;
     for variable in given {
         let (name, _) = split_once(variable.to_bytes(), b'=');
-        let (is_path, is_home) = (name == b"PATH", name == b"HOME");
+        let is = |known: &str| name == known.as_bytes();
+        let (is_path, is_home) = (is("PATH"), is("HOME"));
         let goes = is_path && own_path
             // The kernel's HOME for init; root's own is meant.
             || role == Role::Machine && variable == c"HOME=/"
-            || name == b"LISTEN_PID"
-            || !inherited && (name == b"LISTEN_FDS" || name == b"LISTEN_FDNAMES")
-            || notify.is_some() && name == b"NOTIFY_SOCKET";
+            || is("LISTEN_PID")
+            || !inherited && (is("LISTEN_FDS") || is("LISTEN_FDNAMES"))
+            || notify.is_some() && is("NOTIFY_SOCKET");
         if !goes {
             has_path |= is_path;
             has_home |= is_home;
