@@ -4,11 +4,7 @@
 //! White space parts arguments, except between double quotes. A quote at the beginning of an argument or of its value is left
 //! out, and so is the one at its end. `--` ends the kernel's own arguments; behind it stand those for init, up to another `--`.
 
-use crate::{
-    error::{Error, Step},
-    fs,
-    log::Log,
-};
+use crate::{error::Step, fs, log::Log};
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::io::Result;
@@ -41,8 +37,7 @@ pub(crate) fn arguments(log: Log, each: &mut dyn FnMut(&Argument<'_>)) -> Result
 #[inline(never)] // its stack is not the caller's
 pub(crate) fn count_for_init(log: Log) -> usize {
     arguments(log, &mut |_| {}).unwrap_or_else(|errno| {
-        let error = Error::new(Step::Usage, FILE.to_bytes(), errno);
-        error.tell(&mut |parts| log.warning(parts));
+        fs::warn(log, Step::Usage, FILE, errno);
         usize::MAX
     })
 }

@@ -1,12 +1,14 @@
 //! The daemon to start: which program, its words, its environment, and what its own flags and daemon.json say about places
 //! that a launch must know.
 
+mod told;
+
 use crate::{
     cmdline,
     error::{Error, Result, Step},
     fs::{self, PATH},
     role,
-    settings::{Role, Settings, is_setting},
+    settings::{Role, Settings},
     sys::Strings,
     text::{Text, base_name, fields, split_once},
 };
@@ -149,24 +151,10 @@ impl<'a> Command<'a> {
         base_name(self.daemon.to_bytes())
     }
 
-    /// The daemon's name as it was given, and its words.
-    pub(crate) fn words(&self) -> Told<'a> {
-        Told {
-            daemon: Some(self.daemon),
-            words: self.words,
-            left_out: self.left_out,
-        }
-    }
-
     /// A flag that the daemon is not told, with its value.
     #[cfg(feature = "network")]
     pub(crate) fn leave_out(&mut self, flag: &'static [u8]) {
         self.left_out = Some(flag);
-    }
-
-    pub(crate) fn environment(&self) -> impl Iterator<Item = &'a CStr> + Clone + use<'a> {
-        let given = self.environment.filter(|variable| !is_setting(variable));
-        given.chain(self.added)
     }
 
     /// One more variable for the daemon, beside those it was given.
@@ -223,37 +211,6 @@ impl<'a> Command<'a> {
             }
         }
         Err(failed(outcome))
-    }
-}
-
-/// What the daemon is told.
-#[derive(Clone)]
-pub(crate) struct Told<'a> {
-    daemon: Option<&'a CStr>,
-    words: Strings<'a>,
-    left_out: Option<&'static [u8]>,
-}
-
-impl<'a> Iterator for Told<'a> {
-    type Item = &'a CStr;
-
-    #[inline(never)] // smaller
-    fn next(&mut self) -> Option<&'a CStr> {
-        if let Some(daemon) = self.daemon.take() {
-            return Some(daemon);
-        }
-        loop {
-            let word = self.words.next()?;
-            let flag = self
-                .left_out
-                .and_then(|flag| word.to_bytes().strip_prefix(flag));
-            match flag {
-                Some(b"") => _ = self.words.next(), // its value
-                Some([b'=', ..]) => {}
-                _ if cmdline::is_of_boot_loader(word.to_bytes()) => {}
-                _ => return Some(word),
-            }
-        }
     }
 }
 

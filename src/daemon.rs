@@ -127,20 +127,20 @@ pub(crate) fn exec(
     let path = command.path();
     launch.log.debug(&[b"exec ", path.as_bytes()]);
     let executed = || {
+        let mut made = Made::new();
         if let Some(listener) = &daemon.listener {
             sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
-        let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
-        let (words, environment) = (Words::of(command.words())?, variables.words()?);
+        let handed = (passed, daemon.inherited > 0);
+        let environment = environment(&mut made, launch.role, command, handed, notify)?;
+        let words = command.array_of_words()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
     };
-    match executed() {
-        Err(errno) => errno,
-        Ok(never) => match never {},
-    }
+    let Err(errno) = executed();
+    errno
 }
 
 /// Raised, never lowered; what the kernel refuses is raised as far as it lets.
@@ -185,28 +185,29 @@ fn raise_limits(launch: &Launch<'_>) {
 /// Binds the daemon's socket, so that clients can connect from now on and wait.
 fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     let path = socket();
-    let failed = |errno| launch.refused(Step::Daemon, path.to_bytes(), errno);
-    if let Some(there) = fs::look(CWD, path).map_err(failed)? {
-        if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
-            return Err(launch.said(
-                Step::Daemon,
-                path.to_bytes(),
-                "something stands there that is no socket; remove it",
-            ));
+    match listen_at(path, docker_group(launch)) {
+        Err(Errno::NOTSOCK) => {
+            let reason = "something stands there that is no socket; remove it";
+            Err(launch.said(Step::Daemon, path.to_bytes(), reason))
         }
-        unlink(path).map_err(failed)?;
+        listener => listener.at(launch, Step::Daemon, path),
     }
-    let socket = socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(failed)?;
-    bind(&socket, &SocketAddrUnix::new(path).map_err(failed)?).map_err(failed)?;
-    chown(path, Some(Uid::ROOT), Some(docker_group(launch))).map_err(failed)?;
-    chmod(path, Mode::from_raw_mode(0o660)).map_err(failed)?;
-    listen(&socket, BACKLOG).map_err(failed)?;
+}
+
+/// `NOTSOCK`: something else stands there.
+fn listen_at(path: &CStr, group: Gid) -> io::Result<OwnedFd> {
+    if let Some(there) = fs::look(CWD, path)? {
+        if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
+            return Err(Errno::NOTSOCK);
+        }
+        unlink(path)?;
+    }
+    let (unix, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
+    let socket = socket_with(unix, SocketType::STREAM, flags, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    chown(path, Some(Uid::ROOT), Some(group))?;
+    chmod(path, Mode::from_raw_mode(0o660))?;
+    listen(&socket, BACKLOG)?;
     Ok(socket)
 }
 
@@ -241,82 +242,77 @@ fn inherited(command: &Command<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens.
-pub(crate) struct Variables<'c> {
-    command: &'c Command<'c>,
-    role: Role,
+/// Variables that are made here: they stay as long as the environment that holds them.
+pub(crate) struct Made {
     listen_pid: Text<32>,
-    /// How many descriptors are handed over.
-    passed: u32,
-    /// They were inherited: the variables that count and name them stay as they are.
-    inherited: bool,
-    /// Where the daemon tells that it is ready; `None` leaves what was given.
-    notify: Option<&'static CStr>,
     /// A PATH that is not as it was given; empty where it is.
-    path: Result<Text<PATH>, TooLong>,
+    path: Text<PATH>,
 }
 
-impl<'c> Variables<'c> {
-    /// Of the process that calls it: LISTEN_PID is its own.
-    pub(crate) fn new(
-        role: Role,
-        command: &'c Command<'c>,
-        passed: u32,
-        inherited: bool,
-        notify: Option<&'static CStr>,
-    ) -> Self {
-        let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+impl Made {
+    pub(crate) const fn new() -> Self {
         Self {
-            command,
-            role,
-            listen_pid: Text::of(&[b"LISTEN_PID=", own_pid.as_bytes()]).unwrap_or(Text::new()),
-            passed,
-            inherited,
-            notify,
-            path: match command.first_directory {
-                "" => Ok(Text::new()),
-                first => Text::of(&[b"PATH=", first.as_bytes(), b":", command.path_variable()]),
-            },
+            listen_pid: Text::new(),
+            path: Text::new(),
         }
     }
+}
 
-    pub(crate) fn words(&self) -> io::Result<Words<'_>> {
-        let path = match &self.path {
-            Ok(path) if path.as_bytes().is_empty() => None,
-            Ok(path) => Some(path.as_c_str()),
-            Err(TooLong) => return Err(Errno::NAMETOOLONG),
-        };
-        let kept = |variable: &&CStr| {
-            let (name, value) = split_once(variable.to_bytes(), b'=');
-            match (name, value) {
-                // The kernel's HOME for init; root's own is meant.
-                (b"HOME", Some(b"/")) => self.role != Role::Machine,
-                (b"LISTEN_FDS" | b"LISTEN_FDNAMES", _) => self.inherited,
-                (b"LISTEN_PID", _) => false,
-                (b"PATH", _) => path.is_none(),
-                (b"NOTIFY_SOCKET", _) => self.notify.is_none(),
-                _ => true,
-            }
-        };
-        let given = self.command.environment().filter(kept);
-        let has = |name: &[u8]| {
-            given
-                .clone()
-                .any(|variable| split_once(variable.to_bytes(), b'=').0 == name)
-        };
-        let notify = self.notify.unwrap_or_default();
-        let defaults = [
-            (!has(b"PATH"), path.unwrap_or(DEFAULT_PATH)),
-            (!has(b"HOME"), c"HOME=/root"),
-            (self.passed > 0, self.listen_pid.as_c_str()),
-            (self.passed > 0 && !self.inherited, c"LISTEN_FDS=1"),
-            (!notify.is_empty(), notify),
-        ];
-        let defaults = defaults
-            .into_iter()
-            .filter_map(|(wanted, variable)| wanted.then_some(variable));
-        Words::of(given.clone().chain(defaults))
+/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens. Of the
+/// process that calls it: LISTEN_PID is its own.
+///
+/// It is handed so many descriptors; where they were inherited the variables that count and name them stay as they are. It is
+/// told to say at `notify` that it is ready; `None` leaves what was given.
+pub(crate) fn environment<'c>(
+    made: &'c mut Made,
+    role: Role,
+    command: &'c Command<'_>,
+    (passed, inherited): (u32, bool),
+    notify: Option<&'static CStr>,
+) -> io::Result<Words<'c>> {
+    let given = command.environment();
+    let own_path = !command.first_directory.is_empty();
+    let (mut has_path, mut has_home) = (false, false);
+    let mut words = Words::with_room(given.clone().count() + 5)?;
+    for variable in given {
+        let (name, _) = split_once(variable.to_bytes(), b'=');
+        let is = |known: &str| name == known.as_bytes();
+        let (is_path, is_home) = (is("PATH"), is("HOME"));
+        let goes = is_path && own_path
+            // The kernel's HOME for init; root's own is meant.
+            || role == Role::Machine && variable == c"HOME=/"
+            || is("LISTEN_PID")
+            || !inherited && (is("LISTEN_FDS") || is("LISTEN_FDNAMES"))
+            || notify.is_some() && is("NOTIFY_SOCKET");
+        if !goes {
+            has_path |= is_path;
+            has_home |= is_home;
+            words.push(variable);
+        }
     }
+    if own_path {
+        let (first, path) = (command.first_directory.as_bytes(), command.path_variable());
+        let whole = made.path.set(&[b"PATH=", first, b":", path]);
+        whole.map_err(|TooLong| Errno::NAMETOOLONG)?;
+        words.push(made.path.as_c_str());
+    } else if !has_path {
+        words.push(DEFAULT_PATH);
+    }
+    if !has_home {
+        words.push(c"HOME=/root");
+    }
+    if passed > 0 {
+        let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+        let _ = made.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
+        words.push(made.listen_pid.as_c_str());
+        if !inherited {
+            words.push(c"LISTEN_FDS=1");
+        }
+    }
+    if let Some(notify) = notify.filter(|notify| !notify.is_empty()) {
+        words.push(notify);
+    }
+    Ok(words)
 }
 
 #[cfg(test)]

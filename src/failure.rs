@@ -52,7 +52,7 @@ fn obey(settings: &Settings<'_>) -> Option<u8> {
     };
     let asked = requests::asked(role)?;
     let log = settings.as_log();
-    log.line(&asked.words());
+    asked.tell(log);
     if role == Role::Machine
         && let (Some(command), word) = asked.command()
     {
@@ -89,7 +89,7 @@ fn act(settings: &Settings<'_>) {
             match shell(settings, path) {
                 Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
                 Ok(Some(asked)) => {
-                    log.line(&asked.words());
+                    asked.tell(log);
                     let (command, word) = asked.command();
                     (command.unwrap_or(RebootCommand::Restart), word)
                 }
@@ -123,7 +123,7 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let words = Words::of([path].into_iter())?;
-    let environment = Words::of([DEFAULT_PATH, c"HOME=/root", c"TERM=linux"].into_iter())?;
+    let words = Words::of(&[path])?;
+    let environment = Words::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
     Err(sys::execve(path, &words, &environment))
 }

@@ -9,7 +9,7 @@ mod address;
 
 pub(crate) use address::*;
 
-use crate::text::{number, split_once};
+use crate::text::{number, split_once, words};
 use core::net::IpAddr;
 
 /// The configuration of one interface.
@@ -63,17 +63,26 @@ impl<'a> Ip<'a> {
 
     /// As [`Ip::parse`], but a wrong field counts as not given. `None` where nothing can be followed.
     pub(crate) fn read(text: &'a [u8], fault: &mut dyn FnMut(&'static str)) -> Option<Self> {
-        let mut fields = fields_outside_brackets(text);
-        let mut next = || fields.next().unwrap_or_default();
-        let (client, prefix) = split_once(next(), b'/');
-        let _boot_server = next();
-        let (gateway, netmask, hostname, device, field) = (next(), next(), next(), next(), next());
-        let (dns0, dns1, _time_server) = (next(), next(), next());
+        let mut fields = [&b""[..]; 9];
+        let given = fields.iter_mut().zip(fields_outside_brackets(text));
+        given.for_each(|(field, given)| *field = given);
+        let [
+            client,
+            _boot_server,
+            gateway,
+            netmask,
+            hostname,
+            device,
+            field,
+            dns0,
+            dns1,
+        ] = &fields;
+        let (client, prefix) = split_once(client, b'/');
 
         let (address, autoconf) = match any_address(client) {
             // `0.0.0.0` counts as not given.
-            Some(address) => ((!address.is_unspecified()).then_some(address), field),
-            None if client.is_empty() => (None, field),
+            Some(address) => ((!address.is_unspecified()).then_some(address), *field),
+            None if client.is_empty() => (None, *field),
             // The protocol alone.
             None if protocol(client) == Some(true) => (None, client),
             None => {
@@ -81,7 +90,7 @@ impl<'a> Ip<'a> {
                 if protocol(field) != Some(true) {
                     return None;
                 }
-                (None, field)
+                (None, *field)
             }
         };
         if text.is_empty() {
@@ -133,7 +142,7 @@ impl<'a> Ip<'a> {
             prefix,
             gateway,
             hostname: hostname.get(..64).unwrap_or(hostname),
-            device,
+            device: *device,
             dhcp,
             client_id,
             dns,
@@ -143,11 +152,13 @@ impl<'a> Ip<'a> {
 
 /// Whether a protocol is asked; `None` of a word that is none. BOOTP's and RARP's are the kernel's own: here it is DHCP.
 fn protocol(word: &[u8]) -> Option<bool> {
-    match word {
-        b"" | b"off" | b"none" | b"static" => Some(false),
-        b"on" | b"any" | b"both" | b"dhcp" | b"bootp" | b"rarp" => Some(true),
-        _ if word.starts_with(b"dhcp,") => Some(true),
-        _ => None,
+    let is_one_of = |list| words(list).any(|known| known == word);
+    if word.is_empty() || is_one_of(b"off none static") {
+        Some(false)
+    } else if word.starts_with(b"dhcp,") || is_one_of(b"on any both dhcp bootp rarp") {
+        Some(true)
+    } else {
+        None
     }
 }
 
@@ -172,10 +183,10 @@ fn prefix_of(address: Option<IpAddr>, prefix: Option<&[u8]>, netmask: &[u8]) -> 
             .filter(|bits| *bits <= most)
     };
     let mask = || bits(netmask).or_else(|| mask_prefix(netmask).filter(|_| most == 32));
-    match (prefix, netmask) {
-        (None, b"" | b"0.0.0.0") => (guess, true),
-        (None, _) => mask().map_or((guess, false), |bits| (bits, true)),
-        (Some(prefix), _) => {
+    match prefix {
+        None if netmask.is_empty() || netmask == b"0.0.0.0" => (guess, true),
+        None => mask().map_or((guess, false), |bits| (bits, true)),
+        Some(prefix) => {
             let found = bits(prefix);
             let right = netmask.is_empty() && found.is_some();
             (found.unwrap_or(guess), right)

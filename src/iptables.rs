@@ -149,7 +149,7 @@ fn lacks_nf_tables() -> bool {
 fn ask_nf_tables() -> Result<()> {
     let mut message = Message::new(GET_GENERATION, REQUEST);
     message.put(ANY_FAMILY);
-    Netlink::open(Some(NETFILTER))?.request(message)
+    Netlink::open(Some(NETFILTER))?.request(&mut message)
 }
 
 /// Whether iptables in PATH is another than the legacy one, which Debian's alternatives can make it. That there is none at all

@@ -64,6 +64,13 @@ impl<'l> Launch<'l> {
         Failed
     }
 
+    /// What the kernel refuses can be done without.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tell(&self, step: Step, subject: &[u8], errno: Errno) {
+        self.warn(&Error::new(step, subject, errno));
+    }
+
     /// What failed can be done without.
     #[cold]
     #[inline(never)]

@@ -49,12 +49,12 @@ mod signatures;
 mod superblock;
 mod wait;
 
+#[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
+mod netlink;
 #[cfg(feature = "state")]
 mod partitions;
 
 mod fs;
-#[cfg(any(feature = "iptables", feature = "network"))]
-mod netlink;
 #[cfg(feature = "supervise")]
 mod power;
 mod settings;

@@ -42,17 +42,17 @@ pub(crate) struct Log {
 
 impl Log {
     /// `dockerlaunch: PARTS`. A log that cannot be written is nobody's error.
-    pub(crate) fn line(self, parts: &[&[u8]]) {
+    pub(crate) fn line(&self, parts: &[&[u8]]) {
         self.write(&[b"dockerlaunch: "], parts);
     }
 
     /// Something optional is missing: the boot goes on.
-    pub(crate) fn warning(self, parts: &[&[u8]]) {
+    pub(crate) fn warning(&self, parts: &[&[u8]]) {
         self.write(&[b"dockerlaunch: warning: "], parts);
     }
 
     /// With DOCKER_LAUNCH_DEBUG only, behind the time since the kernel's start.
-    pub(crate) fn debug(self, parts: &[&[u8]]) {
+    pub(crate) fn debug(&self, parts: &[&[u8]]) {
         if self.debug {
             let time = Decimal::new(sys::since_boot());
             self.write(&[b"dockerlaunch: [", time.as_bytes(), b" ms] "], parts);

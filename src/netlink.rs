@@ -1,13 +1,19 @@
 //! netlink(7): a request to the kernel, and its answer. Messages are built as bytes; messages.rs reads them.
 
-use crate::messages::{messages, word};
 use heapless::Vec;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, Result, retry_on_intr, write},
+    io::{Result, retry_on_intr, write},
     net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with},
 };
 
+#[cfg(any(test, feature = "iptables", feature = "network"))]
+use {
+    crate::messages::{messages, word},
+    rustix::io::Errno,
+};
+
+#[cfg(any(test, feature = "iptables", feature = "network"))]
 const ERROR: u16 = 2;
 pub(crate) const REQUEST: u16 = 0x1;
 
@@ -25,17 +31,17 @@ impl Netlink {
         Ok(Self(socket))
     }
 
-    pub(crate) fn send(&self, message: Message) -> Result<()> {
+    pub(crate) fn send(&self, message: &mut Message) -> Result<()> {
         let bytes = message.finish();
-        retry_on_intr(|| write(&self.0, &bytes)).map(drop)
+        retry_on_intr(|| write(&self.0, bytes)).map(drop)
     }
 
     /// Sends, and reads whether the kernel refuses: it has an acknowledgement or another answer ready when the write returns.
-    pub(crate) fn request(&self, message: Message) -> Result<()> {
+    #[cfg(any(test, feature = "iptables", feature = "network"))]
+    pub(crate) fn request(&self, message: &mut Message) -> Result<()> {
         self.send(message)?;
         let mut buffer = [0; 1024];
-        let (length, _) = retry_on_intr(|| recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT))?;
-        let answer = messages(buffer.get(..length).unwrap_or_default()).next();
+        let answer = messages(receive(self.as_fd(), &mut buffer)?).next();
         let (kind, body) = answer.ok_or(Errno::PROTO)?;
         match word(body, 0).map(u32::cast_signed) {
             _ if kind != ERROR => Ok(()),
@@ -45,6 +51,12 @@ impl Netlink {
             _ => Err(Errno::PROTO),
         }
     }
+}
+
+/// A datagram that has arrived; nothing is waited for.
+pub(crate) fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    let (length, _) = retry_on_intr(|| recv(socket, &mut *buffer, RecvFlags::DONTWAIT))?;
+    Ok(buffer.get(..length).unwrap_or_default())
 }
 
 impl AsFd for Netlink {
@@ -71,7 +83,7 @@ impl Message {
     }
 
     /// Padded to four bytes, which its length does not count.
-    #[cfg(any(test, feature = "network"))]
+    #[cfg(any(test, feature = "network", feature = "supervise"))]
     pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) {
         let length = value.len() + 4;
         self.put(&(length as u16).to_ne_bytes());
@@ -82,13 +94,12 @@ impl Message {
     }
 
     /// With its length in its first four bytes.
-    fn finish(mut self) -> Vec<u8, 96> {
+    fn finish(&mut self) -> &[u8] {
         let length = (self.0.len() as u32).to_ne_bytes();
-        self.0
-            .iter_mut()
-            .zip(length)
-            .for_each(|(to, from)| *to = from);
-        self.0
+        if let Some(first) = self.0.first_chunk_mut() {
+            *first = length;
+        }
+        &self.0
     }
 }
 
@@ -103,7 +114,7 @@ mod tests {
         message.attribute(3, b"seven7\0");
         message.attribute(4, &1400_u32.to_ne_bytes());
         let bytes = message.finish();
-        let (kind, body) = messages(&bytes).next().unwrap();
+        let (kind, body) = messages(bytes).next().unwrap();
         assert_eq!((kind, bytes.len() % 4), (16, 0));
         let read = attributes(body);
         assert!(read.eq([(3, &b"seven7\0"[..]), (4, &1400_u32.to_ne_bytes())]));
@@ -117,11 +128,11 @@ mod tests {
         message.put(&[0; 4]);
         message.put(&i32::MAX.to_ne_bytes());
         message.put(&[0; 8]);
-        assert_eq!(socket.request(message), Err(Errno::NODEV));
+        assert_eq!(socket.request(&mut message), Err(Errno::NODEV));
         // RTM_GETNSID of this process has an answer, though no acknowledgement was asked for.
         let mut message = Message::new(90, REQUEST);
         message.put(&[0; 4]);
         message.attribute(2, &std::process::id().to_ne_bytes());
-        assert_eq!(socket.request(message), Ok(()));
+        assert_eq!(socket.request(&mut message), Ok(()));
     }
 }

@@ -5,17 +5,19 @@
 
 use crate::{
     messages::{attributes, messages, word},
+    netlink::{Message, Netlink, REQUEST, receive},
     sys,
 };
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    io::{Errno, Result, fcntl_dupfd_cloexec, write},
-    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, netlink, recv, socket_with},
+    io::{Errno, Result, fcntl_dupfd_cloexec},
+    net::netlink::GENERIC,
 };
 
-/// nlmsghdr: 36 bytes, GENL_ID_CTRL, NLM_F_REQUEST; genlmsghdr: CTRL_CMD_GETFAMILY, version 1; CTRL_ATTR_FAMILY_NAME.
-const ASK: &[u8; 36] =
-    b"\x24\0\0\0\x10\0\x01\0\0\0\0\0\0\0\0\0\x03\x01\0\0\x0f\0\x02\0acpi_event\0\0";
+const GENL_ID_CTRL: u16 = 16;
+/// A genlmsghdr: CTRL_CMD_GETFAMILY, version 1.
+const GET_FAMILY: &[u8] = &[3, 1, 0, 0];
+const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 const CTRL_ATTR_MCAST_GROUPS: u16 = 7;
 const CTRL_ATTR_MCAST_GRP_ID: u16 = 2;
 /// Behind a genlmsghdr of 4 bytes, an acpi_genl_event: it begins with the device's class.
@@ -27,17 +29,15 @@ pub(crate) struct Button(OwnedFd);
 impl Button {
     /// `NOENT` from a kernel without ACPI, or in another than the first network namespace.
     pub(crate) fn open() -> Result<Self> {
-        let socket = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            Some(netlink::GENERIC),
-        )?;
-        write(&socket, ASK)?;
+        let socket = Netlink::open(Some(GENERIC))?;
+        let mut message = Message::new(GENL_ID_CTRL, REQUEST);
+        message.put(GET_FAMILY);
+        message.attribute(CTRL_ATTR_FAMILY_NAME, b"acpi_event\0");
+        socket.send(&mut message)?;
         let mut buffer = [0; 1024];
         // The kernel has answered when the write returns.
-        let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::empty())?;
-        let group = group(buffer.get(..length).unwrap_or_default()).ok_or(Errno::NOENT)?;
+        let answer = receive(socket.as_fd(), &mut buffer)?;
+        let group = group(answer).ok_or(Errno::NOENT)?;
         sys::join_netlink_group(socket.as_fd(), group)?;
         // Out of the way of the descriptors that are handed over.
         fcntl_dupfd_cloexec(socket, 64).map(Self)
@@ -46,8 +46,8 @@ impl Button {
     /// Takes what has arrived: whether the button was pressed.
     pub(crate) fn was_pressed(&self) -> bool {
         let (mut buffer, mut pressed) = ([0; 1024], false);
-        while let Ok((length, _)) = recv(&self.0, &mut buffer[..], RecvFlags::empty()) {
-            pressed |= tells_of_power(buffer.get(..length).unwrap_or_default());
+        while let Ok(datagram) = receive(self.0.as_fd(), &mut buffer) {
+            pressed |= tells_of_power(datagram);
         }
         pressed
     }

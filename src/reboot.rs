@@ -6,7 +6,6 @@
 //! namespace; elsewhere they are another's, and PID 1 just ends.
 
 use crate::{
-    error::{Error, Step},
     fs,
     log::Log,
     mountinfo::unescaped,
@@ -16,7 +15,7 @@ use crate::{
     settings::Settings,
     sys,
     text::{Decimal, Text, fields},
-    unmount::unmount_all,
+    unmount::{tell, unmount_all},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -139,11 +138,6 @@ fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
         number += 1;
     })?;
     Ok(found)
-}
-
-/// What could not be done in the end.
-fn tell(log: Log, subject: &[u8], errno: Errno) {
-    Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
 }
 
 fn write_out(log: Log) {

@@ -59,7 +59,7 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
 #[cold]
 fn neither() -> Error {
     let pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-    let subject = Text::<32>::of(&[b"PID ", pid.as_bytes()]).unwrap_or(Text::new());
+    let subject = Text::<32>::fitting(&[b"PID ", pid.as_bytes()]);
     let reason = match namespaces::PID.is_first() {
         Some(false) => SHARED,
         _ => NEITHER,

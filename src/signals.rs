@@ -22,7 +22,7 @@ pub(crate) const TERM: u32 = 15;
 pub(crate) const CHLD: u32 = 17;
 pub(crate) const PWR: u32 = 30;
 /// What a PWR of our own means, which a launch sends itself for a press of the button: no signal has this number.
-const BUTTON: u32 = 65;
+pub(crate) const BUTTON: u32 = 65;
 
 /// How a supervised launch ends.
 #[derive(Clone, Copy, PartialEq)]
@@ -143,7 +143,9 @@ pub(crate) fn meaning(signal: u32, role: Role) -> Meaning {
 
 /// Those that ask for the end.
 pub(crate) fn ends(role: Role) -> Mask {
-    Mask::of((1..=64).filter(|signal| matches!(meaning(*signal, role), Ends(_))))
+    (1..=64)
+        .filter(|signal| matches!(meaning(*signal, role), Ends(_)))
+        .fold(Mask::NONE, Mask::with)
 }
 
 /// The names of signals 1 to 31 (signal(7)).
@@ -155,12 +157,11 @@ pub(crate) fn name(signal: u32) -> Text<32> {
     let name = signal
         .checked_sub(1)
         .and_then(|place| words(NAMES).nth(place as usize));
-    let parts = match name {
-        Some(name) => Text::of(&[b"SIG", name]),
-        None if signal == BUTTON => Text::of(&[b"power button"]),
-        None => Text::of(&[b"signal ", Decimal::new(signal.into()).as_bytes()]),
-    };
-    parts.unwrap_or(Text::new())
+    match name {
+        Some(name) => Text::fitting(&[b"SIG", name]),
+        None if signal == BUTTON => Text::fitting(&[b"power button"]),
+        None => Text::fitting(&[b"signal ", Decimal::new(signal.into()).as_bytes()]),
+    }
 }
 
 /// The signals that wait.

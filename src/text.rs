@@ -30,8 +30,26 @@ impl<const N: usize> Text<N> {
         Ok(text)
     }
 
+    /// The same of parts that are known to fit; empty if they do not.
+    pub(crate) fn fitting(parts: &[&[u8]]) -> Self {
+        let mut text = Self::new();
+        let _ = text.set(parts);
+        text
+    }
+
+    /// Those parts in place of what it holds; it is empty if they do not fit.
+    pub(crate) fn set(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
+        self.cut(0);
+        self.push_all(parts)
+    }
+
     pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
-        self.length = append(&mut self.bytes, self.length, &[more])?;
+        self.push_all(&[more])
+    }
+
+    /// All of them, or none.
+    pub(crate) fn push_all(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
+        self.length = append(&mut self.bytes, self.length, parts)?;
         Ok(())
     }
 
@@ -44,7 +62,7 @@ impl<const N: usize> Text<N> {
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        beginning(&self.bytes, self.length)
     }
 
     pub(crate) fn as_c_str(&self) -> &CStr {
@@ -52,22 +70,32 @@ impl<const N: usize> Text<N> {
     }
 }
 
+/// One for texts of all sizes, which is smaller than its three lines wherever a text is read.
+#[inline(never)]
+fn beginning(bytes: &[u8], length: usize) -> &[u8] {
+    bytes.get(..length).unwrap_or_default()
+}
+
 /// Writes the parts and a NUL from `length` on; the new length. One for texts of all sizes.
-fn append(bytes: &mut [u8], mut length: usize, parts: &[&[u8]]) -> Result<usize, TooLong> {
+fn append(bytes: &mut [u8], length: usize, parts: &[&[u8]]) -> Result<usize, TooLong> {
+    let mut end = length;
     for part in parts {
-        let free = bytes
-            .get_mut(length..)
-            .filter(|free| part.len() < free.len())
-            .ok_or(TooLong)?;
-        if part.contains(&0) {
+        let free = bytes.get_mut(end..).unwrap_or_default();
+        if part.len() >= free.len() || part.contains(&0) {
+            // The NUL stands again where it stood.
+            bytes
+                .iter_mut()
+                .skip(length)
+                .take(1)
+                .for_each(|end| *end = 0);
             return Err(TooLong);
         }
         free.iter_mut()
             .zip(part.iter().chain(&[0]))
             .for_each(|(to, from)| *to = *from);
-        length += part.len();
+        end += part.len();
     }
-    Ok(length)
+    Ok(end)
 }
 
 /// A number in decimal, without its leading zeros.
@@ -93,6 +121,7 @@ impl Decimal {
         decimal
     }
 
+    #[inline(never)] // smaller
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.digits.get(self.start..).unwrap_or_default()
     }
@@ -168,6 +197,8 @@ mod tests {
         assert_eq!(text.as_c_str(), c"/dev");
         text.push(b"/").unwrap();
         assert_eq!(text.as_bytes(), b"/dev/");
+        assert_eq!(text.set(&[b"/run", b"/x"]), Err(TooLong));
+        assert_eq!((text.as_bytes(), text.as_c_str()), (&b""[..], c""));
     }
 
     proptest! {

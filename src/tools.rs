@@ -36,14 +36,16 @@ pub(crate) fn run(
     at_end: AtEnd,
 ) -> Result<u8> {
     let path = command.look_up(program).map_err(|error| error.errno())?;
-    let words = Words::of(core::iter::once(&program).chain(words).copied())?;
-    let environment = Words::of(command.environment())?;
+    let mut all_words = Words::with_room(1 + words.len())?;
+    all_words.push(program);
+    all_words.extend(words);
+    let environment = command.array_of_environment(None)?;
     let requests = (at_end == AtEnd::Killed).then_some(&launch.requests);
     // It closes with exec; read when the child has ended, and not waited for.
     let (reads, writes) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     let outcome = run::in_child(seconds, requests, &mut || {
         launch.requests.restore();
-        let errno = sys::execve(path.as_c_str(), &words, &environment);
+        let errno = sys::execve(path.as_c_str(), &all_words, &environment);
         // Where that fails, too, the status tells that something has.
         let _ = write(&writes, &errno.raw_os_error().to_ne_bytes());
         127

@@ -5,6 +5,7 @@
 
 use crate::{
     error::{Error, Step},
+    fs,
     log::Log,
     mountinfo::{is_within, unescaped},
     text::{Decimal, Text},
@@ -13,8 +14,8 @@ use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
     fd::OwnedFd,
-    fs::{MemfdFlags, Mode, OFlags, memfd_create, open},
-    io::{Errno, Result, pread, pwrite, read, retry_on_intr},
+    fs::{MemfdFlags, memfd_create},
+    io::{Errno, Result, pread, pwrite, retry_on_intr},
     mount::{UnmountFlags, unmount},
 };
 
@@ -73,7 +74,8 @@ struct Pass {
 fn pass(flags: UnmountFlags, each: &mut dyn FnMut(&[u8], Result<()>)) -> Result<Pass> {
     let mut list = List::read()?;
     let mut pass = Pass { done: 0, left: 0 };
-    while let Some(place) = list.pop()? {
+    let mut place = Text::new();
+    while list.pop(&mut place)? {
         let outcome = unmount(place.as_c_str(), flags | UnmountFlags::NOFOLLOW);
         match outcome {
             Ok(()) => pass.done += 1,
@@ -103,7 +105,9 @@ fn detach_all(log: Log) {
     }
 }
 
-fn tell(log: Log, subject: &[u8], errno: Errno) {
+/// What could not be done in the end.
+#[inline(never)]
+pub(crate) fn tell(log: Log, subject: &[u8], errno: Errno) {
     Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
 }
 
@@ -135,8 +139,8 @@ impl List {
         (written == record.len()).then_some(()).ok_or(Errno::NOSPC)
     }
 
-    /// The last that has not been taken yet.
-    fn pop(&mut self) -> Result<Option<Text<PATH>>> {
+    /// Takes the last that has not been taken yet; `false` where all have been.
+    fn pop(&mut self, place: &mut Text<PATH>) -> Result<bool> {
         let mut buffer = [0; PATH + LENGTH];
         let start = self.end.saturating_sub(buffer.len());
         let window = buffer.get_mut(..self.end - start).unwrap_or_default();
@@ -145,46 +149,37 @@ impl List {
             .get(..length)
             .and_then(<[u8]>::split_last_chunk::<LENGTH>)
         else {
-            return Ok(None);
+            return Ok(false);
         };
         let length = usize::from(u16::from_ne_bytes(*number));
-        let place = before.get(before.len().saturating_sub(length)..);
+        let last = before.get(before.len().saturating_sub(length)..);
         self.end = self.end.saturating_sub(length + LENGTH);
-        Text::of(&[place.unwrap_or_default()])
-            .map(Some)
-            .map_err(|_| Errno::NAMETOOLONG)
+        let taken = place.set(&[last.unwrap_or_default()]);
+        taken.map_err(|_| Errno::NAMETOOLONG)?;
+        Ok(true)
     }
 }
 
 /// Calls `each` with the place of every mount that is not kept, as mountinfo writes it: the fifth field of its lines, of
 /// which any other may be longer than any buffer.
 fn each_point(each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let file = open(MOUNTINFO, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut buffer = [0; 4096];
-    let mut field = 0;
     let mut point: Vec<u8, ESCAPED> = Vec::new();
-    loop {
-        let length = retry_on_intr(|| read(&file, &mut buffer))?;
-        if length == 0 {
-            return Ok(());
+    let (mut field, mut outcome) = (0, Ok(()));
+    fs::bytes(MOUNTINFO, &mut |byte| match byte {
+        b'\n' => {
+            field = 0;
+            point.clear();
         }
-        for byte in buffer.iter().take(length) {
-            match byte {
-                b'\n' => {
-                    field = 0;
-                    point.clear();
-                }
-                b' ' => {
-                    field += 1;
-                    if field == 5 && !is_kept(&point) {
-                        each(&point)?;
-                    }
-                }
-                byte if field == 4 => _ = point.push(*byte),
-                _ => {}
+        b' ' => {
+            field += 1;
+            if field == 5 && outcome.is_ok() && !is_kept(&point) {
+                outcome = each(&point);
             }
         }
-    }
+        byte if field == 4 => _ = point.push(byte),
+        _ => {}
+    })?;
+    outcome
 }
 
 fn is_kept(point: &[u8]) -> bool {

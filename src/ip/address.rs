@@ -1,7 +1,8 @@
 //! Addresses in text: IPv4 as four numbers, IPv6 as RFC 4291 has it.
 
-use crate::text::{fields, number};
+use crate::text::{fields, number, split_once};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use heapless::Vec;
 
 /// Four decimal numbers up to 255 with dots between them.
 pub(crate) fn address(text: &[u8]) -> Option<Ipv4Addr> {
@@ -47,45 +48,45 @@ pub(crate) fn address6(text: &[u8]) -> Option<Ipv6Addr> {
         Some(place) => (text.get(..place)?, Some(text.get(place + 2..)?)),
         None => (text, None),
     };
-    let (front, front_length) = groups(before, after.is_none())?;
-    let Some(after) = after else {
-        return (front_length == 8).then_some(front.into());
-    };
-    let (back, back_length) = groups(after, true)?;
-    let free = 7_usize.checked_sub(front_length + back_length)?;
-    let mut all = front;
-    let end = all.iter_mut().skip(front_length + free + 1);
-    end.zip(back).for_each(|(to, from)| *to = from);
+    let front = groups(before, after.is_none())?;
+    let back = groups(after.unwrap_or_default(), true)?;
+    let length = front.len() + back.len();
+    match after {
+        Some(_) if length > 14 => return None,
+        None if length != 16 => return None,
+        _ => {}
+    }
+    let mut all = [0; 16];
+    let ends = all.iter_mut().rev().zip(back.iter().rev());
+    ends.for_each(|(to, from)| *to = *from);
+    let begins = all.iter_mut().zip(&front);
+    begins.for_each(|(to, from)| *to = *from);
     Some(all.into())
 }
 
-/// Up to eight groups, and how many there are; the last two may be written as IPv4 if they end the address.
-fn groups(text: &[u8], at_the_end: bool) -> Option<([u16; 8], usize)> {
-    let (mut found, mut length) = ([0; 8], 0);
+/// Up to eight groups of two bytes; the last two may be written as IPv4 if they end the address.
+fn groups(text: &[u8], at_the_end: bool) -> Option<Vec<u8, 16>> {
+    let mut found = Vec::new();
     if text.is_empty() {
-        return Some((found, 0));
+        return Some(found);
     }
-    let mut put = |group| {
-        *found.get_mut(length)? = group;
-        length += 1;
-        Some(())
-    };
-    let mut parts = fields(text, b':').peekable();
-    while let Some(part) = parts.next() {
-        let last = at_the_end && parts.peek().is_none();
-        match address(part).filter(|_| last) {
-            Some(address) => {
-                let [a, b, c, d] = address.octets();
-                put(u16::from_be_bytes([a, b]))?;
-                put(u16::from_be_bytes([c, d]))?;
-            }
-            None => put(group(part)?)?,
-        }
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let (part, after) = split_once(text, b':');
+        rest = after;
+        let last = at_the_end && after.is_none();
+        let put = match address(part).filter(|_| last) {
+            Some(address) => found.extend_from_slice(&address.octets()),
+            None => found.extend_from_slice(&hexadecimal_number(part)?.to_be_bytes()),
+        };
+        put.ok()?;
     }
-    Some((found, length))
+    Some(found)
 }
 
-fn group(digits: &[u8]) -> Option<u16> {
+/// Up to four hexadecimal digits.
+#[inline(never)] // one for all that read such numbers
+pub(crate) fn hexadecimal_number(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() || digits.len() > 4 {
         return None;
     }

@@ -27,7 +27,7 @@ pub(super) fn make(
     let failed = |errno| launch.refused(Step::Network, b"--bridge", errno);
     let name = asked(command, "bridge").map_err(failed)?;
     let name = name.as_bytes();
-    if matches!(name, b"" | b"none") {
+    if name.is_empty() || name == b"none" {
         return Ok(());
     }
     let (address, prefix) = split_once(bip, b'/');
@@ -53,14 +53,15 @@ pub(super) fn make(
 
 /// What the daemon is told, by a flag or else by daemon.json.
 fn asked(command: &Command<'_>, name: &str) -> io::Result<Text<17>> {
-    let mut told = Ok(Text::new());
+    let (mut told, mut outcome) = (Text::new(), Ok(()));
     configuration(command, &mut |found, value| {
         if found == name.as_bytes() {
-            told = value.and_then(|value| Text::of(&[value]));
+            outcome = value.and_then(|value| told.set(&[value]));
         }
     })?;
     if let Some(value) = flag(command, name) {
-        told = Text::of(&[value]);
+        outcome = told.set(&[value]);
     }
-    told.map_err(|TooLong| Errno::NAMETOOLONG)
+    outcome.map_err(|TooLong| Errno::NAMETOOLONG)?;
+    Ok(told)
 }

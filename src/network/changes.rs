@@ -3,13 +3,13 @@
 use super::links::{DUMP, IFLA_IFNAME, IFLA_LINKINFO, NEW_LINK};
 use crate::{
     messages::{attributes, messages, word},
-    netlink::{Message, Netlink, REQUEST, ROUTE},
+    netlink::{Message, Netlink, REQUEST, ROUTE, receive},
 };
 use core::net::{IpAddr, Ipv4Addr};
 use heapless::Vec;
 use rustix::{
+    fd::AsFd,
     io::{Errno, Result},
-    net::{RecvFlags, recv},
 };
 
 const DONE: u16 = 3;
@@ -62,17 +62,17 @@ impl Changes {
             message.attribute(IFLA_MTU, &mtu.to_ne_bytes());
         }
         message.attribute(IFLA_LINKINFO, KIND_BRIDGE);
-        self.change(message)
+        self.change(&mut message)
     }
 
     pub(super) fn set_up(&self, index: u32) -> Result<()> {
-        self.change(link(index, UP))
+        self.change(&mut link(index, UP))
     }
 
     pub(super) fn set_mtu(&self, index: u32, mtu: u32) -> Result<()> {
         let mut message = link(index, 0);
         message.attribute(IFLA_MTU, &mtu.to_ne_bytes());
-        self.change(message)
+        self.change(&mut message)
     }
 
     /// An address that is there already is left; one with a lifetime, in seconds, gets it anew.
@@ -102,55 +102,46 @@ impl Changes {
         }
         if lifetime != FOR_EVER {
             // struct ifa_cacheinfo: preferred, valid, and when it came and changed.
-            let mut times = [0; 16];
-            let both = [lifetime.to_ne_bytes(), lifetime.to_ne_bytes()];
-            times
-                .iter_mut()
-                .zip(both.as_flattened())
-                .for_each(|(to, from)| *to = *from);
-            message.attribute(IFA_CACHEINFO, &times);
+            let times = [lifetime, lifetime, 0, 0].map(u32::to_ne_bytes);
+            message.attribute(IFA_CACHEINFO, times.as_flattened());
         }
-        self.change(message)
+        self.change(&mut message)
     }
 
     /// Takes away the interface's IPv4 addresses that have a lifetime, but for one.
     pub(super) fn remove_leased(&self, index: u32, keep: Option<Ipv4Addr>) -> Result<()> {
         let mut message = Message::new(GET_ADDRESS, REQUEST | DUMP);
         message.put(&[INET, 0, 0, 0, 0, 0, 0, 0]);
-        self.0.send(message)?;
+        self.0.send(&mut message)?;
         let mut buffer = [0; 8192];
-        let mut leased: Vec<(u8, &[u8]), 8> = Vec::new();
-        let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::DONTWAIT)?;
+        let mut leased: Vec<(u8, [u8; 4]), 8> = Vec::new();
         let mut done = false;
-        for (kind, body) in messages(buffer.get(..length).unwrap_or_default()) {
-            done |= kind == DONE;
-            let (Some([_, prefix, flags, _]), Some(of)) = (body.first_chunk(), word(body, 4))
-            else {
-                continue;
-            };
-            if kind != NEW_ADDRESS || of != index || flags & PERMANENT != 0 {
-                continue;
-            }
-            let local =
-                attributes(body.get(8..).unwrap_or_default()).find(|(kind, _)| *kind == IFA_LOCAL);
-            if let Some((_, local)) = local
-                && keep.is_none_or(|keep| keep.octets() != *local)
-            {
-                let _ = leased.push((*prefix, local));
-            }
-        }
-        let mut rest = [0; 1024];
         while !done {
-            let (length, _) = recv(&self.0, &mut rest[..], RecvFlags::DONTWAIT)?;
-            let mut more = messages(rest.get(..length).unwrap_or_default());
-            done = more.any(|(kind, _)| kind == DONE);
+            for (kind, body) in messages(receive(self.0.as_fd(), &mut buffer)?) {
+                done |= kind == DONE;
+                let (Some([_, prefix, flags, _]), Some(of)) = (body.first_chunk(), word(body, 4))
+                else {
+                    continue;
+                };
+                if kind != NEW_ADDRESS || of != index || flags & PERMANENT != 0 {
+                    continue;
+                }
+                let local = attributes(body.get(8..).unwrap_or_default())
+                    .find(|(kind, _)| *kind == IFA_LOCAL);
+                if let Some((_, local)) = local
+                    && let Ok(local) = local.try_into()
+                    && keep.is_none_or(|keep| keep.octets() != local)
+                {
+                    let _ = leased.push((*prefix, local));
+                }
+            }
         }
         for (prefix, local) in &leased {
             let mut message = Message::new(DELETE_ADDRESS, REQUEST | ACKNOWLEDGE);
             message.put(&[INET, *prefix, 0, 0]);
             message.put(&index.to_ne_bytes());
             message.attribute(IFA_LOCAL, local);
-            self.change(message)?;
+            self.change(&mut message)?;
         }
         Ok(())
     }
@@ -167,16 +158,16 @@ impl Changes {
         to: Option<(IpAddr, u8)>,
         gateway: Option<IpAddr>,
     ) -> Result<()> {
-        match self.change(route(index, to, gateway, 0)) {
+        match self.change(&mut route(index, to, gateway, 0)) {
             Err(Errno::NETUNREACH | Errno::HOSTUNREACH) => {
-                self.change(route(index, to, gateway, ON_LINK))
+                self.change(&mut route(index, to, gateway, ON_LINK))
             }
             outcome => outcome,
         }
     }
 
     /// What is there already stays as it is.
-    fn change(&self, message: Message) -> Result<()> {
+    fn change(&self, message: &mut Message) -> Result<()> {
         match self.0.request(message) {
             Err(Errno::EXIST) => Ok(()),
             outcome => outcome,

@@ -49,6 +49,7 @@ struct Asked<'l> {
     ended: Option<u8>,
 }
 
+#[inline(never)] // smaller
 pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<()> {
     let launch = network.launch;
     let cards = cards(network, ip)?;
@@ -61,29 +62,29 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
         launch.said(Step::Network, called(&cards), reason)
     })?;
     let (script, id) = (script(launch), client_id(ip));
+    let mark = lease::mark(launch, names);
     let mut asked: Vec<Asked<'_>, CARDS> = Vec::new();
     for link in &cards {
         let up = network.changes.set_up(link.index);
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
-        let mut words: Vec<&CStr, WORDS> = Vec::new();
-        let name = link.name.as_c_str();
-        let _ = words.extend_from_slice(&[c"udhcpc", c"-b", c"-i", name]);
-        let _ = words.extend_from_slice(&OPTIONS);
-        if let Some(script) = &script {
-            let _ = words.extend_from_slice(&[c"-s", script.as_c_str()]);
-        }
-        if let Some(id) = &id {
-            let _ = words.extend_from_slice(&[c"-x", id.as_c_str()]);
-        }
-        let mark = [lease::mark(launch, names)];
-        let environment = network.command.environment().chain(mark);
-        let started = Words::of(words.iter().copied()).and_then(|words| {
-            let environment = Words::of(environment)?;
-            start(link, || {
+        let started = || {
+            let environment = network.command.array_of_environment(Some(mark))?;
+            let mut words = Words::with_room(WORDS)?;
+            words.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
+            words.extend(&OPTIONS);
+            for (option, value) in [(c"-s", script.as_c_str()), (c"-x", id.as_c_str())] {
+                if !value.is_empty() {
+                    words.extend(&[option, value]);
+                }
+            }
+            let Some(child) = sys::fork()? else {
                 launch.requests.restore();
                 sys::execve(path.as_c_str(), &words, &environment);
-            })
-        });
+                sys::exit(127)
+            };
+            Asked::new(link, child)
+        };
+        let started = started();
         let started = started.map_err(|errno| launch.refused(Step::Network, b"udhcpc", errno))?;
         let _ = asked.push(started);
     }
@@ -100,6 +101,7 @@ fn called(cards: &[Link]) -> &[u8] {
 
 /// Those to ask: the one that is meant, or all that have no route. What the kernel, an outer engine or a launch before this one
 /// has configured is not asked for again.
+#[inline(never)] // smaller
 fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     let launch = network.launch;
     let mut cards: Vec<Link, CARDS> = Vec::new();
@@ -128,26 +130,8 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     Ok(cards)
 }
 
-fn start<'l>(link: &'l Link, exec: impl FnOnce()) -> io::Result<Asked<'l>> {
-    let Some(child) = sys::fork()? else {
-        exec();
-        sys::exit(127)
-    };
-    match pidfd_open(child, PidfdFlags::empty()) {
-        Ok(ends) => Ok(Asked {
-            link,
-            child,
-            ends,
-            ended: None,
-        }),
-        Err(errno) => {
-            let _ = kill_process(child, Signal::KILL);
-            Err(errno)
-        }
-    }
-}
-
 /// Until one has a lease, or all have gone to the background.
+#[inline(never)] // smaller
 fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<()> {
     let failed = |errno| launch.refused(Step::Network, called, errno);
     let deadline = sys::since_boot() + LEASE * 1000;
@@ -160,19 +144,15 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
     let mut waited = Ok(());
     while waited.is_ok()
         && asked.iter().any(|asked| asked.ended.is_none())
-        && !asked.iter().any(|asked| asked.has_lease(launch))
+        && !any_has_lease(launch, asked)
     {
         waited = launch.requests.wait(ends.as_fd(), deadline);
-        for asked in asked.iter_mut().filter(|asked| asked.ended.is_none()) {
-            asked.reap(&ends);
-        }
+        asked.iter_mut().for_each(|asked| asked.reap(&ends));
     }
     // Where one has a lease the others are not asked any more.
-    for asked in asked.iter_mut().filter(|asked| asked.ended.is_none()) {
-        asked.end(&ends);
-    }
+    asked.iter_mut().for_each(|asked| asked.end(&ends));
     let later: &[u8] = match waited {
-        _ if asked.iter().any(|asked| asked.has_lease(launch)) => return Ok(()),
+        _ if any_has_lease(launch, asked) => return Ok(()),
         Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
         Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
         Err(errno) => return Err(failed(errno)),
@@ -188,13 +168,32 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
     Ok(())
 }
 
-impl Asked<'_> {
-    fn has_lease(&self, launch: &Launch<'_>) -> bool {
-        self.ended == Some(0) && routes::goes_through(launch.log, self.link.name.as_bytes())
+fn any_has_lease(launch: &Launch<'_>, asked: &[Asked<'_>]) -> bool {
+    let has_lease = |asked: &Asked<'_>| {
+        asked.ended == Some(0) && routes::goes_through(launch.log, asked.link.name.as_bytes())
+    };
+    asked.iter().any(has_lease)
+}
+
+impl<'l> Asked<'l> {
+    /// A child that has just been started.
+    fn new(link: &'l Link, child: Pid) -> io::Result<Self> {
+        let ends = pidfd_open(child, PidfdFlags::empty()).inspect_err(|_| {
+            let _ = kill_process(child, Signal::KILL);
+        })?;
+        Ok(Self {
+            link,
+            child,
+            ends,
+            ended: None,
+        })
     }
 
+    /// Nothing where it has ended before, or still runs.
     fn reap(&mut self, ends: &OwnedFd) {
-        if let Ok(Some((_, status))) = waitpid(Some(self.child), WaitOptions::NOHANG) {
+        if self.ended.is_none()
+            && let Ok(Some((_, status))) = waitpid(Some(self.child), WaitOptions::NOHANG)
+        {
             let status = status.exit_status();
             let status = status.and_then(|status| u8::try_from(status).ok());
             self.ended = Some(status.unwrap_or(u8::MAX));
@@ -203,6 +202,9 @@ impl Asked<'_> {
     }
 
     fn end(&mut self, ends: &OwnedFd) {
+        if self.ended.is_some() {
+            return;
+        }
         let _ = kill_process(self.child, Signal::KILL);
         // What hangs in the kernel does not die: it is left behind.
         let soon = sys::since_boot() + 1000;
@@ -211,31 +213,33 @@ impl Asked<'_> {
     }
 }
 
-/// This program, where udhcpc finds it. The one of an initramfs that was freed has no path any more, but PID 1 is still it.
-fn script(launch: &Launch<'_>) -> Option<Text<PATH>> {
+/// This program, where udhcpc finds it; empty: its default script. The one of an initramfs that was freed has no path any more,
+/// but PID 1 is still it.
+fn script(launch: &Launch<'_>) -> Text<PATH> {
+    let mut path = Text::new();
     if !launch.settings.is_program {
-        return None;
+        return path;
     }
     let mut target = [0; PATH];
-    let path = readlinkat_raw(CWD, c"/proc/self/exe", &mut target)
-        .and_then(|length| fs::path(&[target.get(..length).unwrap_or_default()]));
-    match path {
-        Ok(path) if fs::executable(path.as_c_str()).is_ok() => Some(path),
-        _ if STAYS && getpid().is_init() && launch.settings.reap != Reap::Never => {
-            fs::path(&[b"/proc/1/exe"]).ok()
+    let length = readlinkat_raw(CWD, c"/proc/self/exe", &mut target).unwrap_or(0);
+    let _ = path.set(&[target.get(..length).unwrap_or_default()]);
+    if fs::executable(path.as_c_str()).is_err() {
+        path.cut(0);
+        if STAYS && getpid().is_init() && launch.settings.reap != Reap::Never {
+            let _ = path.set(&[b"/proc/1/exe"]);
         }
-        _ => None,
     }
+    path
 }
 
-/// As udhcpc takes it: option 61 in hexadecimal.
-fn client_id(ip: &Ip<'_>) -> Option<ClientId> {
-    let (kind, id) = ip.client_id?;
-    let mut text = ClientId::of(&[b"0x3d:"]).ok()?;
-    for byte in core::iter::once(&kind).chain(id) {
-        let mut digits = [0; 2];
-        hexadecimal(&[*byte], &mut digits);
-        text.push(&digits).ok()?;
-    }
-    Some(text)
+/// As udhcpc takes it: option 61 in hexadecimal; empty without one.
+fn client_id(ip: &Ip<'_>) -> ClientId {
+    let Some((kind, id)) = ip.client_id else {
+        return ClientId::new();
+    };
+    let (mut first, mut rest) = ([0; 2], [0; 500]);
+    hexadecimal(&[kind], &mut first);
+    hexadecimal(id, &mut rest);
+    let rest = rest.get(..2 * id.len()).unwrap_or_default();
+    ClientId::fitting(&[b"0x3d:", &first, rest])
 }

@@ -9,7 +9,7 @@ use super::{
     names::{self, Names},
 };
 use crate::{
-    error::{Error, Step},
+    error::Step,
     ip::address,
     launch::Launch,
     requests::blocked,
@@ -24,8 +24,22 @@ use rustix::io::{Errno, Result};
 const NAMES: &CStr = c"DOCKERLAUNCH_LEASE=names";
 const ADDRESS: &CStr = c"DOCKERLAUNCH_LEASE=address";
 
+#[derive(Clone, Copy, PartialEq)]
+enum Event {
+    HasLease,
+    HasNone,
+    /// What the interface has stays.
+    Nothing,
+}
+
 /// What udhcpc starts its script for.
-const EVENTS: [&[u8]; 5] = [b"bound", b"deconfig", b"leasefail", b"nak", b"renew"];
+const EVENTS: &[(&str, Event)] = &[
+    ("bound", Event::HasLease),
+    ("deconfig", Event::HasNone),
+    ("leasefail", Event::Nothing),
+    ("nak", Event::Nothing),
+    ("renew", Event::HasLease),
+];
 
 /// The least MTU that every host must take (RFC 791, 3.1): less is a mistake of the server's.
 const LEAST_MTU: u64 = 576;
@@ -45,7 +59,9 @@ pub(super) fn mark(launch: &Launch<'_>, names: &Names) -> &'static CStr {
 pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8> {
     let mut variables = environment;
     let mark = variables.find(|variable| [NAMES, ADDRESS].contains(variable))?;
-    let event = arguments.next()?.to_bytes();
+    let name = arguments.next()?.to_bytes();
+    let known = EVENTS.iter().find(|(known, _)| known.as_bytes() == name);
+    let (_, event) = known?;
     let value = |name: &[u8]| {
         let mut variables = environment;
         variables.find_map(|variable| {
@@ -54,23 +70,20 @@ pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8>
         })
     };
     let interface = value(b"interface")?;
-    if !EVENTS.contains(&event) {
-        return None;
-    }
     let settings = Settings::default();
     // What this process is does not matter to a lease; the machine's button would be opened for nothing.
     let status = blocked(&settings, |before| {
         let launch = Launch::new(Role::Container, &settings, before);
         let outcome = match event {
-            b"deconfig" => take_away(interface),
-            b"bound" | b"renew" => apply(&launch, interface, &value),
-            _ => Ok(()),
+            Event::HasLease => apply(&launch, interface, &value),
+            Event::HasNone => take_away(interface),
+            Event::Nothing => Ok(()),
         };
         if let Err(errno) = outcome {
-            launch.warn(&Error::new(Step::Network, interface, errno));
+            launch.tell(Step::Network, interface, errno);
             return 1;
         }
-        if mark == NAMES && matches!(event, b"bound" | b"renew") {
+        if mark == NAMES && *event == Event::HasLease {
             look_up_names(&launch, &value);
         }
         0
@@ -88,10 +101,13 @@ fn take_away(interface: &[u8]) -> Result<()> {
     changes.remove_leased(link.index, None)
 }
 
+#[inline(never)] // smaller
 fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()> {
     let index = links::find(Which::Named(interface))?.index;
     let changes = Changes::open()?;
-    let own = value(b"ip").and_then(address).ok_or(Errno::INVAL)?;
+    let Some(own) = value(b"ip").and_then(address) else {
+        return Err(Errno::INVAL);
+    };
     let prefix = value(b"mask").and_then(number).filter(|bits| *bits <= 32);
     let lifetime = value(b"lease").and_then(number);
     let lifetime = lifetime.and_then(|seconds| u32::try_from(seconds).ok());
@@ -120,7 +136,9 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
     // Routes stand for the router, too (RFC 3442): it counts only without them.
     let Some(routes) = value(b"staticroutes") else {
         if let Some(router) = value(b"router").and_then(|routers| words(routers).next()) {
-            let gateway = address(router).ok_or(Errno::INVAL)?;
+            let Some(gateway) = address(router) else {
+                return Err(Errno::INVAL);
+            };
             changes.add_default_route(index, gateway.into())?;
         }
         return Ok(());
@@ -148,17 +166,16 @@ fn add_route(changes: &Changes, index: u32, network: &[u8], gateway: &[u8]) -> O
 fn look_up_names(launch: &Launch<'_>, value: &Value<'_>) {
     let mut lines: Text<1024> = Text::new();
     let mut fits = true;
-    let mut add = |part: &[u8]| fits &= lines.push(part).is_ok();
+    let mut add = |parts: &[&[u8]]| fits &= lines.push_all(parts).is_ok();
     if let Some(domains) = value(b"search").or_else(|| value(b"domain"))
         && domains.iter().all(|byte| is_of_domain(*byte))
     {
-        [b"search ", domains, b"\n"].into_iter().for_each(&mut add);
+        add(&[b"search ", domains, b"\n"]);
     }
     let servers = value(b"dns").unwrap_or_default();
     let mut any = false;
     for server in words(servers).filter(|server| address(server).is_some()) {
-        let line = [b"nameserver ", server, b"\n"];
-        line.into_iter().for_each(&mut add);
+        add(&[b"nameserver ", server, b"\n"]);
         any = true;
     }
     if !fits {

@@ -5,12 +5,13 @@
 use super::{Network, links, links::Which, names::Names};
 use crate::{
     cmdline::{self, Argument},
-    error::{Error, Step},
-    ip::{Ip, any_address, fields_outside_brackets},
+    error::Step,
+    ip::{Ip, any_address, fields_outside_brackets, hexadecimal_number},
     log::Log,
     text::{number, split_once},
 };
 use core::net::IpAddr;
+use heapless::Vec;
 use rustix::io::Errno;
 
 #[derive(Clone, Copy)]
@@ -42,47 +43,47 @@ fn meaning(argument: &Argument<'_>) -> Option<Meaning> {
     TABLE.iter().find(known).map(|(_, meaning)| *meaning)
 }
 
+/// Twice, if there are routes: they are added when all addresses are there.
 pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
-    let log = network.launch.log;
+    let log = &network.launch.log;
     let mut routes = false;
-    let read = cmdline::arguments(log, &mut |argument| {
-        let value = argument.value.unwrap_or_default();
-        let ignored = |why: &str| {
-            let why = why.as_bytes();
-            log.warning(&[argument.name, b"=", value, b" is ignored: ", why]);
-        };
-        match meaning(argument) {
-            Some(Meaning::Ip) => follow_ip(network, argument.name, value, names),
-            Some(Meaning::Server) => match server(value) {
-                Some(server) => names.add_server(server),
-                None => ignored("it is not an address"),
-            },
-            Some(Meaning::Route) => routes = true,
-            Some(Meaning::Refused) => {
-                ignored("dockerlaunch makes and renames no interface; give ip= a network card");
+    for again in [false, true] {
+        let read = cmdline::arguments(*log, &mut |argument| {
+            let value = argument.value.unwrap_or_default();
+            let ignored = |why: &str| {
+                let why = why.as_bytes();
+                log.warning(&[argument.name, b"=", value, b" is ignored: ", why]);
+            };
+            match meaning(argument) {
+                Some(Meaning::Route) if again => follow_route(network, value),
+                Some(Meaning::Route) => routes = true,
+                _ if again => {}
+                Some(Meaning::Ip) => follow_ip(network, argument.name, value, names),
+                Some(Meaning::Server) => match server(value) {
+                    Some(server) => names.add_server(server),
+                    None => ignored("it is not an address"),
+                },
+                Some(Meaning::Refused) => {
+                    ignored("dockerlaunch makes and renames no interface; give ip= a network card");
+                }
+                None => {}
             }
-            None => {}
+        });
+        if let Err(errno) = read {
+            let file = cmdline::FILE.to_bytes();
+            return network.launch.tell(Step::Network, file, errno);
         }
-    });
-    let again = match read {
-        Ok(_) if routes => cmdline::arguments(log, &mut |argument| {
-            if let Some(Meaning::Route) = meaning(argument) {
-                follow_route(network, argument.value.unwrap_or_default());
-            }
-        }),
-        read => read,
-    };
-    if let Err(errno) = again {
-        let error = Error::new(Step::Network, cmdline::FILE.to_bytes(), errno);
-        network.launch.warn(&error);
+        if !routes {
+            return;
+        }
     }
 }
 
 fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names) {
-    if matches!(text, b"" | b"off" | b"none") || network.given_up.get() {
+    if text.is_empty() || text == b"off" || text == b"none" || network.given_up.get() {
         return;
     }
-    let log = network.launch.log;
+    let log = &network.launch.log;
     let mut last = None;
     let tell = |fault: &str, followed: bool| {
         let rest: &[u8] = if followed {
@@ -113,7 +114,7 @@ fn server(text: &[u8]) -> Option<IpAddr> {
 }
 
 fn follow_route(network: &Network<'_>, text: &[u8]) {
-    let log = network.launch.log;
+    let log = &network.launch.log;
     let Some((to, prefix, gateway, device)) = route(text) else {
         let why = b" is ignored: it is not NETWORK/PREFIX:GATEWAY, nor with an interface behind it";
         return log.warning(&[b"rd.route=", text, why]);
@@ -131,8 +132,7 @@ fn follow_route(network: &Network<'_>, text: &[u8]) {
             Errno::TIMEDOUT => Errno::NODEV,
             errno => errno,
         };
-        let error = Error::new(Step::Network, text, errno);
-        network.launch.warn(&error);
+        network.launch.tell(Step::Network, text, errno);
     }
 }
 
@@ -167,26 +167,23 @@ pub(super) fn boot_card(log: Log) -> Option<[u8; 6]> {
 }
 
 fn hardware_address(text: &[u8]) -> Option<[u8; 6]> {
-    let mut bytes = text.split(|byte| matches!(byte, b'-' | b':')).map(|two| {
-        let [high, low] = two else { return None };
-        let digit = |digit: &u8| char::from(*digit).to_digit(16);
-        Some((digit(high)? << 4 | digit(low)?) as u8)
-    });
-    if bytes.clone().count() == 7 && bytes.next()? != Some(1) {
-        return None;
+    let mut bytes: Vec<u8, 7> = Vec::new();
+    for two in text.split(|byte| matches!(byte, b'-' | b':')) {
+        let byte = hexadecimal_number(two).filter(|_| two.len() == 2)?;
+        bytes.push(byte as u8).ok()?;
     }
-    let mut address = [0; 6];
-    for byte in &mut address {
-        *byte = bytes.next()??;
-    }
-    bytes.next().is_none().then_some(address)
+    let address = match bytes.len() {
+        7 => bytes.strip_prefix(&[1])?,
+        _ => &bytes,
+    };
+    address.try_into().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::vec::Vec;
+    use std::vec::Vec as Bytes;
 
     #[test]
     fn f5_the_card_of_pxe() {
@@ -235,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_judged(text: Vec<u8>) {
+        fn any_bytes_are_judged(text: Bytes<u8>) {
             let _ = (hardware_address(&text), route(&text), server(&text));
         }
     }

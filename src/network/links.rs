@@ -6,7 +6,7 @@
 
 use crate::{
     messages::{attributes, half, messages, word},
-    netlink::{Message, Netlink, REQUEST, ROUTE},
+    netlink::{Message, Netlink, REQUEST, ROUTE, receive},
     requests::Requests,
     run, sys,
     text::Text,
@@ -14,8 +14,8 @@ use crate::{
 use rustix::{
     event::{PollFd, PollFlags},
     fd::AsFd,
-    io::{Errno, Result, retry_on_intr},
-    net::{RecvFlags, bind, netlink, recv},
+    io::{Errno, Result},
+    net::{bind, netlink},
 };
 
 /// Kinds of which interfaces appear with the module; only by its name is such a one taken.
@@ -144,7 +144,7 @@ fn watch(
     bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
     let mut message = Message::new(GET_LINK, REQUEST | DUMP);
     message.put(&[0; 16]);
-    socket.send(message)?;
+    socket.send(&mut message)?;
 
     let deadline = sys::since_boot() + seconds * 1000;
     let mut buffer = [0; 16384];
@@ -154,8 +154,7 @@ fn watch(
             Some(requests) => requests.wait(socket.as_fd(), deadline)?,
             None => run::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?,
         }
-        let (length, _) = retry_on_intr(|| recv(&socket, &mut buffer[..], RecvFlags::empty()))?;
-        for (kind, body) in messages(buffer.get(..length).unwrap_or_default()) {
+        for (kind, body) in messages(receive(socket.as_fd(), &mut buffer)?) {
             let done = match (kind, read(body)) {
                 (DONE, _) => enough(None),
                 (NEW_LINK, Some(link)) => enough(Some(&link)),

@@ -16,7 +16,7 @@ pub use lease::lease;
 
 use crate::{
     command::Command,
-    error::{Error, Step},
+    error::Step,
     fs,
     ip::Ip,
     launch::{Context, Failed, Launch, Outcome},
@@ -28,20 +28,18 @@ use changes::{Changes, FOR_EVER};
 use core::cell::Cell;
 use links::{Link, Which};
 use names::Names;
-use rustix::{
-    fs::{Mode, OFlags, open},
-    io::{self, Errno, write},
-};
+use rustix::io::{self, Errno};
 
 /// The loopback interface is the first of every network namespace.
 const LO: u32 = 1;
 /// How long a network card may take to appear, in seconds.
 const APPEARS: u64 = 10;
 
+#[inline(never)] // smaller
 pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
     let changes = Changes::open().at(launch, Step::Network, c"netlink")?;
     if let Err(errno) = changes.set_up(LO) {
-        launch.warn(&Error::new(Step::Network, b"lo", errno));
+        launch.tell(Step::Network, b"lo", errno);
     }
     let mut names = Names::new();
     let network = Network {
@@ -51,8 +49,8 @@ pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outco
         had_default_route: routes::has_default(launch.log),
         given_up: Cell::new(false),
     };
-    match launch.settings.ip {
-        Some(ip) => network.take(&ip, &mut names),
+    match &launch.settings.ip {
+        Some(ip) => network.take(ip, &mut names),
         None if launch.role == Role::Machine => line::follow(&network, &mut names),
         None => {} // that command line is the host's
     }
@@ -106,8 +104,8 @@ impl Network<'_> {
         if let Some(gateway) = ip.gateway {
             let added = self.changes.add_default_route(link.index, gateway);
             added.map_err(|errno| {
-                let subject = Text::<64>::of(&[b"default route through ", name]);
-                refused(subject.unwrap_or(Text::new()).as_bytes(), errno)
+                let subject = Text::<64>::fitting(&[b"default route through ", name]);
+                refused(subject.as_bytes(), errno)
             })?;
         }
         self.keep_advertised_route(&link);
@@ -140,7 +138,7 @@ impl Network<'_> {
         if found == Err(Errno::TIMEDOUT) {
             let limit = Decimal::new(APPEARS);
             let limit = limit.as_bytes();
-            let log = self.launch.log;
+            let log = &self.launch.log;
             log.line(&[b"waiting for ", called, b", up to ", limit, b" s"]);
             found = links::wait_for(&self.launch.requests, which, APPEARS);
         }
@@ -187,10 +185,7 @@ impl Network<'_> {
     fn keep_advertised_routes(&self) {
         match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
             Ok(()) | Err(Errno::TIMEDOUT) => {} // no card is there
-            Err(errno) => {
-                let error = Error::new(Step::Network, b"accept_ra", errno);
-                self.launch.warn(&error);
-            }
+            Err(errno) => self.launch.tell(Step::Network, b"accept_ra", errno),
         }
     }
 
@@ -200,10 +195,8 @@ impl Network<'_> {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ROFS | Errno::ACCESS) if self.launch.role == Role::Container => {}
             Err(errno) => {
-                let subject = Text::<64>::of(&[b"accept_ra of ", link.name.as_bytes()]);
-                let subject = subject.unwrap_or(Text::new());
-                let error = Error::new(Step::Network, subject.as_bytes(), errno);
-                self.launch.warn(&error);
+                let subject = Text::<64>::fitting(&[b"accept_ra of ", link.name.as_bytes()]);
+                self.launch.tell(Step::Network, subject.as_bytes(), errno);
             }
         }
     }
@@ -211,12 +204,11 @@ impl Network<'_> {
 
 /// Only the kernel's default is changed: who has turned advertisements off does not want them.
 fn accept_advertisements(name: &[u8]) -> io::Result<()> {
-    let path = fs::path(&[b"/proc/sys/net/ipv6/conf/", name, b"/accept_ra"])?;
+    let path = Text::<64>::fitting(&[b"/proc/sys/net/ipv6/conf/", name, b"/accept_ra"]);
     let path = path.as_c_str();
     let mut now = [0; 8];
     if fs::read_small(path, &mut now)? != b"1\n" {
         return Ok(());
     }
-    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    write(&file, b"2").map(drop)
+    fs::write_word(path, b"2")
 }

@@ -2,7 +2,7 @@
 
 use super::links::{self, Which};
 use crate::{
-    error::{Error, Step},
+    error::Step,
     files,
     fs::{self, Root, There},
     ip::Ip,
@@ -48,8 +48,8 @@ impl Names {
         if !ip.hostname.is_empty() {
             // They were checked to fit.
             let (host, domain) = split_once(ip.hostname, b'.');
-            self.host = Text::of(&[host]).unwrap_or(Text::new());
-            self.domain = Text::of(&[domain.unwrap_or_default()]).unwrap_or(Text::new());
+            let _ = self.host.set(&[host]);
+            let _ = self.domain.set(&[domain.unwrap_or_default()]);
         }
         ip.dns
             .iter()
@@ -66,8 +66,7 @@ impl Names {
         match server {
             IpAddr::V4(server) => {
                 for number in server.octets() {
-                    self.add(before);
-                    self.add(Decimal::new(number.into()).as_bytes());
+                    self.add(&[before, Decimal::new(number.into()).as_bytes()]);
                     before = b".";
                 }
             }
@@ -76,34 +75,32 @@ impl Names {
                 for group in server.segments() {
                     let mut digits = [0; 4];
                     hexadecimal(&group.to_be_bytes(), &mut digits);
-                    self.add(before);
-                    self.add(&digits);
+                    self.add(&[before, &digits]);
                     before = b":";
                 }
             }
         }
-        self.add(b"\n");
+        self.add(&[b"\n"]);
     }
 
-    fn add(&mut self, part: &[u8]) {
-        self.fits &= self.servers.push(part).is_ok();
+    fn add(&mut self, parts: &[&[u8]]) {
+        self.fits &= self.servers.push_all(parts).is_ok();
     }
 
+    #[inline(never)] // smaller
     pub(super) fn configure(&mut self, launch: &Launch<'_>) -> Outcome<()> {
         host_name(launch, self.host.as_bytes());
         let domain = self.domain.as_bytes();
         if !domain.is_empty()
             && let Err(errno) = setdomainname(domain)
         {
-            launch.warn(&Error::new(Step::Network, domain, errno));
+            launch.tell(Step::Network, domain, errno);
         }
         let asked = launch.settings.dns.to_bytes();
         if !asked.is_empty() {
             (self.servers, self.fits) = (Text::new(), true);
             for server in list(asked) {
-                self.add(b"nameserver ");
-                self.add(server);
-                self.add(b"\n");
+                self.add(&[b"nameserver ", server, b"\n"]);
             }
         }
         if self.servers.as_bytes().is_empty() {
@@ -126,8 +123,7 @@ impl Names {
             .unwrap_or_default();
         for line in fields(lease, b'\n') {
             if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
-                self.add(line);
-                self.add(b"\n");
+                self.add(&[line, b"\n"]);
             }
         }
     }
@@ -148,7 +144,7 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
         launch.log.warning(&[name, what, fitting]);
     }
     if let Err(errno) = sethostname(fitting) {
-        launch.warn(&Error::new(Step::Network, fitting, errno));
+        launch.tell(Step::Network, fitting, errno);
     }
 }
 
@@ -166,12 +162,12 @@ fn host_of(file: &[u8]) -> Option<&[u8]> {
 
 /// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
 fn from_card() -> Text<16> {
-    let mut name = Text::of(&[b"docker"]).unwrap_or(Text::new());
+    let mut name = Text::fitting(&[b"docker"]);
     if let Ok(link) = links::find(Which::First) {
         let [_, _, _, last @ ..] = link.address;
         let mut digits = [0; 6];
         hexadecimal(&last, &mut digits);
-        let _ = name.push(b"-").and(name.push(&digits));
+        let _ = name.push_all(&[b"-", &digits]);
     }
     name
 }
@@ -186,7 +182,7 @@ pub(super) fn write(launch: &Launch<'_>, servers: &[u8]) {
     }
     match Root::open(c"/").and_then(|root| root.directory(ETC)) {
         Ok(etc) => files::replace(launch, Step::Network, (etc.as_fd(), ETC), FILE, servers),
-        Err(errno) => launch.warn(&Error::new(Step::Network, ETC.to_bytes(), errno)),
+        Err(errno) => launch.tell(Step::Network, ETC.to_bytes(), errno),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Where the daemon is supervised.
 
 use crate::{
+    log::Log,
     namespaces,
     power::Button,
     settings::{Role, Settings},
     signals::{self, CHLD, End, INT, KILL, Meaning, PWR, Signals, TERM, meaning, name},
     sys::{self, Action, Mask},
-    text::Text,
     wait::{NEVER, readable},
 };
 use rustix::{
@@ -66,7 +66,7 @@ impl Requests {
         let ends = if supervises {
             signals::ends(role)
         } else {
-            Mask::of([INT, TERM].into_iter())
+            Mask::NONE.with(INT).with(TERM)
         };
         // Out of the way of the descriptors that are handed over.
         let signals = sys::signal_descriptor(ends).and_then(|low| fcntl_dupfd_cloexec(low, 64));
@@ -115,11 +115,11 @@ impl Requests {
     }
 }
 
-/// An end that was asked for.
+/// An end that was asked for, and by which signal.
+#[derive(Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) end: End,
-    signal: u32,
-    by: Text<32>,
+    pub(crate) signal: u32,
 }
 
 impl Asked {
@@ -128,9 +128,9 @@ impl Asked {
         128 + self.signal as u8
     }
 
-    /// For the log: by whom, and what.
-    pub(crate) fn words(&self) -> [&[u8]; 2] {
-        [self.by.as_bytes(), self.end.words()]
+    /// By whom, and what.
+    pub(crate) fn tell(&self, log: Log) {
+        log.line(&[name(self.signal).as_bytes(), self.end.words()]);
     }
 
     pub(crate) fn command(&self) -> (Option<RebootCommand>, &'static str) {
@@ -149,11 +149,7 @@ pub(crate) fn are_pending() -> bool {
 pub(crate) fn asked(role: Role) -> Option<Asked> {
     let signals = Signals::open().ok()?;
     core::iter::from_fn(|| signals.next()).find_map(|signal| match meaning(signal, role) {
-        Meaning::End(end) => Some(Asked {
-            end,
-            signal,
-            by: name(signal),
-        }),
+        Meaning::End(end) => Some(Asked { end, signal }),
         _ => None,
     })
 }

@@ -33,17 +33,16 @@ impl Status {
     pub(crate) fn words(self) -> Text<64> {
         const CORE_DUMPED: u32 = 0x80;
         let code = Decimal::new(self.code().into());
-        let words = match self.signal() {
-            0 => Text::of(&[b"ended with status ", code.as_bytes()]),
+        match self.signal() {
+            0 => Text::fitting(&[b"ended with status ", code.as_bytes()]),
             signal => {
                 let core = match self.0 & CORE_DUMPED {
                     0 => &b""[..],
                     _ => b", core dumped",
                 };
-                Text::of(&[b"was killed by ", name(signal).as_bytes(), core])
+                Text::fitting(&[b"was killed by ", name(signal).as_bytes(), core])
             }
-        };
-        words.unwrap_or(Text::new())
+        }
     }
 }
 
@@ -84,7 +83,7 @@ pub(crate) fn signal_all(signal: u32) {
 /// The fourth field of /proc/PID/stat; the second, the name, may hold anything but ends at the last parenthesis.
 fn parent(pid: &[u8]) -> Option<u64> {
     let mut buffer = [0; 1024];
-    let path = fs::path(&[b"/proc/", pid, b"/stat"]).ok()?;
+    let path = Text::<40>::of(&[b"/proc/", pid, b"/stat"]).ok()?;
     let stat = fs::read_small(path.as_c_str(), &mut buffer).ok()?;
     let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
     number(fields(stat.get(name_ends..)?, b' ').nth(2)?)

@@ -16,12 +16,12 @@ mod start;
 use crate::{
     command::Command,
     daemon::{self, Daemon},
-    error::{Error, Step},
+    error::Step,
     launch::{Context, Ended, Failed, Launch, Outcome},
     power::Button,
-    requests::asked,
+    requests::{Asked, asked},
     settings::{OnExit, Role},
-    signals::{End, Meaning, Signals, meaning, name, send},
+    signals::{BUTTON, End, Meaning, Signals, meaning, send},
     sys,
     text::{Decimal, Text},
     wait::{NEVER, readable},
@@ -87,7 +87,7 @@ fn supervise(launch: &Launch<'_>, command: &Command<'_>, prepared: &Daemon) -> O
     let mut supervisor = Supervisor::new(launch, command, prepared)?;
     if let Some(asked) = asked(launch.role) {
         // During the launch: no daemon is started.
-        launch.log.line(&asked.words());
+        asked.tell(launch.log);
         supervisor.shut_down(asked.end);
         let status = asked.status();
         return Ok(Ended { status });
@@ -115,7 +115,7 @@ impl<'l> Supervisor<'l> {
         }
         let notify = Notify::open();
         if let Err(errno) = &notify {
-            launch.warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", *errno));
+            launch.tell(Step::Daemon, b"NOTIFY_SOCKET", *errno);
         }
         if launch.role == Role::Machine && launch.requests.button.is_none() {
             launch
@@ -151,9 +151,9 @@ impl Supervisor<'_> {
             self.hear();
             let ran = self.daemon.is_some();
             self.reap();
-            if let Some((end, by)) = request {
-                self.launch.log.line(&[by.as_bytes(), end.words()]);
-                return end;
+            if let Some(asked) = request {
+                asked.tell(self.launch.log);
+                return asked.end;
             }
             if ran
                 && self.daemon.is_none()
@@ -167,8 +167,7 @@ impl Supervisor<'_> {
             }
             if now >= self.late {
                 self.late = NEVER;
-                let log = self.launch.log;
-                log.warning(&[self.name(), b" is not ready after 120 s; it goes on"]);
+                self.warn_of_daemon(b" is not ready after 120 s; it goes on");
             }
         }
     }
@@ -186,16 +185,17 @@ impl Supervisor<'_> {
         let _ = readable(&mut all, until);
     }
 
-    /// The next request to end, and whose; the daemon gets those signals that are its own.
+    /// The next request to end; the daemon gets those signals that are its own.
     #[inline(never)]
-    fn request(&self) -> Option<(End, Text<32>)> {
+    fn request(&self) -> Option<Asked> {
         if self.button().is_some_and(Button::was_pressed) {
-            return Some((End::PowerOff, Text::of(&[b"power button"]).ok()?));
+            let (end, signal) = (End::PowerOff, BUTTON);
+            return Some(Asked { end, signal });
         }
         // Not more in one turn: whoever sends more than that does not hold up the rest.
         for signal in core::iter::from_fn(|| self.signals.next()).take(AT_ONCE) {
             match meaning(signal, self.launch.role) {
-                Meaning::End(end) => return Some((end, name(signal))),
+                Meaning::End(end) => return Some(Asked { end, signal }),
                 Meaning::Forward => self.forward(signal),
                 Meaning::Nothing => {}
             }
@@ -210,7 +210,7 @@ impl Supervisor<'_> {
         let (mut ready, log) = (false, self.launch.log);
         notify.hear(self.daemon, &mut |told| match told {
             Told::Ready => ready = true,
-            Told::Reloading => log.line(&[self.name(), b" reloads its configuration"]),
+            Told::Reloading => self.tell_of_daemon(&[b" reloads its configuration"]),
             Told::Stopping => log.debug(&[self.name(), b" is stopping"]),
         });
         // It says so again when it has reloaded.
@@ -221,7 +221,7 @@ impl Supervisor<'_> {
 
     #[inline(never)]
     fn is_ready(&mut self) {
-        let log = self.launch.log;
+        let log = &self.launch.log;
         let now = Decimal::new(sys::since_boot());
         (self.ready, self.late) = (true, NEVER);
         log.line(&[
@@ -233,8 +233,7 @@ impl Supervisor<'_> {
             return;
         }
         if let Err(errno) = readiness::pass_on(self.command) {
-            self.launch
-                .warn(&Error::new(Step::Daemon, b"NOTIFY_SOCKET", errno));
+            self.launch.tell(Step::Daemon, b"NOTIFY_SOCKET", errno);
         }
         if !self.launch.settings.ready.is_empty() {
             self.run_ready_program();
@@ -263,8 +262,7 @@ impl Supervisor<'_> {
     #[inline(never)]
     fn has_ended(&mut self, status: Status) {
         (self.last, self.ready) = (status.code(), false);
-        let words = status.words();
-        self.launch.log.line(&[self.name(), b" ", words.as_bytes()]);
+        self.tell_of_daemon(&[b" ", status.words().as_bytes()]);
     }
 
     /// What follows when the daemon has ended by itself; `None`: another is started.
@@ -293,16 +291,11 @@ impl Supervisor<'_> {
         let wait = self.backoff.after(now - self.started);
         self.next = now + wait;
         self.late = NEVER;
-        let (wait, log) = (Decimal::new(wait / 1000), self.launch.log);
-        log.line(&[
-            self.name(),
-            b" is started again in ",
-            wait.as_bytes(),
-            b" s",
-        ]);
+        let wait = Decimal::new(wait / 1000);
+        self.tell_of_daemon(&[b" is started again in ", wait.as_bytes(), b" s"]);
         if self.backoff.failures == restart::LOOP {
             let last = Decimal::new(self.last.into());
-            log.warning(&[
+            self.launch.log.warning(&[
                 b"crash loop: ",
                 self.name(),
                 b" has ended five times within a minute of its start, at last with status ",
@@ -331,6 +324,21 @@ impl Supervisor<'_> {
 
     fn name(&self) -> &[u8] {
         self.command.name()
+    }
+
+    /// Its name, and what it does.
+    #[inline(never)]
+    fn tell_of_daemon(&self, what: &[&[u8]]) {
+        let mut words: Text<400> = Text::new();
+        // The longest name of a file, and a few words.
+        let _ = words.push(self.name()).and(words.push_all(what));
+        self.launch.log.line(&[words.as_bytes()]);
+    }
+
+    /// The same as a warning.
+    #[inline(never)]
+    fn warn_of_daemon(&self, what: &[u8]) {
+        self.launch.log.warning(&[self.name(), what]);
     }
 
     fn button(&self) -> Option<&Button> {

@@ -3,7 +3,12 @@
 //! The socket lies in a directory of root's own: one without a path could be written to from every container that shares the
 //! network. Of what arrives, only the daemon's own datagrams count; the kernel names the sender.
 
-use crate::{command::Command, fs::There, sys, text::fields};
+use crate::{
+    command::Command,
+    fs::{self, There},
+    sys,
+    text::fields,
+};
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -32,6 +37,12 @@ pub(crate) enum Told {
     Stopping,
 }
 
+const TOLD: &[(&str, Told)] = &[
+    ("READY=1", Told::Ready),
+    ("RELOADING=1", Told::Reloading),
+    ("STOPPING=1", Told::Stopping),
+];
+
 pub(crate) struct Notify(OwnedFd);
 
 impl Notify {
@@ -59,11 +70,9 @@ impl Notify {
                 continue;
             }
             for line in fields(text, b'\n') {
-                match line {
-                    b"READY=1" => each(Told::Ready),
-                    b"RELOADING=1" => each(Told::Reloading),
-                    b"STOPPING=1" => each(Told::Stopping),
-                    _ => {}
+                let known = TOLD.iter().find(|(known, _)| known.as_bytes() == line);
+                if let Some((_, told)) = known {
+                    each(*told);
                 }
             }
         }
@@ -81,15 +90,10 @@ pub(crate) fn pass_on(command: &Command<'_>) -> Result<()> {
     let address = match command.variable(b"NOTIFY_SOCKET") {
         None | Some(b"") => return Ok(()),
         Some([b'@', name @ ..]) => SocketAddrUnix::new_abstract_name(name)?,
-        Some(path) => SocketAddrUnix::new(path)?,
+        Some(path) => SocketAddrUnix::new(fs::path(&[path])?.as_c_str())?,
     };
-    sendto(
-        socket()?,
-        b"READY=1",
-        SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-        &address,
-    )
-    .map(|_| ())
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendto(socket()?, b"READY=1", flags, &address).map(drop)
 }
 
 fn socket() -> Result<OwnedFd> {

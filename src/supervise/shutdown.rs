@@ -20,12 +20,12 @@ impl Supervisor<'_> {
     pub(super) fn shut_down(&mut self, end: End) {
         self.end_daemon();
         self.end_rest();
-        let log = self.launch.log;
+        let log = &self.launch.log;
         if self.is_container() {
             return;
         }
         let (command, word) = end.command();
-        reboot::clean_up(log);
+        reboot::clean_up(*log);
         match command {
             Some(command) => reboot::end(self.launch.settings, command, word),
             None => {
@@ -37,7 +37,7 @@ impl Supervisor<'_> {
 
     /// TERM once: at the third dockerd would leave everything as it is.
     fn end_daemon(&mut self) {
-        let log = self.launch.log;
+        let log = &self.launch.log;
         let Some(daemon) = self.daemon else { return };
         let limit = u64::from(self.launch.settings.shutdown_timeout);
         let mut deadline = sys::since_boot() + limit * 1000;
@@ -53,12 +53,12 @@ impl Supervisor<'_> {
         while self.daemon.is_some() {
             if sys::since_boot() >= deadline {
                 if killed {
-                    log.warning(&[self.name(), b" does not die; it is left"]);
+                    self.warn_of_daemon(b" does not die; it is left");
                     return;
                 }
                 killed = true;
                 deadline = sys::since_boot() + REST * 1000;
-                log.warning(&[self.name(), b" has not ended in its time: SIGKILL"]);
+                self.warn_of_daemon(b" has not ended in its time: SIGKILL");
                 send(daemon, KILL);
             }
             self.wait(deadline);

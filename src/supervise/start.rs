@@ -3,11 +3,12 @@
 
 use super::{Supervisor, readiness};
 use crate::{
-    daemon::{self, Variables},
-    error::{Error, Step},
+    daemon::{self, Made},
+    error::Step,
     launch::{Context, Outcome},
     sys::{self, Words},
 };
+use core::convert::Infallible;
 use rustix::{
     fd::{AsFd, OwnedFd},
     io::{Errno, fcntl_dupfd_cloexec, read, retry_on_intr, write},
@@ -45,8 +46,7 @@ impl Supervisor<'_> {
                 Err(errno).at(self.launch, Step::Exec, path)
             }
             Err(errno) if errno != Errno::CANCELED => {
-                self.launch
-                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
+                self.launch.tell(Step::Exec, path.to_bytes(), errno);
                 Ok(())
             }
             // It runs; or it is to end, whether it runs or not.
@@ -67,8 +67,7 @@ impl Supervisor<'_> {
         if write(writes, &errno.raw_os_error().to_ne_bytes()).is_err() {
             // Linux 5.10 has closed it.
             let path = self.command.path();
-            self.launch
-                .warn(&Error::new(Step::Exec, path.as_bytes(), errno));
+            self.launch.tell(Step::Exec, path.as_bytes(), errno);
         }
         sys::exit(126)
     }
@@ -80,21 +79,22 @@ impl Supervisor<'_> {
         match sys::fork() {
             Ok(Some(child)) => self.ready_program = Some(child),
             Err(errno) => {
-                self.launch
-                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
+                self.launch.tell(Step::Exec, path.to_bytes(), errno);
             }
             Ok(None) => {
                 let _ = setsid();
                 self.launch.requests.restore();
-                let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
                 sys::close_on_exec_from(3);
-                let words = Words::of([path].into_iter());
-                let errno = match words.and_then(|words| Ok((words, variables.words()?))) {
-                    Ok((words, environment)) => sys::execve(path, &words, &environment),
-                    Err(errno) => errno,
+                let executed = || {
+                    let mut made = Made::new();
+                    let (role, command) = (self.launch.role, self.command);
+                    let environment =
+                        daemon::environment(&mut made, role, command, (0, false), Some(c""))?;
+                    let words = Words::of(&[path])?;
+                    Err::<Infallible, _>(sys::execve(path, &words, &environment))
                 };
-                self.launch
-                    .warn(&Error::new(Step::Exec, path.to_bytes(), errno));
+                let Err(errno) = executed();
+                self.launch.tell(Step::Exec, path.to_bytes(), errno);
                 sys::exit(126)
             }
         }

@@ -22,9 +22,11 @@ pub(crate) struct Mask(u64);
 impl Mask {
     pub(crate) const ALL: Self = Self(u64::MAX);
 
-    /// Of these signals alone, each from 1 to 64.
-    pub(crate) fn of(signals: impl Iterator<Item = u32>) -> Self {
-        Self(signals.fold(0, |mask, signal| mask | 1 << ((signal - 1) & 63)))
+    pub(crate) const NONE: Self = Self(0);
+
+    /// One more, from 1 to 64.
+    pub(crate) const fn with(self, signal: u32) -> Self {
+        Self(self.0 | 1 << ((signal - 1) & 63))
     }
 
     pub(crate) fn is_any(self) -> bool {

@@ -18,6 +18,8 @@ pub(crate) struct Words<'a> {
     pointers: *mut *const u8,
     /// With the null pointer.
     places: usize,
+    /// The first that is free.
+    next: usize,
     lifetime: PhantomData<&'a CStr>,
 }
 
@@ -26,31 +28,41 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// `NOMEM`: the kernel has no memory for the array.
-    pub(crate) fn of(words: impl Iterator<Item = &'a CStr> + Clone) -> Result<Self, Errno> {
-        let mut all = Self::with_places(words.clone().count() + 1)?;
-        words
-            .enumerate()
-            .for_each(|(place, word)| all.set(place, word));
+    pub(crate) fn of(words: &[&'a CStr]) -> Result<Self, Errno> {
+        let mut all = Self::with_room(words.len())?;
+        all.extend(words);
         Ok(all)
     }
 
-    /// The kernel gives zeros, which are null pointers.
-    fn with_places(places: usize) -> Result<Self, Errno> {
+    /// None yet, and room for so many; the kernel gives zeros, which are null pointers.
+    ///
+    /// # Errors
+    /// As [`Words::of`].
+    pub(crate) fn with_room(room: usize) -> Result<Self, Errno> {
         let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        let places = room + 1;
         // SAFETY: the kernel chooses where: nothing that is mapped already is touched.
         let pointers = unsafe { mmap_anonymous(ptr::null_mut(), bytes(places), access, flags) }?;
         Ok(Self {
             pointers: pointers.cast(),
             places,
+            next: 0,
             lifetime: PhantomData,
         })
     }
 
-    fn set(&mut self, place: usize, word: &'a CStr) {
+    pub(crate) fn extend(&mut self, words: &[&'a CStr]) {
+        words.iter().for_each(|word| self.push(word));
+    }
+
+    /// One more; where there is no room it is left out.
+    #[inline(never)] // smaller
+    pub(crate) fn push(&mut self, word: &'a CStr) {
         // The last place keeps its null.
-        if place + 1 < self.places {
+        if self.next + 1 < self.places {
             // SAFETY: the mapping has so many places, is ours alone, and begins at a page: it is aligned.
-            unsafe { self.pointers.add(place).write(word.as_ptr().cast()) };
+            unsafe { self.pointers.add(self.next).write(word.as_ptr().cast()) };
+            self.next += 1;
         }
     }
 }
@@ -91,7 +103,7 @@ mod tests {
         let (a, b) = (c"a", c"b");
         for count in [0, 1, 511, 512, 100_000] {
             let given: Vec<&CStr> = [a, b].into_iter().cycle().take(count).collect();
-            let words = Words::of(given.iter().copied()).unwrap();
+            let words = Words::of(&given).unwrap();
             // SAFETY: there are so many places.
             let kept = unsafe { core::slice::from_raw_parts(words.pointers, words.places) };
             let expected = given.iter().map(|word| word.as_ptr().cast());
