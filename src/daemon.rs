@@ -132,7 +132,8 @@ pub(crate) fn exec(
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let variables = Variables::new(launch.role, command, passed, daemon.inherited > 0, notify);
-        let (words, environment) = (Words::of(command.words())?, variables.words()?);
+        let mut words = command.words();
+        let (words, environment) = (Words::of(&mut || words.next())?, variables.words()?);
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
@@ -315,7 +316,8 @@ impl<'c> Variables<'c> {
         let defaults = defaults
             .into_iter()
             .filter_map(|(wanted, variable)| wanted.then_some(variable));
-        Words::of(given.clone().chain(defaults))
+        let mut all = given.chain(defaults);
+        Words::of(&mut || all.next())
     }
 }
 

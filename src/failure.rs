@@ -11,7 +11,7 @@ use crate::{
     requests::{self, Asked},
     role::find_role,
     settings::{OnFailure, Role, Settings},
-    sys::{self, Words},
+    sys::{self, Strings, Words},
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -123,7 +123,9 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let words = Words::of([path].into_iter())?;
-    let environment = Words::of([DEFAULT_PATH, c"HOME=/root", c"TERM=linux"].into_iter())?;
+    let mut word = Some(path);
+    let words = Words::of(&mut || word.take())?;
+    let mut environment = Strings::from(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"]);
+    let environment = Words::of(&mut || environment.next())?;
     Err(sys::execve(path, &words, &environment))
 }

@@ -145,6 +145,7 @@ pub struct Settings<'a> {
 }
 
 impl Default for Settings<'_> {
+    #[inline(never)]
     fn default() -> Self {
         Self {
             debug: false,

@@ -43,6 +43,7 @@ impl<const N: usize> Text<N> {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
@@ -93,6 +94,7 @@ impl Decimal {
         decimal
     }
 
+    #[inline(never)]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.digits.get(self.start..).unwrap_or_default()
     }

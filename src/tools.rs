@@ -36,8 +36,10 @@ pub(crate) fn run(
     at_end: AtEnd,
 ) -> Result<u8> {
     let path = command.look_up(program).map_err(|error| error.errno())?;
-    let words = Words::of(core::iter::once(&program).chain(words).copied())?;
-    let environment = Words::of(command.environment())?;
+    let mut words = core::iter::once(&program).chain(words).copied();
+    let words = Words::of(&mut || words.next())?;
+    let mut environment = command.environment();
+    let environment = Words::of(&mut || environment.next())?;
     let requests = (at_end == AtEnd::Killed).then_some(&launch.requests);
     // It closes with exec; read when the child has ended, and not waited for.
     let (reads, writes) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;

@@ -76,9 +76,10 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
             let _ = words.extend_from_slice(&[c"-x", id.as_c_str()]);
         }
         let mark = [lease::mark(launch, names)];
-        let environment = network.command.environment().chain(mark);
-        let started = Words::of(words.iter().copied()).and_then(|words| {
-            let environment = Words::of(environment)?;
+        let mut environment = network.command.environment().chain(mark);
+        let mut words = words.iter().copied();
+        let started = Words::of(&mut || words.next()).and_then(|words| {
+            let environment = Words::of(&mut || environment.next())?;
             start(link, || {
                 launch.requests.restore();
                 sys::execve(path.as_c_str(), &words, &environment);

@@ -88,7 +88,8 @@ impl Supervisor<'_> {
                 self.launch.requests.restore();
                 let variables = Variables::new(self.launch.role, self.command, 0, false, Some(c""));
                 sys::close_on_exec_from(3);
-                let words = Words::of([path].into_iter());
+                let mut word = Some(path);
+                let words = Words::of(&mut || word.take());
                 let errno = match words.and_then(|words| Ok((words, variables.words()?))) {
                     Ok((words, environment)) => sys::execve(path, &words, &environment),
                     Err(errno) => errno,

@@ -1,5 +1,5 @@
 //! The arrays of `execve(2)`: pointers to arguments or variables that stay where they are. Each array is a mapping of its own,
-//! as large as it must be: what the kernel could pass to this process, it can pass on.
+//! which grows as it is filled: what the kernel could pass to this process, it can pass on.
 
 use super::call;
 use core::{
@@ -10,7 +10,7 @@ use core::{
 use linux_raw_sys::general::__NR_execve;
 use rustix::{
     io::Errno,
-    mm::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+    mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap, munmap},
 };
 
 /// An array of pointers that ends with a null pointer.
@@ -21,16 +21,26 @@ pub(crate) struct Words<'a> {
     lifetime: PhantomData<&'a CStr>,
 }
 
+/// So many pointers fill a page.
+const PLACES: usize = 512;
+
 impl<'a> Words<'a> {
-    /// All of them.
+    /// All that `next` gives, until it gives none.
     ///
     /// # Errors
     /// `NOMEM`: the kernel has no memory for the array.
-    pub(crate) fn of(words: impl Iterator<Item = &'a CStr> + Clone) -> Result<Self, Errno> {
-        let mut all = Self::with_places(words.clone().count() + 1)?;
-        words
-            .enumerate()
-            .for_each(|(place, word)| all.set(place, word));
+    pub(crate) fn of(next: &mut dyn FnMut() -> Option<&'a CStr>) -> Result<Self, Errno> {
+        let mut all = Self::with_places(PLACES)?;
+        let mut count = 0;
+        while let Some(word) = next() {
+            // The last place keeps its null.
+            if count + 1 == all.places {
+                all.double()?;
+            }
+            // SAFETY: the mapping has more places than that, is ours alone, and begins at a page: it is aligned.
+            unsafe { all.pointers.add(count).write(word.as_ptr().cast()) };
+            count += 1;
+        }
         Ok(all)
     }
 
@@ -46,12 +56,14 @@ impl<'a> Words<'a> {
         })
     }
 
-    fn set(&mut self, place: usize, word: &'a CStr) {
-        // The last place keeps its null.
-        if place + 1 < self.places {
-            // SAFETY: the mapping has so many places, is ours alone, and begins at a page: it is aligned.
-            unsafe { self.pointers.add(place).write(word.as_ptr().cast()) };
-        }
+    /// What is added are zeros again.
+    fn double(&mut self) -> Result<(), Errno> {
+        let (old, new) = (bytes(self.places), bytes(self.places * 2));
+        // SAFETY: it was mapped with this length, and nobody else has the pointer.
+        let moved = unsafe { mremap(self.pointers.cast(), old, new, MremapFlags::MAYMOVE) }?;
+        self.pointers = moved.cast();
+        self.places *= 2;
+        Ok(())
     }
 }
 
@@ -70,7 +82,7 @@ impl Drop for Words<'_> {
 /// `execve(2)`: returns only the reason why it did not.
 pub(crate) fn execve(path: &CStr, words: &Words<'_>, environment: &Words<'_>) -> Errno {
     let [words, environment] = [words, environment].map(|words| words.pointers as usize);
-    // SAFETY: the path ends with NUL; Words' arrays end with a null pointer (the last place is never set) and hold pointers
+    // SAFETY: the path ends with NUL; Words' arrays end with a null pointer (the last place is never written) and hold pointers
     // to live C strings.
     let outcome = unsafe {
         call(
@@ -89,11 +101,13 @@ mod tests {
     #[test]
     fn c7_words_are_kept_in_order_and_end_with_a_null_pointer() {
         let (a, b) = (c"a", c"b");
-        for count in [0, 1, 511, 512, 100_000] {
+        for count in [0, 1, 511, 512, 1024, 100_000] {
             let given: Vec<&CStr> = [a, b].into_iter().cycle().take(count).collect();
-            let words = Words::of(given.iter().copied()).unwrap();
-            // SAFETY: there are so many places.
-            let kept = unsafe { core::slice::from_raw_parts(words.pointers, words.places) };
+            let mut each = given.iter().copied();
+            let words = Words::of(&mut || each.next()).unwrap();
+            assert!(count < words.places);
+            // SAFETY: there are at least so many places.
+            let kept = unsafe { core::slice::from_raw_parts(words.pointers, count + 1) };
             let expected = given.iter().map(|word| word.as_ptr().cast());
             assert!(expected.chain([ptr::null()]).eq(kept.iter().copied()));
         }
