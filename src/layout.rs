@@ -55,7 +55,7 @@ struct Place {
 
 impl Place {
     /// Of what is in it. Defaults have a path of their own.
-    fn path(&self, name: &CStr) -> io::Result<Text<PATH>> {
+    fn path(&self, name: &CStr) -> Text<PATH> {
         if name.to_bytes().starts_with(b"/") {
             return fs::path(&[name.to_bytes()]);
         }
@@ -165,7 +165,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
 
 fn report(files: &mut Files<'_, '_>, place: &Place, name: &CStr, outcome: io::Result<()>) {
     if let Err(errno) = outcome {
-        let path = place.path(name).unwrap_or(Text::new());
+        let path = place.path(name);
         files.tell(path.as_bytes(), Event::Refused(errno));
     }
 }
@@ -177,7 +177,7 @@ fn make(
     (place, thing): (&Place, &Thing),
     pass: Pass,
 ) -> io::Result<()> {
-    let path = place.path(thing.name())?;
+    let path = place.path(thing.name());
     let path = path.as_bytes();
     match *thing {
         Directory(..) | Target(..) | Link(..) if pass != Pass::Write => Ok(()),

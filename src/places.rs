@@ -108,8 +108,7 @@ impl Places {
                 return Ok(());
             }
         };
-        *place = Text::of(&[value?])?;
-        Ok(())
+        place.set(&[value?])
     }
 
     fn read_flags(&mut self, command: &Command<'_>) -> io::Result<()> {
@@ -136,7 +135,7 @@ impl Places {
                     continue;
                 }
             };
-            *place = fs::path(&[value])?;
+            place.set(&[value]).map_err(|TooLong| Errno::NAMETOOLONG)?;
         }
         // Before the flag is.
         #[cfg(feature = "check")]
@@ -149,7 +148,7 @@ impl Places {
             (&mut self.data_root, b"/var/lib/docker"),
         ] {
             if place.as_bytes().is_empty() {
-                *place = fs::path(&[default])?;
+                let _ = place.set(&[default]); // it fits
             }
         }
         if self.choices & OTHER_RUNTIME != 0 && !brings_shim(command, self.runtime.as_bytes()) {
@@ -210,7 +209,7 @@ pub(crate) fn file<'c>(command: &Command<'c>) -> &'c [u8] {
 
 /// Calls `each` with what daemon.json says. One that is not there says nothing.
 pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
-    let file = fs::path(&[file(command)])?;
+    let file = fs::path(&[file(command)]);
     let mut scanner = Scanner::new();
     let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
     read.there().map(|_| ())

@@ -8,7 +8,6 @@ use crate::{
     fs::{self, Root, There},
     launch::{Context, Launch, Outcome},
     places::Places,
-    text::Text,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -51,13 +50,12 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
         warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
     }
     let path = fs::path(&[places.data_root.as_bytes(), b"/image"]);
-    let path = path.at(launch, Step::Layout, c"--data-root")?;
     let images = fs::directory(path.as_c_str());
     let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());
     };
     let read = fs::entries(images.as_fd(), &mut |driver| {
-        let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()])?;
+        let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()]);
         let path = path.as_c_str();
         let driver = fs::subdirectory(images.as_fd(), driver);
         if let Some(driver) = driver.found(launch.log, Step::Layout, path) {
@@ -79,7 +77,7 @@ fn set_aside(
     name: &CStr,
     corrupt: &CStr,
 ) -> bool {
-    let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]).unwrap_or(Text::new());
+    let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]);
     let there = fs::look(directory, name).noted(launch.log, Step::Layout, whole.as_c_str());
     let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST

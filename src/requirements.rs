@@ -145,8 +145,7 @@ impl<'c> Search<'c> {
         };
         let mut seen: Vec<(u64, u64), LOOKED_AT> = Vec::new();
         for (number, directory) in fields(path, b':').take(LOOKED_AT).enumerate() {
-            let there = fs::path(&[directory])
-                .and_then(|path| fs::stat(path.as_c_str()))
+            let there = fs::stat(fs::path(&[directory]).as_c_str())
                 .map(|directory| (directory.st_dev, directory.st_ino));
             match there.there() {
                 Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
@@ -224,7 +223,9 @@ impl<'c> Search<'c> {
         };
         let mut outcome = Err(Fault::Nothing);
         for file in fields(files, b':') {
-            *path = fs::path(&[file]).map_err(Fault::Untold)?;
+            if path.set(&[file]).is_err() {
+                return Err(Fault::Untold(Errno::NAMETOOLONG));
+            }
             match fault_of_certificates(path.as_c_str()).there() {
                 Ok(None) => {}
                 Ok(Some("")) => return Ok(()),
@@ -299,11 +300,10 @@ fn in_directories(
         if directory.is_empty() || (number < LOOKED_AT && passed_over & (1 << number) != 0) {
             continue;
         }
-        let stat = fs::path(&[directory, b"/", name.as_bytes()]).and_then(|there| {
-            *path = there;
-            fs::stat(path.as_c_str())
-        });
-        let stat = match stat.there() {
+        if path.set(&[directory, b"/", name.as_bytes()]).is_err() {
+            continue;
+        }
+        let stat = match fs::stat(path.as_c_str()).there() {
             Ok(Some(stat)) => stat,
             // A path that is too long for the kernel leads nowhere.
             Ok(None) | Err(Errno::NAMETOOLONG) => continue,
@@ -323,13 +323,10 @@ fn in_directories(
 
 /// containerd takes a shim that lies beside its own file, links followed, when PATH has none.
 fn real_directory(program: &CStr) -> Text<PATH> {
-    let directory = || {
-        let file = fs::real_path(program)?;
-        let file = file.as_bytes();
-        let slash = file.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        fs::path(&[file.get(..slash).unwrap_or_default()])
-    };
-    directory().unwrap_or(Text::new())
+    let mut directory = fs::real_path(program).unwrap_or(Text::new());
+    let slash = directory.as_bytes().iter().rposition(|byte| *byte == b'/');
+    directory.cut(slash.unwrap_or(0));
+    directory
 }
 
 /// What is wrong with a bundle of certificates; nothing where it begins with one, comments aside. A file that cannot be

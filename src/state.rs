@@ -135,7 +135,7 @@ fn make(
     path: &CStr,
     format: &'static CStr,
 ) -> Outcome<&'static CStr> {
-    let tool = fs::path(&[b"mkfs.", format.to_bytes()]).at(launch, Step::State, format)?;
+    let tool = fs::path(&[b"mkfs.", format.to_bytes()]);
     launch.log.line(&[
         b"the state disk ",
         path.to_bytes(),

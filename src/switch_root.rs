@@ -203,7 +203,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
     loop {
         let (mut outcome, mut is_protected) = (Err(Errno::NODEV), false);
         for kind in list(found) {
-            let kind = fs::path(&[kind]).at(launch, Step::Root, c"rootfstype=")?;
+            let kind = fs::path(&[kind]);
             outcome = mount(path, ASIDE, kind.as_c_str(), flags, data);
             if outcome.is_ok() {
                 return Ok(());
@@ -225,7 +225,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
 }
 
 fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
-    let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]).at(launch, Step::Root, place)?;
+    let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]);
     // A root that can be written may lack it.
     let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
     mount_move(place, to.as_c_str()).map_err(|errno| match errno {

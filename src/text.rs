@@ -30,6 +30,26 @@ impl<const N: usize> Text<N> {
         Ok(text)
     }
 
+    /// All parts in place of what it holds; nothing where they do not fit.
+    pub(crate) fn set(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
+        self.cut(0);
+        match append(&mut self.bytes, 0, parts) {
+            Ok(length) => self.length = length,
+            Err(TooLong) => {
+                self.cut(0);
+                return Err(TooLong);
+            }
+        }
+        Ok(())
+    }
+
+    /// As long as it can be, of one byte only.
+    pub(crate) fn fill(&mut self, byte: u8) {
+        self.bytes.fill(byte);
+        self.length = N;
+        self.cut(N - 1);
+    }
+
     pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
         self.length = append(&mut self.bytes, self.length, &[more])?;
         Ok(())

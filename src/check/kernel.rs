@@ -265,11 +265,9 @@ impl Lists {
         let list = |name: &[u8]| {
             let mut rows = 0;
             let path = fs::path(&[b"/lib/modules/", release.to_bytes(), name]);
-            let read = path.and_then(|path| {
-                fs::lines(path.as_c_str(), &mut |line| {
-                    let (module, _) = split_once(line, b':');
-                    rows |= named(module_name(module));
-                })
+            let read = fs::lines(path.as_c_str(), &mut |line| {
+                let (module, _) = split_once(line, b':');
+                rows |= named(module_name(module));
             });
             read.map(|()| rows)
         };

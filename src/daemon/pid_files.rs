@@ -19,11 +19,7 @@ pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> 
     let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
     let programs = [command.name(), b"dockerd"];
     remove_stale(launch, places.pid_file.as_c_str(), &programs)?;
-    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]).at(
-        launch,
-        Step::Daemon,
-        c"--exec-root",
-    )?;
+    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]);
     remove_stale(launch, containerd.as_c_str(), &[b"containerd"])
 }
 
@@ -57,7 +53,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
 /// Whether that process is one of those programs: the kernel keeps the first 15 bytes of its name.
 fn runs(pid: u64, programs: &[&[u8]]) -> Result<bool> {
     let mut buffer = [0; 64];
-    let comm = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/comm"])?;
+    let comm = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/comm"]);
     let name = match fs::read_small(comm.as_c_str(), &mut buffer).there() {
         Ok(Some(name)) => trim(name),
         // It ends at this moment.
@@ -70,7 +66,7 @@ fn runs(pid: u64, programs: &[&[u8]]) -> Result<bool> {
 
 /// Whether that process has this one's root.
 fn is_at_home(pid: u64) -> Result<bool> {
-    let root = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/root"])?;
+    let root = fs::path(&[b"/proc/", Decimal::new(pid).as_bytes(), b"/root"]);
     let (its, own) = (fs::stat(root.as_c_str()).there()?, fs::stat(c"/")?);
     Ok(its.is_some_and(|its| (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino)))
 }

@@ -219,11 +219,11 @@ fn script(launch: &Launch<'_>) -> Option<Text<PATH>> {
     }
     let mut target = [0; PATH];
     let path = readlinkat_raw(CWD, c"/proc/self/exe", &mut target)
-        .and_then(|length| fs::path(&[target.get(..length).unwrap_or_default()]));
+        .map(|length| fs::path(&[target.get(..length).unwrap_or_default()]));
     match path {
         Ok(path) if fs::executable(path.as_c_str()).is_ok() => Some(path),
         _ if STAYS && getpid().is_init() && launch.settings.reap != Reap::Never => {
-            fs::path(&[b"/proc/1/exe"]).ok()
+            Some(fs::path(&[b"/proc/1/exe"]))
         }
         _ => None,
     }

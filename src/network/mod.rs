@@ -211,7 +211,7 @@ impl Network<'_> {
 
 /// Only the kernel's default is changed: who has turned advertisements off does not want them.
 fn accept_advertisements(name: &[u8]) -> io::Result<()> {
-    let path = fs::path(&[b"/proc/sys/net/ipv6/conf/", name, b"/accept_ra"])?;
+    let path = fs::path(&[b"/proc/sys/net/ipv6/conf/", name, b"/accept_ra"]);
     let path = path.as_c_str();
     let mut now = [0; 8];
     if fs::read_small(path, &mut now)? != b"1\n" {

@@ -84,7 +84,7 @@ pub(crate) fn signal_all(signal: u32) {
 /// The fourth field of /proc/PID/stat; the second, the name, may hold anything but ends at the last parenthesis.
 fn parent(pid: &[u8]) -> Option<u64> {
     let mut buffer = [0; 1024];
-    let path = fs::path(&[b"/proc/", pid, b"/stat"]).ok()?;
+    let path = fs::path(&[b"/proc/", pid, b"/stat"]);
     let stat = fs::read_small(path.as_c_str(), &mut buffer).ok()?;
     let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
     number(fields(stat.get(name_ends..)?, b' ').nth(2)?)
