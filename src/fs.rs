@@ -122,6 +122,11 @@ pub(crate) fn look(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat
     retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).there()
 }
 
+/// Whether anything stands there, if only a dangling link.
+pub(crate) fn stands(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    Ok(look(directory, name)?.is_some())
+}
+
 /// What a path leads to, links followed.
 pub(crate) fn stat(path: &CStr) -> Result<Stat> {
     retry_on_intr(|| statat(CWD, path, AtFlags::empty()))

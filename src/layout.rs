@@ -218,7 +218,7 @@ fn make_target(
     path: &[u8],
     mode: u32,
 ) -> io::Result<()> {
-    if fs::lacks(parent, name)? && fs::look(parent, name)?.is_some() {
+    if fs::lacks(parent, name)? && fs::stands(parent, name)? {
         root.make_directories(path, mode)?;
         let what = b" is a link to nothing: a directory is made where it leads";
         launch.log.debug(&[path, what]);

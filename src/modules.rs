@@ -203,7 +203,7 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
         };
         let outcome = fs::entries(opened.as_fd(), &mut |name| {
             let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
-            let hidden = directory != hiding && fs::look(CWD, path(hiding).as_c_str())?.is_some();
+            let hidden = directory != hiding && fs::stands(CWD, path(hiding).as_c_str())?;
             if name.to_bytes().ends_with(b".conf") && !hidden {
                 read(path(directory).as_c_str());
             }
@@ -235,8 +235,7 @@ fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
     let module = fs::path(&[b"/sys/module/", name]);
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
     let place = row.map_or(module.as_c_str(), |row| row.shows);
-    let there = fs::look(CWD, place).noted(launch.log, Step::Modules, place);
-    there.flatten().is_some()
+    fs::stands(CWD, place).noted(launch.log, Step::Modules, place) == Some(true)
 }
 
 /// As the kernel names it, which has no dashes.

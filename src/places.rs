@@ -4,9 +4,11 @@
 use crate::{
     choices::{self, Choices, OTHER_RUNTIME},
     command::Command,
+    error::Step,
     flags::{self, Flags},
     fs::{self, PATH, There},
     json::{Found, LIST, Scanner},
+    launch::{Context, Launch, Outcome},
     text::{Text, TooLong, split_once},
 };
 use core::ffi::CStr;
@@ -49,10 +51,11 @@ impl Places {
     ///
     /// # Errors
     /// daemon.json cannot be read, or a path in it is longer than any path.
-    pub(crate) fn of(command: &Command<'_>) -> io::Result<Self> {
+    pub(crate) fn of(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Self> {
         let mut places = Self::unsaid();
-        places.read_file(command)?;
-        places.read_flags(command)?;
+        let read = places.read_file(command);
+        read.and_then(|()| places.read_flags(command))
+            .at(launch, Step::Daemon, c"daemon.json")?;
         Ok(places)
     }
 

@@ -6,7 +6,7 @@
 use crate::{
     command::Command,
     error::Step,
-    launch::{Context, Launch, Outcome},
+    launch::{Launch, Outcome},
     places::Places,
     requirements::{Found, Need, Requirement, Search, TABLE},
     settings::Prerequisites,
@@ -27,7 +27,7 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         launch.log.debug(&[b"prerequisites are not looked for"]);
         return Ok(());
     }
-    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let places = Places::of(launch, command)?;
     let search = Search::new(command, places.choices);
     let (mut required, mut path) = (Text::<256>::new(), Text::new());
     for row in TABLE.iter().filter(|row| row.need != Need::Obsolete) {

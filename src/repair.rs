@@ -44,7 +44,7 @@ pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
 /// Of the data root: the names of the images, which lie in a directory for each storage driver.
 pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
-    let places = Places::of(command).at(launch, Step::Daemon, CONFIGURATION)?;
+    let places = Places::of(launch, command)?;
     let data_root = places.data_root.as_c_str();
     if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
         warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
@@ -114,8 +114,8 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
             copied.found(launch.log, Step::Layout, DEFAULTS);
         });
     }
-    let there = fs::look(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
-    let what: &[u8] = if there.flatten().is_some() {
+    let there = fs::stands(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
+    let what: &[u8] = if there == Some(true) {
         b"daemon.json is the image's own again, from /usr/etc"
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"

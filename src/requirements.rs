@@ -274,8 +274,8 @@ impl Kernel {
             Self::Any => None,
             #[cfg(feature = "modprobe")]
             Self::Modules => {
-                let there = fs::look(rustix::fs::CWD, c"/proc/modules");
-                matches!(there, Ok(None)).then_some("the kernel loads no modules")
+                let there = fs::stands(rustix::fs::CWD, c"/proc/modules");
+                (there == Ok(false)).then_some("the kernel loads no modules")
             }
             Self::AppArmor => {
                 let mut buffer = [0; 8];

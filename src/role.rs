@@ -69,8 +69,8 @@ fn neither() -> Error {
 
 fn is_marked(settings: &Settings<'_>) -> bool {
     let stands = |marker: &&CStr| {
-        let there = fs::look(CWD, marker).noted(settings.as_log(), Step::Role, marker);
-        there.flatten().is_some()
+        let there = fs::stands(CWD, marker).noted(settings.as_log(), Step::Role, marker);
+        there == Some(true)
     };
     settings.in_container || MARKERS.iter().any(stands)
 }
@@ -83,7 +83,7 @@ pub(crate) fn in_first_namespace() -> bool {
 fn mount_proc() -> Result<()> {
     const PROC: &CStr = c"/proc";
     let failed = |errno| Error::new(Step::Mount, PROC.to_bytes(), errno);
-    if fs::look(CWD, c"/proc/self").map_err(failed)?.is_some() {
+    if fs::stands(CWD, c"/proc/self").map_err(failed)? {
         return Ok(());
     }
     match mkdir(PROC, Mode::from_raw_mode(0o555)) {

@@ -294,7 +294,7 @@ impl Lists {
         let shows = match row.how {
             FileSystem => self.file_systems & bit != 0,
             // What cannot be looked at stands there.
-            Module(file) | File(file) => !matches!(fs::look(CWD, file), Ok(None)),
+            Module(file) | File(file) => fs::stands(CWD, file) != Ok(false),
             First(kind) => kind.is_first() == Some(true),
         };
         match row.how {

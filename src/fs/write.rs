@@ -5,7 +5,7 @@
 //! syncfs(2), their names, one syncfs(2). In a container that would write out all that the host has in memory, so there it is
 //! one fsync(2) a file and one a directory. In memory (tmpfs, ramfs) nothing lasts, and nothing waits.
 
-use super::{is_mount, look};
+use super::{is_mount, look, stands};
 use crate::text::Text;
 use core::ffi::CStr;
 use rustix::{
@@ -131,7 +131,7 @@ impl Batch {
     pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
         let (aside, _) = aside(name)?;
         let aside = aside.as_c_str();
-        if look(parent, aside)?.is_none() {
+        if !stands(parent, aside)? {
             return Ok(()); // it does not wait
         }
         if pass == Pass::Discard {
@@ -230,7 +230,7 @@ pub(crate) fn sweep(directory: BorrowedFd<'_>) -> Result<()> {
 /// What is in the way of a file that could not be written: the name it would have had meanwhile, or its own.
 pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
     let (aside, _) = aside(name)?;
-    if look(parent, aside.as_c_str())?.is_some() {
+    if stands(parent, aside.as_c_str())? {
         return Ok(aside);
     }
     Text::of(&[name.to_bytes()]).map_err(|_| Errno::NAMETOOLONG)
@@ -247,7 +247,7 @@ fn aside(name: &CStr) -> Result<(Name, bool)> {
 
 fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
     let (aside, _) = aside(name)?;
-    Ok(look(parent, aside.as_c_str())?.is_some())
+    stands(parent, aside.as_c_str())
 }
 
 /// A fresh file; one that an earlier launch left is taken away first.
