@@ -153,10 +153,10 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         return Ok(());
     }
     let mut arguments: Vec<&CStr, { MOST + 3 }> = Vec::new();
-    let all = missing.iter().map(Text::as_c_str);
     // There is room for all of them by the lengths above.
-    for word in [c"-a", c"-q", c"--"].into_iter().chain(all) {
-        let _ = arguments.push(word);
+    let _ = arguments.extend_from_slice(&[c"-a", c"-q", c"--"]);
+    for name in &missing {
+        let _ = arguments.push(name.as_c_str());
     }
     let outcome = tools::run(
         launch,

@@ -145,7 +145,7 @@ impl Places {
         if let Some(driver @ [_, ..]) = command.variable(b"DOCKER_DRIVER") {
             self.choices = choices::with_flag(self.choices, "storage-driver", driver);
         }
-        for (place, default) in [
+        for (place, default) in &mut [
             (&mut self.pid_file, &b"/var/run/docker.pid"[..]),
             (&mut self.exec_root, b"/var/run/docker"),
             (&mut self.data_root, b"/var/lib/docker"),

@@ -56,6 +56,7 @@ impl<const N: usize> Text<N> {
     }
 
     /// Only its first bytes.
+    #[inline(never)]
     pub(crate) fn cut(&mut self, length: usize) {
         if let Some(end) = self.bytes.get_mut(length) {
             *end = 0;

@@ -102,7 +102,7 @@ impl Batch {
         over: Over,
         fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (aside, is_own) = aside(name)?;
+        let (aside, is_own) = aside(name);
         let file = create(parent, aside.as_c_str())?;
         let mut finish = || {
             fill(file.as_fd())?;
@@ -129,7 +129,7 @@ impl Batch {
 
     /// A file that waits gets its name, or is taken away.
     pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
-        let (aside, _) = aside(name)?;
+        let (aside, _) = aside(name);
         let aside = aside.as_c_str();
         if !stands(parent, aside)? {
             return Ok(()); // it does not wait
@@ -229,7 +229,7 @@ pub(crate) fn sweep(directory: BorrowedFd<'_>) -> Result<()> {
 
 /// What is in the way of a file that could not be written: the name it would have had meanwhile, or its own.
 pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
-    let (aside, _) = aside(name)?;
+    let (aside, _) = aside(name);
     if stands(parent, aside.as_c_str())? {
         return Ok(aside);
     }
@@ -237,16 +237,17 @@ pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
 }
 
 /// The name aside, and whether it is this file's own: a name that would be too long shares one, and does not wait.
-fn aside(name: &CStr) -> Result<(Name, bool)> {
-    if let Ok(own) = Text::of(&[ASIDE, b".", name.to_bytes()]) {
-        return Ok((own, true));
+fn aside(name: &CStr) -> (Name, bool) {
+    let mut aside = Name::new();
+    let is_own = aside.set(&[ASIDE, b".", name.to_bytes()]).is_ok();
+    if !is_own {
+        let _ = aside.set(&[ASIDE]);
     }
-    let shared = Text::of(&[ASIDE]).map_err(|_| Errno::NAMETOOLONG)?;
-    Ok((shared, false))
+    (aside, is_own)
 }
 
 fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    let (aside, _) = aside(name)?;
+    let (aside, _) = aside(name);
     stands(parent, aside.as_c_str())
 }
 
