@@ -133,7 +133,7 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
     };
     let mut remedy: Vec<&[u8], 12> = Vec::new();
     // There is room for all choices of any row.
-    let _ = remedy.extend_from_slice(&[b"install ", row.package.as_bytes()]);
+    let _ = remedy.extend_from_slice(&[b"install ", row.package().as_bytes()]);
     let mut or: &[u8] = b", or say ";
     for choice in row.choices() {
         let _ = remedy.extend_from_slice(&[or, choice.spelled.as_bytes()]);
@@ -145,8 +145,8 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
         state,
         detail,
         need: row.need,
-        lost: row.lost,
-        error: row.about.error,
+        lost: row.lost(),
+        error: row.error(),
         remedy: &remedy,
     });
     let [first, second] = row.places();
@@ -161,10 +161,10 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
     );
     report.fact("unless", remedy.get(3..).unwrap_or_default());
     for (key, value) in &[
-        ("package", row.package),
-        ("needed_by", row.about.needed_by),
-        ("ignorable", row.about.ignorable),
-        ("feature", row.about.feature),
+        ("package", row.package()),
+        ("needed_by", row.needed_by()),
+        ("ignorable", row.ignorable()),
+        ("feature", row.feature()),
     ] {
         report.fact(key, &[value.as_bytes()]);
     }

@@ -22,29 +22,46 @@ pub(crate) struct Requirement {
     pub(crate) name: &'static str,
     place: Place,
     pub(crate) need: Need,
-    /// What Docker cannot do without it.
-    pub(crate) lost: &'static str,
-    /// What to install, as Debian names it.
-    pub(crate) package: &'static str,
     /// Any of these choices makes it needless.
     unless: Choices,
     /// All of these make it needed.
     only: Choices,
     kernel: Kernel,
-    #[cfg(feature = "check")]
-    pub(crate) about: About,
+    told: Told,
 }
 
-/// What only --check and the README tell.
-#[cfg(feature = "check")]
-pub(crate) struct About {
-    /// The Cargo feature that holds the row; none for those that are always there.
-    pub(crate) feature: &'static str,
-    pub(crate) needed_by: &'static str,
-    /// What the engine, its client or git says without it.
-    pub(crate) error: &'static str,
-    /// The original's question: can it be ignored?
-    pub(crate) ignorable: &'static str,
+/// What is told of a requirement: strings one behind another, and how long each is. A reference to each would be half as long
+/// as the strings.
+struct Told {
+    all: &'static str,
+    lengths: [u8; 6],
+}
+
+impl Told {
+    const fn new(all: &'static str, parts: [&str; 6]) -> Self {
+        let mut lengths = [0; 6];
+        let mut number = 0;
+        while number < parts.len() {
+            assert!(parts[number].len() <= u8::MAX as usize);
+            lengths[number] = parts[number].len() as u8;
+            number += 1;
+        }
+        Self { all, lengths }
+    }
+
+    fn get(&self, number: usize) -> &'static str {
+        let mut rest = self.all;
+        for (place, length) in self.lengths.iter().enumerate() {
+            let (part, behind) = rest
+                .split_at_checked((*length).into())
+                .unwrap_or((rest, ""));
+            if place == number {
+                return part;
+            }
+            rest = behind;
+        }
+        ""
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -245,6 +262,16 @@ pub(crate) fn choice(choices: Choices) -> Option<&'static Choice> {
 }
 
 impl Requirement {
+    /// What Docker cannot do without it.
+    pub(crate) fn lost(&self) -> &'static str {
+        self.told.get(0)
+    }
+
+    /// What to install, as Debian names it.
+    pub(crate) fn package(&self) -> &'static str {
+        self.told.get(1)
+    }
+
     /// The choices that make it needless.
     pub(crate) fn choices(&self) -> impl Iterator<Item = &'static Choice> {
         let unless = self.unless;
@@ -256,6 +283,25 @@ impl Requirement {
 
 #[cfg(feature = "check")]
 impl Requirement {
+    /// The Cargo feature that holds the row; none for those that are always there.
+    pub(crate) fn feature(&self) -> &'static str {
+        self.told.get(2)
+    }
+
+    pub(crate) fn needed_by(&self) -> &'static str {
+        self.told.get(3)
+    }
+
+    /// What the engine, its client or git says without it.
+    pub(crate) fn error(&self) -> &'static str {
+        self.told.get(4)
+    }
+
+    /// The original's question: can it be ignored?
+    pub(crate) fn ignorable(&self) -> &'static str {
+        self.told.get(5)
+    }
+
     /// Where it is looked for, in two parts.
     pub(crate) fn places(&self) -> [&'static str; 2] {
         match self.place {
