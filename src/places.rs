@@ -53,10 +53,14 @@ impl Places {
     /// daemon.json cannot be read, or a path in it is longer than any path.
     pub(crate) fn of(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Self> {
         let mut places = Self::unsaid();
-        let read = places.read_file(command);
-        read.and_then(|()| places.read_flags(command))
-            .at(launch, Step::Daemon, c"daemon.json")?;
+        let read = places.read(command);
+        read.at(launch, Step::Daemon, c"daemon.json")?;
         Ok(places)
+    }
+
+    fn read(&mut self, command: &Command<'_>) -> io::Result<()> {
+        self.read_file(command)?;
+        self.read_flags(command)
     }
 
     /// As far as it can be known: and why daemon.json could not be read, where that is so.

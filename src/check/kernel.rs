@@ -340,10 +340,11 @@ mod tests {
         assert_eq!(named(b""), 0);
     }
 
+    #[cfg(feature = "iptables")]
     #[test]
     fn what_will_do_instead_is_a_row() {
-        for row in TABLE.iter().filter(|row| !row.instead.is_empty()) {
-            assert_ne!(named(row.instead.as_bytes()), 0, "{}", row.instead);
+        for name in EITHER {
+            assert_ne!(named(name.as_bytes()), 0, "{name}");
         }
     }
 }
