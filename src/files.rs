@@ -3,7 +3,7 @@
 
 use crate::{
     copy::{self, Event},
-    error::{Error, Step},
+    error::Step,
     fs::{self, Batch, Over, PATH, Pass, Standing},
     launch::Launch,
     settings::Role,
@@ -131,7 +131,7 @@ fn tell(
             return launch.log.warning(&[path, what]);
         }
         Event::Disowned(errno) => {
-            launch.warn(&Error::new(step, path, errno));
+            launch.warn_of(step, path, errno);
             let what = b" lost its set-user-ID and set-group-ID bits: its owner could not be kept";
             return launch.log.warning(&[path, what]);
         }
@@ -139,7 +139,7 @@ fn tell(
     };
     *refused += 1;
     if *refused <= MOST {
-        launch.warn(&Error::new(step, path, errno));
+        launch.warn_of(step, path, errno);
     }
     if errno == Errno::NOSPC && !core::mem::replace(full, true) {
         warn_full(launch, path);
@@ -167,7 +167,7 @@ pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path:
     match fstatfs(directory) {
         Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => warn_full(launch, path),
         Ok(_) => {}
-        Err(errno) => launch.warn(&Error::new(Step::Daemon, path, errno)),
+        Err(errno) => launch.warn_of(Step::Daemon, path, errno),
     }
 }
 

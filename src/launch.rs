@@ -56,12 +56,26 @@ impl<'l> Launch<'l> {
         Failed
     }
 
+    /// The same, of a path.
+    #[cold]
+    #[inline(never)]
+    fn refused_at(&self, step: Step, subject: &CStr, errno: Errno) -> Failed {
+        self.refused(step, subject.to_bytes(), errno)
+    }
+
     /// We refuse, in words that say what to do.
     #[cold]
     #[inline(never)]
     pub(crate) fn said(&self, step: Step, subject: &[u8], reason: &'static str) -> Failed {
         self.error.set(Error::said(step, subject, reason));
         Failed
+    }
+
+    /// What the kernel refused can be done without.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn warn_of(&self, step: Step, subject: &[u8], errno: Errno) {
+        self.warn(&Error::new(step, subject, errno));
     }
 
     /// What failed can be done without.
@@ -85,6 +99,6 @@ pub(crate) trait Context<T> {
 impl<T> Context<T> for io::Result<T> {
     #[inline]
     fn at(self, launch: &Launch<'_>, step: Step, subject: &CStr) -> Outcome<T> {
-        self.map_err(|errno| launch.refused(step, subject.to_bytes(), errno))
+        self.map_err(|errno| launch.refused_at(step, subject, errno))
     }
 }

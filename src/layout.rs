@@ -3,7 +3,7 @@
 
 use crate::{
     copy::Event,
-    error::{Error, Step},
+    error::Step,
     files::Files,
     fs::{self, PATH, Pass, Root},
     launch::{Context, Launch, Outcome},
@@ -142,7 +142,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
             Ok(parent) => parent,
             Err(Errno::NOENT | Errno::LOOP) => continue, // it could not be made, which was reported
             Err(errno) => {
-                launch.warn(&Error::new(Step::Layout, path, errno));
+                launch.warn_of(Step::Layout, path, errno);
                 continue;
             }
         };

@@ -65,7 +65,7 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
         Ok(())
     });
     if let Err(errno) = read {
-        launch.warn(&Error::new(Step::Layout, path.as_bytes(), errno));
+        launch.warn_of(Step::Layout, path.as_bytes(), errno);
     }
     Ok(())
 }

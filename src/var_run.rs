@@ -4,11 +4,7 @@
 //! Where somebody has mounted something at /var/run, above it or below it, it stays as it is: an outer engine mounts volumes
 //! there (/var/run/secrets of Kubernetes, a volume for docker.sock), and clients look into them.
 
-use crate::{
-    error::{Error, Step},
-    launch::Launch,
-    mounted,
-};
+use crate::{error::Step, launch::Launch, mounted};
 use core::ffi::CStr;
 use rustix::{
     fs::{AtFlags, CWD, FileType, statat},
@@ -28,7 +24,7 @@ pub(crate) fn bind(launch: &Launch<'_>) {
         Ok(())
     });
     if let Err(errno) = bound {
-        launch.warn(&Error::new(Step::Layout, VAR_RUN.to_bytes(), errno));
+        launch.warn_of(Step::Layout, VAR_RUN.to_bytes(), errno);
     }
 }
 
