@@ -12,7 +12,7 @@ use crate::{
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::io::Errno;
+use rustix::io::{self, Errno};
 
 /// The most words that the kernel hands to init (MAX_INIT_ARGS).
 const KERNEL_WORDS: usize = 32;
@@ -204,11 +204,13 @@ impl<'a> Command<'a> {
     /// Where a program is, as a shell finds it: a name with a slash as it stands, else the first executable of that name
     /// along PATH.
     fn directory_of(&self, program: &CStr) -> Result<&'a [u8]> {
-        let failed = |errno| Error::new(Step::Find, program.to_bytes(), errno);
+        self.search(program)
+            .map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))
+    }
+
+    fn search(&self, program: &CStr) -> io::Result<&'a [u8]> {
         if program.to_bytes().contains(&b'/') {
-            return fs::executable(program)
-                .map(|()| &b""[..])
-                .map_err(|errno| failed(found_but(errno).unwrap_or(errno)));
+            return fs::executable(program).map(|()| &b""[..]);
         }
         let directories = self.path_variable();
         let mut outcome = Errno::NOENT;
@@ -221,7 +223,7 @@ impl<'a> Command<'a> {
                 Err(errno) => outcome = found_but(errno).unwrap_or(outcome),
             }
         }
-        Err(failed(outcome))
+        Err(outcome)
     }
 }
 
