@@ -243,7 +243,7 @@ fn has(enabled: &[Name], name: &[u8]) -> bool {
 /// `false` where the kernel does not offer it in v1; its directory is gone again then.
 fn mount_hierarchy(launch: &Launch<'_>, directory: &[u8], options: &[u8]) -> Outcome<bool> {
     let at = below_root(launch, directory)?;
-    let options = fs::path(&[options]).at(launch, Step::Cgroup, at.as_c_str())?;
+    let options = fs::path(&[options]);
     make_directory(launch, at.as_c_str())?;
     match mount(
         c"cgroup",
@@ -265,7 +265,7 @@ fn mount_hierarchy(launch: &Launch<'_>, directory: &[u8], options: &[u8]) -> Out
 
 fn make_link(launch: &Launch<'_>, name: &[u8], hierarchy: &[u8]) -> Outcome<()> {
     let at = below_root(launch, name)?;
-    let target = fs::path(&[hierarchy]).at(launch, Step::Cgroup, at.as_c_str())?;
+    let target = fs::path(&[hierarchy]);
     match symlink(target.as_c_str(), at.as_c_str()) {
         Err(Errno::EXIST) => Ok(()),
         outcome => outcome.at(launch, Step::Cgroup, at.as_c_str()),

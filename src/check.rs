@@ -88,13 +88,13 @@ fn head(report: &mut Report, command: &Command<'_>, kernel: &CStr) {
         error: "",
         remedy: &[],
     });
-    for (key, label, value) in [
+    for (key, label, value) in &[
         ("features", &b"features: "[..], features),
         ("kernel", b"on Linux ", kernel.to_bytes()),
         ("daemon", b"for ", daemon),
     ] {
-        report.line(&[label, value], false);
-        report.fact(key, &[value]);
+        report.line(&[*label, *value], false);
+        report.fact(key, &[*value]);
     }
     report.end();
 }
@@ -132,13 +132,12 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
         Found::Unknown(why) => (State::Unknown, ("because", why.as_bytes())),
     };
     let mut remedy: Vec<&[u8], 12> = Vec::new();
-    let mut put = |part: &'static str| _ = remedy.push(part.as_bytes());
-    put("install ");
-    put(row.package);
     // There is room for all choices of any row.
-    for (choice, or) in row.choices().zip([", or say ", " or ", " or ", " or "]) {
-        put(or);
-        put(choice.spelled);
+    let _ = remedy.extend_from_slice(&[b"install ", row.package().as_bytes()]);
+    let mut or: &[u8] = b", or say ";
+    for choice in row.choices() {
+        let _ = remedy.extend_from_slice(&[or, choice.spelled.as_bytes()]);
+        or = b" or ";
     }
     report.begin(&Thing {
         kind: "requirement",
@@ -146,8 +145,8 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
         state,
         detail,
         need: row.need,
-        lost: row.lost,
-        error: row.about.error,
+        lost: row.lost(),
+        error: row.error(),
         remedy: &remedy,
     });
     let [first, second] = row.places();
@@ -156,13 +155,16 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
     } else {
         ":"
     };
-    report.fact("looked_for", &[first, colon, second].map(str::as_bytes));
+    report.fact(
+        "looked_for",
+        &[first.as_bytes(), colon.as_bytes(), second.as_bytes()],
+    );
     report.fact("unless", remedy.get(3..).unwrap_or_default());
-    for (key, value) in [
-        ("package", row.package),
-        ("needed_by", row.about.needed_by),
-        ("ignorable", row.about.ignorable),
-        ("feature", row.about.feature),
+    for (key, value) in &[
+        ("package", row.package()),
+        ("needed_by", row.needed_by()),
+        ("ignorable", row.ignorable()),
+        ("feature", row.feature()),
     ] {
         report.fact(key, &[value.as_bytes()]);
     }

@@ -22,9 +22,7 @@ pub(crate) const OTHER_DRIVER: Choices = 1 << 9;
 
 pub(crate) struct Choice {
     pub(crate) bit: Choices,
-    /// As flags.rs has it.
-    flag: &'static str,
-    /// In daemon.json.
+    /// In daemon.json, and as flags.rs has it.
     key: &'static str,
     /// The values that make it, or else those that do not, separated by commas; an empty one never does.
     values: &'static str,
@@ -41,7 +39,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     #[cfg(feature = "iptables")]
     Choice {
         bit: NO_IPTABLES,
-        flag: "iptables",
         key: "iptables",
         values: FALSE,
         by_others: false,
@@ -50,7 +47,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     #[cfg(feature = "iptables")]
     Choice {
         bit: NO_IP6TABLES,
-        flag: "ip6tables",
         key: "ip6tables",
         values: FALSE,
         by_others: false,
@@ -59,7 +55,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     #[cfg(feature = "iptables")]
     Choice {
         bit: NFTABLES,
-        flag: "firewall-backend",
         key: "firewall-backend",
         values: "nftables",
         by_others: false,
@@ -67,7 +62,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     },
     Choice {
         bit: NO_PROXY,
-        flag: "userland-proxy",
         key: "userland-proxy",
         values: FALSE,
         by_others: false,
@@ -75,7 +69,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     },
     Choice {
         bit: OTHER_PROXY,
-        flag: "userland-proxy-path",
         key: "userland-proxy-path",
         values: "",
         by_others: true,
@@ -83,7 +76,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     },
     Choice {
         bit: OTHER_INIT,
-        flag: "init-path",
         key: "init-path",
         values: "",
         by_others: true,
@@ -91,7 +83,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     },
     Choice {
         bit: OTHER_CONTAINERD,
-        flag: "containerd",
         key: "containerd",
         values: "",
         by_others: true,
@@ -99,7 +90,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     },
     Choice {
         bit: EMBEDDED_CONTAINERD,
-        flag: "feature",
         key: "features.embedded-containerd",
         values: TRUE,
         by_others: false,
@@ -107,7 +97,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     },
     Choice {
         bit: OTHER_RUNTIME,
-        flag: "default-runtime",
         key: "default-runtime",
         values: "runc,io.containerd.runc.v2",
         by_others: true,
@@ -116,7 +105,6 @@ pub(crate) const CHOICES: &[Choice] = &[
     #[cfg(feature = "check")]
     Choice {
         bit: OTHER_DRIVER,
-        flag: "storage-driver",
         key: "storage-driver",
         values: "overlay2,overlay,overlayfs",
         by_others: true,
@@ -144,7 +132,7 @@ pub(crate) fn with_flag(choices: Choices, flag: &str, value: &[u8]) -> Choices {
             |choice: &Choice| choice.key.as_bytes().strip_prefix(b"features.") == Some(name);
         return with(choices, &of_feature, value.unwrap_or(b"true"));
     }
-    with(choices, &|choice| choice.flag == flag, value)
+    with_key(choices, flag.as_bytes(), value)
 }
 
 fn with(choices: Choices, is_meant: &dyn Fn(&Choice) -> bool, value: &[u8]) -> Choices {

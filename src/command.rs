@@ -142,8 +142,8 @@ impl<'a> Command<'a> {
 
     /// As it is executed; empty where it was not found.
     pub(crate) fn path(&self) -> Text<PATH> {
-        let path = self.directory.map(|place| join(place, self.daemon));
-        path.and_then(io::Result::ok).unwrap_or(Text::new())
+        self.directory
+            .map_or(Text::new(), |place| join(place, self.daemon))
     }
 
     /// What messages call the daemon.
@@ -186,35 +186,36 @@ impl<'a> Command<'a> {
     ))]
     pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
         let directory = self.directory_of(program)?;
-        join(directory, program).map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))
+        Ok(join(directory, program))
     }
 
     /// Where a program is, as a shell finds it: a name with a slash as it stands, else the first executable of that name
     /// along PATH.
     fn directory_of(&self, program: &CStr) -> Result<&'a [u8]> {
-        let failed = |errno| Error::new(Step::Find, program.to_bytes(), errno);
+        self.search(program)
+            .map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))
+    }
+
+    fn search(&self, program: &CStr) -> io::Result<&'a [u8]> {
         if program.to_bytes().contains(&b'/') {
-            fs::path(&[program.to_bytes()]).map_err(failed)?;
-            return fs::executable(program)
-                .map(|()| &b""[..])
-                .map_err(|errno| failed(found_but(errno).unwrap_or(errno)));
+            return fs::executable(program).map(|()| &b""[..]);
         }
         let directories = self.path_variable();
         let mut outcome = Errno::NOENT;
         for directory in fields(directories, b':')
             .filter(|directory| !directory.is_empty() && !program.is_empty())
         {
-            let path = join(directory, program).map_err(failed)?;
+            let path = join(directory, program);
             match fs::executable(path.as_c_str()) {
                 Ok(()) => return Ok(directory),
                 Err(errno) => outcome = found_but(errno).unwrap_or(outcome),
             }
         }
-        Err(failed(outcome))
+        Err(outcome)
     }
 }
 
-fn join(directory: &[u8], program: &CStr) -> io::Result<Text<PATH>> {
+fn join(directory: &[u8], program: &CStr) -> Text<PATH> {
     let slash = if directory.is_empty() { &b""[..] } else { b"/" };
     fs::path(&[directory, slash, program.to_bytes()])
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     fs::{self, Batch, Over, PATH, Pass, Standing},
-    text::Text,
+    text::{Text, TooLong},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -83,7 +83,7 @@ impl Copy {
             copy: self,
             batch,
             pass,
-            path: fs::path(&[path.to_bytes()])?,
+            path: fs::path(&[path.to_bytes()]),
             report,
         };
         walk.tree(from, to, DEPTH)
@@ -126,9 +126,10 @@ impl Walk<'_> {
     }
 
     fn step_down(&mut self, name: &CStr) -> Result<()> {
-        let longer = fs::path(&[self.path.as_bytes(), b"/", name.to_bytes()])?;
-        self.path = longer;
-        Ok(())
+        let longer = self.path.push(b"/");
+        longer
+            .and_then(|()| self.path.push(name.to_bytes()))
+            .map_err(|TooLong| Errno::NAMETOOLONG)
     }
 
     fn entry(

@@ -93,10 +93,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Dae
         reboot(RebootCommand::CadOff).noted(launch.log, Step::Daemon, c"ctrl-alt-del");
     }
     let inherited = inherited(command);
-    let asks = inherited == 0
-        && Places::of(command)
-            .at(launch, Step::Daemon, c"daemon.json")?
-            .inherits_listener;
+    let asks = inherited == 0 && Places::of(launch, command)?.inherits_listener;
     let listener = if asks { Some(listener(launch)?) } else { None };
     Ok(Daemon {
         listener,

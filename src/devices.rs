@@ -128,10 +128,10 @@ pub(crate) fn find(
         let found = look(&parsed, &mut candidate).map_err(refuse)?;
         let (device, members) = (&candidate.device, &candidate.members);
         match found {
-            Found::One => return Ok(*device),
+            Found::One => break,
             Found::Member(present) if present == members.count => {
                 btrfs::register(launch, step, members);
-                return Ok(*device);
+                break;
             }
             Found::Several => {
                 list(launch, name, Some(&parsed));
@@ -171,8 +171,9 @@ pub(crate) fn find(
             return Err(launch.said(step, name, MISSING));
         }
         btrfs::register(launch, step, members);
-        return Ok(*device);
+        break;
     }
+    Ok(candidate.device)
 }
 
 #[inline(never)]

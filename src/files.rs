@@ -3,7 +3,7 @@
 
 use crate::{
     copy::{self, Event},
-    error::{Error, Step},
+    error::Step,
     fs::{self, Batch, Over, PATH, Pass, Standing},
     launch::Launch,
     settings::Role,
@@ -131,7 +131,7 @@ fn tell(
             return launch.log.warning(&[path, what]);
         }
         Event::Disowned(errno) => {
-            launch.warn(&Error::new(step, path, errno));
+            launch.warn_of(step, path, errno);
             let what = b" lost its set-user-ID and set-group-ID bits: its owner could not be kept";
             return launch.log.warning(&[path, what]);
         }
@@ -139,7 +139,7 @@ fn tell(
     };
     *refused += 1;
     if *refused <= MOST {
-        launch.warn(&Error::new(step, path, errno));
+        launch.warn_of(step, path, errno);
     }
     if errno == Errno::NOSPC && !core::mem::replace(full, true) {
         warn_full(launch, path);
@@ -158,7 +158,6 @@ pub(crate) fn replace(
     if let Err(errno) = fs::replace(directory, name, contents) {
         let culprit = fs::culprit(directory, name).unwrap_or(Text::new());
         let path = fs::path(&[path.to_bytes(), b"/", culprit.as_bytes()]);
-        let path = path.unwrap_or(Text::new());
         Files::new(launch, step).tell(path.as_bytes(), Event::Refused(errno));
     }
 }
@@ -168,19 +167,19 @@ pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path:
     match fstatfs(directory) {
         Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => warn_full(launch, path),
         Ok(_) => {}
-        Err(errno) => launch.warn(&Error::new(Step::Daemon, path, errno)),
+        Err(errno) => launch.warn_of(Step::Daemon, path, errno),
     }
 }
 
 fn warn_full(launch: &Launch<'_>, path: &[u8]) {
-    let place = mount_point(path).unwrap_or(Text::new());
+    let place = mount_point(path);
     let what = b" lies on a full file system: free space on what is mounted at ";
     launch.log.warning(&[path, what, place.as_bytes()]);
 }
 
 /// Where the file system is mounted that a path lies on, or would.
-fn mount_point(path: &[u8]) -> Result<Text<PATH>> {
-    let mut place = fs::path(&[path])?;
+fn mount_point(path: &[u8]) -> Text<PATH> {
+    let mut place = fs::path(&[path]);
     let mut links = true;
     while let Some(slash) = place.as_bytes().iter().rposition(|byte| *byte == b'/') {
         if links && let Ok(real) = fs::real_path(place.as_c_str()) {
@@ -188,7 +187,7 @@ fn mount_point(path: &[u8]) -> Result<Text<PATH>> {
             continue;
         }
         if fs::is_mount(CWD, place.as_c_str()) == Ok(true) {
-            return Ok(place);
+            return place;
         }
         place.cut(slash);
     }

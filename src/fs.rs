@@ -21,8 +21,8 @@ use rustix::{
     io::{Errno, Result, retry_on_intr},
 };
 
-/// The longest path that the kernel takes, and its NUL.
-pub(crate) const PATH: usize = 4096;
+/// One byte more than the kernel takes, NUL included: it says itself that such a path is too long.
+pub(crate) const PATH: usize = 4097;
 
 /// How many links are followed to what is missing.
 const LINKS: u8 = 8;
@@ -32,10 +32,10 @@ pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let file = retry_on_intr(|| open(path_to, flags, Mode::empty()))?;
     let number = Decimal::new(file.as_raw_fd().unsigned_abs().into());
-    let link = path(&[b"/proc/self/fd/", number.as_bytes()])?;
+    let link = path(&[b"/proc/self/fd/", number.as_bytes()]);
     let mut target = [0; PATH];
     let length = readlinkat_raw(CWD, link.as_c_str(), &mut target)?;
-    path(&[target.get(..length).unwrap_or_default()])
+    Ok(path(&[target.get(..length).unwrap_or_default()]))
 }
 
 /// The directory that a launch takes for `/`.
@@ -62,14 +62,14 @@ impl Root {
     }
 
     fn make_all(&self, path_to: &[u8], mode: u32, links: u8) -> Result<()> {
-        let mut above = path(&[b"/"])?;
+        let mut above = path(&[b"/"]);
         let mut names = fields(path_to, b'/').filter(|name| !name.is_empty());
         let mut next = names.next();
         while let Some(name) = next {
             next = names.next();
             let mode = if next.is_none() { mode } else { 0o755 };
             let parent = self.directory(above.as_c_str())?;
-            let entry = path(&[name])?;
+            let entry = path(&[name]);
             let entry = entry.as_c_str();
             make_directory(parent.as_fd(), entry, Mode::from_raw_mode(mode))?;
             if lacks(parent.as_fd(), entry)? {
@@ -82,9 +82,9 @@ impl Root {
                 } else {
                     path(&[above.as_bytes(), b"/", target])
                 };
-                self.make_all(target?.as_bytes(), mode, links)?;
+                self.make_all(target.as_bytes(), mode, links)?;
             }
-            above = path(&[above.as_bytes(), b"/", name])?;
+            above = path(&[above.as_bytes(), b"/", name]);
         }
         Ok(())
     }
@@ -95,9 +95,14 @@ impl Root {
     }
 }
 
-/// A path's bytes with the NUL that system calls want.
-pub(crate) fn path(parts: &[&[u8]]) -> Result<Text<PATH>> {
-    Text::of(parts).map_err(|_| Errno::NAMETOOLONG)
+/// A path's bytes with the NUL that system calls want. What is too long, or has a NUL, becomes a path that the kernel refuses
+/// as too long: whoever uses it learns of it there.
+pub(crate) fn path(parts: &[&[u8]]) -> Text<PATH> {
+    let mut path = Text::new();
+    if path.set(parts).is_err() {
+        path.fill(b'?');
+    }
+    path
 }
 
 /// A directory, through links, to look into.
@@ -115,6 +120,11 @@ pub(crate) fn subdirectory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedF
 /// What stands there, if only a dangling link.
 pub(crate) fn look(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>> {
     retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).there()
+}
+
+/// Whether anything stands there, if only a dangling link.
+pub(crate) fn stands(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    Ok(look(directory, name)?.is_some())
 }
 
 /// What a path leads to, links followed.

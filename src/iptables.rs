@@ -9,7 +9,7 @@ use crate::{
     command::Command,
     error::Step,
     fs::{self, There},
-    launch::{Context, Launch, Outcome},
+    launch::{Launch, Outcome},
     netlink::{Message, Netlink, REQUEST},
     places::Places,
     text::base_name,
@@ -78,7 +78,7 @@ const NF_TABLES: Flavour = Flavour {
 /// # Errors
 /// [`Step::Daemon`]: daemon.json cannot be read.
 pub(crate) fn choose(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
-    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let places = Places::of(launch, command)?;
     if places.choices & (NO_IPTABLES | NFTABLES) != 0 {
         return Ok(());
     }

@@ -56,6 +56,13 @@ impl<'l> Launch<'l> {
         Failed
     }
 
+    /// The same, of a path.
+    #[cold]
+    #[inline(never)]
+    fn refused_at(&self, step: Step, subject: &CStr, errno: Errno) -> Failed {
+        self.refused(step, subject.to_bytes(), errno)
+    }
+
     /// We refuse, in words that say what to do.
     #[cold]
     #[inline(never)]
@@ -64,10 +71,10 @@ impl<'l> Launch<'l> {
         Failed
     }
 
-    /// What the kernel refuses can be done without.
+    /// What the kernel refused can be done without.
     #[cold]
     #[inline(never)]
-    pub(crate) fn tell(&self, step: Step, subject: &[u8], errno: Errno) {
+    pub(crate) fn warn_of(&self, step: Step, subject: &[u8], errno: Errno) {
         self.warn(&Error::new(step, subject, errno));
     }
 
@@ -92,6 +99,6 @@ pub(crate) trait Context<T> {
 impl<T> Context<T> for io::Result<T> {
     #[inline]
     fn at(self, launch: &Launch<'_>, step: Step, subject: &CStr) -> Outcome<T> {
-        self.map_err(|errno| launch.refused(step, subject.to_bytes(), errno))
+        self.map_err(|errno| launch.refused_at(step, subject, errno))
     }
 }

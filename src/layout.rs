@@ -3,7 +3,7 @@
 
 use crate::{
     copy::Event,
-    error::{Error, Step},
+    error::Step,
     files::Files,
     fs::{self, PATH, Pass, Root},
     launch::{Context, Launch, Outcome},
@@ -55,7 +55,7 @@ struct Place {
 
 impl Place {
     /// Of what is in it. Defaults have a path of their own.
-    fn path(&self, name: &CStr) -> io::Result<Text<PATH>> {
+    fn path(&self, name: &CStr) -> Text<PATH> {
         if name.to_bytes().starts_with(b"/") {
             return fs::path(&[name.to_bytes()]);
         }
@@ -142,7 +142,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
             Ok(parent) => parent,
             Err(Errno::NOENT | Errno::LOOP) => continue, // it could not be made, which was reported
             Err(errno) => {
-                launch.warn(&Error::new(Step::Layout, path, errno));
+                launch.warn_of(Step::Layout, path, errno);
                 continue;
             }
         };
@@ -165,7 +165,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
 
 fn report(files: &mut Files<'_, '_>, place: &Place, name: &CStr, outcome: io::Result<()>) {
     if let Err(errno) = outcome {
-        let path = place.path(name).unwrap_or(Text::new());
+        let path = place.path(name);
         files.tell(path.as_bytes(), Event::Refused(errno));
     }
 }
@@ -177,7 +177,7 @@ fn make(
     (place, thing): (&Place, &Thing),
     pass: Pass,
 ) -> io::Result<()> {
-    let path = place.path(thing.name())?;
+    let path = place.path(thing.name());
     let path = path.as_bytes();
     match *thing {
         Directory(..) | Target(..) | Link(..) if pass != Pass::Write => Ok(()),
@@ -218,7 +218,7 @@ fn make_target(
     path: &[u8],
     mode: u32,
 ) -> io::Result<()> {
-    if fs::lacks(parent, name)? && fs::look(parent, name)?.is_some() {
+    if fs::lacks(parent, name)? && fs::stands(parent, name)? {
         root.make_directories(path, mode)?;
         let what = b" is a link to nothing: a directory is made where it leads";
         launch.log.debug(&[path, what]);

@@ -153,10 +153,10 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         return Ok(());
     }
     let mut arguments: Vec<&CStr, { MOST + 3 }> = Vec::new();
-    let all = missing.iter().map(Text::as_c_str);
     // There is room for all of them by the lengths above.
-    for word in [c"-a", c"-q", c"--"].into_iter().chain(all) {
-        let _ = arguments.push(word);
+    let _ = arguments.extend_from_slice(&[c"-a", c"-q", c"--"]);
+    for name in &missing {
+        let _ = arguments.push(name.as_c_str());
     }
     let outcome = tools::run(
         launch,
@@ -203,9 +203,9 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
         };
         let outcome = fs::entries(opened.as_fd(), &mut |name| {
             let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
-            let hidden = directory != hiding && fs::look(CWD, path(hiding)?.as_c_str())?.is_some();
+            let hidden = directory != hiding && fs::stands(CWD, path(hiding).as_c_str())?;
             if name.to_bytes().ends_with(b".conf") && !hidden {
-                read(path(directory)?.as_c_str());
+                read(path(directory).as_c_str());
             }
             Ok(())
         });
@@ -232,13 +232,10 @@ fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
 
 /// Whether the kernel shows what the module gives; of one that is not in the table, the module itself.
 fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
-    let Ok(module) = fs::path(&[b"/sys/module/", name]) else {
-        return false;
-    };
+    let module = fs::path(&[b"/sys/module/", name]);
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
     let place = row.map_or(module.as_c_str(), |row| row.shows);
-    let there = fs::look(CWD, place).noted(launch.log, Step::Modules, place);
-    there.flatten().is_some()
+    fs::stands(CWD, place).noted(launch.log, Step::Modules, place) == Some(true)
 }
 
 /// As the kernel names it, which has no dashes.

@@ -4,9 +4,11 @@
 use crate::{
     choices::{self, Choices, OTHER_RUNTIME},
     command::Command,
+    error::Step,
     flags::{self, Flags},
     fs::{self, PATH, There},
     json::{Found, LIST, Scanner},
+    launch::{Context, Launch, Outcome},
     text::{Text, TooLong, split_once},
 };
 use core::ffi::CStr;
@@ -49,11 +51,16 @@ impl Places {
     ///
     /// # Errors
     /// daemon.json cannot be read, or a path in it is longer than any path.
-    pub(crate) fn of(command: &Command<'_>) -> io::Result<Self> {
+    pub(crate) fn of(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Self> {
         let mut places = Self::unsaid();
-        places.read_file(command)?;
-        places.read_flags(command)?;
+        let read = places.read(command);
+        read.at(launch, Step::Daemon, c"daemon.json")?;
         Ok(places)
+    }
+
+    fn read(&mut self, command: &Command<'_>) -> io::Result<()> {
+        self.read_file(command)?;
+        self.read_flags(command)
     }
 
     /// As far as it can be known: and why daemon.json could not be read, where that is so.
@@ -108,8 +115,7 @@ impl Places {
                 return Ok(());
             }
         };
-        *place = Text::of(&[value?])?;
-        Ok(())
+        place.set(&[value?])
     }
 
     fn read_flags(&mut self, command: &Command<'_>) -> io::Result<()> {
@@ -136,20 +142,20 @@ impl Places {
                     continue;
                 }
             };
-            *place = fs::path(&[value])?;
+            place.set(&[value]).map_err(|TooLong| Errno::NAMETOOLONG)?;
         }
         // Before the flag is.
         #[cfg(feature = "check")]
         if let Some(driver @ [_, ..]) = command.variable(b"DOCKER_DRIVER") {
             self.choices = choices::with_flag(self.choices, "storage-driver", driver);
         }
-        for (place, default) in [
+        for (place, default) in &mut [
             (&mut self.pid_file, &b"/var/run/docker.pid"[..]),
             (&mut self.exec_root, b"/var/run/docker"),
             (&mut self.data_root, b"/var/lib/docker"),
         ] {
             if place.as_bytes().is_empty() {
-                *place = fs::path(&[default])?;
+                let _ = place.set(&[default]); // it fits
             }
         }
         if self.choices & OTHER_RUNTIME != 0 && !brings_shim(command, self.runtime.as_bytes()) {
@@ -210,7 +216,7 @@ pub(crate) fn file<'c>(command: &Command<'c>) -> &'c [u8] {
 
 /// Calls `each` with what daemon.json says. One that is not there says nothing.
 pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
-    let file = fs::path(&[file(command)])?;
+    let file = fs::path(&[file(command)]);
     let mut scanner = Scanner::new();
     let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
     read.there().map(|_| ())

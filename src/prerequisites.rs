@@ -6,7 +6,7 @@
 use crate::{
     command::Command,
     error::Step,
-    launch::{Context, Launch, Outcome},
+    launch::{Launch, Outcome},
     places::Places,
     requirements::{Found, Need, Requirement, Search, TABLE},
     settings::Prerequisites,
@@ -27,7 +27,7 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         launch.log.debug(&[b"prerequisites are not looked for"]);
         return Ok(());
     }
-    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let places = Places::of(launch, command)?;
     let search = Search::new(command, places.choices);
     let (mut required, mut path) = (Text::<256>::new(), Text::new());
     for row in TABLE.iter().filter(|row| row.need != Need::Obsolete) {
@@ -64,23 +64,26 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
 /// installed.
 fn tell(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
     let (cannot, fault, install, package) = match found {
-        Found::Not(fault) => ("", *fault, "; install ", row.package),
+        Found::Not(fault) => ("", *fault, "; install ", row.package()),
         Found::Unknown(why) => ("cannot be looked up: ", *why, "", ""),
         Found::There | Found::Needless(_) => return,
     };
     let mut line: Vec<&[u8], 16> = Vec::new();
     // There is room for all choices of any row.
-    let mut put = |part: &'static str| _ = line.push(part.as_bytes());
-    [
-        row.name, " ", cannot, fault, ": ", row.lost, install, package,
-    ]
-    .into_iter()
-    .for_each(&mut put);
-    let mut or = ", or say ";
+    let _ = line.extend_from_slice(&[
+        row.name.as_bytes(),
+        b" ",
+        cannot.as_bytes(),
+        fault.as_bytes(),
+        b": ",
+        row.lost().as_bytes(),
+        install.as_bytes(),
+        package.as_bytes(),
+    ]);
+    let mut or: &[u8] = b", or say ";
     for choice in row.choices() {
-        put(or);
-        put(choice.spelled);
-        or = " or ";
+        let _ = line.extend_from_slice(&[or, choice.spelled.as_bytes()]);
+        or = b" or ";
     }
     if stops {
         launch.log.line(&line);

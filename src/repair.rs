@@ -8,7 +8,6 @@ use crate::{
     fs::{self, Root, There},
     launch::{Context, Launch, Outcome},
     places::Places,
-    text::Text,
 };
 use core::ffi::CStr;
 use rustix::{
@@ -45,19 +44,18 @@ pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
 /// Of the data root: the names of the images, which lie in a directory for each storage driver.
 pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
-    let places = Places::of(command).at(launch, Step::Daemon, CONFIGURATION)?;
+    let places = Places::of(launch, command)?;
     let data_root = places.data_root.as_c_str();
     if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
         warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
     }
     let path = fs::path(&[places.data_root.as_bytes(), b"/image"]);
-    let path = path.at(launch, Step::Layout, c"--data-root")?;
     let images = fs::directory(path.as_c_str());
     let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());
     };
     let read = fs::entries(images.as_fd(), &mut |driver| {
-        let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()])?;
+        let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()]);
         let path = path.as_c_str();
         let driver = fs::subdirectory(images.as_fd(), driver);
         if let Some(driver) = driver.found(launch.log, Step::Layout, path) {
@@ -67,7 +65,7 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
         Ok(())
     });
     if let Err(errno) = read {
-        launch.warn(&Error::new(Step::Layout, path.as_bytes(), errno));
+        launch.warn_of(Step::Layout, path.as_bytes(), errno);
     }
     Ok(())
 }
@@ -79,7 +77,7 @@ fn set_aside(
     name: &CStr,
     corrupt: &CStr,
 ) -> bool {
-    let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]).unwrap_or(Text::new());
+    let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]);
     let there = fs::look(directory, name).noted(launch.log, Step::Layout, whole.as_c_str());
     let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
@@ -116,8 +114,8 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
             copied.found(launch.log, Step::Layout, DEFAULTS);
         });
     }
-    let there = fs::look(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
-    let what: &[u8] = if there.flatten().is_some() {
+    let there = fs::stands(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
+    let what: &[u8] = if there == Some(true) {
         b"daemon.json is the image's own again, from /usr/etc"
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"

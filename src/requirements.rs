@@ -22,29 +22,46 @@ pub(crate) struct Requirement {
     pub(crate) name: &'static str,
     place: Place,
     pub(crate) need: Need,
-    /// What Docker cannot do without it.
-    pub(crate) lost: &'static str,
-    /// What to install, as Debian names it.
-    pub(crate) package: &'static str,
     /// Any of these choices makes it needless.
     unless: Choices,
     /// All of these make it needed.
     only: Choices,
     kernel: Kernel,
-    #[cfg(feature = "check")]
-    pub(crate) about: About,
+    told: Told,
 }
 
-/// What only --check and the README tell.
-#[cfg(feature = "check")]
-pub(crate) struct About {
-    /// The Cargo feature that holds the row; none for those that are always there.
-    pub(crate) feature: &'static str,
-    pub(crate) needed_by: &'static str,
-    /// What the engine, its client or git says without it.
-    pub(crate) error: &'static str,
-    /// The original's question: can it be ignored?
-    pub(crate) ignorable: &'static str,
+/// What is told of a requirement: strings one behind another, and how long each is. A reference to each would be half as long
+/// as the strings.
+struct Told {
+    all: &'static str,
+    lengths: [u8; 6],
+}
+
+impl Told {
+    const fn new(all: &'static str, parts: [&str; 6]) -> Self {
+        let mut lengths = [0; 6];
+        let mut number = 0;
+        while number < parts.len() {
+            assert!(parts[number].len() <= u8::MAX as usize);
+            lengths[number] = parts[number].len() as u8;
+            number += 1;
+        }
+        Self { all, lengths }
+    }
+
+    fn get(&self, number: usize) -> &'static str {
+        let mut rest = self.all;
+        for (place, length) in self.lengths.iter().enumerate() {
+            let (part, behind) = rest
+                .split_at_checked((*length).into())
+                .unwrap_or((rest, ""));
+            if place == number {
+                return part;
+            }
+            rest = behind;
+        }
+        ""
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,8 +162,7 @@ impl<'c> Search<'c> {
         };
         let mut seen: Vec<(u64, u64), LOOKED_AT> = Vec::new();
         for (number, directory) in fields(path, b':').take(LOOKED_AT).enumerate() {
-            let there = fs::path(&[directory])
-                .and_then(|path| fs::stat(path.as_c_str()))
+            let there = fs::stat(fs::path(&[directory]).as_c_str())
                 .map(|directory| (directory.st_dev, directory.st_ino));
             match there.there() {
                 Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
@@ -224,7 +240,9 @@ impl<'c> Search<'c> {
         };
         let mut outcome = Err(Fault::Nothing);
         for file in fields(files, b':') {
-            *path = fs::path(&[file]).map_err(Fault::Untold)?;
+            if path.set(&[file]).is_err() {
+                return Err(Fault::Untold(Errno::NAMETOOLONG));
+            }
             match fault_of_certificates(path.as_c_str()).there() {
                 Ok(None) => {}
                 Ok(Some("")) => return Ok(()),
@@ -244,6 +262,16 @@ pub(crate) fn choice(choices: Choices) -> Option<&'static Choice> {
 }
 
 impl Requirement {
+    /// What Docker cannot do without it.
+    pub(crate) fn lost(&self) -> &'static str {
+        self.told.get(0)
+    }
+
+    /// What to install, as Debian names it.
+    pub(crate) fn package(&self) -> &'static str {
+        self.told.get(1)
+    }
+
     /// The choices that make it needless.
     pub(crate) fn choices(&self) -> impl Iterator<Item = &'static Choice> {
         let unless = self.unless;
@@ -255,6 +283,25 @@ impl Requirement {
 
 #[cfg(feature = "check")]
 impl Requirement {
+    /// The Cargo feature that holds the row; none for those that are always there.
+    pub(crate) fn feature(&self) -> &'static str {
+        self.told.get(2)
+    }
+
+    pub(crate) fn needed_by(&self) -> &'static str {
+        self.told.get(3)
+    }
+
+    /// What the engine, its client or git says without it.
+    pub(crate) fn error(&self) -> &'static str {
+        self.told.get(4)
+    }
+
+    /// The original's question: can it be ignored?
+    pub(crate) fn ignorable(&self) -> &'static str {
+        self.told.get(5)
+    }
+
     /// Where it is looked for, in two parts.
     pub(crate) fn places(&self) -> [&'static str; 2] {
         match self.place {
@@ -273,8 +320,8 @@ impl Kernel {
             Self::Any => None,
             #[cfg(feature = "modprobe")]
             Self::Modules => {
-                let there = fs::look(rustix::fs::CWD, c"/proc/modules");
-                matches!(there, Ok(None)).then_some("the kernel loads no modules")
+                let there = fs::stands(rustix::fs::CWD, c"/proc/modules");
+                (there == Ok(false)).then_some("the kernel loads no modules")
             }
             Self::AppArmor => {
                 let mut buffer = [0; 8];
@@ -299,11 +346,10 @@ fn in_directories(
         if directory.is_empty() || (number < LOOKED_AT && passed_over & (1 << number) != 0) {
             continue;
         }
-        let stat = fs::path(&[directory, b"/", name.as_bytes()]).and_then(|there| {
-            *path = there;
-            fs::stat(path.as_c_str())
-        });
-        let stat = match stat.there() {
+        if path.set(&[directory, b"/", name.as_bytes()]).is_err() {
+            continue;
+        }
+        let stat = match fs::stat(path.as_c_str()).there() {
             Ok(Some(stat)) => stat,
             // A path that is too long for the kernel leads nowhere.
             Ok(None) | Err(Errno::NAMETOOLONG) => continue,
@@ -323,13 +369,10 @@ fn in_directories(
 
 /// containerd takes a shim that lies beside its own file, links followed, when PATH has none.
 fn real_directory(program: &CStr) -> Text<PATH> {
-    let directory = || {
-        let file = fs::real_path(program)?;
-        let file = file.as_bytes();
-        let slash = file.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        fs::path(&[file.get(..slash).unwrap_or_default()])
-    };
-    directory().unwrap_or(Text::new())
+    let mut directory = fs::real_path(program).unwrap_or(Text::new());
+    let slash = directory.as_bytes().iter().rposition(|byte| *byte == b'/');
+    directory.cut(slash.unwrap_or(0));
+    directory
 }
 
 /// What is wrong with a bundle of certificates; nothing where it begins with one, comments aside. A file that cannot be

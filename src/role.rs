@@ -14,12 +14,15 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fs::{CWD, Mode, mkdir},
+    io::{self, Errno},
     mount::{MountFlags, mount},
     process::getpid,
 };
 
 /// Files that Docker and podman put into every container.
 const MARKERS: &[&CStr] = &[c"/.dockerenv", c"/run/.containerenv"];
+
+const PROC: &CStr = c"/proc";
 
 const NEITHER: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container); \
     boot a kernel with init=/usr/bin/dockerlaunch, or docker run --privileged an image with it as the entry point; \
@@ -45,7 +48,7 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
         None if !first => Some(Role::Container),
         chosen => chosen,
     };
-    mount_proc()?;
+    mount_proc().map_err(|errno| Error::new(Step::Mount, PROC.to_bytes(), errno))?;
     Ok(role.unwrap_or_else(|| {
         if in_first_namespace() {
             Role::Machine
@@ -69,8 +72,8 @@ fn neither() -> Error {
 
 fn is_marked(settings: &Settings<'_>) -> bool {
     let stands = |marker: &&CStr| {
-        let there = fs::look(CWD, marker).noted(settings.as_log(), Step::Role, marker);
-        there.flatten().is_some()
+        let there = fs::stands(CWD, marker).noted(settings.as_log(), Step::Role, marker);
+        there == Some(true)
     };
     settings.in_container || MARKERS.iter().any(stands)
 }
@@ -80,15 +83,13 @@ pub(crate) fn in_first_namespace() -> bool {
     namespaces::PID.is_first() == Some(true)
 }
 
-fn mount_proc() -> Result<()> {
-    const PROC: &CStr = c"/proc";
-    let failed = |errno| Error::new(Step::Mount, PROC.to_bytes(), errno);
-    if fs::look(CWD, c"/proc/self").map_err(failed)?.is_some() {
+fn mount_proc() -> io::Result<()> {
+    if fs::stands(CWD, c"/proc/self")? {
         return Ok(());
     }
     match mkdir(PROC, Mode::from_raw_mode(0o555)) {
-        Err(rustix::io::Errno::EXIST) => {}
-        made => made.map_err(failed)?,
+        Err(Errno::EXIST) => {}
+        made => made?,
     }
     mount(
         c"proc",
@@ -97,5 +98,4 @@ fn mount_proc() -> Result<()> {
         MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
         None,
     )
-    .map_err(failed)
 }

@@ -145,6 +145,7 @@ pub struct Settings<'a> {
 }
 
 impl Default for Settings<'_> {
+    #[inline(never)]
     fn default() -> Self {
         Self {
             debug: false,
@@ -224,10 +225,7 @@ impl<'a> Settings<'a> {
         let (name, _) = split_once(variable.to_bytes(), b'=');
         let name = name.strip_prefix(PREFIX)?;
         match TABLE.iter().find(|row| row.name.as_bytes() == name) {
-            Some(row) => {
-                let error = Settings::default().set(row, variable).err()?;
-                Some((name, Some(error)))
-            }
+            Some(row) => Some((name, Some(Settings::default().set(row, variable).err()?))),
             None => Some((name, None)),
         }
     }

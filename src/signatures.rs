@@ -7,58 +7,56 @@ pub(crate) struct Signature {
     pub(crate) name: &'static str,
     place: Place,
     pub(crate) magic: &'static [u8],
-    /// A file system: `rootfstype=` may ask for it.
-    pub(crate) is_file_system: bool,
 }
 
 /// Bytes from the device's beginning, or from its end.
 #[derive(Clone, Copy)]
 enum Place {
     Start(u32),
-    /// So many bytes before the end, which is first rounded down to a multiple of `align`, a power of two.
+    /// The same, of a file system: `rootfstype=` may ask for it.
+    FileSystem(u32),
+    /// So many bytes before the end, of which so many bits are cleared first.
     End {
-        align: u32,
+        bits: u8,
         back: u32,
     },
 }
-use Place::{End, Start};
+use Place::{End, FileSystem, Start};
 
 impl Signature {
     pub(crate) fn is_at_the_end(&self) -> bool {
         matches!(self.place, End { .. })
     }
 
+    pub(crate) fn is_file_system(&self) -> bool {
+        matches!(self.place, FileSystem(_))
+    }
+
     /// Where it lies on a device of so many bytes.
     pub(crate) fn place(&self, size: u64) -> Option<u64> {
         match self.place {
-            Start(place) => Some(place.into()),
-            End { align, back } => {
-                (size & u64::from(align).wrapping_neg()).checked_sub(back.into())
-            }
+            Start(place) | FileSystem(place) => Some(place.into()),
+            End { bits, back } => (size >> bits << bits).checked_sub(back.into()),
         }
     }
 }
 
 const fn member(name: &'static str, place: Place, magic: &'static [u8]) -> Signature {
-    Signature {
-        name,
-        place,
-        magic,
-        is_file_system: false,
-    }
+    Signature { name, place, magic }
 }
 
 const fn file_system(name: &'static str, place: u32, magic: &'static [u8]) -> Signature {
     Signature {
         name,
-        place: Start(place),
+        place: FileSystem(place),
         magic,
-        is_file_system: true,
     }
 }
 
+/// The end is rounded down to a multiple of `align`, a power of two.
 const fn end(align: u32, back: u32) -> Place {
-    End { align, back }
+    let bits = align.trailing_zeros() as u8;
+    End { bits, back }
 }
 
 /// In the last 4 KiB, behind 60 bytes.

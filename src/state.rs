@@ -40,7 +40,7 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     if name.is_empty() {
         return Ok(());
     }
-    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let places = Places::of(launch, command)?;
     let data_root = places.data_root.as_c_str();
     if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
         let is_mount = copy::is_mount(CWD, data_root).at(launch, Step::State, data_root)?;
@@ -135,7 +135,7 @@ fn make(
     path: &CStr,
     format: &'static CStr,
 ) -> Outcome<&'static CStr> {
-    let tool = fs::path(&[b"mkfs.", format.to_bytes()]).at(launch, Step::State, format)?;
+    let tool = fs::path(&[b"mkfs.", format.to_bytes()]);
     launch.log.line(&[
         b"the state disk ",
         path.to_bytes(),

@@ -83,19 +83,18 @@ impl Wanted {
         }
     }
 
-    /// `None` without another root.
-    fn read(launch: &Launch<'_>) -> Outcome<Option<Self>> {
-        let mut wanted = Self::new();
-        cmdline::arguments(launch.log, &mut |argument| wanted.take(argument)).at(
+    /// `false` without another root.
+    fn read(&mut self, launch: &Launch<'_>) -> Outcome<bool> {
+        cmdline::arguments(launch.log, &mut |argument| self.take(argument)).at(
             launch,
             Step::Root,
             cmdline::FILE,
         )?;
-        if !wanted.fits {
+        if !self.fits {
             let reason = "root=, rootfstype= or rootflags= is longer than 1,023 bytes";
             return Err(launch.said(Step::Root, cmdline::FILE.to_bytes(), reason));
         }
-        Ok(wanted.is_another().then_some(wanted))
+        Ok(self.is_another())
     }
 
     fn is_another(&self) -> bool {
@@ -121,9 +120,8 @@ impl Wanted {
             }
             None => return,
         };
-        match Text::of(&[value]) {
-            Ok(value) => *text = value,
-            Err(_) => self.fits = false,
+        if text.set(&[value]).is_err() {
+            self.fits = false;
         }
     }
 }
@@ -138,14 +136,15 @@ pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
     if !IN_MEMORY.contains(&root.f_type) {
         return Ok(false);
     }
-    Ok(Wanted::read(launch)?.is_some())
+    Wanted::new().read(launch)
 }
 
 /// Goes on from the root that is wanted.
 pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
-    let Some(wanted) = Wanted::read(launch)? else {
+    let mut wanted = Wanted::new();
+    if !wanted.read(launch)? {
         return Ok(());
-    };
+    }
     let degraded = list(wanted.flags.as_bytes()).any(|flag| flag == b"degraded");
     let device = devices::find(
         launch,
@@ -203,7 +202,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
     loop {
         let (mut outcome, mut is_protected) = (Err(Errno::NODEV), false);
         for kind in list(found) {
-            let kind = fs::path(&[kind]).at(launch, Step::Root, c"rootfstype=")?;
+            let kind = fs::path(&[kind]);
             outcome = mount(path, ASIDE, kind.as_c_str(), flags, data);
             if outcome.is_ok() {
                 return Ok(());
@@ -225,7 +224,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
 }
 
 fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
-    let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]).at(launch, Step::Root, place)?;
+    let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]);
     // A root that can be written may lack it.
     let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
     mount_move(place, to.as_c_str()).map_err(|errno| match errno {

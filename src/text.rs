@@ -43,6 +43,13 @@ impl<const N: usize> Text<N> {
         self.push_all(parts)
     }
 
+    /// As long as it can be, of one byte only.
+    pub(crate) fn fill(&mut self, byte: u8) {
+        self.bytes.fill(byte);
+        self.length = N;
+        self.cut(N - 1);
+    }
+
     pub(crate) fn push(&mut self, more: &[u8]) -> Result<(), TooLong> {
         self.push_all(&[more])
     }
@@ -54,6 +61,7 @@ impl<const N: usize> Text<N> {
     }
 
     /// Only its first bytes.
+    #[inline(never)]
     pub(crate) fn cut(&mut self, length: usize) {
         if let Some(end) = self.bytes.get_mut(length) {
             *end = 0;
@@ -61,6 +69,7 @@ impl<const N: usize> Text<N> {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         beginning(&self.bytes, self.length)
     }

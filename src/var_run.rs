@@ -24,7 +24,7 @@ pub(crate) fn bind(launch: &Launch<'_>) {
         Ok(())
     });
     if let Err(errno) = bound {
-        launch.tell(Step::Layout, VAR_RUN.to_bytes(), errno);
+        launch.warn_of(Step::Layout, VAR_RUN.to_bytes(), errno);
     }
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 const RUN: &CStr = c"/run";
 
 fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let places = Places::of(launch, command)?;
     let data_root = places.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(launch, row.place)) {
         // What somebody has mounted there read-only would be lost.

@@ -23,9 +23,10 @@ struct Row {
     error: &'static str,
     /// Any of these choices makes it needless.
     unless: Choices,
-    /// The row that will do instead.
-    instead: &'static str,
 }
+
+/// Either of these rows will do instead of the other.
+const EITHER: [&str; 2] = ["nf_tables", "ip_tables"];
 
 /// How it shows.
 #[derive(Clone, Copy)]
@@ -53,7 +54,6 @@ const PLAIN: Row = Row {
     lost: NO_CONTAINER,
     error: NAMESPACES,
     unless: 0,
-    instead: "",
 };
 
 const TABLE: &[Row] = &[
@@ -151,7 +151,6 @@ const TABLE: &[Row] = &[
         lost: NO_RULES,
         error: "Failed to initialize nft: Protocol not supported",
         unless: NO_IPTABLES,
-        instead: "ip_tables",
         ..PLAIN
     },
     #[cfg(feature = "iptables")]
@@ -162,7 +161,6 @@ const TABLE: &[Row] = &[
         lost: "iptables-legacy does not work",
         error: "can't initialize iptables table `nat': iptables who? (do you need to insmod?)",
         unless: NO_IPTABLES | NFTABLES,
-        instead: "nf_tables",
     },
     #[cfg(feature = "iptables")]
     Row {
@@ -228,16 +226,18 @@ struct Lists {
 pub(super) fn report(report: &mut Report, choices: Choices, is_sure: bool, release: &CStr) {
     let lists = Lists::read(release);
     let found: Rows = bits(|row, bit| lists.how(row, bit).is_some());
+    let either = bits(|row, _| EITHER.contains(&row.name)) & found != 0;
     for (number, row) in TABLE.iter().enumerate() {
         let bit = 1 << number;
-        let instead = bits(|other, _| other.name == row.instead) & found != 0;
         let (state, key, detail) = match lists.how(row, bit) {
             Some(how) => (State::Found, "how", how),
             None if row.unless & choices != 0 => {
                 let why = choice(row.unless & choices).map_or("", |choice| choice.spelled);
                 (State::Needless, "because", why)
             }
-            None if instead => (State::Needless, "because", "what is found instead will do"),
+            None if either && EITHER.contains(&row.name) => {
+                (State::Needless, "because", "what is found instead will do")
+            }
             None if !lists.are_there && !matches!(row.how, File(_) | First(_)) => (
                 State::Unknown,
                 "because",
@@ -265,11 +265,9 @@ impl Lists {
         let list = |name: &[u8]| {
             let mut rows = 0;
             let path = fs::path(&[b"/lib/modules/", release.to_bytes(), name]);
-            let read = path.and_then(|path| {
-                fs::lines(path.as_c_str(), &mut |line| {
-                    let (module, _) = split_once(line, b':');
-                    rows |= named(module_name(module));
-                })
+            let read = fs::lines(path.as_c_str(), &mut |line| {
+                let (module, _) = split_once(line, b':');
+                rows |= named(module_name(module));
             });
             read.map(|()| rows)
         };
@@ -296,7 +294,7 @@ impl Lists {
         let shows = match row.how {
             FileSystem => self.file_systems & bit != 0,
             // What cannot be looked at stands there.
-            Module(file) | File(file) => !matches!(fs::look(CWD, file), Ok(None)),
+            Module(file) | File(file) => fs::stands(CWD, file) != Ok(false),
             First(kind) => kind.is_first() == Some(true),
         };
         match row.how {
@@ -342,10 +340,11 @@ mod tests {
         assert_eq!(named(b""), 0);
     }
 
+    #[cfg(feature = "iptables")]
     #[test]
     fn what_will_do_instead_is_a_row() {
-        for row in TABLE.iter().filter(|row| !row.instead.is_empty()) {
-            assert_ne!(named(row.instead.as_bytes()), 0, "{}", row.instead);
+        for name in EITHER {
+            assert_ne!(named(name.as_bytes()), 0, "{name}");
         }
     }
 }

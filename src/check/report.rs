@@ -98,7 +98,7 @@ impl Report {
         if self.is_json {
             self.put(b"{\"kind\":");
             self.quote(&[thing.kind.as_bytes()]);
-            for (key, value) in [
+            for (key, value) in &[
                 ("name", thing.name),
                 ("state", json.as_bytes()),
                 (key, detail),
@@ -106,7 +106,7 @@ impl Report {
                 ("lost", thing.lost.as_bytes()),
                 ("error", thing.error.as_bytes()),
             ] {
-                self.fact(key, &[value]);
+                self.fact(key, &[*value]);
             }
             return;
         }

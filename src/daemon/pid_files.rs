@@ -16,11 +16,10 @@ use rustix::{
 
 /// Removes what a daemon before this one has left: before every start.
 pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    let places = Places::of(command).at(launch, Step::Daemon, c"daemon.json")?;
+    let places = Places::of(launch, command)?;
     let programs = [command.name(), b"dockerd"];
     remove_stale(launch, places.pid_file.as_c_str(), &programs)?;
     let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]);
-    let containerd = containerd.at(launch, Step::Daemon, c"--exec-root")?;
     remove_stale(launch, containerd.as_c_str(), &[b"containerd"])
 }
 

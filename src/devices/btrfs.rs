@@ -1,12 +1,7 @@
 //! A file system that lies on several devices: btrfs. mount(2) names one of them; of the others btrfs has to be told before.
 
 use super::{Candidate, Device, Name, matches, sysfs};
-use crate::{
-    error::{Error, Step},
-    launch::Launch,
-    superblock::Format,
-    sys,
-};
+use crate::{error::Step, launch::Launch, superblock::Format, sys};
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -56,7 +51,7 @@ pub(super) fn register(launch: &Launch<'_>, step: Step, members: &Members) {
     });
     let warn = |path: &CStr, outcome: Result<()>| {
         if let Err(errno) = outcome {
-            launch.warn(&Error::new(step, path.to_bytes(), errno));
+            launch.warn_of(step, path.to_bytes(), errno);
         }
     };
     match control {

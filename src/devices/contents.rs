@@ -62,7 +62,7 @@ pub(super) fn judge(device: &Device, block: &mut [u8; superblock::LENGTH]) -> Re
             continue;
         };
         if has(opened, place, signature.magic)? {
-            if !signature.is_file_system {
+            if !signature.is_file_system() {
                 return Ok(Contents::Taken(signature.name));
             }
             foreign = Some(signature.name);

@@ -5,7 +5,7 @@
 //! syncfs(2), their names, one syncfs(2). In a container that would write out all that the host has in memory, so there it is
 //! one fsync(2) a file and one a directory. In memory (tmpfs, ramfs) nothing lasts, and nothing waits.
 
-use super::{is_mount, look};
+use super::{is_mount, look, stands};
 use crate::text::Text;
 use core::ffi::CStr;
 use rustix::{
@@ -102,7 +102,7 @@ impl Batch {
         over: Over,
         fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (aside, is_own) = aside(name)?;
+        let (aside, is_own) = aside(name);
         let file = create(parent, aside.as_c_str())?;
         let mut finish = || {
             fill(file.as_fd())?;
@@ -129,9 +129,9 @@ impl Batch {
 
     /// A file that waits gets its name, or is taken away.
     pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
-        let (aside, _) = aside(name)?;
+        let (aside, _) = aside(name);
         let aside = aside.as_c_str();
-        if look(parent, aside)?.is_none() {
+        if !stands(parent, aside)? {
             return Ok(()); // it does not wait
         }
         if pass == Pass::Discard {
@@ -229,25 +229,26 @@ pub(crate) fn sweep(directory: BorrowedFd<'_>) -> Result<()> {
 
 /// What is in the way of a file that could not be written: the name it would have had meanwhile, or its own.
 pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
-    let (aside, _) = aside(name)?;
-    if look(parent, aside.as_c_str())?.is_some() {
+    let (aside, _) = aside(name);
+    if stands(parent, aside.as_c_str())? {
         return Ok(aside);
     }
     Text::of(&[name.to_bytes()]).map_err(|_| Errno::NAMETOOLONG)
 }
 
 /// The name aside, and whether it is this file's own: a name that would be too long shares one, and does not wait.
-fn aside(name: &CStr) -> Result<(Name, bool)> {
-    if let Ok(own) = Text::of(&[ASIDE, b".", name.to_bytes()]) {
-        return Ok((own, true));
+fn aside(name: &CStr) -> (Name, bool) {
+    let mut aside = Name::new();
+    let is_own = aside.set(&[ASIDE, b".", name.to_bytes()]).is_ok();
+    if !is_own {
+        let _ = aside.set(&[ASIDE]);
     }
-    let shared = Text::of(&[ASIDE]).map_err(|_| Errno::NAMETOOLONG)?;
-    Ok((shared, false))
+    (aside, is_own)
 }
 
 fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    let (aside, _) = aside(name)?;
-    Ok(look(parent, aside.as_c_str())?.is_some())
+    let (aside, _) = aside(name);
+    stands(parent, aside.as_c_str())
 }
 
 /// A fresh file; one that an earlier launch left is taken away first.

@@ -80,7 +80,7 @@ pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8>
             Event::Nothing => Ok(()),
         };
         if let Err(errno) = outcome {
-            launch.tell(Step::Network, interface, errno);
+            launch.warn_of(Step::Network, interface, errno);
             return 1;
         }
         if mark == NAMES && *event == Event::HasLease {

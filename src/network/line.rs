@@ -71,7 +71,7 @@ pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
         });
         if let Err(errno) = read {
             let file = cmdline::FILE.to_bytes();
-            return network.launch.tell(Step::Network, file, errno);
+            return network.launch.warn_of(Step::Network, file, errno);
         }
         if !routes {
             return;
@@ -132,7 +132,7 @@ fn follow_route(network: &Network<'_>, text: &[u8]) {
             Errno::TIMEDOUT => Errno::NODEV,
             errno => errno,
         };
-        network.launch.tell(Step::Network, text, errno);
+        network.launch.warn_of(Step::Network, text, errno);
     }
 }
 

@@ -39,7 +39,7 @@ const APPEARS: u64 = 10;
 pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
     let changes = Changes::open().at(launch, Step::Network, c"netlink")?;
     if let Err(errno) = changes.set_up(LO) {
-        launch.tell(Step::Network, b"lo", errno);
+        launch.warn_of(Step::Network, b"lo", errno);
     }
     let mut names = Names::new();
     let network = Network {
@@ -185,7 +185,7 @@ impl Network<'_> {
     fn keep_advertised_routes(&self) {
         match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
             Ok(()) | Err(Errno::TIMEDOUT) => {} // no card is there
-            Err(errno) => self.launch.tell(Step::Network, b"accept_ra", errno),
+            Err(errno) => self.launch.warn_of(Step::Network, b"accept_ra", errno),
         }
     }
 
@@ -196,7 +196,8 @@ impl Network<'_> {
             Err(Errno::ROFS | Errno::ACCESS) if self.launch.role == Role::Container => {}
             Err(errno) => {
                 let subject = Text::<64>::fitting(&[b"accept_ra of ", link.name.as_bytes()]);
-                self.launch.tell(Step::Network, subject.as_bytes(), errno);
+                self.launch
+                    .warn_of(Step::Network, subject.as_bytes(), errno);
             }
         }
     }

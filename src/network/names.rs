@@ -94,7 +94,7 @@ impl Names {
         if !domain.is_empty()
             && let Err(errno) = setdomainname(domain)
         {
-            launch.tell(Step::Network, domain, errno);
+            launch.warn_of(Step::Network, domain, errno);
         }
         let asked = launch.settings.dns.to_bytes();
         if !asked.is_empty() {
@@ -144,7 +144,7 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
         launch.log.warning(&[name, what, fitting]);
     }
     if let Err(errno) = sethostname(fitting) {
-        launch.tell(Step::Network, fitting, errno);
+        launch.warn_of(Step::Network, fitting, errno);
     }
 }
 
@@ -182,7 +182,7 @@ pub(super) fn write(launch: &Launch<'_>, servers: &[u8]) {
     }
     match Root::open(c"/").and_then(|root| root.directory(ETC)) {
         Ok(etc) => files::replace(launch, Step::Network, (etc.as_fd(), ETC), FILE, servers),
-        Err(errno) => launch.tell(Step::Network, ETC.to_bytes(), errno),
+        Err(errno) => launch.warn_of(Step::Network, ETC.to_bytes(), errno),
     }
 }
 

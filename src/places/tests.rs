@@ -8,6 +8,12 @@ fn command<'a>(words: &'a [&'a CStr]) -> Command<'a> {
     Command::new(c"/bin/sh", words, &[]).unwrap()
 }
 
+fn read(command: &Command<'_>) -> Places {
+    let mut places = Places::unsaid();
+    places.read(command).unwrap();
+    places
+}
+
 #[test]
 fn the_data_root_is_found_in_its_old_spellings() {
     for (words, root) in [
@@ -18,7 +24,7 @@ fn the_data_root_is_found_in_its_old_spellings() {
         (&[c"--data-root=/a", c"--graph=/b"], b"/a"),
     ] {
         let words = [words, &[c"--config-file=/none"]].concat();
-        let places = Places::of(&command(&words)).unwrap();
+        let places = read(&command(&words));
         assert_eq!(places.data_root.as_bytes(), root);
     }
 }
@@ -55,15 +61,11 @@ fn choices_are_made_by_their_values_only() {
         (c"--default-runtime=runc", 0),
     ] {
         let words = [word, c"--config-file=/none"];
-        assert_eq!(
-            Places::of(&command(&words)).unwrap().choices,
-            choices,
-            "{word:?}"
-        );
+        assert_eq!(read(&command(&words)).choices, choices, "{word:?}");
     }
     // pflag reads a switch's value behind `=` only.
     let words = [c"--userland-proxy", c"false", c"--config-file=/none"];
-    assert_eq!(Places::of(&command(&words)).unwrap().choices, 0);
+    assert_eq!(read(&command(&words)).choices, 0);
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn flags_win_over_daemon_json_and_that_over_defaults() {
     let file = CString::new(path.to_str().unwrap()).unwrap();
     let file = file.as_c_str();
     let words = [c"--config-file", file, c"-p/c.pid"];
-    let places = Places::of(&command(&words)).unwrap();
+    let places = read(&command(&words));
     assert_eq!(places.pid_file.as_bytes(), b"/c.pid");
     assert_eq!(places.exec_root.as_bytes(), b"/b");
     assert_eq!(places.data_root.as_bytes(), b"/d");
@@ -83,7 +85,7 @@ fn flags_win_over_daemon_json_and_that_over_defaults() {
     assert!(places.inherits_listener);
     std::fs::remove_file(path).unwrap();
 
-    let places = Places::of(&command(&[c"--config-file=/none"])).unwrap();
+    let places = read(&command(&[c"--config-file=/none"]));
     assert_eq!(places.pid_file.as_bytes(), b"/var/run/docker.pid");
     assert_eq!(places.exec_root.as_bytes(), b"/var/run/docker");
     assert!(!places.inherits_listener);
@@ -98,7 +100,7 @@ fn of_json(json: &str) -> Places {
     std::fs::write(&path, json).unwrap();
     let word = std::format!("--config-file={}", path.to_str().unwrap());
     let word = CString::new(word).unwrap();
-    let places = Places::of(&command(&[&word])).unwrap();
+    let places = read(&command(&[&word]));
     std::fs::remove_file(path).unwrap();
     places
 }
@@ -119,7 +121,7 @@ fn d6_hosts_are_trimmed_as_dockerd_trims_them() {
     }
     assert!(!of_json(r#"{"hosts": ["fd://"], "hosts": ["unix:///x"]}"#).inherits_listener);
     let words = [c"-H fd://", c"--config-file=/none"];
-    assert!(Places::of(&command(&words)).unwrap().inherits_listener);
+    assert!(read(&command(&words)).inherits_listener);
 }
 
 #[test]

@@ -41,7 +41,7 @@ const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature 
 const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
 
 /// All settings. A value is checked also where its feature is not compiled in, and then refused.
-pub(super) const TABLE: &[Row] = &[
+pub(super) static TABLE: &[Row] = &[
     Row {
         name: "DEBUG",
         allowed: "allowed: true, false",

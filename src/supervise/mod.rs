@@ -115,7 +115,7 @@ impl<'l> Supervisor<'l> {
         }
         let notify = Notify::open();
         if let Err(errno) = &notify {
-            launch.tell(Step::Daemon, b"NOTIFY_SOCKET", *errno);
+            launch.warn_of(Step::Daemon, b"NOTIFY_SOCKET", *errno);
         }
         if launch.role == Role::Machine && launch.requests.button.is_none() {
             launch
@@ -233,7 +233,7 @@ impl Supervisor<'_> {
             return;
         }
         if let Err(errno) = readiness::pass_on(self.command) {
-            self.launch.tell(Step::Daemon, b"NOTIFY_SOCKET", errno);
+            self.launch.warn_of(Step::Daemon, b"NOTIFY_SOCKET", errno);
         }
         if !self.launch.settings.ready.is_empty() {
             self.run_ready_program();

@@ -90,7 +90,7 @@ pub(crate) fn pass_on(command: &Command<'_>) -> Result<()> {
     let address = match command.variable(b"NOTIFY_SOCKET") {
         None | Some(b"") => return Ok(()),
         Some([b'@', name @ ..]) => SocketAddrUnix::new_abstract_name(name)?,
-        Some(path) => SocketAddrUnix::new(fs::path(&[path])?.as_c_str())?,
+        Some(path) => SocketAddrUnix::new(fs::path(&[path]).as_c_str())?,
     };
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     sendto(socket()?, b"READY=1", flags, &address).map(drop)

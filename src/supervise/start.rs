@@ -46,7 +46,7 @@ impl Supervisor<'_> {
                 Err(errno).at(self.launch, Step::Exec, path)
             }
             Err(errno) if errno != Errno::CANCELED => {
-                self.launch.tell(Step::Exec, path.to_bytes(), errno);
+                self.launch.warn_of(Step::Exec, path.to_bytes(), errno);
                 Ok(())
             }
             // It runs; or it is to end, whether it runs or not.
@@ -67,7 +67,7 @@ impl Supervisor<'_> {
         if write(writes, &errno.raw_os_error().to_ne_bytes()).is_err() {
             // Linux 5.10 has closed it.
             let path = self.command.path();
-            self.launch.tell(Step::Exec, path.as_bytes(), errno);
+            self.launch.warn_of(Step::Exec, path.as_bytes(), errno);
         }
         sys::exit(126)
     }
@@ -79,7 +79,7 @@ impl Supervisor<'_> {
         match sys::fork() {
             Ok(Some(child)) => self.ready_program = Some(child),
             Err(errno) => {
-                self.launch.tell(Step::Exec, path.to_bytes(), errno);
+                self.launch.warn_of(Step::Exec, path.to_bytes(), errno);
             }
             Ok(None) => {
                 let _ = setsid();
@@ -94,7 +94,7 @@ impl Supervisor<'_> {
                     Err::<Infallible, _>(sys::execve(path, &words, &environment))
                 };
                 let Err(errno) = executed();
-                self.launch.tell(Step::Exec, path.to_bytes(), errno);
+                self.launch.warn_of(Step::Exec, path.to_bytes(), errno);
                 sys::exit(126)
             }
         }

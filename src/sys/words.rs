@@ -1,5 +1,5 @@
 //! The arrays of `execve(2)`: pointers to arguments or variables that stay where they are. Each array is a mapping of its own,
-//! as large as it must be: what the kernel could pass to this process, it can pass on.
+//! as large as what it is made for: what the kernel could pass to this process, it can pass on.
 
 use super::call;
 use core::{
@@ -24,7 +24,7 @@ pub(crate) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// All of them.
+    /// Those words.
     ///
     /// # Errors
     /// `NOMEM`: the kernel has no memory for the array.
@@ -82,7 +82,7 @@ impl Drop for Words<'_> {
 /// `execve(2)`: returns only the reason why it did not.
 pub(crate) fn execve(path: &CStr, words: &Words<'_>, environment: &Words<'_>) -> Errno {
     let [words, environment] = [words, environment].map(|words| words.pointers as usize);
-    // SAFETY: the path ends with NUL; Words' arrays end with a null pointer (the last place is never set) and hold pointers
+    // SAFETY: the path ends with NUL; Words' arrays end with a null pointer (the last place is never written) and hold pointers
     // to live C strings.
     let outcome = unsafe {
         call(
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn c7_words_are_kept_in_order_and_end_with_a_null_pointer() {
         let (a, b) = (c"a", c"b");
-        for count in [0, 1, 511, 512, 100_000] {
+        for count in [0, 1, 511, 512, 1024, 100_000] {
             let given: Vec<&CStr> = [a, b].into_iter().cycle().take(count).collect();
             let words = Words::of(&given).unwrap();
             // SAFETY: there are so many places.
