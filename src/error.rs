@@ -150,7 +150,7 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
         EROFS,
         "mount the root read-write (rw), or let the image hold it",
     ),
-    (None, ENOSPC, "free space on the root file system"),
+    (None, ENOSPC, "free space there"),
     // What every kernel from 5.10 on has.
     (
         None,

@@ -25,7 +25,6 @@ pub(crate) struct Files<'f, 'l> {
     step: Step,
     batch: Batch,
     refused: u32,
-    full: bool,
 }
 
 impl<'f, 'l> Files<'f, 'l> {
@@ -35,7 +34,6 @@ impl<'f, 'l> Files<'f, 'l> {
             step,
             batch: Batch::new(launch.role == Role::Machine),
             refused: 0,
-            full: false,
         }
     }
 
@@ -97,9 +95,9 @@ impl<'f, 'l> Files<'f, 'l> {
         pass: Pass,
     ) -> Result<()> {
         let (launch, step) = (self.launch, self.step);
-        let (refused, full) = (&mut self.refused, &mut self.full);
+        let refused = &mut self.refused;
         let mut report = |path: &[u8], event: Event| {
-            tell(launch, step, (&mut *refused, &mut *full), path, event);
+            tell(launch, step, refused, path, event);
             Ok(())
         };
         copy::FILES.missing_at(from, to, path, (&mut self.batch, pass), &mut report)
@@ -107,8 +105,7 @@ impl<'f, 'l> Files<'f, 'l> {
 
     /// Something happened to a path.
     pub(crate) fn tell(&mut self, path: &[u8], event: Event) {
-        let counts = (&mut self.refused, &mut self.full);
-        tell(self.launch, self.step, counts, path, event);
+        tell(self.launch, self.step, &mut self.refused, path, event);
     }
 
     fn judge(&mut self, path: &[u8], outcome: Result<()>) {
@@ -118,13 +115,7 @@ impl<'f, 'l> Files<'f, 'l> {
     }
 }
 
-fn tell(
-    launch: &Launch<'_>,
-    step: Step,
-    (refused, full): (&mut u32, &mut bool),
-    path: &[u8],
-    event: Event,
-) {
+fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: Event) {
     let errno = match event {
         Event::Again => {
             let what = b" was empty, as after a power cut: it is written again";
@@ -141,8 +132,13 @@ fn tell(
     if *refused <= MOST {
         launch.warn_of(step, path, errno);
     }
-    if errno == Errno::NOSPC && !core::mem::replace(full, true) {
-        warn_full(launch, path);
+    if errno == Errno::NOSPC {
+        let place = mount_point(path);
+        // One line for all files on it, whichever step writes them.
+        let device = fs::stat(place.as_c_str()).map(|there| there.st_dev);
+        if launch.full.replace(Some(device)) != Some(device) {
+            warn_full(launch, path, &place);
+        }
     }
 }
 
@@ -165,14 +161,15 @@ pub(crate) fn replace(
 /// If nothing more can be written in a directory, a warning says so.
 pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
     match fstatfs(directory) {
-        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => warn_full(launch, path),
+        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => {
+            warn_full(launch, path, &mount_point(path));
+        }
         Ok(_) => {}
         Err(errno) => launch.warn_of(Step::Daemon, path, errno),
     }
 }
 
-fn warn_full(launch: &Launch<'_>, path: &[u8]) {
-    let place = mount_point(path);
+fn warn_full(launch: &Launch<'_>, path: &[u8], place: &Text<PATH>) {
     let what = b" lies on a full file system: free space on what is mounted at ";
     launch.log.warning(&[path, what, place.as_bytes()]);
 }

@@ -33,6 +33,8 @@ pub(crate) struct Launch<'l> {
     pub(crate) log: Log,
     /// What asks for the end, while this launch waits.
     pub(crate) requests: Requests,
+    /// The last full file system that was named: its device, or why that cannot be told.
+    pub(crate) full: Cell<Option<io::Result<u64>>>,
     error: Cell<Error>,
 }
 
@@ -44,6 +46,7 @@ impl<'l> Launch<'l> {
             settings,
             log: settings.as_log(),
             requests: Requests::open(role, settings.supervises(role), before),
+            full: Cell::new(None),
             error,
         }
     }

@@ -18,7 +18,7 @@ tests![Needs::Network;
 
 const SERVERS: (&str, &str) = ("DOCKER_LAUNCH_DNS", "10.0.2.3");
 const LINES: &str = "nameserver 10.0.2.3\n";
-const FULL: &str = "dockerlaunch: warning: network /etc/resolv.conf: no space left on device (ENOSPC); free space on the root file system\n";
+const FULL: &str = "dockerlaunch: warning: network /etc/resolv.conf: no space left on device (ENOSPC); free space there\n";
 
 fn of_the_network(daemon: &Running<'_>) -> String {
     let log = daemon.log();
@@ -91,6 +91,10 @@ fn c1_name_servers_on_a_full_file_system() {
     let daemon = start.running();
     assert_eq!(of_the_network(&daemon), FULL);
     assert_eq!(daemon.read(RESOLV_CONF), "nameserver 9.9.9.9\n");
+    // The layout's files lie there, too: the place is named once.
+    let said = daemon.log();
+    let named = said.matches("free space on what is mounted at /etc\n");
+    assert_eq!(named.count(), 1, "{said}");
     drop(daemon);
     // On a read-only file system.
     root.file("/mine", "other\n").file(RESOLV_CONF, "under\n");

@@ -23,7 +23,7 @@ tests![Needs::Root;
     c5_nothing_as_daemon_json,
 ];
 
-const FULL: &str = "no space left on device (ENOSPC); free space on the root file system";
+const FULL: &str = "no space left on device (ENOSPC); free space there";
 const READ_ONLY: &str =
     "read-only file system (EROFS); mount the root read-write (rw), or let the image hold it";
 

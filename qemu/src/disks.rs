@@ -205,13 +205,23 @@ pub(crate) fn lasting(name: &str, bytes: u64) -> Result<Drive> {
     })
 }
 
-/// A copy of an ext4 image that has not a free block left, and none reserved for root.
+/// What an earlier launch has made: without a free block there can be no directory to mount the data root at.
+const OF_EARLIER_LAUNCH: [&str; 2] = ["/var/lib", "/var/lib/docker"];
+
+/// A copy of an ext4 image that was launched before, has not a free block left, and none reserved for root.
 pub(crate) fn full(image: &Path, guest: &str) -> Result<PathBuf> {
     let path = disk::place(&format!("{guest}.full"))?;
     let mut copy = Command::new("cp");
     copy.args(["--sparse=auto", "--reflink=auto"]);
     run::output(copy.arg(image).arg(&path))?;
     made("tune2fs", &["-m", "0"], &path)?;
+    for directory in OF_EARLIER_LAUNCH {
+        made(
+            "debugfs",
+            &["-w", "-R", &format!("mkdir {directory}")],
+            &path,
+        )?;
+    }
     let nothing = path.with_added_extension("nothing");
     File::create(&nothing)?;
     made(
