@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 tests![Needs::Network;
     c1_the_same_name_servers_are_not_written,
     c1_name_servers_on_a_full_file_system,
+    c1_more_name_servers_than_fit,
     c1_a_mounted_resolv_conf_on_a_full_file_system,
     c6_a_long_name_is_shortened,
     c6_a_file_with_comments,
@@ -110,6 +111,27 @@ fn c1_name_servers_on_a_full_file_system() {
         .running();
     let line = "dockerlaunch: warning: network /etc/resolv.conf: read-only file system (EROFS); mount the root read-write (rw), or let the image hold it\n";
     assert_eq!(of_the_network(&daemon), line);
+}
+
+/// More than any resolver asks.
+fn c1_more_name_servers_than_fit() {
+    let root = Root::new();
+    let asked: Vec<_> = (0..80).map(|number| format!("10.0.{number}.1")).collect();
+    let line = format!("nameserver={}", asked.join(" nameserver="));
+    let daemon = root.machine().cmdline(&line).running();
+    let told = "dockerlaunch: warning: the name servers do not fit into 1,023 bytes: the last are left out\n";
+    let log = daemon.log();
+    assert!(log.contains(told), "{log}");
+    let fitting: String = asked
+        .iter()
+        .map(|server| format!("nameserver {server}\n"))
+        .take(50)
+        .collect();
+    let written = root.read(RESOLV_CONF);
+    assert!(
+        written.starts_with(&fitting[..900]) && written.ends_with(".1\n"),
+        "{written}"
+    );
 }
 
 /// Written in place, on a file system whose only page is another file's.

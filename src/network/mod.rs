@@ -58,7 +58,7 @@ pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outco
         return Err(Failed);
     }
     network.keep_advertised_routes();
-    names.configure(launch)?;
+    names.configure(launch);
     bridge::make(launch, command, &changes)?;
     launch.log.debug(&[b"the network is configured"]);
     Ok(())

@@ -6,7 +6,7 @@ use crate::{
     files,
     fs::{self, Root, There},
     ip::Ip,
-    launch::{Launch, Outcome},
+    launch::Launch,
     settings::Role,
     text::{Decimal, Text, fields, hexadecimal, list, split_once, words},
 };
@@ -28,7 +28,7 @@ pub(super) struct Names {
     /// The NIS domain.
     domain: Text<65>,
     /// The lines of resolv.conf.
-    servers: Text<256>,
+    servers: Text<1024>,
     /// It may hold all of them.
     fits: bool,
 }
@@ -62,12 +62,11 @@ impl Names {
     }
 
     pub(super) fn add_server(&mut self, server: IpAddr) {
-        let mut before = &b"nameserver "[..];
+        let mut address = Text::<40>::new();
         match server {
             IpAddr::V4(server) => {
                 for number in server.octets() {
-                    self.add(&[before, Decimal::new(number.into()).as_bytes()]);
-                    before = b".";
+                    add_part(&mut address, b".", Decimal::new(number.into()).as_bytes());
                 }
             }
             // In full: resolv.conf(5) asks for no shortest form.
@@ -75,20 +74,20 @@ impl Names {
                 for group in server.segments() {
                     let mut digits = [0; 4];
                     hexadecimal(&group.to_be_bytes(), &mut digits);
-                    self.add(&[before, &digits]);
-                    before = b":";
+                    add_part(&mut address, b":", &digits);
                 }
             }
         }
-        self.add(&[b"\n"]);
+        self.add(&[b"nameserver ", address.as_bytes(), b"\n"]);
     }
 
+    /// A whole line or none.
     fn add(&mut self, parts: &[&[u8]]) {
         self.fits &= self.servers.push_all(parts).is_ok();
     }
 
     #[inline(never)] // smaller
-    pub(super) fn configure(&mut self, launch: &Launch<'_>) -> Outcome<()> {
+    pub(super) fn configure(&mut self, launch: &Launch<'_>) {
         host_name(launch, self.host.as_bytes());
         let domain = self.domain.as_bytes();
         if !domain.is_empty()
@@ -107,11 +106,10 @@ impl Names {
             self.take_from_kernel(launch);
         }
         if !self.fits {
-            let reason = "the name servers do not fit into 256 bytes";
-            return Err(launch.said(Step::Network, asked, reason));
+            let what = b"the name servers do not fit into 1,023 bytes: the last are left out";
+            launch.log.warning(&[what]);
         }
         write(launch, self.servers.as_bytes());
-        Ok(())
     }
 
     /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
@@ -127,6 +125,16 @@ impl Names {
             }
         }
     }
+}
+
+/// The next number of an address.
+fn add_part(address: &mut Text<40>, between: &[u8], number: &[u8]) {
+    let between = if address.as_bytes().is_empty() {
+        b""
+    } else {
+        between
+    };
+    let _ = address.push_all(&[between, number]);
 }
 
 /// The setting's, that of `ip=`; on the machine that of /etc/hostname, or one made of the network card's address. Docker
@@ -225,11 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn too_many_name_servers_are_an_error_and_not_a_cut() {
+    fn a_name_server_that_does_not_fit_leaves_no_part_of_its_line() {
         let mut names = Names::new();
-        for _ in 0..10 {
+        for _ in 0..20 {
             names.take(&Ip::parse(b"dhcp:::::::255.255.255.255:255.255.255.255").unwrap());
         }
         assert!(!names.fits);
+        let whole = "nameserver 255.255.255.255\n".repeat(37);
+        assert_eq!(names.servers.as_bytes(), whole.as_bytes());
     }
 }
