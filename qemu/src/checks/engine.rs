@@ -78,10 +78,14 @@ pub(crate) const COMMON: &[Row] = &[
     Row("cgroup-version", limits::cgroup_version),
     Row("bridge-address", networks::bridge_address),
     Row("published-port", networks::published_port),
-    Row("exec", containers::exec),
     Row("logs", containers::logs),
     Row("volume", containers::volume),
     Row("user-network", networks::user_network),
+];
+
+/// What needs room in /tmp, where runc keeps the process that is to be executed in a container.
+pub(crate) const EXECUTED: &[Row] = &[
+    Row("exec", containers::exec),
     Row("restart", containers::restart),
 ];
 

@@ -7,7 +7,9 @@ use super::{Change, Large, Life, Root, Scenario, Size, When};
 use crate::{
     boot,
     checks::{
-        engine::{COMMON, IPV6, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED},
+        engine::{
+            COMMON, EXECUTED, IPV6, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED,
+        },
         expect::{
             End,
             Expect::{self, *},
@@ -18,9 +20,9 @@ use crate::{
     suites::Suite,
 };
 
-const FULL: &[&[Row]] = &[QUIET, COMMON, LIMITS, LEFT];
+const FULL: &[&[Row]] = &[QUIET, COMMON, EXECUTED, LIMITS, LEFT];
 /// Without memory and cpuset, which the kernels of trixie and sid no longer have in version 1.
-const REDUCED: &[&[Row]] = &[COMMON, MISSING_CONTROLLERS, LEFT];
+const REDUCED: &[&[Row]] = &[COMMON, EXECUTED, MISSING_CONTROLLERS, LEFT];
 
 /// The power button was pressed while a container ran.
 const OFF: &[Expect] = &[Ends(End::PowerOff)];
@@ -129,7 +131,7 @@ pub(super) const TABLE: &[Scenario] = &[
         Root::Disk,
         AUTO,
         Large {
-            checks: &[QUIET, COMMON, IPV6, LIMITS, LEFT],
+            checks: &[QUIET, COMMON, EXECUTED, IPV6, LIMITS, LEFT],
             ..TWO
         },
     ),
