@@ -60,18 +60,9 @@ pub(crate) enum Event {
 pub(crate) type Report<'r> = &'r mut dyn FnMut(&[u8], Event) -> Result<()>;
 
 impl Copy {
-    /// Copies what `from` has and `to` lacks. Stops at the first thing that cannot be copied.
-    pub(crate) fn missing(self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
-        let mut batch = Batch::new(false);
-        let copying = (&mut batch, Pass::Write);
-        self.missing_at(from, to, c"", copying, &mut |_, event| match event {
-            Event::Refused(errno) => Err(errno),
-            Event::Disowned(_) | Event::Again => Ok(()),
-        })
-    }
-
-    /// The same, where `to` has this path. What cannot be copied is reported.
-    pub(crate) fn missing_at(
+    /// Copies what `from` has and `to` lacks, which has this path. What cannot be copied is reported; a mount that cannot be
+    /// taken along ends the copying, because the copy would hide it.
+    pub(crate) fn missing(
         self,
         from: BorrowedFd<'_>,
         to: BorrowedFd<'_>,
@@ -85,6 +76,7 @@ impl Copy {
             pass,
             path: fs::path(&[path.to_bytes()]),
             report,
+            hides: false,
         };
         walk.tree(from, to, DEPTH)
     }
@@ -97,6 +89,8 @@ struct Walk<'w> {
     /// Of the directory, or of what is being copied.
     path: Text<PATH>,
     report: Report<'w>,
+    /// A mount could not be taken along.
+    hides: bool,
 }
 
 impl Walk<'_> {
@@ -112,6 +106,9 @@ impl Walk<'_> {
                 .step_down(name)
                 .and_then(|()| self.entry(from, to, name, deeper));
             let reported = copied.or_else(|errno| {
+                if self.hides {
+                    return Err(errno);
+                }
                 self.path.cut(length);
                 // A path that would be too long is reported by its directory.
                 self.step_down(fs::culprit(to, name)?.as_c_str())
@@ -140,7 +137,7 @@ impl Walk<'_> {
         deeper: u8,
     ) -> Result<()> {
         if self.copy.mounts && is_mount(from, name)? {
-            return take_mount(from, to, name);
+            return take_mount(from, to, name).inspect_err(|_| self.hides = true);
         }
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {

@@ -2,7 +2,7 @@
 //! of a full file system where it is mounted.
 
 use crate::{
-    copy::{self, Event},
+    copy::{Copy, Event},
     error::Step,
     fs::{self, Batch, Over, PATH, Pass, Standing},
     launch::Launch,
@@ -89,6 +89,7 @@ impl<'f, 'l> Files<'f, 'l> {
     /// Copies what a directory lacks, which has this path.
     pub(crate) fn copy(
         &mut self,
+        copy: Copy,
         from: BorrowedFd<'_>,
         to: BorrowedFd<'_>,
         path: &CStr,
@@ -100,7 +101,7 @@ impl<'f, 'l> Files<'f, 'l> {
             tell(launch, step, refused, path, event);
             Ok(())
         };
-        copy::FILES.missing_at(from, to, path, (&mut self.batch, pass), &mut report)
+        copy.missing(from, to, path, (&mut self.batch, pass), &mut report)
     }
 
     /// Something happened to a path.

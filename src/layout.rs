@@ -3,6 +3,7 @@
 
 use crate::{
     copy::Event,
+    copy::FILES,
     error::Step,
     files::Files,
     fs::{self, PATH, Pass, Root},
@@ -203,7 +204,7 @@ fn make(
             Ok(())
         }
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => files.copy(defaults.as_fd(), parent, place.parent, pass),
+            Ok(defaults) => files.copy(FILES, defaults.as_fd(), parent, place.parent, pass),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(errno),
         },

@@ -3,6 +3,7 @@
 
 use crate::{
     command::Command,
+    copy::FILES,
     error::{Error, Step},
     files::{Files, warn_if_full},
     fs::{self, Root, There},
@@ -110,7 +111,7 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
     {
         let files = Files::new(launch, Step::Layout);
         files.write(etc, path.to_bytes(), &mut |files, pass| {
-            let copied = files.copy(defaults.as_fd(), etc, path, pass);
+            let copied = files.copy(FILES, defaults.as_fd(), etc, path, pass);
             copied.found(launch.log, Step::Layout, DEFAULTS);
         });
     }

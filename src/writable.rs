@@ -7,6 +7,7 @@ use crate::{
     command::Command,
     copy::Copy,
     error::Step,
+    files::Files,
     fs::{self, There},
     launch::{Context, Launch, Outcome},
     mounted,
@@ -79,7 +80,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
     // every start all the same, or pid files and sockets of a life before would be found.
     if mounted::is_of_root(RUN).at(launch, Step::Root, RUN)? {
         let fresh = || mount(c"tmpfs", RUN, c"tmpfs", PLAIN, c"mode=755");
-        cover(RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
+        cover(launch, RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
     }
     var_run::bind(launch);
     if !is_read_only(launch, c"/") {
@@ -106,7 +107,7 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
             continue;
         }
         let bind = || bind(row.part, row.place, row.flags, row.mode);
-        cover(row.place, row.kept, data_root, &bind).at(launch, Step::Root, row.place)?;
+        cover(launch, row.place, row.kept, data_root, &bind).at(launch, Step::Root, row.place)?;
     }
     if launch.settings.state.is_empty() && is_read_only(launch, data_root) {
         if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
@@ -129,8 +130,15 @@ fn is_read_only(launch: &Launch<'_>, place: &CStr) -> bool {
     }
 }
 
-/// The image's images and containers are not copied into memory: they can be larger than it.
-fn cover(place: &CStr, kept: bool, data_root: &CStr, mount: &dyn Fn() -> Result<()>) -> Result<()> {
+/// The image's images and containers are not copied into memory: they can be larger than it. A file that cannot be copied is a
+/// warning.
+fn cover(
+    launch: &Launch<'_>,
+    place: &CStr,
+    kept: bool,
+    data_root: &CStr,
+    mount: &dyn Fn() -> Result<()>,
+) -> Result<()> {
     let image = fs::directory(place)?;
     let left = fs::stat(data_root).there()?;
     mount()?;
@@ -139,7 +147,12 @@ fn cover(place: &CStr, kept: bool, data_root: &CStr, mount: &dyn Fn() -> Result<
         files: kept,
         mounts: true,
     };
-    copy.missing(image.as_fd(), fs::directory(place)?.as_fd())
+    let memory = fs::directory(place)?;
+    let mut copied = Ok(());
+    Files::new(launch, Step::Root).write(memory.as_fd(), place.to_bytes(), &mut |files, pass| {
+        copied = files.copy(copy, image.as_fd(), memory.as_fd(), place, pass);
+    });
+    copied
 }
 
 /// Makes a part of the shared tmpfs, and binds it to its place. The first that comes mounts the tmpfs, which by itself takes

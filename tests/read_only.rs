@@ -1,14 +1,18 @@
 //! A root that cannot be written: what is in memory then, with what the image has there, and that the image stays as it is.
 
 use crate::{
+    faults::Fault,
     root::Root,
     running::{Running, Start},
     util::{Before, Needs, tests},
 };
+use nix::libc::{EIO, EPERM, SYS_open_tree};
 use std::{collections::BTreeMap, path::PathBuf};
 
 tests![Needs::Root;
     its_directories_are_kept_in_memory,
+    c3_a_file_that_cannot_be_copied_is_named,
+    d1_a_mount_that_cannot_be_taken_along_is_not_covered,
     images_are_not_copied_into_memory,
     a_data_root_beside_them_is_in_memory_too,
     what_can_be_written_stays,
@@ -43,6 +47,40 @@ fn start(root: &Root, words: &[&str]) -> String {
 fn running<'r>(root: &'r Root, words: &[&str]) -> Running<'r> {
     let read_only = Before::ReadOnly { at: "/".into() };
     root.machine().words(words).before(read_only).running()
+}
+
+/// On a disk that has begun to fail. The rest of its directory is there.
+fn c3_a_file_that_cannot_be_copied_is_named() {
+    let root = image();
+    root.file("/etc/ssl/bad.crt", "certificate")
+        .file("/etc/ssl/own.crt", "certificate")
+        .directory("/etc/bad.d")
+        .file("/var/lib/misc/file", "misc");
+    let start = root
+        .machine()
+        .before(Before::ReadOnly { at: "/".into() })
+        .fault(Fault::at("bad.crt", EIO))
+        .fault(Fault::at("bad.d", EIO));
+    let daemon = start.running();
+    let log = daemon.log();
+    for line in [
+        "/etc/ssl/bad.crt: input/output error (EIO)",
+        "/etc/bad.d: input/output error (EIO)",
+    ] {
+        let line = format!("dockerlaunch: warning: root {line}\n");
+        assert!(log.contains(&line), "{log}");
+    }
+    assert_eq!(daemon.read("/etc/ssl/own.crt"), "certificate");
+}
+
+/// What the outer engine has mounted would be hidden.
+fn d1_a_mount_that_cannot_be_taken_along_is_not_covered() {
+    let root = image();
+    let start = container(&root, true).fault(Fault::of(SYS_open_tree, EPERM));
+    let ended = start.ended();
+    let line = "dockerlaunch: root /etc: operation not permitted (EPERM)";
+    assert_eq!(ended.status, 125);
+    assert!(ended.said().starts_with(line), "{}", ended.said());
 }
 
 /// Whether a file can be made there.
