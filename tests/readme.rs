@@ -17,6 +17,7 @@ tests![Needs::Check;
     no_line_is_long,
     links_lead_to_files,
     every_page_is_shown,
+    names_of_links_are_defined_and_used,
     links_and_prose_are_found,
 ];
 
@@ -140,6 +141,30 @@ fn every_page_is_shown() {
                 guide.contains(&format!("\"[{label}]: ")),
                 "guide.rs does not define [{label}] of {name}"
             );
+        }
+    }
+}
+
+/// On the repository's page a name without a definition is shown as it stands, and one that nobody uses is a link lost.
+fn names_of_links_are_defined_and_used() {
+    for (name, page) in all() {
+        let prose = prose(&page);
+        let label = |line: &str| Some(line.strip_prefix('[')?.split_once("]: ")?.0.to_owned());
+        let defined: Vec<String> = prose.iter().filter_map(|(_, line)| label(line)).collect();
+        for (number, line) in &prose {
+            for used in line.split("][").skip(1) {
+                let used = used.split(']').next().unwrap();
+                assert!(
+                    defined.iter().any(|label| label == used),
+                    "{name}:{number}: [{used}] is not defined"
+                );
+            }
+        }
+        for label in defined {
+            let uses = |(_, line): &(usize, &str)| {
+                line.contains(&format!("[{label}]")) && !line.starts_with(&format!("[{label}]: "))
+            };
+            assert!(prose.iter().any(uses), "{name}: nothing uses [{label}]");
         }
     }
 }
