@@ -2,7 +2,8 @@
 //!
 //! A kernel boots with `init=/usr/bin/dockerlaunch`, or a privileged container starts with it, and a moment later a Docker
 //! engine runs on a system that holds nothing else. This is the library behind that program: another init calls
-//! [`launch_docker`], or [`launch`] with [`Settings`] of its own.
+//! [`launch_docker`], or [`launch`] with [`Settings`] of its own. [`guide`] has the README and its pages: the program's settings
+//! and exit status, the appliance, Docker in Docker.
 //!
 //! # How Docker gets its user space
 //! [`launch`] is the recipe; read it first. Each verb is a module whose first lines say what it decides and why, then
@@ -116,6 +117,9 @@ mod reboot;
 mod failure;
 #[cfg(feature = "supervise")]
 mod supervise;
+
+#[cfg(doc)] // text only
+pub mod guide;
 
 pub use command::Command;
 pub use error::{Error, Result, Step};

@@ -52,6 +52,7 @@ fn floors(lib: &str) -> BTreeMap<String, usize> {
     let mut floor = 0;
     for line in lib.lines() {
         match line
+            .trim_start_matches("pub ")
             .strip_prefix("mod ")
             .and_then(|line| line.strip_suffix(';'))
         {

@@ -68,7 +68,7 @@ mod prerequisites_choices; // the daemon's flags and daemon.json decide what is 
 mod prerequisites_places; // where programs and certificates are looked for
 mod program; // the built program: static, W^X, without core::fmt
 mod read_only; // a root that cannot be written: its directories in memory, the image unaltered
-mod readme; // its table is the program's own
+mod readme; // README and its pages: length, links, the program's own table
 mod refusals; // bad input: the exact line, the exit status, nothing touched
 mod repair; // empty JSON files are set aside
 mod results; // the source: no result is dropped without a reason

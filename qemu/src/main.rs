@@ -10,6 +10,7 @@ mod image;
 mod images;
 mod machine;
 mod packages;
+mod pages;
 mod paths;
 mod progress;
 mod python;
@@ -108,93 +109,5 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-#[cfg(test)]
-mod readme {
-    //! Its commands are understood, and its appliance's line is the one that a scenario boots with.
-
-    use std::collections::BTreeSet;
-
-    use clap::ValueEnum;
-
-    use super::*;
-    use crate::image::{Format, table::Group};
-
-    const README: &str = include_str!("../../README.md");
-
-    /// The lines that stand indented, from the one that begins so to the next that does not.
-    fn block(prefix: &str) -> String {
-        let lines = README
-            .lines()
-            .skip_while(|line| !line.trim_start().starts_with(prefix));
-        let words = lines.take_while(|line| line.starts_with("    "));
-        words.map(str::trim).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn its_commands_are_understood() {
-        let lines = README.lines().filter_map(|line| line.strip_prefix("    "));
-        let commands: Vec<&str> = lines
-            .filter(|line| line.starts_with("cargo qemu "))
-            .collect();
-        assert!(commands.len() >= 3, "{commands:?}");
-        for command in commands {
-            let words = command.split(' ').skip(1); // cargo
-            assert!(Cli::try_parse_from(words).is_ok(), "{command}");
-        }
-    }
-
-    /// A table's rows, their bytes left out: those are Debian's of some day.
-    fn table(head: &str) -> Vec<(&'static str, &'static str)> {
-        let rows = README.lines().skip_while(|line| !line.starts_with(head));
-        let rows = rows.skip(2).take_while(|line| line.starts_with("| `"));
-        let row = |line: &'static str| {
-            let mut cells = line.trim_matches('|').split('|').map(str::trim);
-            Some((cells.next()?.trim_matches('`'), cells.nth(1)?))
-        };
-        rows.map(|line| row(line).expect(line)).collect()
-    }
-
-    #[test]
-    fn its_tables_are_those_of_an_image() {
-        let groups: Vec<Group> = Format::Oci.groups(false).collect();
-        let told = table("| group | bytes | for |");
-        assert_eq!(told.len(), groups.len(), "{told:?}");
-        for group in &groups {
-            let row = (group.name(), group.about());
-            let found = told
-                .iter()
-                .any(|(name, about)| (*name, *about) == (&row.0, row.1));
-            assert!(found, "README.md has no row {row:?}");
-        }
-        assert_eq!(table("| file of the engine |"), image::table::ENGINE);
-    }
-
-    #[test]
-    fn its_smallest_set_is_the_one_that_is_tested() {
-        let (_, rest) = README
-            .split_once("--format tar --without ")
-            .expect("it is told");
-        let without = rest.split(' ').next().unwrap_or_default();
-        let without: Vec<Group> = without
-            .split(',')
-            .map(|name| Group::from_str(name, false).expect(name))
-            .collect();
-        let kept = image::table::kept(Format::Tar.groups(false), &without).unwrap();
-        assert_eq!(
-            BTreeSet::from_iter(&kept),
-            BTreeSet::from_iter(Group::SMALLEST)
-        );
-    }
-
-    #[test]
-    fn its_appliance_is_booted() {
-        let engine = scenarios::all().find(|one| one.name == "appliance-engine");
-        let engine = engine.expect("it is in the table");
-        let words = [engine.append, &["--"], engine.words].concat().join(" ");
-        let line = format!("rdinit=/usr/bin/dockerlaunch {words}");
-        assert_eq!(block("rdinit=").replace(" panic=10", ""), line);
     }
 }

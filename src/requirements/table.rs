@@ -13,7 +13,7 @@ const GIT_CORE: &str = "/usr/lib/git-core:/usr/libexec/git-core";
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt:/etc/pki/tls/certs/ca-bundle.crt:/etc/ssl/ca-bundle.pem:\
     /etc/pki/tls/cacert.pem:/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem:/etc/ssl/cert.pem";
 
-/// What a row tells. What only --check and the README tell is left out of a program without it.
+/// What a row tells. What only --check and the guide's page tell is left out of a program without it.
 macro_rules! told {
     (lost: $lost:literal; package: $package:literal; feature: $feature:literal; needed_by: $needed_by:literal;
         error: $error:literal; ignorable: $ignorable:literal;) => {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Place, shell, until};
 use crate::{boot, checks::seen::same};
 
-/// As the README asks: Docker's patience is more than that of PID 1, which is not the 90 s of the default.
+/// As the page about Docker in Docker asks: Docker's patience is more than that of PID 1, which is not the 90 s of the default.
 const REAPED: &str =
     "--stop-timeout 120 --env DOCKER_LAUNCH_REAP=true --env DOCKER_LAUNCH_SHUTDOWN_TIMEOUT=110";
 

@@ -1,26 +1,20 @@
-//! Certificates, which dockerlaunch leaves to the user: the README's own lines are run, openssl's on this machine and the
-//! engine's in the guest. A client with a certificate is answered there, and one without is not.
+//! Certificates, which dockerlaunch leaves to the user: the commands of the page about Docker in Docker are run, openssl's on
+//! this machine and the engine's in the guest. A client with a certificate is answered there, and one without is not.
 
 use std::{fs, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
 use super::{WITHIN, answers, shell};
-use crate::{checks::engine::Place, run};
-
-const README: &str = include_str!("../../../../README.md");
-
-/// The commands of the README that begin so, each as one line. It has its lines for a shell four blanks in.
-fn commands(beginning: &str) -> Vec<String> {
-    let whole = README.replace("\\\n    ", "");
-    let commands = whole.lines().filter_map(|line| line.strip_prefix("    "));
-    let wanted = commands.filter(|command| command.starts_with(beginning));
-    wanted.map(str::to_owned).collect()
-}
+use crate::{
+    checks::engine::Place,
+    pages::{DOCKER_IN_DOCKER, commands},
+    run,
+};
 
 pub(super) fn served(place: &Place) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    for command in commands("openssl ") {
+    for command in commands(DOCKER_IN_DOCKER, "openssl ") {
         run::output(
             Command::new("sh")
                 .args(["-c", &command])
@@ -40,8 +34,8 @@ pub(super) fn served(place: &Place) -> Result<()> {
         let text = text.replace('\n', r"\n");
         shell(place, &format!("printf '%b' '{text}' > /run/certs/{file}"))?;
     }
-    let run = commands("docker run --privileged -d -p 2376:2376").pop();
-    let run = run.context("the README does not say how the engine is started")?;
+    let run = commands(DOCKER_IN_DOCKER, "docker run --privileged -d -p 2376:2376").pop();
+    let run = run.context("the page does not say how the engine is started")?;
     let run = run
         .replace("my-image", "dockerlaunch")
         .replace("docker run", "docker run --name served");
@@ -74,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_has_each_of_them() {
-        assert_eq!(commands("openssl ").len(), 5);
-        let run = commands("docker run --privileged -d -p 2376:2376");
+    fn the_page_has_each_of_them() {
+        assert_eq!(commands(DOCKER_IN_DOCKER, "openssl ").len(), 5);
+        let run = commands(DOCKER_IN_DOCKER, "docker run --privileged -d -p 2376:2376");
         assert!(
             run.len() == 1 && run[0].ends_with("--tlskey /certs/server-key.pem"),
             "{run:?}"

@@ -1,0 +1,131 @@
+//! The README and its pages, whose commands and lines are tested as they stand there: a command is found by its beginning, in
+//! a block of code.
+
+pub const DOCKER_IN_DOCKER: &str = include_str!("../../src/guide/docker-in-docker.md");
+
+/// The lines of a page that stand in blocks of code, a blank line for each end of a block.
+fn code(page: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    page.lines().filter_map(move |line| {
+        let fence = line.starts_with("```");
+        let was_inside = inside;
+        inside ^= fence;
+        match (fence, was_inside) {
+            (false, true) => Some(line),
+            (true, true) => Some(""),
+            _ => None,
+        }
+    })
+}
+
+/// The commands of a page that begin so, each as one line.
+pub fn commands(page: &str, beginning: &str) -> Vec<String> {
+    let lines: Vec<&str> = code(page).collect();
+    let whole = lines.join("\n").replace("\\\n", "");
+    let wanted = whole.lines().filter(|line| line.starts_with(beginning));
+    wanted.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    //! The commands are understood, the appliance's line is the one that a scenario boots with, and the tables of the image are
+    //! those of an image.
+
+    use std::{collections::BTreeSet, fs};
+
+    use clap::{Parser, ValueEnum};
+
+    use super::*;
+    use crate::{
+        Cli,
+        image::{self, Format, table::Group},
+        scenarios,
+    };
+
+    const README: &str = include_str!("../../README.md");
+    const APPLIANCE: &str = include_str!("../../src/guide/appliance.md");
+    const IMAGE: &str = include_str!("../../src/guide/image.md");
+
+    /// The block's lines from the one that begins so, as one.
+    fn block(page: &str, prefix: &str) -> String {
+        let lines = code(page).skip_while(|line| !line.starts_with(prefix));
+        let words = lines.take_while(|line| !line.is_empty());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn commands_are_understood() {
+        let mut all = commands(README, "cargo qemu ");
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/guide");
+        for page in fs::read_dir(guide).unwrap() {
+            let page = fs::read_to_string(page.unwrap().path()).unwrap();
+            all.extend(commands(&page, "cargo qemu "));
+        }
+        assert!(all.len() >= 6, "{all:?}");
+        for command in all {
+            let words = command.split(' ').skip(1); // cargo
+            assert!(Cli::try_parse_from(words).is_ok(), "{command}");
+        }
+    }
+
+    /// A table's rows, their bytes left out: those are Debian's of some day.
+    fn table(head: &str) -> Vec<(&'static str, &'static str)> {
+        let rows = IMAGE.lines().skip_while(|line| !line.starts_with(head));
+        let rows = rows.skip(2).take_while(|line| line.starts_with("| `"));
+        let row = |line: &'static str| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            Some((cells.next()?.trim_matches('`'), cells.nth(1)?))
+        };
+        rows.map(|line| row(line).expect(line)).collect()
+    }
+
+    #[test]
+    fn tables_are_those_of_an_image() {
+        let groups: Vec<Group> = Format::Oci.groups(false).collect();
+        let told = table("| group | bytes | for |");
+        assert_eq!(told.len(), groups.len(), "{told:?}");
+        for group in &groups {
+            let row = (group.name(), group.about());
+            let found = told
+                .iter()
+                .any(|(name, about)| (*name, *about) == (&row.0, row.1));
+            assert!(found, "image.md has no row {row:?}");
+        }
+        assert_eq!(table("| file of the engine |"), image::table::ENGINE);
+    }
+
+    #[test]
+    fn the_smallest_set_is_the_one_that_is_tested() {
+        let (_, rest) = IMAGE
+            .split_once("--format tar --without ")
+            .expect("it is told");
+        let without = rest.split(' ').next().unwrap_or_default();
+        let without: Vec<Group> = without
+            .split(',')
+            .map(|name| Group::from_str(name, false).expect(name))
+            .collect();
+        let kept = image::table::kept(Format::Tar.groups(false), &without).unwrap();
+        assert_eq!(
+            BTreeSet::from_iter(&kept),
+            BTreeSet::from_iter(Group::SMALLEST)
+        );
+    }
+
+    #[test]
+    fn the_appliance_is_booted() {
+        let engine = scenarios::all().find(|one| one.name == "appliance-engine");
+        let engine = engine.expect("it is in the table");
+        let words = [engine.append, &["--"], engine.words].concat().join(" ");
+        let line = format!("rdinit=/usr/bin/dockerlaunch {words}");
+        for page in [README, APPLIANCE] {
+            assert_eq!(block(page, "rdinit=").replace(" panic=10", ""), line);
+        }
+    }
+
+    #[test]
+    fn a_command_ends_with_its_block() {
+        let page = "one two\n```sh\none \\\n  three\nfour\n```\none\n```text\none five\n```\n";
+        assert_eq!(commands(page, "one"), ["one   three", "one five"]);
+        assert_eq!(block(page, "four"), "four");
+    }
+}
