@@ -30,7 +30,7 @@ pub(crate) struct Requirement {
     told: Told,
 }
 
-/// What is told of a requirement: strings one behind another, and how long each is. A reference to each would be half as long
+/// The texts of a requirement, one behind another, and how long each is. A reference to each would be half as long
 /// as the strings.
 struct Told {
     all: &'static str,

@@ -10,7 +10,7 @@ use rustix::{
     mount::{MountFlags, mount},
 };
 
-/// How btrfs is told of its devices.
+/// How btrfs learns of its devices.
 const BTRFS: &CStr = c"/dev/btrfs-control";
 
 /// A file system that lies on several devices: its UUID, and how many they are.
