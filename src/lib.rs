@@ -31,113 +31,62 @@ extern crate std;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("dockerlaunch speaks to the Linux kernel of x86_64 only");
 
-// A file uses only what stands above it: tests/floors.rs holds that.
-mod namespaces;
-mod sys;
-mod text;
+// The rooms, from the ground up: each uses only rooms above it here. tests/floors.rs has the table, and fails on any other use.
 
-mod error;
-mod flags;
-mod ip;
-mod json;
-mod log;
-#[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
-mod messages;
-mod mountinfo;
+// The base.
+mod sys; // system calls that rustix does not offer: all unsafe code
+mod text; // bytes: buffers of a fixed size, words, numbers
+
+mod error; // what failed, why, and what to do; the exit status
+mod log; // our own lines
+
+mod fs; // files: read, written as a whole, copied
+mod settings; // DOCKER_LAUNCH_*
+
+// What every launch stands on.
+mod kernel; // what we ask of the kernel: its command line, mounts, signals, netlink, children
+mod launch; // what all steps of one launch share: role, settings, log, error
+
+// The launch.
 #[cfg(feature = "state")]
-mod signatures;
-#[cfg(feature = "state")]
-mod superblock;
-mod wait;
+mod disks; // disks by name, and what is on them
+mod docker; // what we know of Docker: its command line, daemon.json, what it needs
+mod steps; // a file for each verb of the recipe below
 
-#[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
-mod netlink;
-#[cfg(feature = "state")]
-mod partitions;
-
-mod fs;
-#[cfg(feature = "supervise")]
-mod power;
-mod settings;
-
-#[cfg(feature = "supervise")]
-mod signals;
-
-mod requests;
-
-mod cmdline;
-mod copy;
-mod hierarchies;
-mod run;
-
-mod launch;
-mod mounted;
-mod role;
-
-mod aside;
-mod choices;
-mod command;
-#[cfg(feature = "state")]
-mod devices;
-mod files;
-mod var_run;
-
-mod places;
-#[cfg(any(feature = "modprobe", feature = "state"))]
-mod tools;
-
-mod requirements;
-
-mod cgroups;
-mod clock;
-mod daemon;
-#[cfg(feature = "iptables")]
-mod iptables;
-mod layout;
-#[cfg(feature = "modprobe")]
-mod modules;
-mod mounts;
-#[cfg(feature = "network")]
-mod network;
-mod prerequisites;
-mod repair;
-mod root;
-#[cfg(feature = "state")]
-mod state;
-#[cfg(feature = "switch-root")]
-mod switch_root;
-mod writable;
-
-#[cfg(feature = "check")]
-mod check;
-mod unmount;
-
-mod reboot;
-
-mod failure;
-#[cfg(feature = "supervise")]
-mod supervise;
+// Around it.
+#[cfg_attr(not(feature = "check"), path = "check/left_out.rs")]
+mod check; // --check
+mod ending; // how the machine ends: on request, or because it cannot launch
+#[cfg_attr(not(feature = "supervise"), path = "supervise/left_out.rs")]
+mod supervise; // life as PID 1: the loop, restarts, readiness, shutdown
 
 #[cfg(doc)] // text only
 pub mod guide;
 
-pub use command::Command;
+pub use docker::command::Command;
 pub use error::{Error, Result, Step};
-pub use ip::Ip;
 pub use launch::Ended;
-pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
+pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip};
 pub use sys::Strings;
 
 // For main.rs alone: an init that uses the library has a console and knows what it is.
 #[doc(hidden)]
 pub use {
-    check::check, failure::fail, mounts::open_console, network::lease, requests::block_signals,
-    role::find_role,
+    check::check,
+    ending::failure::fail,
+    kernel::requests::block_signals,
+    launch::role::find_role,
+    steps::{mounts::open_console, network::lease},
 };
 
-use daemon::Daemon;
+use kernel::requests::{Before, blocked};
 use launch::{Failed, Launch, Outcome};
-use requests::{Before, blocked};
+use steps::{
+    cgroups, clock,
+    daemon::{self, Daemon},
+    empty_json, iptables, layout, modules, mounts, network, pivot_root, prerequisites,
+    read_only_root, state_disk, switch_root,
+};
 
 use core::{convert::Infallible, ffi::CStr};
 
@@ -207,101 +156,16 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
     clock::set(launch); // before anything is written
-    writable::prepare(launch, command)?; // an image that cannot be written
-    root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
+    read_only_root::prepare(launch, command)?; // an image that cannot be written
+    pivot_root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
-    repair::configuration(launch)?; // before anything asks daemon.json where the data root is
+    empty_json::configuration(launch)?; // before anything asks daemon.json where the data root is
     layout::create(launch)?; // after it: an empty file of /etc is written again
     iptables::choose(launch, command)?; // before the modules, which are not the same for both of its flavours
     modules::load(launch, command)?;
-    state::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
-    repair::repositories(launch, command)?; // the data root is there now
+    state_disk::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
+    empty_json::repositories(launch, command)?; // the data root is there now
     network::configure(launch, command)?;
     prerequisites::check(launch, command)?;
     daemon::prepare(launch, command) // what follows is the point of no return
-}
-
-/// A step that is compiled out has nothing to do.
-#[cfg(not(feature = "iptables"))]
-mod iptables {
-    use crate::{Command, Launch, Outcome};
-
-    pub(crate) fn choose(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
-        Ok(())
-    }
-}
-
-/// A step that is compiled out has nothing to do.
-#[cfg(not(feature = "modprobe"))]
-mod modules {
-    use crate::{Command, Launch, Outcome};
-
-    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
-        Ok(())
-    }
-    pub(crate) fn load_named(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
-        Ok(())
-    }
-}
-
-/// A step that is compiled out has nothing to do.
-#[cfg(not(feature = "switch-root"))]
-mod switch_root {
-    pub(crate) fn is_wanted(_: &crate::Launch<'_>) -> crate::Outcome<bool> {
-        Ok(false)
-    }
-    pub(crate) fn enter(_: &crate::Launch<'_>) -> crate::Outcome<()> {
-        Ok(())
-    }
-}
-
-/// A step that is compiled out has nothing to do.
-#[cfg(not(feature = "state"))]
-mod state {
-    pub(crate) fn mount_disk(_: &crate::Launch<'_>, _: &crate::Command<'_>) -> crate::Outcome<()> {
-        Ok(())
-    }
-}
-
-/// A step that is compiled out has nothing to do.
-#[cfg(not(feature = "network"))]
-mod network {
-    use crate::{Command, Launch, Outcome, Strings};
-
-    pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
-        Ok(())
-    }
-    /// No DHCP client is started.
-    pub fn lease(_: Strings<'_>, _: Strings<'_>) -> Option<u8> {
-        None
-    }
-}
-
-/// Without it every daemon replaces this process.
-#[cfg(not(feature = "supervise"))]
-mod supervise {
-    use crate::{Command, Daemon, Ended, Launch, Outcome, daemon};
-
-    pub(crate) fn start(
-        launch: &Launch<'_>,
-        command: &Command<'_>,
-        prepared: &Daemon,
-    ) -> Outcome<Ended> {
-        daemon::replace(launch, command, prepared).map(|never| match never {})
-    }
-}
-
-/// A word that is compiled out is refused.
-#[cfg(not(feature = "check"))]
-mod check {
-    use crate::{Error, Settings, Step, Strings};
-    use core::ffi::CStr;
-
-    /// Says so.
-    pub fn check(word: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
-        let reason = "this build has no check: it needs the Cargo feature `check`";
-        let error = Error::said(Step::Usage, word.to_bytes(), reason);
-        Settings::default().report(&error);
-        error.exit_status()
-    }
 }

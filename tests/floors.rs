@@ -1,11 +1,66 @@
-//! The promises about the source: a file uses only what lib.rs declares above it, unsafe code stands in two places and says
-//! why it is sound, and no file is long.
+//! The promises about the source: which room uses which, unsafe code stands in two places and says why it is sound, and no
+//! file is long.
 
 use crate::util::{Needs, tests};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// The rooms of src/ in the order of lib.rs, and what each uses: all of it, so that an arrow that goes is taken out here.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("sys", &[]),
+    ("text", &[]),
+    ("error", &["sys", "text"]),
+    ("log", &["sys", "text"]),
+    ("fs", &["sys", "text", "error", "log"]),
+    ("settings", &["sys", "text", "error", "log"]),
+    ("kernel", &["sys", "text", "error", "log", "fs", "settings"]),
+    (
+        "launch",
+        &["sys", "text", "error", "log", "fs", "settings", "kernel"],
+    ),
+    ("disks", &["sys", "text", "error", "fs", "kernel", "launch"]),
+    (
+        "docker",
+        &["sys", "text", "error", "fs", "settings", "kernel", "launch"],
+    ),
+    (
+        "steps",
+        &[
+            "sys", "text", "error", "log", "fs", "settings", "kernel", "launch", "disks", "docker",
+        ],
+    ),
+    (
+        "check",
+        &["sys", "text", "error", "fs", "settings", "kernel", "docker"],
+    ),
+    (
+        "ending",
+        &[
+            "sys", "text", "error", "log", "fs", "settings", "kernel", "launch", "docker", "steps",
+        ],
+    ),
+    (
+        "supervise",
+        &[
+            "sys", "text", "error", "fs", "settings", "kernel", "launch", "docker", "steps",
+            "ending",
+        ],
+    ),
+];
+
+/// What is not in a room: the recipe, the program, the pages.
+const TOP: &[&str] = &["lib", "main", "start", "guide"];
+
+/// What the steps share. A step uses no other step.
+const SHARED: &[&str] = &["become_root", "files", "programs", "var_run"];
 
 tests![Needs::Nothing;
-    a_file_uses_only_floors_below_its_own,
+    a_room_uses_the_rooms_that_the_table_allows,
+    the_rooms_stand_in_the_order_of_lib_rs,
+    a_step_uses_no_other_step,
     unsafe_code_stands_in_two_places_and_says_why,
     no_file_is_long,
     uses_are_read,
@@ -46,28 +101,10 @@ pub(crate) fn code(source: &str) -> String {
         .join("\n")
 }
 
-/// The files in the order in which lib.rs declares them, and the number of each one's group: a blank line parts groups.
-fn floors(lib: &str) -> BTreeMap<String, usize> {
-    let mut floors = BTreeMap::new();
-    let mut floor = 0;
-    for line in lib.lines() {
-        match line
-            .trim_start_matches("pub ")
-            .strip_prefix("mod ")
-            .and_then(|line| line.strip_suffix(';'))
-        {
-            Some(name) => _ = floors.insert(name.to_string(), floor),
-            None if line.is_empty() => floor += 1,
-            None => {}
-        }
-    }
-    floors
-}
-
-/// What follows `crate::`: a name, or the first names of a list in braces.
-fn uses(code: &str) -> Vec<String> {
+/// What follows such a prefix: a name, or the first names of a list in braces.
+fn uses(code: &str, prefix: &str) -> Vec<String> {
     let mut used = Vec::new();
-    for rest in code.split("crate::").skip(1) {
+    for rest in code.split(prefix).skip(1) {
         let name = |text: &str| {
             text.chars()
                 .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
@@ -95,36 +132,67 @@ fn uses(code: &str) -> Vec<String> {
     used
 }
 
-fn a_file_uses_only_floors_below_its_own() {
+/// The first folder of a path, or the file that stands in none.
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap()
+}
+
+fn a_room_uses_the_rooms_that_the_table_allows() {
+    let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let sources = sources();
-    let floors = floors(&sources["lib"]);
-    for (file, source) in sources
-        .iter()
-        .filter(|(file, _)| !["lib", "main", "start"].contains(&file.as_str()))
-    {
-        let own = floors
-            .get(file.split('/').next().unwrap())
-            .unwrap_or_else(|| panic!("lib.rs does not declare {file}"));
-        for used in uses(&code(source)) {
-            let floor = floors
-                .get(&used)
-                .unwrap_or_else(|| panic!("{file}.rs uses crate::{used}, which is no file"));
+    for (file, source) in &sources {
+        if TOP.contains(&file.as_str()) {
+            continue;
+        }
+        let all = used.entry(room(file)).or_default();
+        all.extend(uses(&code(source), "crate::"));
+        all.remove(room(file));
+    }
+    for (number, (room, allowed)) in ROOMS.iter().enumerate() {
+        let above = |name: &&str| ROOMS[..number].iter().any(|(above, _)| above == name);
+        assert!(allowed.iter().all(above), "{room} uses a room below it");
+        let allowed = allowed.iter().map(ToString::to_string).collect();
+        assert_eq!(used.remove(room), Some(allowed), "what {room} uses");
+    }
+    assert_eq!(used, BTreeMap::new(), "rooms that the table does not have");
+}
+
+fn the_rooms_stand_in_the_order_of_lib_rs() {
+    let lib = &sources()["lib"];
+    let rooms = lib
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.split(';').next());
+    assert!(rooms.eq(ROOMS.iter().map(|(room, _)| *room)));
+    let labelled = |line: &str| line.starts_with("mod ") && !line.contains("; // ");
+    assert!(!lib.lines().any(labelled), "a room without a label");
+}
+
+fn a_step_uses_no_other_step() {
+    let sources = sources();
+    let steps = sources.iter().filter_map(|(file, source)| {
+        let step = file.strip_prefix("steps/")?;
+        Some((step, source)).filter(|(step, _)| !["mod", "left_out"].contains(step))
+    });
+    let mut count = 0;
+    for (step, source) in steps {
+        count += 1;
+        let code = code(source).replace("steps::", "crate::steps::");
+        for used in uses(&code, "crate::steps::") {
             assert!(
-                floor < own,
-                "{file}.rs uses {used}.rs, which lib.rs declares beside it or below"
+                SHARED.contains(&used.as_str()) || used == room(step),
+                "steps/{step}.rs uses the step {used}"
             );
         }
+        if !step.contains('/') {
+            assert_eq!(uses(&code, "super::"), [""; 0], "of steps/{step}.rs");
+        }
     }
+    assert!(count > 20, "{count} files in steps/");
 }
 
 fn uses_are_read() {
     let code = "use crate::{\n    a::{B, C},\n    d::{self, E},\n    f,\n};\nuse crate::g::H;\nlet x = crate::i::j();";
-    assert_eq!(uses(code), ["a", "d", "f", "g", "i"]);
-    let floors = floors("mod a;\nmod b;\n\n#[cfg(x)]\nmod c;\nmod d {\n");
-    assert_eq!(
-        floors,
-        [("a".into(), 0), ("b".into(), 0), ("c".into(), 1)].into()
-    );
+    assert_eq!(uses(code, "crate::"), ["a", "d", "f", "g", "i"]);
 }
 
 fn unsafe_code_stands_in_two_places_and_says_why() {

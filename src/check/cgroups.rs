@@ -2,10 +2,9 @@
 
 use super::report::{Report, State, Thing};
 use crate::{
+    docker::needs::Need,
     fs,
-    hierarchies::Layout,
-    mountinfo::Mount,
-    requirements::Need,
+    kernel::{hierarchies::Layout, mountinfo::Mount},
     text::{list, number, words},
 };
 

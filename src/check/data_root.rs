@@ -3,11 +3,13 @@
 
 use super::report::{Report, State, Thing};
 use crate::{
-    choices::{Choices, OTHER_DRIVER},
+    docker::{
+        needs::Need,
+        options::{Choices, OTHER_DRIVER},
+    },
     error::reason,
     fs::{self, PATH},
-    mountinfo::Mount,
-    requirements::Need,
+    kernel::mountinfo::Mount,
     sys,
     text::Text,
 };

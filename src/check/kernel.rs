@@ -3,10 +3,12 @@
 
 use super::report::{Report, State, Thing};
 use crate::{
-    choices::*,
+    docker::{
+        needs::{MISSING, Need, choice},
+        options::*,
+    },
     fs,
-    namespaces::{Kind, USER},
-    requirements::{MISSING, Need, choice},
+    sys::namespaces::{Kind, USER},
     text::{base_name, split_once, words},
 };
 use Need::{Optional, Required};

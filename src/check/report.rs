@@ -1,6 +1,6 @@
 //! The two forms of the report: lines that are aligned for a person, and one JSON object a line with the same contents.
 
-use crate::{fs, requirements::Need, sys, text::Text};
+use crate::{docker::needs::Need, fs, sys, text::Text};
 use heapless::Vec;
 
 /// What is known of a thing.

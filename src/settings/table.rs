@@ -2,7 +2,7 @@
 
 use super::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
 use crate::{
-    ip::{Ip, address, is_hostname},
+    settings::ip::{Ip, address, is_hostname},
     text::{fields, list, number, split_once},
 };
 use core::ffi::CStr;

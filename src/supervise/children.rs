@@ -2,7 +2,7 @@
 
 use crate::{
     fs::{self, Root},
-    signals::{self, name},
+    kernel::signals::{self, name},
     sys,
     text::{Decimal, Text, fields, number},
 };

@@ -14,17 +14,19 @@ mod shutdown;
 mod start;
 
 use crate::{
-    command::Command,
-    daemon::{self, Daemon},
+    docker::command::Command,
     error::Step,
+    kernel::{
+        power::Button,
+        requests::{Asked, asked},
+        signals::{BUTTON, End, Meaning, Signals, meaning, send},
+        wait::{NEVER, readable},
+    },
     launch::{Context, Ended, Failed, Launch, Outcome},
-    power::Button,
-    requests::{Asked, asked},
     settings::{OnExit, Role},
-    signals::{BUTTON, End, Meaning, Signals, meaning, send},
+    steps::daemon::{self, Daemon},
     sys,
     text::{Decimal, Text},
-    wait::{NEVER, readable},
 };
 use children::Status;
 use readiness::{Notify, Told};

@@ -4,7 +4,7 @@
 //! network. Of what arrives, only the daemon's own datagrams count; the kernel names the sender.
 
 use crate::{
-    command::Command,
+    docker::command::Command,
     fs::{self, There},
     sys,
     text::fields,

@@ -4,9 +4,9 @@
 
 use super::{Supervisor, children::signal_all};
 use crate::{
-    mounts::drain_console,
-    reboot,
-    signals::{End, KILL, TERM, send},
+    ending::reboot,
+    kernel::signals::{End, KILL, TERM, send},
+    steps::mounts::drain_console,
     sys,
     text::Decimal,
 };

@@ -3,9 +3,9 @@
 
 use super::{Supervisor, readiness};
 use crate::{
-    daemon::{self, Made},
     error::Step,
     launch::{Context, Outcome},
+    steps::daemon::{self, Made},
     sys::{self, Words},
 };
 use core::convert::Infallible;

@@ -1,0 +1,379 @@
+//! Block devices by the names that an operator gives them, and waiting until one is there. The kernel reports each device
+//! that comes, so no device is looked for twice in vain. A name that fits several file systems is an error: which of them is
+//! meant cannot be guessed, and a wrong guess writes over somebody's data.
+
+mod btrfs;
+mod contents;
+mod events;
+mod names;
+mod partitions;
+pub(crate) mod signatures;
+pub(crate) mod superblock;
+mod sysfs;
+
+use crate::{
+    error::Step,
+    kernel::requests::ASKED,
+    launch::{Launch, Outcome},
+    sys,
+    text::{Decimal, Text},
+};
+use btrfs::Members;
+use contents::HELD;
+use core::ffi::CStr;
+use events::Events;
+use names::{By, Name, is_label};
+use partitions::{Header, is_guid, is_mbr_id};
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, ioctl_blksszget, major, minor, open, statat},
+    io::{Errno, Result, pread},
+};
+use superblock::{FORMATS, is_uuid};
+
+pub(crate) use contents::{Contents, size};
+
+/// What a disk that does not say otherwise counts in (include/linux/blk_types.h).
+const SECTOR: u32 = 512;
+const NO_NAME: &str = "this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=";
+const AMBIGUOUS: &str = "several file systems have this name, and none was mounted; use a name that only one has (UUID=, PARTUUID=, /dev/…), or wipe the others (wipefs -a)";
+const MISSING: &str = "not all devices of this btrfs are there; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES";
+
+/// `/dev/` and a name of up to 32 bytes (DISK_NAME_LEN), or the path that the operator gave.
+pub(crate) type Path = Text<256>;
+
+/// A device that was found.
+#[derive(Clone, Copy)]
+pub(crate) struct Device {
+    pub(crate) path: Path,
+    /// Its name in /sys/class/block.
+    entry: Text<64>,
+}
+
+impl Device {
+    /// What it holds; of a file system of ours `block` is the superblock.
+    pub(crate) fn judge(&self, block: &mut [u8; superblock::LENGTH]) -> Result<Contents> {
+        contents::judge(self, block)
+    }
+
+    /// As /sys has it; `false` where it has no name.
+    fn fill(&mut self, entry: &CStr, uevent: &[u8]) -> bool {
+        self.path = Path::new();
+        self.entry = Text::new();
+        sysfs::value(uevent, b"DEVNAME").is_some_and(|name| {
+            [b"/dev/", name]
+                .iter()
+                .all(|part| self.path.push(part).is_ok())
+                && self.entry.push(entry.to_bytes()).is_ok()
+        })
+    }
+
+    /// As a message names it, with what it holds.
+    pub(crate) fn described(&self, contents: &Contents) -> Text<320> {
+        let parts = [self.path.as_bytes(), b" (", contents.name(), b")"];
+        Text::of(&parts).unwrap_or(Text::new())
+    }
+}
+
+/// A device that has the name. It stays in one place and is filled there: copies of it would be much code.
+struct Candidate {
+    device: Device,
+    members: Members,
+}
+
+impl Candidate {
+    const NONE: Self = Self {
+        device: Device {
+            path: Path::new(),
+            entry: Text::new(),
+        },
+        members: Members {
+            uuid: [0; 16],
+            count: 1,
+        },
+    };
+}
+
+enum Found {
+    Nothing,
+    One,
+    /// One of a file system of which so many devices are there.
+    Member(u64),
+    Several,
+}
+
+/// The device of this name. Waits for it to come, but not longer than `seconds`: then `late` says what to do. A btrfs on
+/// several devices is found when all are there, or, where it may be `degraded`, after that time.
+pub(crate) fn find(
+    launch: &Launch<'_>,
+    step: Step,
+    name: &[u8],
+    seconds: u64,
+    late: &'static str,
+    degraded: bool,
+) -> Outcome<Device> {
+    let refuse = |errno| launch.refused(step, name, errno);
+    let parsed = names::parse(name);
+    // A link of a udev's needs no interpretation.
+    let parsed = match at(name) {
+        Ok(Some(_)) => Some(Name::Path(name)),
+        _ => parsed,
+    };
+    let Some(parsed) = parsed else {
+        list(launch, b"there", None);
+        return Err(launch.said(step, name, NO_NAME));
+    };
+    let deadline = sys::since_boot() + seconds * 1000;
+    let events = Events::open().map_err(refuse)?;
+    let mut is_waiting = false;
+    let mut candidate = Candidate::NONE;
+    loop {
+        let found = look(&parsed, &mut candidate).map_err(refuse)?;
+        let (device, members) = (&candidate.device, &candidate.members);
+        match found {
+            Found::One => break,
+            Found::Member(present) if present == members.count => {
+                btrfs::register(launch, step, members);
+                break;
+            }
+            Found::Several => {
+                list(launch, name, Some(&parsed));
+                return Err(launch.said(step, name, AMBIGUOUS));
+            }
+            Found::Nothing | Found::Member(_) => {}
+        }
+        if !is_waiting {
+            is_waiting = true;
+            let limit = Decimal::new(seconds);
+            let limit = limit.as_bytes();
+            launch
+                .log
+                .line(&[b"waiting for ", name, b", up to ", limit, b" s"]);
+        }
+        match events.wait(launch, deadline) {
+            Ok(()) => continue,
+            Err(Errno::TIMEDOUT) => {}
+            Err(Errno::CANCELED) => return Err(launch.said(step, name, ASKED)),
+            Err(errno) => return Err(refuse(errno)),
+        }
+        list(launch, b"there", None);
+        let Found::Member(present) = found else {
+            return Err(launch.said(step, name, late));
+        };
+        let (present, count) = (Decimal::new(present), Decimal::new(members.count));
+        launch.log.warning(&[
+            b"of the btrfs on ",
+            device.path.as_bytes(),
+            b" only ",
+            present.as_bytes(),
+            b" of ",
+            count.as_bytes(),
+            b" devices are there",
+        ]);
+        if !degraded {
+            return Err(launch.said(step, name, MISSING));
+        }
+        btrfs::register(launch, step, members);
+        break;
+    }
+    Ok(candidate.device)
+}
+
+#[inline(never)]
+fn look(name: &Name<'_>, found: &mut Candidate) -> Result<Found> {
+    let mut number = *name;
+    let mut given = None;
+    *found = Candidate::NONE;
+    if let Name::Path(path) = name {
+        let Some(device) = at(path)? else {
+            return Ok(Found::Nothing);
+        };
+        given = Some(path);
+        number = Name::Number(major(device).into(), minor(device).into());
+    }
+    let (mut is_found, mut several) = (false, false);
+    let mut other = Candidate::NONE;
+    sysfs::each(&mut |entry| {
+        if !matches(entry, &number, &mut other) {
+            return;
+        }
+        let is_member = other.members.count > 1 && other.members.uuid == found.members.uuid;
+        several |= is_found && !is_member;
+        if !is_found || other.device.path.as_bytes() < found.device.path.as_bytes() {
+            core::mem::swap(found, &mut other);
+        }
+        is_found = true;
+    })?;
+    // It is there, although /sys may not be that of this kernel.
+    if let Some(path) = given {
+        found.device.path = Path::of(&[path]).map_err(|_| Errno::NAMETOOLONG)?;
+        is_found = true;
+    }
+    if !is_found {
+        return Ok(Found::Nothing);
+    }
+    if several {
+        return Ok(Found::Several);
+    }
+    if found.members.count <= 1 {
+        return Ok(Found::One);
+    }
+    let mut present = 0;
+    btrfs::each_member(&found.members, &mut |_| present += 1)?;
+    Ok(if present > found.members.count {
+        Found::Several
+    } else {
+        Found::Member(present)
+    })
+}
+
+/// A disk's number. Nothing is there yet, or something is, but no disk.
+fn at(name: &[u8]) -> Result<Option<u64>> {
+    let path = Path::of(&[name]).map_err(|_| Errno::NAMETOOLONG)?;
+    match statat(CWD, path.as_c_str(), AtFlags::empty()) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice => {
+            Ok(Some(stat.st_rdev))
+        }
+        Ok(_) => Err(Errno::NOTBLK),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether the device that /sys lists under this name is the one; and its file system, if it lies on several devices.
+#[inline(never)]
+fn matches(entry: &CStr, name: &Name<'_>, candidate: &mut Candidate) -> bool {
+    let mut buffer = [0; 1024];
+    let Some(uevent) = sysfs::uevent(entry, b"", &mut buffer) else {
+        return false;
+    };
+    if !candidate.device.fill(entry, uevent)
+        || !has_name(&candidate.device, uevent, name).unwrap_or(false)
+    {
+        return false;
+    }
+    candidate.members.count = 1;
+    let mut block = [0; superblock::LENGTH];
+    match candidate.device.judge(&mut block) {
+        Ok(Contents::FileSystem(format)) => {
+            candidate.members = Members::of(format, &block);
+            true
+        }
+        // The one on top of it has the name as well.
+        Ok(Contents::Taken(HELD)) => !matches!(name, Name::By(..) | Name::Behind(..)),
+        // It has no file in /dev: a container was not given it. The operator may have named another file of the device.
+        Err(Errno::NOENT) => matches!(name, Name::Number(..)),
+        // A device that cannot be read has no label, but it has the name of its partition: what is wrong with it is said when
+        // it is used.
+        _ => !matches!(name, Name::By(By::Label | By::Uuid, _)),
+    }
+}
+
+fn has_name(device: &Device, uevent: &[u8], name: &Name<'_>) -> Option<bool> {
+    let count = |key| sysfs::count(uevent, key);
+    let (value, offset) = match *name {
+        Name::All => return Some(true),
+        Name::Path(path) => return Some(device.path.as_bytes() == path),
+        Name::Number(major, minor) => {
+            return Some(count(b"MAJOR")? == major && count(b"MINOR")? == minor);
+        }
+        Name::By(By::PartLabel, value) => {
+            return Some(is_label(value, sysfs::value(uevent, b"PARTNAME")?));
+        }
+        Name::By(By::PartUuid, value) => (value, 0),
+        Name::Behind(value, offset) => (value, offset.checked_neg()?),
+        Name::By(by, value) => return bears(device, by, value),
+    };
+    let partition = count(b"PARTN")?.checked_add_signed(offset)?;
+    has_part_uuid(device.entry.as_c_str(), partition, value)
+}
+
+/// A superblock on the device has this label or UUID, whatever else is on it.
+fn bears(device: &Device, by: By, value: &[u8]) -> Option<bool> {
+    let opened = open_device(device.path.as_c_str()).ok()?;
+    let mut block = [0; superblock::LENGTH];
+    for format in FORMATS {
+        if !contents::has(opened.as_fd(), format.magic_place(), format.magic).ok()? {
+            continue;
+        }
+        contents::read_superblock(opened.as_fd(), format, &mut block).ok()?;
+        let is = match by {
+            By::Label => is_label(value, format.label(&block)),
+            _ => is_uuid(value, format.uuid(&block)),
+        };
+        if is {
+            return Some(true);
+        }
+    }
+    None
+}
+
+/// More than the line holds.
+const MORE: &[u8] = ", …".as_bytes();
+
+/// A line of the disks that have this name, or of all, each with what is on it.
+fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
+    let mut line = Text::<768>::new();
+    let mut block = [0; superblock::LENGTH];
+    let mut candidate = Candidate::NONE;
+    let mut rest: &[u8] = b"none";
+    let _ = sysfs::each(&mut |entry| {
+        // Of all disks every one is listed that has a device.
+        if !matches(entry, parsed.unwrap_or(&Name::All), &mut candidate) {
+            return;
+        }
+        let device = &candidate.device;
+        let contents = device.judge(&mut block);
+        let (what, label): (_, &[u8]) = match &contents {
+            // A loop device without a file, a drive without a medium.
+            Err(Errno::NXIO | Errno::NOMEDIUM) => return,
+            Err(_) => (&b"unreadable"[..], b""),
+            Ok(Contents::FileSystem(format)) => (format.name.to_bytes(), format.label(&block)),
+            Ok(contents) => (contents.name(), b""),
+        };
+        let comma: &[u8] = unless_empty(line.as_bytes(), b", ");
+        let label_is = unless_empty(label, b" LABEL=");
+        let path = device.path.as_bytes();
+        let text = Text::<640>::of(&[comma, path, b" (", what, label_is, label, b")"]);
+        let fits = text.and_then(|text| line.push(text.as_bytes()));
+        rest = if fits.is_ok() && rest != MORE {
+            b""
+        } else {
+            MORE
+        };
+    });
+    let line = line.as_bytes();
+    launch
+        .log
+        .line(&[b"the disks that are ", name, b": ", line, rest]);
+}
+
+fn unless_empty(text: &[u8], then: &'static [u8]) -> &'static [u8] {
+    if text.is_empty() { b"" } else { then }
+}
+
+/// For reading; a drive without a medium is not waited for.
+pub(crate) fn open_device(path: &CStr) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty())
+}
+
+/// Looks into the partition table of the disk that the partition lies on.
+fn has_part_uuid(entry: &CStr, partition: u64, value: &[u8]) -> Option<bool> {
+    let mut buffer = [0; 1024];
+    let disk = sysfs::path(sysfs::uevent(entry, b"/..", &mut buffer)?)?;
+    let disk = open_device(disk.as_c_str()).ok()?;
+    if is_mbr_id(value, &read(disk.as_fd(), partitions::MBR_TAIL)?, partition) {
+        return Some(true);
+    }
+    let block_size = u64::from(ioctl_blksszget(&disk).unwrap_or(SECTOR));
+    let header = Header::parse(&read(disk.as_fd(), block_size)?)?;
+    let entry = header.entry(partition, block_size)?;
+    Some(is_guid(value, &read(disk.as_fd(), entry)?))
+}
+
+fn read(disk: BorrowedFd<'_>, at: u64) -> Option<[u8; partitions::LENGTH]> {
+    let mut block = [0; partitions::LENGTH];
+    let length = pread(disk, &mut block[..], at).ok()?;
+    (length == block.len()).then_some(block)
+}

@@ -1,0 +1,228 @@
+//! What the daemon's own flags and its daemon.json say about places that a launch must know, where a flag wins; and the
+//! choices there that make a program needless, or needed.
+
+use crate::{
+    docker::{
+        command::Command,
+        flags::{self, Flags},
+        json::{Found, LIST, Scanner},
+        options::{self, Choices, OTHER_RUNTIME},
+    },
+    error::Step,
+    fs::{self, PATH, There},
+    launch::{Context, Launch, Outcome},
+    text::{Text, TooLong, split_once},
+};
+use core::ffi::CStr;
+use rustix::io::{self, Errno};
+
+const CONFIG_FILE: &str = "config-file";
+
+/// The name of a runtime; a longer one is a path.
+const NAME: usize = 128;
+/// What `default-runtime` is without being said.
+const SHIMS_OF_RUNC: &[&[u8]] = &[b"", b"io.containerd.runc.v1", b"io.containerd.runc.v2"];
+
+/// Objects of daemon.json that are maps of their own. Of any other one dockerd takes the switches as if they stood at the top
+/// (moby, daemon/config, flatOptions).
+const MAPS: &[&[u8]] = &[
+    b"builder",
+    b"cluster-store-opts",
+    b"default-network-opts",
+    b"default-ulimits",
+    b"features",
+    b"log-opts",
+    b"runtimes",
+];
+
+/// Where the daemon keeps what a launch must care for, and what was chosen.
+pub(crate) struct Places {
+    pub(crate) pid_file: Text<PATH>,
+    /// Holds containerd/containerd.pid.
+    pub(crate) exec_root: Text<PATH>,
+    /// Images, containers and volumes lie there.
+    pub(crate) data_root: Text<PATH>,
+    /// `-H fd://`: it serves a socket that it inherits.
+    pub(crate) inherits_listener: bool,
+    pub(crate) choices: Choices,
+    runtime: Text<NAME>,
+}
+
+impl Places {
+    /// A daemon.json that is not there, or empty, says nothing.
+    ///
+    /// # Errors
+    /// daemon.json cannot be read, or a path in it is longer than any path.
+    pub(crate) fn of(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Self> {
+        let mut places = Self::unsaid();
+        let read = places.read(command);
+        read.at(launch, Step::Daemon, c"daemon.json")?;
+        Ok(places)
+    }
+
+    fn read(&mut self, command: &Command<'_>) -> io::Result<()> {
+        self.read_file(command)?;
+        self.read_flags(command)
+    }
+
+    /// As far as it can be known: and why daemon.json could not be read, where that is so.
+    #[cfg(feature = "check")]
+    pub(crate) fn known(command: &Command<'_>) -> io::Result<(Self, io::Result<()>)> {
+        let mut places = Self::unsaid();
+        let read = places.read_file(command);
+        places.read_flags(command)?;
+        Ok((places, read))
+    }
+
+    const fn unsaid() -> Self {
+        Self {
+            pid_file: Text::new(),
+            exec_root: Text::new(),
+            data_root: Text::new(),
+            inherits_listener: false,
+            choices: 0,
+            runtime: Text::new(),
+        }
+    }
+
+    fn read_file(&mut self, command: &Command<'_>) -> io::Result<()> {
+        let mut fits = Ok(());
+        configuration(command, &mut |key, value| {
+            fits = fits.and(self.take(key, value));
+        })?;
+        fits.map_err(|TooLong| Errno::NAMETOOLONG)
+    }
+
+    /// What daemon.json says.
+    fn take(&mut self, key: &[u8], value: Result<&[u8], TooLong>) -> Result<(), TooLong> {
+        let key = match split_once(key, b'.') {
+            (above, Some(switch)) if flags::is_switch(switch) && !MAPS.contains(&above) => switch,
+            _ => key,
+        };
+        let place = match key {
+            b"pidfile" => &mut self.pid_file,
+            b"exec-root" => &mut self.exec_root,
+            b"data-root" | b"graph" => &mut self.data_root,
+            b"hosts" => {
+                let before = self.inherits_listener && value != Ok(LIST);
+                self.inherits_listener = before || value.is_ok_and(is_inherited);
+                return Ok(());
+            }
+            _ => {
+                let value = value.unwrap_or(b"/longer than any path");
+                if key == b"default-runtime" {
+                    self.runtime = name(value);
+                }
+                self.choices = options::with_key(self.choices, key, value);
+                return Ok(());
+            }
+        };
+        place.set(&[value?])
+    }
+
+    fn read_flags(&mut self, command: &Command<'_>) -> io::Result<()> {
+        let mut given = false;
+        for (flag, value) in flags(command) {
+            let place = match flag {
+                "pidfile" => &mut self.pid_file,
+                "exec-root" => &mut self.exec_root,
+                "data-root" => {
+                    given = true;
+                    &mut self.data_root
+                }
+                "graph" if given => continue,
+                "graph" => &mut self.data_root,
+                "host" => {
+                    self.inherits_listener |= is_inherited(value);
+                    continue;
+                }
+                _ => {
+                    if flag == "default-runtime" {
+                        self.runtime = name(value);
+                    }
+                    self.choices = options::with_flag(self.choices, flag, value);
+                    continue;
+                }
+            };
+            place.set(&[value]).map_err(|TooLong| Errno::NAMETOOLONG)?;
+        }
+        // Before the flag is.
+        #[cfg(feature = "check")]
+        if let Some(driver @ [_, ..]) = command.variable(b"DOCKER_DRIVER") {
+            self.choices = options::with_flag(self.choices, "storage-driver", driver);
+        }
+        for (place, default) in &mut [
+            (&mut self.pid_file, &b"/var/run/docker.pid"[..]),
+            (&mut self.exec_root, b"/var/run/docker"),
+            (&mut self.data_root, b"/var/lib/docker"),
+        ] {
+            if place.as_bytes().is_empty() {
+                let _ = place.set(&[default]); // it fits
+            }
+        }
+        if self.choices & OTHER_RUNTIME != 0 && !brings_shim(command, self.runtime.as_bytes()) {
+            self.choices &= !OTHER_RUNTIME;
+        }
+        Ok(())
+    }
+}
+
+/// A listening address that stands for descriptors from the one who starts the daemon. dockerd trims it.
+fn is_inherited(host: &[u8]) -> bool {
+    // Go's white space has one more.
+    let blank = |byte: &u8| *byte == b'\x0b' || byte.is_ascii_whitespace();
+    let start = host.iter().position(|byte| !blank(byte)).unwrap_or(0);
+    host.get(start..)
+        .is_some_and(|host| host.starts_with(b"fd://"))
+}
+
+/// A long one is a path, and as good as its beginning.
+fn name(value: &[u8]) -> Text<NAME> {
+    let value = value.get(..NAME - 1).unwrap_or(value);
+    Text::of(&[value]).unwrap_or(Text::new())
+}
+
+/// A runtime has a shim of its own if daemon.json gives it a `runtimeType`; or where it is the name of a shim itself, or its
+/// path (moby, daemon/runtime_unix.go). One that is only a `path` is run by runc's shim.
+fn brings_shim(command: &Command<'_>, runtime: &[u8]) -> bool {
+    let dots = runtime.iter().filter(|byte| **byte == b'.').count();
+    let mut brings = runtime.starts_with(b"/") || dots > 1;
+    let mut field = |key: &[u8], value: Result<&[u8], TooLong>| {
+        let field = key.strip_prefix(b"runtimes.");
+        let field = field.and_then(|key| key.strip_prefix(runtime));
+        // Go takes the fields of a struct in any case.
+        if field.is_some_and(|field| field.eq_ignore_ascii_case(b".runtimeType")) {
+            brings = !value.is_ok_and(|value| SHIMS_OF_RUNC.contains(&value));
+        }
+    };
+    // It has been read before.
+    let read = configuration(command, &mut field);
+    read.is_ok() && brings
+}
+
+/// The daemon's flags and their values.
+fn flags<'c>(command: &Command<'c>) -> impl Iterator<Item = (&'static str, &'c [u8])> + use<'c> {
+    Flags::of(command.words().skip(1).map(CStr::to_bytes))
+}
+
+/// The value of a flag: of several the last.
+pub(crate) fn flag<'c>(command: &Command<'c>, name: &str) -> Option<&'c [u8]> {
+    let named = flags(command).filter(|(flag, _)| *flag == name);
+    named.last().map(|(_, value)| value)
+}
+
+/// daemon.json, or the file in its place.
+pub(crate) fn file<'c>(command: &Command<'c>) -> &'c [u8] {
+    flag(command, CONFIG_FILE).unwrap_or(b"/etc/docker/daemon.json")
+}
+
+/// Calls `each` with what daemon.json says. One that is not there says nothing.
+pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
+    let file = fs::path(&[file(command)]);
+    let mut scanner = Scanner::new();
+    let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
+    read.there().map(|_| ())
+}
+
+#[cfg(test)]
+mod tests;

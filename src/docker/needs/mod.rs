@@ -1,0 +1,392 @@
+//! What Docker needs from the user space: one table of programs and files, who needs each, and what is lost without it.
+//!
+//! The table is the original's, brought up to today's engine. prerequisites.rs walks it at boot, check.rs prints it. A
+//! program counts as found where its user would find it: dockerd, containerd and git each look in their own places.
+
+mod table;
+
+use crate::{
+    docker::{
+        command::Command,
+        options::{CHOICES, Choice, Choices},
+    },
+    error::reason,
+    fs::{self, PATH, There},
+    text::{Text, fields},
+};
+use core::ffi::CStr;
+use heapless::Vec;
+use rustix::{fs::FileType, io::Errno};
+pub(crate) use table::TABLE;
+
+/// A program or a file.
+pub(crate) struct Requirement {
+    pub(crate) name: &'static str,
+    place: Place,
+    pub(crate) need: Need,
+    /// Any of these choices makes it needless.
+    unless: Choices,
+    /// All of these make it needed.
+    only: Choices,
+    kernel: Kernel,
+    told: Told,
+}
+
+/// The texts of a requirement, one behind another, and how long each is. A reference to each would be half as long
+/// as the strings.
+struct Told {
+    all: &'static str,
+    lengths: [u8; 6],
+}
+
+impl Told {
+    const fn new(all: &'static str, parts: [&str; 6]) -> Self {
+        let mut lengths = [0; 6];
+        let mut number = 0;
+        while number < parts.len() {
+            assert!(parts[number].len() <= u8::MAX as usize);
+            lengths[number] = parts[number].len() as u8;
+            number += 1;
+        }
+        Self { all, lengths }
+    }
+
+    fn get(&self, number: usize) -> &'static str {
+        let mut rest = self.all;
+        for (place, length) in self.lengths.iter().enumerate() {
+            let (part, behind) = rest
+                .split_at_checked((*length).into())
+                .unwrap_or((rest, ""));
+            if place == number {
+                return part;
+            }
+            rest = behind;
+        }
+        ""
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// No daemon or no container starts without it.
+    Required,
+    /// One feature of Docker's is lost.
+    Optional,
+    /// The original needed it; nothing of today does.
+    Obsolete,
+}
+
+#[cfg(feature = "check")]
+impl Need {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::Obsolete => "obsolete",
+        }
+    }
+}
+
+/// Where it is looked for. Lists are separated by colons, as PATH is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The daemon that was chosen.
+    Daemon,
+    /// PATH, after these directories.
+    Path(&'static str),
+    /// PATH, or the directory in which containerd's own file lies.
+    BesideContainerd,
+    /// These directories only.
+    Directories(&'static str),
+    /// The first of these files, which begins with a certificate; SSL_CERT_FILE names another.
+    Certificates(&'static str),
+}
+
+/// What of the kernel makes it needed.
+#[derive(Clone, Copy)]
+enum Kernel {
+    Any,
+    /// Loadable modules.
+    #[cfg(feature = "modprobe")]
+    Modules,
+    /// AppArmor, turned on.
+    AppArmor,
+}
+
+/// What came out of looking for it.
+pub(crate) enum Found {
+    There,
+    /// It is needed, and what is wrong with it.
+    Not(&'static str),
+    /// It cannot be told whether it is there: the kernel's reason.
+    Unknown(&'static str),
+    /// It is not needed: the choice, or what the kernel lacks.
+    Needless(&'static str),
+}
+
+/// It is there, or what is wrong with it.
+type Outcome = Result<(), Fault>;
+
+/// Why a place does not serve.
+#[derive(Clone, Copy)]
+enum Fault {
+    Nothing,
+    /// What stands there is of no use.
+    Of(&'static str),
+    /// The kernel cannot tell.
+    Untold(Errno),
+}
+
+pub(crate) const MISSING: &str = "is missing";
+pub(crate) const NOT_CHOSEN: &str = "it was not chosen";
+const CANNOT: Fault = Fault::Of("cannot be executed");
+
+/// How many directories of PATH are looked at for being there, and only once.
+const LOOKED_AT: usize = 32;
+
+/// One walk along PATH serves all programs: of its directories, those that are not there and those that are the same as an
+/// earlier one (/bin is /usr/bin) are passed over.
+pub(crate) struct Search<'c> {
+    command: &'c Command<'c>,
+    choices: Choices,
+    path: &'c [u8],
+    passed_over: u32,
+}
+
+impl<'c> Search<'c> {
+    pub(crate) fn new(command: &'c Command<'c>, choices: Choices) -> Self {
+        let path = command.path_variable();
+        let mut search = Self {
+            command,
+            choices,
+            path,
+            passed_over: 0,
+        };
+        let mut seen: Vec<(u64, u64), LOOKED_AT> = Vec::new();
+        for (number, directory) in fields(path, b':').take(LOOKED_AT).enumerate() {
+            let there = fs::stat(fs::path(&[directory]).as_c_str())
+                .map(|directory| (directory.st_dev, directory.st_ino));
+            match there.there() {
+                Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
+                Ok(_) => search.passed_over |= 1 << number,
+                // What is looked for there says why it cannot be.
+                Err(_) => {}
+            }
+        }
+        search
+    }
+
+    /// Writes down where it is.
+    pub(crate) fn find(&self, row: &Requirement, path: &mut Text<PATH>) -> Found {
+        if let Some(choice) = choice(row.unless & self.choices) {
+            return Found::Needless(choice.spelled);
+        }
+        if row.only & self.choices != row.only {
+            return Found::Needless(NOT_CHOSEN);
+        }
+        let found = match row.place {
+            Place::Daemon => self.daemon(path),
+            Place::Path(first) => self.program(first, row.name, path),
+            Place::BesideContainerd => self.program("", row.name, path).or_else(|fault| {
+                self.program("", "containerd", path)?;
+                let directory = real_directory(path.as_c_str());
+                in_directories(directory.as_bytes(), 0, row.name, path).map_err(|_| fault)
+            }),
+            Place::Directories(list) => in_directories(list.as_bytes(), 0, row.name, path),
+            Place::Certificates(files) => self.certificates(files, path),
+        };
+        match found {
+            Ok(()) => Found::There,
+            Err(fault) => match (row.kernel.lacks(), fault) {
+                (Some(why), _) => Found::Needless(why),
+                (None, Fault::Nothing) => Found::Not(MISSING),
+                (None, Fault::Of(fault)) => Found::Not(fault),
+                (None, Fault::Untold(errno)) => Found::Unknown(reason(errno)),
+            },
+        }
+    }
+
+    fn daemon(&self, path: &mut Text<PATH>) -> Outcome {
+        *path = self.command.path();
+        if path.as_bytes().is_empty() {
+            return Err(Fault::Nothing);
+        }
+        Ok(())
+    }
+
+    fn program(&self, first: &str, name: &str, path: &mut Text<PATH>) -> Outcome {
+        let chosen = self.command.first_directory;
+        let places = [
+            (first.as_bytes(), 0),
+            (chosen.as_bytes(), 0),
+            (self.path, self.passed_over),
+        ];
+        let mut outcome = Err(Fault::Nothing);
+        for (directories, passed_over) in places {
+            match in_directories(directories, passed_over, name, path) {
+                Ok(()) => return Ok(()),
+                Err(Fault::Nothing) => {}
+                fault => outcome = fault,
+            }
+        }
+        outcome
+    }
+
+    /// Go's crypto/x509 takes the first file that it can read.
+    fn certificates(&self, files: &'static str, path: &mut Text<PATH>) -> Outcome {
+        let own = self.command.variable(b"SSL_CERT_FILE").unwrap_or_default();
+        let files = if own.is_empty() {
+            files.as_bytes()
+        } else {
+            own
+        };
+        let mut outcome = Err(Fault::Nothing);
+        for file in fields(files, b':') {
+            if path.set(&[file]).is_err() {
+                return Err(Fault::Untold(Errno::NAMETOOLONG));
+            }
+            match fault_of_certificates(path.as_c_str()).there() {
+                Ok(None) => {}
+                Ok(Some("")) => return Ok(()),
+                Ok(Some(fault)) => return Err(Fault::Of(fault)),
+                Err(Errno::ISDIR) => outcome = Err(Fault::Of("is a directory")),
+                Err(Errno::BADFD) => outcome = Err(Fault::Of("is not a regular file")),
+                Err(errno) => outcome = Err(Fault::Untold(errno)),
+            }
+        }
+        outcome
+    }
+}
+
+/// The first of these choices in the order of the table.
+pub(crate) fn choice(choices: Choices) -> Option<&'static Choice> {
+    CHOICES.iter().find(|choice| choice.bit & choices != 0)
+}
+
+impl Requirement {
+    /// What Docker cannot do without it.
+    pub(crate) fn lost(&self) -> &'static str {
+        self.told.get(0)
+    }
+
+    /// What to install, as Debian names it.
+    pub(crate) fn package(&self) -> &'static str {
+        self.told.get(1)
+    }
+
+    /// The choices that make it needless.
+    pub(crate) fn choices(&self) -> impl Iterator<Item = &'static Choice> {
+        let unless = self.unless;
+        CHOICES
+            .iter()
+            .filter(move |choice| choice.bit & unless != 0)
+    }
+}
+
+#[cfg(feature = "check")]
+impl Requirement {
+    /// The Cargo feature that holds the row; none for those that are always there.
+    pub(crate) fn feature(&self) -> &'static str {
+        self.told.get(2)
+    }
+
+    pub(crate) fn needed_by(&self) -> &'static str {
+        self.told.get(3)
+    }
+
+    /// What the engine, its client or git says without it.
+    pub(crate) fn error(&self) -> &'static str {
+        self.told.get(4)
+    }
+
+    /// The original's question: can it be ignored?
+    pub(crate) fn ignorable(&self) -> &'static str {
+        self.told.get(5)
+    }
+
+    /// Where it is looked for, in two parts.
+    pub(crate) fn places(&self) -> [&'static str; 2] {
+        match self.place {
+            Place::Daemon => ["", "PATH"],
+            Place::Path(first) => [first, "PATH"],
+            Place::BesideContainerd => ["PATH", "beside containerd"],
+            Place::Directories(list) | Place::Certificates(list) => [list, ""],
+        }
+    }
+}
+
+impl Kernel {
+    /// What the kernel lacks, so that the requirement is none.
+    fn lacks(self) -> Option<&'static str> {
+        match self {
+            Self::Any => None,
+            #[cfg(feature = "modprobe")]
+            Self::Modules => {
+                let there = fs::stands(rustix::fs::CWD, c"/proc/modules");
+                (there == Ok(false)).then_some("the kernel loads no modules")
+            }
+            Self::AppArmor => {
+                let mut buffer = [0; 8];
+                let enabled =
+                    fs::read_small(c"/sys/module/apparmor/parameters/enabled", &mut buffer);
+                let has_it = matches!(enabled.there(), Ok(Some(b"Y\n")) | Err(_));
+                (!has_it).then_some("the kernel has no AppArmor, or has it off")
+            }
+        }
+    }
+}
+
+/// As Go's LookPath judges for root: a file that somebody may execute.
+fn in_directories(
+    directories: &[u8],
+    passed_over: u32,
+    name: &str,
+    path: &mut Text<PATH>,
+) -> Outcome {
+    let mut outcome = Err(Fault::Nothing);
+    for (number, directory) in fields(directories, b':').enumerate() {
+        if directory.is_empty() || (number < LOOKED_AT && passed_over & (1 << number) != 0) {
+            continue;
+        }
+        if path.set(&[directory, b"/", name.as_bytes()]).is_err() {
+            continue;
+        }
+        let stat = match fs::stat(path.as_c_str()).there() {
+            Ok(Some(stat)) => stat,
+            // A path that is too long for the kernel leads nowhere.
+            Ok(None) | Err(Errno::NAMETOOLONG) => continue,
+            Err(errno) => {
+                outcome = Err(Fault::Untold(errno));
+                continue;
+            }
+        };
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if is_file && stat.st_mode & 0o111 != 0 {
+            return Ok(());
+        }
+        outcome = Err(CANNOT);
+    }
+    outcome
+}
+
+/// containerd takes a shim that lies beside its own file, links followed, when PATH has none.
+fn real_directory(program: &CStr) -> Text<PATH> {
+    let mut directory = fs::real_path(program).unwrap_or(Text::new());
+    let slash = directory.as_bytes().iter().rposition(|byte| *byte == b'/');
+    directory.cut(slash.unwrap_or(0));
+    directory
+}
+
+/// What is wrong with a bundle of certificates; nothing where it begins with one, comments aside. A file that cannot be
+/// read is the kernel's error.
+fn fault_of_certificates(path: &CStr) -> Result<&'static str, Errno> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    let mut buffer = [0; 4096];
+    let beginning = fs::read_beginning(path, &mut buffer)?;
+    let begins = fields(beginning, b'\n').any(|line| line.trim_ascii_end() == BEGIN);
+    Ok(match beginning.len() {
+        0 => "is empty",
+        _ if begins => "",
+        _ => "does not begin with a certificate",
+    })
+}

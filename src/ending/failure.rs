@@ -1,0 +1,129 @@
+//! What the machine's PID 1 does when it cannot launch (DOCKER_LAUNCH_ON_FAILURE): the reason first, then the action.
+//!
+//! Whatever cannot be done ends as `panic` does: PID 1 ends, the kernel panics, and its `panic=N` decides.
+
+use crate::{
+    docker::command::DEFAULT_PATH,
+    ending::reboot,
+    error::{Error, Step},
+    fs::{self, There},
+    kernel::requests::{self, Asked},
+    launch::role::find_role,
+    settings::{OnFailure, Role, Settings},
+    steps::mounts::{drain_console, mount_devices},
+    sys::{self, Words},
+};
+use core::{convert::Infallible, ffi::CStr};
+use rustix::{
+    fd::AsFd,
+    fs::{Mode, OFlags, open},
+    io::{Errno, Result},
+    process::{getpid, ioctl_tiocsctty, setsid},
+    system::RebootCommand,
+};
+
+const CONSOLE: &CStr = c"/dev/console";
+/// The first that is there: a launch that failed early has not linked /bin yet.
+const SHELLS: [&CStr; 2] = [c"/bin/sh", c"/usr/bin/sh"];
+
+/// Tells why, and does what the settings say; the exit status where the program has to end.
+#[inline(never)]
+pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
+    settings.report(error);
+    let obeyed = obey(settings).or_else(|| {
+        if settings.on_failure != OnFailure::Panic && is_machine(settings) {
+            act(settings);
+        }
+        drain_console(settings);
+        obey(settings)
+    });
+    obeyed.unwrap_or(error.exit_status())
+}
+
+/// An end that was asked for while the launch went on, or until now, counts more than what the settings say; the exit status.
+fn obey(settings: &Settings<'_>) -> Option<u8> {
+    if !requests::are_pending() {
+        return None; // to find the role would touch the system
+    }
+    let role = if is_machine(settings) {
+        Role::Machine
+    } else {
+        Role::Container
+    };
+    let asked = requests::asked(role)?;
+    let log = settings.as_log();
+    asked.tell(log);
+    if role == Role::Machine
+        && let (Some(command), word) = asked.command()
+    {
+        reboot::clean_up(log);
+        reboot::end(settings, command, word);
+    }
+    Some(asked.status())
+}
+
+/// A wrong setting is found before the role is.
+fn is_machine(settings: &Settings<'_>) -> bool {
+    getpid().is_init() && matches!(find_role(settings), Ok(Role::Machine))
+}
+
+fn act(settings: &Settings<'_>) {
+    let log = settings.as_log();
+    let (command, word) = match settings.on_failure {
+        OnFailure::Panic => return,
+        OnFailure::PowerOff => (RebootCommand::PowerOff, "power off after this failure"),
+        OnFailure::Reboot => (RebootCommand::Restart, "reboot after this failure"),
+        OnFailure::Shell => {
+            let is_there = |path: &&&CStr| {
+                let there = fs::executable(path).found(log, Step::Exec, path);
+                there.is_some()
+            };
+            let found = SHELLS.iter().find(is_there);
+            let Some(path) = found else {
+                log.warning(&[b"there is no shell: neither /bin/sh nor /usr/bin/sh"]);
+                return;
+            };
+            // The kernel's own descriptors of the console need none.
+            mount_devices();
+            log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
+            match shell(settings, path) {
+                Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
+                Ok(Some(asked)) => {
+                    asked.tell(log);
+                    let (command, word) = asked.command();
+                    (command.unwrap_or(RebootCommand::Restart), word)
+                }
+                Err(errno) => {
+                    settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
+                    return;
+                }
+            }
+        }
+    };
+    reboot::clean_up(log);
+    reboot::end(settings, command, word);
+}
+
+/// A root shell; until it ends, or an end is asked for.
+fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<Asked>> {
+    let Some(shell) = sys::fork()? else {
+        requests::restore(settings);
+        let errno = become_shell(path).err().unwrap_or(Errno::INVAL);
+        settings.report(&Error::new(Step::Exec, path.to_bytes(), errno));
+        sys::exit(126)
+    };
+    requests::until_ended(shell)
+}
+
+/// With the console as its controlling terminal, so that job control and Ctrl-C work.
+fn become_shell(path: &CStr) -> Result<Infallible> {
+    setsid()?;
+    let console = open(CONSOLE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    ioctl_tiocsctty(&console)?;
+    for number in 0..=2 {
+        sys::duplicate_to(console.as_fd(), number)?;
+    }
+    let words = Words::of(&[path])?;
+    let environment = Words::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
+    Err(sys::execve(path, &words, &environment))
+}

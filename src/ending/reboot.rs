@@ -1,0 +1,149 @@
+//! The end of the machine: swap off, everything unmounted in reverse, the root read-only, written out, reboot(2). A line a
+//! step, and a line for each that fails.
+//!
+//! A child does what can hang on a dead disk, with a limit: the machine ends in any case. Where that child is killed, another
+//! goes on; where none can be made, PID 1 does it itself. Swap, the root and reboot(2) are touched only in the first PID
+//! namespace; elsewhere they are another's, and PID 1 just ends.
+
+use crate::{
+    ending::unmount::{tell, unmount_all},
+    fs,
+    kernel::{children, mountinfo::unescaped},
+    launch::role::in_first_namespace,
+    log::Log,
+    settings::Settings,
+    steps::mounts::drain_console,
+    sys,
+    text::{Decimal, Text, fields},
+};
+use core::ffi::CStr;
+use rustix::{
+    io::{Errno, Result},
+    mount::{MountFlags, mount_remount},
+    system::{RebootCommand, reboot},
+};
+
+/// How long writing everything out may take, in seconds: much memory onto a slow card included. Only tests shorten it.
+const LIMIT: u32 = match u32::from_str_radix(env!("DOCKERLAUNCH_UNMOUNT_S"), 10) {
+    Ok(seconds) => seconds,
+    Err(_) => panic!("DOCKERLAUNCH_UNMOUNT_S is no number"),
+};
+/// Children that may be killed before the rest is only written out.
+const CHILDREN: usize = 2;
+/// No more swap areas than the kernel has (MAX_SWAPFILES).
+const SWAPS: usize = 32;
+const SWAPS_FILE: &CStr = c"/proc/swaps";
+
+/// Leaves the file systems clean.
+pub(crate) fn clean_up(log: Log) {
+    let first = in_first_namespace();
+    let mut all = || {
+        if first {
+            swap_off(log);
+        }
+        unmount_all(log);
+        if first {
+            write_out(log);
+        }
+        0
+    };
+    for _ in 0..CHILDREN {
+        if limited(log, b"unmounting", &mut all) {
+            return;
+        }
+    }
+    // What is still mounted is at least written out.
+    limited(log, b"sync", &mut || {
+        rustix::fs::sync();
+        0
+    });
+}
+
+/// `work` in a child with the limit, or without both where there can be none. Whether it is done, or given up.
+fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
+    let limit = Decimal::new(LIMIT.into());
+    match children::in_child(LIMIT, None, work) {
+        Ok(0) => {}
+        Ok(status) => {
+            let status = Decimal::new(status.into());
+            log.warning(&[
+                name,
+                b": its process has ended with status ",
+                status.as_bytes(),
+            ]);
+            return false;
+        }
+        Err(Errno::TIMEDOUT) => log.warning(&[
+            name,
+            b" has not ended after ",
+            limit.as_bytes(),
+            b" s; the disk may not be clean",
+        ]),
+        Err(errno) => {
+            tell(log, b"a process for it", errno);
+            log.warning(&[name, b" is done by PID 1 itself, without a limit of time"]);
+            work();
+        }
+    }
+    true
+}
+
+/// reboot(2), which does not return; where this is not the machine's to end, it does.
+pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
+    let log = settings.as_log();
+    if !in_first_namespace() {
+        log.line(&[
+            word.as_bytes(),
+            b": not the first PID namespace; PID 1 ends instead",
+        ]);
+        return;
+    }
+    log.line(&[word.as_bytes()]);
+    drain_console(settings);
+    if let Err(errno) = reboot(command) {
+        tell(log, b"reboot(2)", errno);
+    }
+}
+
+/// From the last to the first; one that stays does not keep the others on.
+fn swap_off(log: Log) {
+    let mut failed = 0;
+    for _ in 0..SWAPS {
+        let last = match last_swap(failed) {
+            Ok(Some(last)) => last,
+            // A kernel without swap has no such file.
+            Ok(None) | Err(Errno::NOENT) => return,
+            Err(errno) => return tell(log, SWAPS_FILE.to_bytes(), errno),
+        };
+        match sys::swap_off(last.as_c_str()) {
+            Ok(()) => log.line(&[b"swap off: ", last.as_bytes()]),
+            Err(errno) => {
+                failed += 1;
+                tell(log, last.as_bytes(), errno);
+            }
+        }
+    }
+}
+
+/// The last line of /proc/swaps but so many; the first line names the columns.
+fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
+    let mut lines = 0_usize;
+    fs::lines(SWAPS_FILE, &mut |_| lines += 1)?;
+    let (wanted, mut number, mut found) = (lines.saturating_sub(1 + but), 0, None);
+    fs::lines(SWAPS_FILE, &mut |line| {
+        if number == wanted && number > 0 {
+            found = fields(line, b' ').next().and_then(unescaped);
+        }
+        number += 1;
+    })?;
+    Ok(found)
+}
+
+fn write_out(log: Log) {
+    match mount_remount(c"/", MountFlags::RDONLY, c"") {
+        Ok(()) => log.line(&[b"/ is read-only"]),
+        Err(errno) => tell(log, b"/ (to make it read-only)", errno),
+    }
+    rustix::fs::sync();
+    log.line(&[b"everything is written out"]);
+}

@@ -1,0 +1,79 @@
+//! Where nothing is supervised: the same functions, which do nothing.
+
+use crate::{
+    kernel::wait::readable,
+    log::Log,
+    settings::{Role, Settings},
+};
+use rustix::{
+    event::{PollFd, PollFlags},
+    fd::BorrowedFd,
+    io::{Errno, Result},
+    process::{Pid, WaitOptions, wait},
+    system::RebootCommand,
+};
+
+pub(crate) type Before = ();
+
+#[doc(hidden)]
+pub fn block_signals(_: &mut Settings<'_>) {}
+
+pub(crate) fn blocked<T>(_: &Settings<'_>, work: impl FnOnce(Before) -> T) -> T {
+    work(())
+}
+
+pub(crate) fn restore(_: &Settings<'_>) {}
+
+pub(crate) struct Requests;
+
+impl Requests {
+    pub(crate) fn open(_: Role, _: bool, (): Before) -> Self {
+        Self
+    }
+
+    pub(crate) fn wait(&self, from: BorrowedFd<'_>, deadline: u64) -> Result<()> {
+        let from = PollFd::from_borrowed_fd(from, PollFlags::IN);
+        readable(&mut [from], deadline)
+    }
+
+    #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
+    pub(crate) fn restore(&self) {}
+
+    pub(crate) fn hand_over(&self) {}
+}
+
+pub(crate) fn are_pending() -> bool {
+    false
+}
+
+/// There is never one.
+pub(crate) enum Asked {}
+
+impl Asked {
+    pub(crate) fn status(&self) -> u8 {
+        match *self {}
+    }
+
+    pub(crate) fn tell(&self, _: Log) {
+        match *self {}
+    }
+
+    pub(crate) fn command(&self) -> (Option<RebootCommand>, &'static str) {
+        match *self {}
+    }
+}
+
+pub(crate) fn asked(_: Role) -> Option<Asked> {
+    None
+}
+
+/// Until this child of PID 1 has ended. Orphans are reaped meanwhile.
+pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, _))) if pid == child => return Ok(None),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}

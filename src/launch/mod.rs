@@ -1,0 +1,109 @@
+//! What all steps of one launch share: the role, the settings, the log, and the error that ends it.
+//!
+//! A required step that fails notes its error here and returns only a token: an error holds its subject itself, and to
+//! carry it through every `?` would make the program a quarter larger.
+
+pub(crate) mod role;
+
+use crate::{
+    error::{Error, Step},
+    kernel::requests::{Before, Requests},
+    log::Log,
+    settings::{Role, Settings},
+};
+use core::{cell::Cell, ffi::CStr};
+use rustix::io::{self, Errno};
+
+/// The launch cannot go on: [`Launch::error`] says why.
+#[derive(Debug)]
+pub(crate) struct Failed;
+
+/// What a step returns.
+pub(crate) type Outcome<T> = Result<T, Failed>;
+
+/// How a supervised daemon in a container ended. A launch that execs the daemon never returns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit status, or 128 and the signal that killed it.
+    pub status: u8,
+}
+
+/// One launch.
+pub(crate) struct Launch<'l> {
+    pub(crate) role: Role,
+    pub(crate) settings: &'l Settings<'l>,
+    pub(crate) log: Log,
+    /// What asks for the end, while this launch waits.
+    pub(crate) requests: Requests,
+    /// The last full file system that was named: its device, or why that cannot be told.
+    pub(crate) full: Cell<Option<io::Result<u64>>>,
+    error: Cell<Error>,
+}
+
+impl<'l> Launch<'l> {
+    pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: Before) -> Self {
+        let error = Cell::new(Error::said(Step::Exec, b"", ""));
+        Self {
+            role,
+            settings,
+            log: settings.as_log(),
+            requests: Requests::open(role, settings.supervises(role), before),
+            full: Cell::new(None),
+            error,
+        }
+    }
+
+    /// The kernel refused.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refused(&self, step: Step, subject: &[u8], errno: Errno) -> Failed {
+        self.error.set(Error::new(step, subject, errno));
+        Failed
+    }
+
+    /// The same, of a path.
+    #[cold]
+    #[inline(never)]
+    fn refused_at(&self, step: Step, subject: &CStr, errno: Errno) -> Failed {
+        self.refused(step, subject.to_bytes(), errno)
+    }
+
+    /// We refuse, in words that say what to do.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn said(&self, step: Step, subject: &[u8], reason: &'static str) -> Failed {
+        self.error.set(Error::said(step, subject, reason));
+        Failed
+    }
+
+    /// What the kernel refused can be done without.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn warn_of(&self, step: Step, subject: &[u8], errno: Errno) {
+        self.warn(&Error::new(step, subject, errno));
+    }
+
+    /// What failed can be done without.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn warn(&self, error: &Error) {
+        error.tell(&mut |parts| self.log.warning(parts));
+    }
+
+    /// What the step that failed has noted.
+    pub(crate) fn error(&self) -> Error {
+        self.error.get()
+    }
+}
+
+/// Gives a system call's error its step and its subject.
+pub(crate) trait Context<T> {
+    fn at(self, launch: &Launch<'_>, step: Step, subject: &CStr) -> Outcome<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    #[inline]
+    fn at(self, launch: &Launch<'_>, step: Step, subject: &CStr) -> Outcome<T> {
+        self.map_err(|errno| launch.refused_at(step, subject, errno))
+    }
+}

@@ -1,0 +1,80 @@
+//! A clock that stands before the day this program was built is wrong, and no certificate is valid for it yet: machines
+//! without a battery start in 1970 or 2000. The hardware clock is asked first, which a kernel without its driver built in
+//! has not done.
+
+use crate::{
+    error::{Step, reason},
+    fs::{self, There},
+    launch::{Launch, role},
+    settings::Role,
+    sys,
+    text::{Decimal, number, trim},
+};
+use core::ffi::CStr;
+
+/// Seconds since 1970: SOURCE_DATE_EPOCH of the build, else its commit's date, else its own.
+const BUILT: u64 = match u64::from_str_radix(env!("DOCKERLAUNCH_BUILT"), 10) {
+    Ok(seconds) => seconds,
+    Err(_) => panic!("SOURCE_DATE_EPOCH is not a number of seconds"),
+};
+
+/// Seconds since 1970 in UTC, as the first hardware clock has them.
+const HARDWARE: &CStr = c"/sys/class/rtc/rtc0/since_epoch";
+
+/// Sets the machine's clock if it is wrong; a clock that nobody can set is a warning, as pulls may still work.
+pub(crate) fn set(launch: &Launch<'_>) {
+    let ours = launch.role == Role::Machine && role::in_first_namespace();
+    if !ours || sys::clock() >= BUILT {
+        return;
+    }
+    let mut buffer = [0; 32];
+    let hardware = fs::read_small(HARDWARE, &mut buffer).found(launch.log, Step::Clock, HARDWARE);
+    let (seconds, whence) = better(hardware.unwrap_or_default());
+    let (done, why) = match sys::set_clock(seconds) {
+        Ok(()) => ("it is set to ", ""),
+        Err(errno) => ("the kernel refuses to set it to ", reason(errno)),
+    };
+    launch.log.warning(&[
+        b"the clock stands before the build date; ",
+        done.as_bytes(),
+        Decimal::new(seconds).as_bytes(),
+        b" s since 1970, from ",
+        whence,
+        if why.is_empty() { b"" } else { b": " },
+        why.as_bytes(),
+    ]);
+}
+
+/// The hardware clock's time, unless it is wrong as well, and where it is from.
+fn better(hardware: &[u8]) -> (u64, &'static [u8]) {
+    match number(trim(hardware)) {
+        Some(seconds) if seconds >= BUILT => (seconds, b"the hardware clock"),
+        _ => (
+            BUILT,
+            b"this program's build date, as the hardware clock is no better: set that, or run an NTP client",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{format, time::SystemTime};
+
+    #[test]
+    fn the_build_date_is_past_and_not_long() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        assert!((1_700_000_000..=now.unwrap().as_secs()).contains(&BUILT));
+    }
+
+    #[test]
+    fn a_hardware_clock_counts_unless_it_is_wrong_as_well() {
+        let later = BUILT + 86_400;
+        let text = format!("{later}\n");
+        assert_eq!(better(text.as_bytes()).0, later);
+        assert!(better(text.as_bytes()).1.starts_with(b"the hardware"));
+        for wrong in ["", "0\n", "-3600\n", "946684800\n", "x"] {
+            assert_eq!(better(wrong.as_bytes()).0, BUILT, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The daemon: what is made once for all its starts (limits, the listening socket), what is done before each (stale pid
+//! files), and exec with its environment and descriptors, from which nothing returns.
+
+mod pid_files;
+
+pub(crate) use pid_files::remove_stale_files;
+
+use crate::{
+    docker::{
+        command::{Command, DEFAULT_PATH},
+        config::Places,
+    },
+    error::Step,
+    fs::{self, PATH, There},
+    launch::{Context, Launch, Outcome, role::in_first_namespace},
+    settings::Role,
+    steps::var_run::socket,
+    sys::{self, Words},
+    text::{Decimal, Text, TooLong, fields, number, split_once, trim},
+};
+use core::{convert::Infallible, ffi::CStr};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{CWD, FileType, Mode, chmod, chown, unlink},
+    io::{self, Errno},
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
+    process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
+    system::{RebootCommand, reboot},
+};
+
+/// A resource limit that the daemon, and every container after it, begins with; `None` is unlimited.
+struct Limit {
+    resource: Resource,
+    soft: Option<u64>,
+    hard: Option<u64>,
+    /// Where the kernel tells the highest that it takes.
+    highest: &'static CStr,
+    name: &'static CStr,
+}
+
+/// What moby's own unit file asks for: 1024:524288 (moby#45534), and no limit of processes and core files.
+const LIMITS: &[Limit] = &[
+    Limit {
+        resource: Resource::Nofile,
+        soft: Some(1024),
+        hard: Some(524_288),
+        highest: c"/proc/sys/fs/nr_open",
+        name: c"RLIMIT_NOFILE",
+    },
+    Limit {
+        resource: Resource::Nproc,
+        soft: None,
+        hard: None,
+        highest: c"",
+        name: c"RLIMIT_NPROC",
+    },
+    Limit {
+        resource: Resource::Core,
+        soft: None,
+        hard: None,
+        highest: c"",
+        name: c"RLIMIT_CORE",
+    },
+];
+
+/// dockerd is one of the last that the kernel should kill; containers are set back by runc.
+const OOM_SCORE: &[u8] = b"-500";
+const OOM_SCORE_ADJ: &CStr = c"/proc/self/oom_score_adj";
+/// As many clients wait as the kernel lets.
+const BACKLOG: i32 = 4096;
+/// Descriptors that are handed over begin here (sd_listen_fds(3)).
+const FIRST_PASSED: u32 = 3;
+
+/// What all starts of the daemon share.
+pub(crate) struct Daemon {
+    /// The socket of `-H fd://`. It is this process's: clients that connect while no daemon runs wait for the next.
+    listener: Option<OwnedFd>,
+    /// How many descriptors this process was handed over itself, from the third on: they are passed on.
+    inherited: u32,
+}
+
+/// Makes what stays for all starts.
+pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Daemon> {
+    raise_limits(launch);
+    match fs::write_word(OOM_SCORE_ADJ, OOM_SCORE) {
+        // Without CAP_SYS_RESOURCE it can only be raised.
+        Err(Errno::ACCESS | Errno::PERM) => launch
+            .log
+            .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
+        outcome => _ = outcome.noted(launch.log, Step::Daemon, OOM_SCORE_ADJ),
+    }
+    if launch.role == Role::Machine && in_first_namespace() {
+        // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
+        reboot(RebootCommand::CadOff).noted(launch.log, Step::Daemon, c"ctrl-alt-del");
+    }
+    let inherited = inherited(command);
+    let asks = inherited == 0 && Places::of(launch, command)?.inherits_listener;
+    let listener = if asks { Some(listener(launch)?) } else { None };
+    Ok(Daemon {
+        listener,
+        inherited,
+    })
+}
+
+/// Becomes the daemon in place of this process.
+#[inline(never)] // its stack is not the caller's, which may supervise
+pub(crate) fn replace(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    daemon: &Daemon,
+) -> Outcome<Infallible> {
+    remove_stale_files(launch, command)?;
+    launch.requests.hand_over();
+    Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
+}
+
+/// Becomes the daemon; returns only the reason why it did not. With `notify` the daemon is told where to say that it is
+/// ready.
+pub(crate) fn exec(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    daemon: &Daemon,
+    notify: Option<&'static CStr>,
+) -> Errno {
+    let path = command.path();
+    launch.log.debug(&[b"exec ", path.as_bytes()]);
+    let executed = || {
+        let mut made = Made::new();
+        if let Some(listener) = &daemon.listener {
+            sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
+        }
+        let passed = daemon.inherited + u32::from(daemon.listener.is_some());
+        let handed = (passed, daemon.inherited > 0);
+        let environment = environment(&mut made, launch.role, command, handed, notify)?;
+        let words = command.array_of_words()?;
+        sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
+        // The point of no return.
+        Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
+    };
+    let Err(errno) = executed();
+    errno
+}
+
+/// Raised, never lowered; what the kernel refuses is raised as far as it lets.
+fn raise_limits(launch: &Launch<'_>) {
+    let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
+    for limit in LIMITS {
+        let now = getrlimit(limit.resource);
+        let raise = |hard: Option<u64>| {
+            let maximum = higher(now.maximum, hard);
+            let soft = limit
+                .soft
+                .map(|soft| soft.min(maximum.unwrap_or(soft)))
+                .or(maximum);
+            let wanted = Rlimit {
+                current: higher(now.current, soft),
+                maximum,
+            };
+            if wanted == now {
+                return Ok(());
+            }
+            setrlimit(limit.resource, wanted)
+        };
+        match raise(limit.hard) {
+            Ok(()) => continue,
+            Err(Errno::PERM) => {}
+            outcome => _ = outcome.noted(launch.log, Step::Daemon, limit.name),
+        }
+        launch.log.debug(&[
+            limit.name.to_bytes(),
+            b": the kernel lets it be raised less far",
+        ]);
+        let mut buffer = [0; 32];
+        let highest = fs::read_small(limit.highest, &mut buffer)
+            .found(launch.log, Step::Daemon, limit.highest)
+            .and_then(|text| number(trim(text)));
+        if highest.is_none_or(|highest| raise(Some(highest)) == Err(Errno::PERM)) {
+            raise(now.maximum).noted(launch.log, Step::Daemon, limit.name);
+        }
+    }
+}
+
+/// Binds the daemon's socket, so that clients can connect from now on and wait.
+fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
+    let path = socket();
+    match listen_at(path, docker_group(launch)) {
+        Err(Errno::NOTSOCK) => {
+            let reason = "something stands there that is no socket; remove it";
+            Err(launch.said(Step::Daemon, path.to_bytes(), reason))
+        }
+        listener => listener.at(launch, Step::Daemon, path),
+    }
+}
+
+/// `NOTSOCK`: something else stands there.
+fn listen_at(path: &CStr, group: Gid) -> io::Result<OwnedFd> {
+    if let Some(there) = fs::look(CWD, path)? {
+        if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
+            return Err(Errno::NOTSOCK);
+        }
+        unlink(path)?;
+    }
+    let (unix, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
+    let socket = socket_with(unix, SocketType::STREAM, flags, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    chown(path, Some(Uid::ROOT), Some(group))?;
+    chmod(path, Mode::from_raw_mode(0o660))?;
+    listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// The group docker of /etc/group, else root's.
+fn docker_group(launch: &Launch<'_>) -> Gid {
+    const FILE: &CStr = c"/etc/group";
+    let mut group = Gid::ROOT;
+    let outcome = fs::lines(FILE, &mut |line| {
+        group = id_of_group(line, b"docker").map_or(group, Gid::from_raw);
+    });
+    outcome.found(launch.log, Step::Daemon, FILE);
+    group
+}
+
+/// The number in a line `name:password:number:members` (group(5)), if it is that group's.
+fn id_of_group(line: &[u8], group: &[u8]) -> Option<u32> {
+    let mut fields = fields(line, b':');
+    let name = fields.next()?;
+    let id = u32::try_from(number(fields.nth(1)?)?).ok()?;
+    // -1 is no number of a group.
+    (name == group && id != u32::MAX).then_some(id)
+}
+
+/// How many descriptors were handed to this very process (sd_listen_fds(3)).
+fn inherited(command: &Command<'_>) -> u32 {
+    let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+    let count = command
+        .variable(b"LISTEN_FDS")
+        .filter(|_| command.variable(b"LISTEN_PID") == Some(own_pid.as_bytes()))
+        .and_then(number)
+        .unwrap_or(0);
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Variables that are made here: they stay as long as the environment that holds them.
+pub(crate) struct Made {
+    listen_pid: Text<32>,
+    /// A PATH that is not as it was given; empty where it is.
+    path: Text<PATH>,
+}
+
+impl Made {
+    pub(crate) const fn new() -> Self {
+        Self {
+            listen_pid: Text::new(),
+            path: Text::new(),
+        }
+    }
+}
+
+/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens. Of the
+/// process that calls it: LISTEN_PID is its own.
+///
+/// It is handed so many descriptors; where they were inherited the variables that count and name them stay as they are. It is
+/// told to say at `notify` that it is ready; `None` leaves what was given.
+pub(crate) fn environment<'c>(
+    made: &'c mut Made,
+    role: Role,
+    command: &'c Command<'_>,
+    (passed, inherited): (u32, bool),
+    notify: Option<&'static CStr>,
+) -> io::Result<Words<'c>> {
+    let given = command.environment();
+    let own_path = !command.first_directory.is_empty();
+    let (mut has_path, mut has_home) = (false, false);
+    let mut words = Words::with_room(given.clone().count() + 5)?;
+    for variable in given {
+        let (name, _) = split_once(variable.to_bytes(), b'=');
+        let is = |known: &str| name == known.as_bytes();
+        let (is_path, is_home) = (is("PATH"), is("HOME"));
+        let goes = is_path && own_path
+            // The kernel's HOME for init; root's own is meant.
+            || role == Role::Machine && variable == c"HOME=/"
+            || is("LISTEN_PID")
+            || !inherited && (is("LISTEN_FDS") || is("LISTEN_FDNAMES"))
+            || notify.is_some() && is("NOTIFY_SOCKET");
+        if !goes {
+            has_path |= is_path;
+            has_home |= is_home;
+            words.push(variable);
+        }
+    }
+    if own_path {
+        let (first, path) = (command.first_directory.as_bytes(), command.path_variable());
+        let whole = made.path.set(&[b"PATH=", first, b":", path]);
+        whole.map_err(|TooLong| Errno::NAMETOOLONG)?;
+        words.push(made.path.as_c_str());
+    } else if !has_path {
+        words.push(DEFAULT_PATH);
+    }
+    if !has_home {
+        words.push(c"HOME=/root");
+    }
+    if passed > 0 {
+        let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+        let _ = made.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
+        words.push(made.listen_pid.as_c_str());
+        if !inherited {
+            words.push(c"LISTEN_FDS=1");
+        }
+    }
+    if let Some(notify) = notify.filter(|notify| !notify.is_empty()) {
+        words.push(notify);
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::{format, vec::Vec};
+
+    #[test]
+    fn only_the_groups_own_line_counts() {
+        assert_eq!(id_of_group(b"docker:x:999:a,b", b"docker"), Some(999));
+        assert_eq!(id_of_group(b"dockers:x:999:", b"docker"), None);
+        assert_eq!(id_of_group(b"docker:x", b"docker"), None);
+        assert_eq!(id_of_group(b"docker:x:4294967295:", b"docker"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_judged(line: Vec<u8>) {
+            let _ = id_of_group(&line, b"docker");
+        }
+
+        #[test]
+        fn any_number_is_read(id in 0..u32::MAX) {
+            prop_assert_eq!(id_of_group(format!("docker:x:{id}:").as_bytes(), b"docker"), Some(id));
+        }
+    }
+}

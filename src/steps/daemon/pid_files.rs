@@ -1,0 +1,75 @@
+//! Pid files that a daemon before this one has left: dockerd refuses to start over one, or takes a stranger for its containerd.
+
+use crate::{
+    docker::{command::Command, config::Places},
+    error::Step,
+    fs::{self, There},
+    launch::{Context, Launch, Outcome},
+    text::{Decimal, Text, number, trim},
+};
+use core::ffi::CStr;
+use rustix::{
+    fs::unlink,
+    io::{Errno, Result},
+};
+
+/// Removes what a daemon before this one has left: before every start.
+pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    let places = Places::of(launch, command)?;
+    let programs = [command.name(), b"dockerd"];
+    remove_stale(launch, places.pid_file.as_c_str(), &programs)?;
+    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]);
+    remove_stale(launch, containerd.as_c_str(), &[b"containerd"])
+}
+
+/// A pid file is stale if it names PID 1, which this process is or was, or a process that is none of those programs (the
+/// daemon's word may be a script that execs dockerd), or that has another root (`docker run --pid=host` shows every
+/// container's): dockerd would refuse to start over it, or take a stranger for its containerd.
+fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome<()> {
+    let mut buffer = [0; 64];
+    let pid = match fs::read_small(file, &mut buffer) {
+        Ok(contents) => number(trim(contents)),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        // Too long for a number: not a pid file that anybody can use.
+        Err(Errno::FBIG) => None,
+        Err(errno) => return Err(errno).at(launch, Step::Daemon, file),
+    };
+    if let Some(pid) = pid
+        && pid != 1
+    {
+        let lives = runs(pid, programs).and_then(|runs| Ok(runs && is_at_home(pid)?));
+        // What cannot be told is left: it may be a daemon's that runs.
+        if lives.noted(launch.log, Step::Daemon, file) != Some(false) {
+            return Ok(());
+        }
+    }
+    launch
+        .log
+        .line(&[b"removed the stale pid file ", file.to_bytes()]);
+    unlink(file).at(launch, Step::Daemon, file)
+}
+
+/// Whether that process is one of those programs: the kernel keeps the first 15 bytes of its name.
+fn runs(pid: u64, programs: &[&[u8]]) -> Result<bool> {
+    let mut buffer = [0; 64];
+    let comm = of_process(pid, b"/comm");
+    let name = match fs::read_small(comm.as_c_str(), &mut buffer).there() {
+        Ok(Some(name)) => trim(name),
+        // It ends at this moment.
+        Ok(None) | Err(Errno::SRCH) => return Ok(false),
+        Err(errno) => return Err(errno),
+    };
+    let is = |name: &[u8], program: &[u8]| name == program.get(..15).unwrap_or(program);
+    Ok(programs.iter().any(|program| is(name, program)))
+}
+
+fn of_process(pid: u64, file: &[u8]) -> Text<40> {
+    Text::fitting(&[b"/proc/", Decimal::new(pid).as_bytes(), file])
+}
+
+/// Whether that process has this one's root.
+fn is_at_home(pid: u64) -> Result<bool> {
+    let root = of_process(pid, b"/root");
+    let (its, own) = (fs::stat(root.as_c_str()).there()?, fs::stat(c"/")?);
+    Ok(its.is_some_and(|its| (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino)))
+}

@@ -1,0 +1,123 @@
+//! Small JSON files that a power cut left empty: dockerd would not start over them. They are set aside under another name,
+//! so that nothing is lost that could still be read, and the engine makes new ones.
+
+use crate::{
+    docker::{command::Command, config::Places},
+    error::{Error, Step},
+    fs::{self, Root, There, copy::FILES},
+    launch::{Context, Launch, Outcome},
+    steps::files::{Files, warn_if_full},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    fs::{FileType, renameat},
+    io::Errno,
+};
+
+/// No JSON document that dockerd writes is shorter.
+const SHORTEST: i64 = 2;
+
+const ETC: &CStr = c"/etc/docker";
+const CONFIGURATION: &CStr = c"daemon.json";
+
+/// Why an empty file is left. dockerd 26 reads an empty daemon.json as one without settings.
+const MOUNTED: &str =
+    "it is empty, and left because it is mounted there; let the mounted file hold {}";
+const READ_ONLY: &str = "it is empty, and left on a read-only file system; let it hold {}";
+
+/// Of /etc/docker: the old engines' identity, and the engine's settings.
+pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
+    let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
+    let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
+        return Ok(());
+    };
+    let etc = etc.as_fd();
+    set_aside(launch, (etc, ETC), c"key.json", c"key.json.corrupt");
+    if set_aside(launch, (etc, ETC), CONFIGURATION, c"daemon.json.corrupt") {
+        restore(launch, &root, (etc, ETC));
+    }
+    Ok(())
+}
+
+/// Of the data root: the names of the images, which lie in a directory for each storage driver.
+pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    const NAME: &CStr = c"repositories.json";
+    let places = Places::of(launch, command)?;
+    let data_root = places.data_root.as_c_str();
+    if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
+        warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
+    }
+    let path = fs::path(&[places.data_root.as_bytes(), b"/image"]);
+    let images = fs::directory(path.as_c_str());
+    let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
+        return Ok(());
+    };
+    let read = fs::entries(images.as_fd(), &mut |driver| {
+        let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()]);
+        let path = path.as_c_str();
+        let driver = fs::subdirectory(images.as_fd(), driver);
+        if let Some(driver) = driver.found(launch.log, Step::Layout, path) {
+            let driver = (driver.as_fd(), path);
+            set_aside(launch, driver, NAME, c"repositories.json.corrupt");
+        }
+        Ok(())
+    });
+    if let Err(errno) = read {
+        launch.warn_of(Step::Layout, path.as_bytes(), errno);
+    }
+    Ok(())
+}
+
+/// Whether the file was there and empty, and is set aside. One that was set aside before is replaced: it was empty as well.
+fn set_aside(
+    launch: &Launch<'_>,
+    (directory, path): (BorrowedFd<'_>, &CStr),
+    name: &CStr,
+    corrupt: &CStr,
+) -> bool {
+    let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]);
+    let there = fs::look(directory, name).noted(launch.log, Step::Layout, whole.as_c_str());
+    let is_empty = there.flatten().is_some_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
+    });
+    if !is_empty {
+        return false;
+    }
+    let error = match renameat(directory, name, directory, corrupt) {
+        Ok(()) => {
+            let why = b" was empty, as after a power cut: set aside as ";
+            launch
+                .log
+                .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
+            return true;
+        }
+        Err(Errno::BUSY) => Error::said(Step::Layout, whole.as_bytes(), MOUNTED),
+        Err(Errno::ROFS) => Error::said(Step::Layout, whole.as_bytes(), READ_ONLY),
+        Err(errno) => Error::new(Step::Layout, whole.as_bytes(), errno),
+    };
+    launch.warn(&error);
+    false
+}
+
+/// The image's own daemon.json, if it has one.
+fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
+    const DEFAULTS: &CStr = c"/usr/etc/docker";
+    if let Some(defaults) = root
+        .directory(DEFAULTS)
+        .found(launch.log, Step::Layout, DEFAULTS)
+    {
+        let files = Files::new(launch, Step::Layout);
+        files.write(etc, path.to_bytes(), &mut |files, pass| {
+            let copied = files.copy(FILES, defaults.as_fd(), etc, path, pass);
+            copied.found(launch.log, Step::Layout, DEFAULTS);
+        });
+    }
+    let there = fs::stands(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
+    let what: &[u8] = if there == Some(true) {
+        b"daemon.json is the image's own again, from /usr/etc"
+    } else {
+        b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"
+    };
+    launch.log.warning(&[what]);
+}

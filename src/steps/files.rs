@@ -1,0 +1,195 @@
+//! Files that a step writes. Docker starts without any of them: what cannot be written is a warning that names the file, and
+//! of a full file system where it is mounted.
+
+use crate::{
+    error::Step,
+    fs::{
+        self, Batch, Over, PATH, Pass, Standing,
+        copy::{Copy, Event},
+    },
+    launch::Launch,
+    settings::Role,
+    text::{Decimal, Text},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::BorrowedFd,
+    fs::{CWD, fstatfs},
+    io::{Errno, Result},
+};
+
+/// So many warnings are given; those that follow are counted.
+const MOST: u32 = 8;
+
+/// What one step writes.
+pub(crate) struct Files<'f, 'l> {
+    launch: &'f Launch<'l>,
+    step: Step,
+    batch: Batch,
+    refused: u32,
+}
+
+impl<'f, 'l> Files<'f, 'l> {
+    pub(crate) fn new(launch: &'f Launch<'l>, step: Step) -> Self {
+        Self {
+            launch,
+            step,
+            batch: Batch::new(launch.role == Role::Machine),
+            refused: 0,
+        }
+    }
+
+    /// Calls `each` to write in a directory, and again where files wait until all of them are durable.
+    pub(crate) fn write(
+        mut self,
+        directory: BorrowedFd<'_>,
+        path: &[u8],
+        each: &mut dyn FnMut(&mut Self, Pass),
+    ) {
+        each(&mut self, Pass::Write);
+        let left = self.batch.leave(directory, false);
+        self.judge(path, left);
+        if self.batch.is_waiting() {
+            let written = Batch::sync(directory);
+            let pass = written.map_or(Pass::Discard, |()| Pass::Rename);
+            self.judge(path, written);
+            each(&mut self, pass);
+            self.judge(path, Batch::sync(directory));
+        }
+        if let Some(more @ 1..) = self.refused.checked_sub(MOST) {
+            let more = Decimal::new(more.into());
+            self.launch.log.warning(&[
+                self.step.name().as_bytes(),
+                b" ",
+                path,
+                b": ",
+                more.as_bytes(),
+                b" more could not be made",
+            ]);
+        }
+    }
+
+    /// A file of ours, where nothing stands or an empty one. Whether it was empty.
+    pub(crate) fn put(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        pass: Pass,
+        fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        if pass != Pass::Write {
+            self.batch.settle(parent, name, pass)?;
+            return Ok(false);
+        }
+        let standing = self.batch.standing(parent, name)?;
+        if standing != Standing::Something {
+            self.batch.put(parent, name, Over::Empty, fill)?;
+        }
+        Ok(standing == Standing::Empty)
+    }
+
+    /// Copies what a directory lacks, which has this path.
+    pub(crate) fn copy(
+        &mut self,
+        copy: Copy,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        path: &CStr,
+        pass: Pass,
+    ) -> Result<()> {
+        let (launch, step) = (self.launch, self.step);
+        let refused = &mut self.refused;
+        let mut report = |path: &[u8], event: Event| {
+            tell(launch, step, refused, path, event);
+            Ok(())
+        };
+        copy.missing(from, to, path, (&mut self.batch, pass), &mut report)
+    }
+
+    /// Something happened to a path.
+    pub(crate) fn tell(&mut self, path: &[u8], event: Event) {
+        tell(self.launch, self.step, &mut self.refused, path, event);
+    }
+
+    fn judge(&mut self, path: &[u8], outcome: Result<()>) {
+        if let Err(errno) = outcome {
+            self.tell(path, Event::Refused(errno));
+        }
+    }
+}
+
+fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: Event) {
+    let errno = match event {
+        Event::Again => {
+            let what = b" was empty, as after a power cut: it is written again";
+            return launch.log.warning(&[path, what]);
+        }
+        Event::Disowned(errno) => {
+            launch.warn_of(step, path, errno);
+            let what = b" lost its set-user-ID and set-group-ID bits: its owner could not be kept";
+            return launch.log.warning(&[path, what]);
+        }
+        Event::Refused(errno) => errno,
+    };
+    *refused += 1;
+    if *refused <= MOST {
+        launch.warn_of(step, path, errno);
+    }
+    if errno == Errno::NOSPC {
+        let place = mount_point(path);
+        // One line for all files on it, whichever step writes them.
+        let device = fs::stat(place.as_c_str()).map(|there| there.st_dev);
+        if launch.full.replace(Some(device)) != Some(device) {
+            warn_full(launch, path, &place);
+        }
+    }
+}
+
+/// A file with exactly these contents, whatever stands there.
+#[cfg(feature = "network")]
+pub(crate) fn replace(
+    launch: &Launch<'_>,
+    step: Step,
+    (directory, path): (BorrowedFd<'_>, &CStr),
+    name: &CStr,
+    contents: &[u8],
+) {
+    if let Err(errno) = fs::replace(directory, name, contents) {
+        let culprit = fs::culprit(directory, name).unwrap_or(Text::new());
+        let path = fs::path(&[path.to_bytes(), b"/", culprit.as_bytes()]);
+        Files::new(launch, step).tell(path.as_bytes(), Event::Refused(errno));
+    }
+}
+
+/// If nothing more can be written in a directory, a warning says so.
+pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
+    match fstatfs(directory) {
+        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => {
+            warn_full(launch, path, &mount_point(path));
+        }
+        Ok(_) => {}
+        Err(errno) => launch.warn_of(Step::Daemon, path, errno),
+    }
+}
+
+fn warn_full(launch: &Launch<'_>, path: &[u8], place: &Text<PATH>) {
+    let what = b" lies on a full file system: free space on what is mounted at ";
+    launch.log.warning(&[path, what, place.as_bytes()]);
+}
+
+/// Where the file system is mounted that a path lies on, or would.
+fn mount_point(path: &[u8]) -> Text<PATH> {
+    let mut place = fs::path(&[path]);
+    let mut links = true;
+    while let Some(slash) = place.as_bytes().iter().rposition(|byte| *byte == b'/') {
+        if links && let Ok(real) = fs::real_path(place.as_c_str()) {
+            (place, links) = (real, false);
+            continue;
+        }
+        if fs::is_mount(CWD, place.as_c_str()) == Ok(true) {
+            return place;
+        }
+        place.cut(slash);
+    }
+    fs::path(&[b"/"])
+}

@@ -1,0 +1,69 @@
+//! The steps whose Cargo feature is off: they have nothing to do. Each has the functions that the recipe calls.
+
+#[cfg(not(feature = "iptables"))]
+pub(crate) mod iptables {
+    use crate::{
+        docker::command::Command,
+        launch::{Launch, Outcome},
+    };
+
+    pub(crate) fn choose(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "modprobe"))]
+pub(crate) mod modules {
+    use crate::{
+        docker::command::Command,
+        launch::{Launch, Outcome},
+    };
+
+    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+    pub(crate) fn load_named(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "switch-root"))]
+pub(crate) mod switch_root {
+    use crate::launch::{Launch, Outcome};
+
+    pub(crate) fn is_wanted(_: &Launch<'_>) -> Outcome<bool> {
+        Ok(false)
+    }
+    pub(crate) fn enter(_: &Launch<'_>) -> Outcome<()> {
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "state"))]
+pub(crate) mod state_disk {
+    use crate::{
+        docker::command::Command,
+        launch::{Launch, Outcome},
+    };
+
+    pub(crate) fn mount_disk(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "network"))]
+pub(crate) mod network {
+    use crate::{
+        docker::command::Command,
+        launch::{Launch, Outcome},
+        sys::Strings,
+    };
+
+    pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
+        Ok(())
+    }
+    /// No DHCP client is started.
+    pub fn lease(_: Strings<'_>, _: Strings<'_>) -> Option<u8> {
+        None
+    }
+}

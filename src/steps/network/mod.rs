@@ -1,0 +1,214 @@
+//! Addresses, by netlink: lo up; then what DOCKER_LAUNCH_IP says, else what the kernel command line does that no kernel with
+//! IP_PNP has followed already. What is there stays. Then the names.
+//!
+//! A network that cannot be configured ends no launch: it is a warning, and the engine starts, so that somebody can look.
+
+mod bridge;
+mod changes;
+mod dhcp;
+mod lease;
+mod line;
+mod links;
+mod names;
+mod routes;
+
+pub use lease::lease;
+
+use crate::{
+    docker::command::Command,
+    error::Step,
+    fs,
+    kernel::requests::ASKED,
+    launch::{Context, Failed, Launch, Outcome},
+    settings::{Role, ip::Ip},
+    text::{Decimal, Text},
+};
+use changes::{Changes, FOR_EVER};
+use core::cell::Cell;
+use links::{Link, Which};
+use names::Names;
+use rustix::io::{self, Errno};
+
+/// The loopback interface is the first of every network namespace.
+const LO: u32 = 1;
+/// How long a network card may take to appear, in seconds.
+const APPEARS: u64 = 10;
+
+#[inline(never)] // smaller
+pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
+    let changes = Changes::open().at(launch, Step::Network, c"netlink")?;
+    if let Err(errno) = changes.set_up(LO) {
+        launch.warn_of(Step::Network, b"lo", errno);
+    }
+    let mut names = Names::new();
+    let network = Network {
+        launch,
+        command,
+        changes: &changes,
+        had_default_route: routes::has_default(launch.log),
+        given_up: Cell::new(false),
+    };
+    match &launch.settings.ip {
+        Some(ip) => network.take(ip, &mut names),
+        None if launch.role == Role::Machine => line::follow(&network, &mut names),
+        None => {} // that command line is the host's
+    }
+    if network.given_up.get() {
+        return Err(Failed);
+    }
+    network.keep_advertised_routes();
+    names.configure(launch);
+    bridge::make(launch, command, &changes)?;
+    launch.log.debug(&[b"the network is configured"]);
+    Ok(())
+}
+
+/// What is needed to follow an `ip=`.
+struct Network<'n> {
+    launch: &'n Launch<'n>,
+    command: &'n Command<'n>,
+    changes: &'n Changes,
+    /// Before anything was followed: the kernel, an outer engine or an earlier launch has configured the network.
+    had_default_route: bool,
+    /// The end was asked for while an interface was waited for: the launch's error says so.
+    given_up: Cell<bool>,
+}
+
+impl Network<'_> {
+    /// Follows it, its names later.
+    fn take(&self, ip: &Ip<'_>, names: &mut Names) {
+        names.take(ip);
+        if self.follow(ip, names).is_err() && !self.given_up.get() {
+            self.launch.warn(&self.launch.error());
+        }
+    }
+
+    fn follow(&self, ip: &Ip<'_>, names: &Names) -> Outcome<()> {
+        if ip.dhcp {
+            return dhcp::ask(self, ip, names);
+        }
+        let Some(address) = ip.address else {
+            return Ok(());
+        };
+        let Some(link) = self.find(ip.device)? else {
+            return Ok(());
+        };
+        let refused = |subject: &[u8], errno| self.launch.refused(Step::Network, subject, errno);
+        let name = link.name.as_bytes();
+        let added = self.changes.set_up(link.index).and_then(|()| {
+            self.changes
+                .add_address(link.index, address, ip.prefix, FOR_EVER)
+        });
+        added.map_err(|errno| refused(name, errno))?;
+        if let Some(gateway) = ip.gateway {
+            let added = self.changes.add_default_route(link.index, gateway);
+            added.map_err(|errno| {
+                let subject = Text::<64>::fitting(&[b"default route through ", name]);
+                refused(subject.as_bytes(), errno)
+            })?;
+        }
+        self.keep_advertised_route(&link);
+        Ok(())
+    }
+
+    /// The interface of that name; without a name the card that the machine was booted from, or else the first. `None` where
+    /// it does not come, which is logged with those that there are.
+    fn find(&self, name: &[u8]) -> Outcome<Option<Link>> {
+        if !name.is_empty() {
+            return self.wait_for(Which::Named(name), name);
+        }
+        if let Some(address) = self.boot_card()
+            && let Some(link) = self.wait_for(Which::Card(address), b"the card of BOOTIF=")?
+        {
+            return Ok(Some(link));
+        }
+        self.wait_for(Which::First, b"the first Ethernet interface")
+    }
+
+    fn boot_card(&self) -> Option<[u8; 6]> {
+        match self.launch.role {
+            Role::Machine => line::boot_card(self.launch.log),
+            Role::Container => None,
+        }
+    }
+
+    fn wait_for(&self, which: Which<'_>, called: &[u8]) -> Outcome<Option<Link>> {
+        let mut found = links::find(which);
+        if found == Err(Errno::TIMEDOUT) {
+            let limit = Decimal::new(APPEARS);
+            let limit = limit.as_bytes();
+            let log = &self.launch.log;
+            log.line(&[b"waiting for ", called, b", up to ", limit, b" s"]);
+            found = links::wait_for(&self.launch.requests, which, APPEARS);
+        }
+        match found {
+            Ok(link) => Ok(Some(link)),
+            Err(Errno::TIMEDOUT) => {
+                self.tell_what_is_there(called);
+                Ok(None)
+            }
+            Err(Errno::CANCELED) => {
+                self.given_up.set(true);
+                Err(self.launch.said(Step::Network, called, ASKED))
+            }
+            Err(errno) => Err(self.launch.refused(Step::Network, called, errno)),
+        }
+    }
+
+    fn tell_what_is_there(&self, missing: &[u8]) {
+        let mut there: Text<192> = Text::new();
+        let listed = links::each(&mut |link| {
+            if link.index != LO {
+                let comma: &[u8] = if there.as_bytes().is_empty() {
+                    b""
+                } else {
+                    b", "
+                };
+                let _ = there.push(comma).and(there.push(link.name.as_bytes()));
+            }
+        });
+        if listed.is_err() || there.as_bytes().is_empty() {
+            let _ = there.push(b"only lo");
+        }
+        self.launch.log.warning(&[
+            b"network ",
+            missing,
+            b": no such interface after 10 s; there is ",
+            there.as_bytes(),
+            b"; name one of them, or the module of its driver in DOCKER_LAUNCH_MODULES",
+        ]);
+    }
+
+    /// dockerd turns on forwarding for its networks. The kernel drops the routes then that routers have advertised on an
+    /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst).
+    fn keep_advertised_routes(&self) {
+        match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
+            Ok(()) | Err(Errno::TIMEDOUT) => {} // no card is there
+            Err(errno) => self.launch.warn_of(Step::Network, b"accept_ra", errno),
+        }
+    }
+
+    fn keep_advertised_route(&self, link: &Link) {
+        match accept_advertisements(link.name.as_bytes()) {
+            // Without IPv6, or where an outer engine holds its settings.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::ROFS | Errno::ACCESS) if self.launch.role == Role::Container => {}
+            Err(errno) => {
+                let subject = Text::<64>::fitting(&[b"accept_ra of ", link.name.as_bytes()]);
+                self.launch
+                    .warn_of(Step::Network, subject.as_bytes(), errno);
+            }
+        }
+    }
+}
+
+/// Only the kernel's default is changed: who has turned advertisements off does not want them.
+fn accept_advertisements(name: &[u8]) -> io::Result<()> {
+    let path = Text::<64>::fitting(&[b"/proc/sys/net/ipv6/conf/", name, b"/accept_ra"]);
+    let path = path.as_c_str();
+    let mut now = [0; 8];
+    if fs::read_small(path, &mut now)? != b"1\n" {
+        return Ok(());
+    }
+    fs::write_word(path, b"2")
+}

@@ -1,0 +1,244 @@
+//! The host's name and its name servers. What is there stays, except where a setting or the kernel's words ask.
+
+use super::links::{self, Which};
+use crate::{
+    error::Step,
+    fs::{self, Root, There},
+    launch::Launch,
+    settings::{Role, ip::Ip},
+    steps::files,
+    text::{Decimal, Text, fields, hexadecimal, list, split_once, words},
+};
+use core::{ffi::CStr, net::IpAddr};
+use rustix::{
+    fd::AsFd,
+    system::{setdomainname, sethostname},
+};
+
+/// What a kernel with IP_PNP has found out for its `ip=`.
+const BY_KERNEL: &CStr = c"/proc/net/pnp";
+
+/// What sethostname(2) takes.
+const LONGEST: usize = 64;
+
+/// What is found out before anything is written.
+pub(super) struct Names {
+    host: Text<65>,
+    /// The NIS domain.
+    domain: Text<65>,
+    /// The lines of resolv.conf.
+    servers: Text<1024>,
+    /// It may hold all of them.
+    fits: bool,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            host: Text::new(),
+            domain: Text::new(),
+            servers: Text::new(),
+            fits: true,
+        }
+    }
+
+    /// Those of an `ip=`; of several host names the last.
+    pub(super) fn take(&mut self, ip: &Ip<'_>) {
+        if !ip.hostname.is_empty() {
+            // They were checked to fit.
+            let (host, domain) = split_once(ip.hostname, b'.');
+            let _ = self.host.set(&[host]);
+            let _ = self.domain.set(&[domain.unwrap_or_default()]);
+        }
+        ip.dns
+            .iter()
+            .flatten()
+            .for_each(|server| self.add_server(*server));
+    }
+
+    pub(super) fn has_servers(&self) -> bool {
+        !self.servers.as_bytes().is_empty()
+    }
+
+    pub(super) fn add_server(&mut self, server: IpAddr) {
+        let mut address = Text::<40>::new();
+        match server {
+            IpAddr::V4(server) => {
+                for number in server.octets() {
+                    add_part(&mut address, b".", Decimal::new(number.into()).as_bytes());
+                }
+            }
+            // In full: resolv.conf(5) asks for no shortest form.
+            IpAddr::V6(server) => {
+                for group in server.segments() {
+                    let mut digits = [0; 4];
+                    hexadecimal(&group.to_be_bytes(), &mut digits);
+                    add_part(&mut address, b":", &digits);
+                }
+            }
+        }
+        self.add(&[b"nameserver ", address.as_bytes(), b"\n"]);
+    }
+
+    /// A whole line or none.
+    fn add(&mut self, parts: &[&[u8]]) {
+        self.fits &= self.servers.push_all(parts).is_ok();
+    }
+
+    #[inline(never)] // smaller
+    pub(super) fn configure(&mut self, launch: &Launch<'_>) {
+        host_name(launch, self.host.as_bytes());
+        let domain = self.domain.as_bytes();
+        if !domain.is_empty()
+            && let Err(errno) = setdomainname(domain)
+        {
+            launch.warn_of(Step::Network, domain, errno);
+        }
+        let asked = launch.settings.dns.to_bytes();
+        if !asked.is_empty() {
+            (self.servers, self.fits) = (Text::new(), true);
+            for server in list(asked) {
+                self.add(&[b"nameserver ", server, b"\n"]);
+            }
+        }
+        if self.servers.as_bytes().is_empty() {
+            self.take_from_kernel(launch);
+        }
+        if !self.fits {
+            let what = b"the name servers do not fit into 1,023 bytes: the last are left out";
+            launch.log.warning(&[what]);
+        }
+        write(launch, self.servers.as_bytes());
+    }
+
+    /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
+    fn take_from_kernel(&mut self, launch: &Launch<'_>) {
+        let mut buffer = [0; 1024];
+        let lease = fs::read_small(BY_KERNEL, &mut buffer);
+        let lease = lease
+            .found(launch.log, Step::Network, BY_KERNEL)
+            .unwrap_or_default();
+        for line in fields(lease, b'\n') {
+            if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
+                self.add(&[line, b"\n"]);
+            }
+        }
+    }
+}
+
+/// The next number of an address.
+fn add_part(address: &mut Text<40>, between: &[u8], number: &[u8]) {
+    let between = if address.as_bytes().is_empty() {
+        b""
+    } else {
+        between
+    };
+    let _ = address.push_all(&[between, number]);
+}
+
+/// The setting's, that of `ip=`; on the machine that of /etc/hostname, or one made of the network card's address. Docker
+/// needs none: what cannot be read or set is a warning.
+fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
+    let (mut buffer, made) = ([0; 4096], from_card());
+    let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
+        (b"", b"", Role::Container) => return,
+        (b"", b"", Role::Machine) => from_file(launch, &mut buffer).unwrap_or(made.as_bytes()),
+        (b"", name, _) | (name, _, _) => name,
+    };
+    let fitting = name.get(..LONGEST).unwrap_or(name);
+    if fitting.len() < name.len() {
+        let what = b": a host name has at most 64 bytes: shortened to ";
+        launch.log.warning(&[name, what, fitting]);
+    }
+    if let Err(errno) = sethostname(fitting) {
+        launch.warn_of(Step::Network, fitting, errno);
+    }
+}
+
+/// The first line of hostname(5) that is no comment; without blanks, which no host name has.
+fn from_file<'b>(launch: &Launch<'_>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    const FILE: &CStr = c"/etc/hostname";
+    let file = fs::read_small(FILE, buffer).found(launch.log, Step::Network, FILE)?;
+    host_of(file)
+}
+
+fn host_of(file: &[u8]) -> Option<&[u8]> {
+    let mut lines = fields(file, b'\n').filter_map(|line| words(line).next());
+    lines.find(|name| !name.starts_with(b"#"))
+}
+
+/// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
+fn from_card() -> Text<16> {
+    let mut name = Text::fitting(&[b"docker"]);
+    if let Ok(link) = links::find(Which::First) {
+        let [_, _, _, last @ ..] = link.address;
+        let mut digits = [0; 6];
+        hexadecimal(&last, &mut digits);
+        let _ = name.push_all(&[b"-", &digits]);
+    }
+    name
+}
+
+/// /etc/resolv.conf anew, where servers are named. Docker's own bind mount of it is written in place. Docker starts without
+/// it: what cannot be written is a warning.
+pub(super) fn write(launch: &Launch<'_>, servers: &[u8]) {
+    const ETC: &CStr = c"/etc";
+    const FILE: &CStr = c"resolv.conf";
+    if servers.is_empty() {
+        return;
+    }
+    match Root::open(c"/").and_then(|root| root.directory(ETC)) {
+        Ok(etc) => files::replace(launch, Step::Network, (etc.as_fd(), ETC), FILE, servers),
+        Err(errno) => launch.warn_of(Step::Network, ETC.to_bytes(), errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn name_servers_are_written_as_they_are_read() {
+        let mut names = Names::new();
+        for server in ["1.2.3.4", "10.0.2.3", "255.255.255.255"] {
+            let ip = std::format!("dhcp::::box:::{server}");
+            names.take(&Ip::parse(ip.as_bytes()).unwrap());
+        }
+        let written = names.servers;
+        assert!(names.fits);
+        let lines = "nameserver 1.2.3.4\nnameserver 10.0.2.3\nnameserver 255.255.255.255\n";
+        assert_eq!(written.as_bytes(), lines.to_string().as_bytes());
+        assert_eq!(names.host.as_bytes(), b"box");
+    }
+
+    #[test]
+    fn c6_the_file_is_read_as_hostname_5_has_it() {
+        for (file, name) in [
+            ("box\n", Some("box")),
+            (
+                "# made by hand\n\n  box.example  \nother\n",
+                Some("box.example"),
+            ),
+            ("#box", None),
+            ("\n \n", None),
+            ("box # the left one", Some("box")),
+            ("box", Some("box")),
+            ("\r\nbox\r\n", Some("box")),
+        ] {
+            let found = host_of(file.as_bytes());
+            assert_eq!(found, name.map(str::as_bytes), "{file:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_server_that_does_not_fit_leaves_no_part_of_its_line() {
+        let mut names = Names::new();
+        for _ in 0..20 {
+            names.take(&Ip::parse(b"dhcp:::::::255.255.255.255:255.255.255.255").unwrap());
+        }
+        assert!(!names.fits);
+        let whole = "nameserver 255.255.255.255\n".repeat(37);
+        assert_eq!(names.servers.as_bytes(), whole.as_bytes());
+    }
+}

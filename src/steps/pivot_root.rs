@@ -1,0 +1,90 @@
+//! `/` as Docker needs it: a mount that pivot_root(2) can move away, shared with what is mounted later.
+//!
+//! On an initramfs `/` is the bottom of the mount tree, so pivot_root fails and runc with it. Binding `/` on a directory and
+//! moving that mount over `/` puts something under it without copying a byte. The kernel says in mountinfo which mount is
+//! the bottom; only where it says so, or nothing, is it worth a child that tries.
+
+use crate::{
+    docker::command::Command,
+    error::Step,
+    fs,
+    kernel::{children, mountinfo::Mount},
+    launch::{Context, Launch, Outcome},
+    steps::become_root::{self, ASIDE},
+    sys,
+};
+use core::ffi::CStr;
+use rustix::{
+    fs::rmdir,
+    mount::{
+        MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
+        unmount,
+    },
+    process::{chdir, pivot_root},
+};
+
+/// How long the child may take that tries pivot_root, in seconds.
+const PROBE: u32 = 10;
+
+/// Makes pivot_root work where it does not, then shares `/` recursively: a shared parent would refuse the move.
+pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
+    if may_be_bottom(launch)? && !pivots(launch)? {
+        launch
+            .log
+            .debug(&[b"/ is the bottom of the mount tree (an initramfs): moving it onto itself"]);
+        rebind(launch)?;
+        if !pivots(launch)? {
+            launch.log.warning(&[b"pivot_root fails on this root: DOCKER_RAMDISK=true is set, and containers run less isolated"]);
+            command.add_variable(c"DOCKER_RAMDISK=true");
+        }
+    }
+    mount_change(
+        c"/",
+        MountPropagationFlags::SHARED | MountPropagationFlags::REC,
+    )
+    .at(launch, Step::Root, c"/")?;
+    launch.log.debug(&[b"/ is shared"]);
+    Ok(())
+}
+
+/// Unless mountinfo shows a mount at `/` that stands on another.
+fn may_be_bottom(launch: &Launch<'_>) -> Outcome<bool> {
+    let mut bottom = true;
+    fs::lines(c"/proc/self/mountinfo", &mut |line| {
+        if let Some(mount) = Mount::parse(line).filter(|mount| mount.point == b"/") {
+            bottom = mount.is_bottom();
+        }
+    })
+    .at(launch, Step::Root, c"/proc/self/mountinfo")?;
+    Ok(bottom)
+}
+
+fn rebind(launch: &Launch<'_>) -> Outcome<()> {
+    become_root::make(launch)?;
+    mount_bind_recursive(c"/", ASIDE).at(launch, Step::Root, ASIDE)?;
+    become_root::enter(launch)?;
+    // Nothing depends on it: the directory is empty and nobody looks there.
+    let _ = rmdir(ASIDE);
+    Ok(())
+}
+
+/// Tries what runc will do, in a child with mounts of its own.
+fn pivots(launch: &Launch<'_>) -> Outcome<bool> {
+    let outcome = children::in_child(PROBE, None, &mut || u8::from(try_pivot().is_err()));
+    outcome
+        .map(|status| status == 0)
+        .map_err(|errno| launch.refused(Step::Root, b"a child that tries pivot_root", errno))
+}
+
+fn try_pivot() -> rustix::io::Result<()> {
+    const PLACE: &CStr = c"/proc";
+    sys::own_mounts()?;
+    mount_change(
+        c"/",
+        MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC,
+    )?;
+    mount(c"tmpfs", PLACE, c"tmpfs", MountFlags::empty(), None)?;
+    chdir(PLACE)?;
+    pivot_root(c".", c".")?;
+    unmount(c".", UnmountFlags::DETACH)
+}

@@ -1,0 +1,109 @@
+//! The check at boot: all that Docker needs and the image lacks is told at once, before dockerd fails on the first of it.
+//!
+//! Without a required program the launch ends here, or warns, or nothing is looked for: DOCKER_LAUNCH_PREREQUISITES.
+//! Without an optional one a warning names the Docker feature that is lost.
+
+use crate::{
+    docker::{
+        command::Command,
+        config::Places,
+        needs::{Found, Need, Requirement, Search, TABLE},
+    },
+    error::Step,
+    launch::{Launch, Outcome},
+    settings::Prerequisites,
+    text::Text,
+};
+use heapless::Vec;
+
+const REFUSED: &str =
+    "missing, as told above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon all the same";
+
+/// Looks for everything, then says whether the launch goes on.
+///
+/// # Errors
+/// [`Step::Prerequisites`]: what is required and missing. [`Step::Daemon`]: daemon.json cannot be read.
+pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    let policy = launch.settings.prerequisites;
+    if policy == Prerequisites::Skip {
+        launch.log.debug(&[b"prerequisites are not looked for"]);
+        return Ok(());
+    }
+    let places = Places::of(launch, command)?;
+    let search = Search::new(command, places.choices);
+    let (mut required, mut path) = (Text::<256>::new(), Text::new());
+    for row in TABLE.iter().filter(|row| row.need != Need::Obsolete) {
+        let name = row.name.as_bytes();
+        let found = search.find(row, &mut path);
+        match found {
+            Found::There => launch.log.debug(&[name, b": ", path.as_bytes()]),
+            Found::Needless(why) => launch
+                .log
+                .debug(&[name, b" is not needed: ", why.as_bytes()]),
+            Found::Not(_) | Found::Unknown(_) => {
+                let stops = row.need == Need::Required && policy == Prerequisites::Require;
+                tell(launch, row, &found, stops);
+                if stops {
+                    let comma = if required.as_bytes().is_empty() {
+                        ""
+                    } else {
+                        ", "
+                    };
+                    // The names of all rows fit: a test adds them up.
+                    let _ = required.push(comma.as_bytes());
+                    let _ = required.push(name);
+                }
+            }
+        }
+    }
+    match required.as_bytes() {
+        b"" => Ok(()),
+        names => Err(launch.said(Step::Prerequisites, names, REFUSED)),
+    }
+}
+
+/// `iptables is missing: dockerd does not start; install iptables, or say --iptables=false`; what cannot be told need not be
+/// installed.
+fn tell(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
+    let (cannot, fault, install, package) = match found {
+        Found::Not(fault) => ("", *fault, "; install ", row.package()),
+        Found::Unknown(why) => ("cannot be looked up: ", *why, "", ""),
+        Found::There | Found::Needless(_) => return,
+    };
+    let mut line: Vec<&[u8], 16> = Vec::new();
+    // There is room for all choices of any row.
+    let _ = line.extend_from_slice(&[
+        row.name.as_bytes(),
+        b" ",
+        cannot.as_bytes(),
+        fault.as_bytes(),
+        b": ",
+        row.lost().as_bytes(),
+        install.as_bytes(),
+        package.as_bytes(),
+    ]);
+    let mut or: &[u8] = b", or say ";
+    for choice in row.choices() {
+        let _ = line.extend_from_slice(&[or, choice.spelled.as_bytes()]);
+        or = b" or ";
+    }
+    if stops {
+        launch.log.line(&line);
+    } else {
+        launch.log.warning(&line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_fit_into_the_error_and_all_choices_into_a_line() {
+        let names: usize = TABLE.iter().map(|row| row.name.len() + 2).sum();
+        assert!(names < 256, "{names}");
+        for row in TABLE {
+            assert!(row.choices().count() <= 4, "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A root that cannot be written: the directories in which Docker and its tools write become tmpfs, filled with what the
+//! image has there and with what is mounted there. They forget at power off; what must last lies on the state disk, or in a
+//! container's volume. Nothing of the image is altered. All of them are parts of one tmpfs, so that together they cannot take
+//! more than half of the memory.
+
+use crate::{
+    docker::{command::Command, config::Places},
+    error::Step,
+    fs::{self, There, copy::Copy},
+    kernel::mounted,
+    launch::{Context, Launch, Outcome},
+    steps::{files::Files, var_run},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::AsFd,
+    fs::{Access, AtFlags, CWD, Mode, accessat, chmod, mkdir, rmdir},
+    io::{Errno, Result},
+    mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount},
+};
+
+/// Where the shared tmpfs is mounted while its parts are bound to their places. Older kernels bind only what is mounted.
+const SHARED: &CStr = c"/run/.dockerlaunch";
+
+struct Row {
+    place: &'static CStr,
+    /// Its part of the shared tmpfs.
+    part: &'static CStr,
+    flags: MountFlags,
+    mode: u32,
+    /// What the image has there is copied; of /tmp nothing is.
+    kept: bool,
+}
+
+const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
+/// Where images are kept, set-user-ID programs and devices are those of containers.
+const DATA: MountFlags = MountFlags::empty();
+
+const TABLE: &[Row] = &[
+    Row {
+        place: c"/etc",
+        part: c"/run/.dockerlaunch/etc",
+        flags: PLAIN,
+        mode: 0o755,
+        kept: true,
+    },
+    Row {
+        place: c"/root",
+        part: c"/run/.dockerlaunch/root",
+        flags: PLAIN,
+        mode: 0o700,
+        kept: true,
+    },
+    Row {
+        place: c"/tmp",
+        part: c"/run/.dockerlaunch/tmp",
+        flags: PLAIN,
+        mode: 0o1777,
+        kept: false,
+    },
+    Row {
+        place: c"/var",
+        part: c"/run/.dockerlaunch/var",
+        flags: DATA,
+        mode: 0o755,
+        kept: true,
+    },
+];
+
+/// The data root that lies in none of them.
+const DATA_ROOT: &CStr = c"/run/.dockerlaunch/data";
+
+/// Leaves alone what can be written, so that a disk mounted at /var stays, or what a container is given to write. In a
+/// container all that the outer engine has mounted is kept: its resolv.conf, hosts and hostname, and volumes.
+pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    // Where an outer engine has mounted something below it only (podman its marker, Kubernetes its secrets): /run is fresh at
+    // every start all the same, or pid files and sockets of a life before would be found.
+    if mounted::is_of_root(RUN).at(launch, Step::Root, RUN)? {
+        let fresh = || mount(c"tmpfs", RUN, c"tmpfs", PLAIN, c"mode=755");
+        cover(launch, RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
+    }
+    var_run::bind(launch);
+    if !is_read_only(launch, c"/") {
+        return Ok(());
+    }
+    launch
+        .log
+        .debug(&[b"/ is read-only: /etc, /root, /tmp and /var are kept in memory"]);
+    let covered = cover_all(launch, command);
+    // Its parts stay. Neither is there if nothing was covered.
+    let _ = unmount(SHARED, UnmountFlags::DETACH);
+    let _ = rmdir(SHARED);
+    covered
+}
+
+const RUN: &CStr = c"/run";
+
+fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    let places = Places::of(launch, command)?;
+    let data_root = places.data_root.as_c_str();
+    for row in TABLE.iter().filter(|row| is_read_only(launch, row.place)) {
+        // What somebody has mounted there read-only would be lost.
+        if !row.kept && !mounted::is_of_root(row.place).at(launch, Step::Root, row.place)? {
+            continue;
+        }
+        let bind = || bind(row.part, row.place, row.flags, row.mode);
+        cover(launch, row.place, row.kept, data_root, &bind).at(launch, Step::Root, row.place)?;
+    }
+    if launch.settings.state.is_empty() && is_read_only(launch, data_root) {
+        if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
+            bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
+        } else {
+            let what = b" is mounted read-only and stays so: the engine cannot keep images and containers there; mount it read-write";
+            launch.log.warning(&[data_root.to_bytes(), what]);
+        }
+    }
+    Ok(())
+}
+
+fn is_read_only(launch: &Launch<'_>, place: &CStr) -> bool {
+    match accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) {
+        Err(Errno::ROFS) => true,
+        outcome => {
+            outcome.found(launch.log, Step::Root, place);
+            false
+        }
+    }
+}
+
+/// The image's images and containers are not copied into memory: they can be larger than it. A file that cannot be copied is a
+/// warning.
+fn cover(
+    launch: &Launch<'_>,
+    place: &CStr,
+    kept: bool,
+    data_root: &CStr,
+    mount: &dyn Fn() -> Result<()>,
+) -> Result<()> {
+    let image = fs::directory(place)?;
+    let left = fs::stat(data_root).there()?;
+    mount()?;
+    let copy = Copy {
+        empty: left.map(|stat| (stat.st_dev, stat.st_ino)),
+        files: kept,
+        mounts: true,
+    };
+    let memory = fs::directory(place)?;
+    let mut copied = Ok(());
+    Files::new(launch, Step::Root).write(memory.as_fd(), place.to_bytes(), &mut |files, pass| {
+        copied = files.copy(copy, image.as_fd(), memory.as_fd(), place, pass);
+    });
+    copied
+}
+
+/// Makes a part of the shared tmpfs, and binds it to its place. The first that comes mounts the tmpfs, which by itself takes
+/// up to half of the memory (tmpfs(5)).
+fn bind(part: &CStr, place: &CStr, flags: MountFlags, mode: u32) -> Result<()> {
+    match mkdir(SHARED, Mode::RWXU) {
+        Ok(()) => mount(c"tmpfs", SHARED, c"tmpfs", PLAIN, c"")?,
+        Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    mkdir(part, Mode::RWXU)?;
+    chmod(part, Mode::from_raw_mode(mode))?; // whatever the umask is
+    mount_bind(part, place)?;
+    mount_remount(place, MountFlags::BIND | flags, c"")
+}

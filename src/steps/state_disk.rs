@@ -1,0 +1,207 @@
+//! The state disk: DOCKER_LAUNCH_STATE, mounted at the daemon's data root. A disk that holds a file system is mounted as it
+//! is; only a blank one is given one, and only if DOCKER_LAUNCH_STATE_FORMAT asks for it. Anything else is left alone.
+
+use crate::{
+    disks::{
+        self, Contents, Device, signatures,
+        superblock::{self, Format},
+    },
+    docker::{command::Command, config::Places},
+    error::{Step, reason},
+    fs::{self, copy},
+    kernel::mounted,
+    launch::{Context, Launch, Outcome},
+    steps::programs::{self, AtEnd},
+};
+use core::ffi::CStr;
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    fs::CWD,
+    io::{self, Errno, pread},
+    mount::{MountFlags, mount},
+};
+
+/// How long the disk may take to appear, in seconds.
+const APPEARS: u64 = 10;
+const LATE: &str = "no such disk after 10 s; look at its name, or name the module of its driver in DOCKER_LAUNCH_MODULES";
+/// How long its check and its making may take, in seconds: large and slow disks included.
+const REPAIR: u32 = 900;
+const FORMAT: u32 = 900;
+
+/// No file system, volume or partition table begins later, or keeps its copy farther from the end.
+const EDGE: u64 = 2 << 20;
+/// As much as is read of a copy.
+const BACKUP: u64 = 4096;
+
+/// What is mounted at the data root or below it already stays, so that a second launch finds the first one's disk.
+pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    let name = launch.settings.state.to_bytes();
+    if name.is_empty() {
+        return Ok(());
+    }
+    let places = Places::of(launch, command)?;
+    let data_root = places.data_root.as_c_str();
+    if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
+        let is_mount = copy::is_mount(CWD, data_root).at(launch, Step::State, data_root)?;
+        let what: &[u8] = if is_mount {
+            b" is mounted already: the state disk is left"
+        } else {
+            b" has something mounted below it, which stays visible: the state disk is left"
+        };
+        launch.log.line(&[data_root.to_bytes(), what]);
+        return Ok(());
+    }
+    let device = disks::find(launch, Step::State, name, APPEARS, LATE, false)?;
+    let format = prepare(launch, command, &device)?;
+    let device = device.path.as_c_str();
+    // Only root and its group may look into it.
+    fs::Root::open(c"/")
+        .and_then(|root| root.make_directories(data_root.to_bytes(), 0o710))
+        .at(launch, Step::State, data_root)?;
+    mount(device, data_root, format, MountFlags::empty(), None).at(launch, Step::State, device)?;
+    launch.log.line(&[
+        device.to_bytes(),
+        b" (",
+        format.to_bytes(),
+        b") is mounted at ",
+        data_root.to_bytes(),
+    ]);
+    Ok(())
+}
+
+/// The type of the file system on the device: found, checked where it was marked, or made.
+fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outcome<&'static CStr> {
+    const ELSE: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
+    let path = device.path.as_c_str();
+    let mut block = [0; superblock::LENGTH];
+    let contents = device.judge(&mut block).at(launch, Step::State, path)?;
+    let named = device.described(&contents);
+    let (subject, reason) = match contents {
+        Contents::FileSystem(format) if format.writable => {
+            repair(launch, command, path, format, &block);
+            return Ok(format.name);
+        }
+        Contents::FileSystem(_) => (
+            path.to_bytes(),
+            "its file system cannot be written: Docker's state needs ext4, xfs or btrfs",
+        ),
+        Contents::Foreign(_) | Contents::Taken(_) => (named.as_bytes(), ELSE),
+        Contents::Unknown if !is_blank(path).at(launch, Step::State, path)? => {
+            (path.to_bytes(), ELSE)
+        }
+        Contents::Unknown if launch.settings.state_format.is_empty() => (
+            path.to_bytes(),
+            "the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it",
+        ),
+        Contents::Unknown => return make(launch, command, path, launch.settings.state_format),
+    };
+    Err(launch.said(Step::State, subject, reason))
+}
+
+/// One warning, and the image's e2fsck if it has one; the disk is mounted all the same.
+fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Format, block: &[u8]) {
+    if !format.has_errors(block) {
+        return;
+    }
+    let mut cannot = "";
+    let what: &[u8] = match programs::run(
+        launch,
+        command,
+        c"e2fsck",
+        &[c"-p", path],
+        REPAIR,
+        AtEnd::Finishes,
+    ) {
+        Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
+        Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
+        Err(errno) => {
+            cannot = "e2fsck could not be run: ";
+            reason(errno).as_bytes()
+        }
+        // 1: repaired; 2: repaired, and to be booted anew if it was the root, which it is not (e2fsck(8)).
+        Ok(0..=2) => b"e2fsck has repaired it",
+        Ok(_) => b"e2fsck could not repair it: run it by hand",
+    };
+    let marked = b" is marked: its file system had errors; ";
+    let parts = [path.to_bytes(), marked, cannot.as_bytes(), what];
+    launch.log.warning(&parts);
+}
+
+/// Makes the file system with the image's own mkfs.
+fn make(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    path: &CStr,
+    format: &'static CStr,
+) -> Outcome<&'static CStr> {
+    let tool = fs::path(&[b"mkfs.", format.to_bytes()]);
+    launch.log.line(&[
+        b"the state disk ",
+        path.to_bytes(),
+        b" is blank: making an ",
+        format.to_bytes(),
+        b" file system on it",
+    ]);
+    let reason = match programs::run(
+        launch,
+        command,
+        tool.as_c_str(),
+        &[c"-q", path],
+        FORMAT,
+        AtEnd::Finishes,
+    ) {
+        Ok(0) => return Ok(format),
+        Ok(_) => "it failed: what it said stands above",
+        Err(Errno::NOENT) => {
+            "the image has no such program: install e2fsprogs, xfsprogs or btrfs-progs"
+        }
+        Err(Errno::TIMEDOUT) => "it took longer than 900 s and was ended",
+        Err(errno) => return Err(launch.refused(Step::State, tool.as_bytes(), errno)),
+    };
+    Err(launch.said(Step::State, tool.as_bytes(), reason))
+}
+
+/// Whether the device holds nothing but zeros at both ends, where every file system, volume and partition table has its
+/// signature, and where those keep copies whose first one may have been wiped.
+fn is_blank(path: &CStr) -> io::Result<bool> {
+    let device = disks::open_device(path)?;
+    let device = device.as_fd();
+    let end = disks::size(device)?;
+    let mut is_blank =
+        is_zero(device, 0, end.min(EDGE))? && is_zero(device, end.saturating_sub(EDGE), end)?;
+    for place in signatures::backups(end) {
+        is_blank = is_blank && is_zero(device, place, end.min(place + BACKUP))?;
+    }
+    Ok(is_blank)
+}
+
+fn is_zero(device: BorrowedFd<'_>, mut from: u64, to: u64) -> io::Result<bool> {
+    let mut buffer = [0; 4096];
+    while from < to {
+        let length = pread(device, &mut buffer[..], from)?;
+        if length == 0 {
+            return Err(Errno::IO);
+        }
+        if buffer.iter().take(length).any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        from += length as u64;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first page of a process is never mapped.
+    #[test]
+    fn g9_what_cannot_be_read_is_not_zero() {
+        let memory = disks::open_device(c"/proc/self/mem").unwrap();
+        assert_eq!(is_zero(memory.as_fd(), 0, 4096), Err(Errno::IO));
+        // A device that ends before its size says so.
+        let nothing = disks::open_device(c"/dev/null").unwrap();
+        assert_eq!(is_zero(nothing.as_fd(), 0, 4096), Err(Errno::IO));
+        assert_eq!(is_zero(nothing.as_fd(), 0, 0), Ok(true));
+    }
+}

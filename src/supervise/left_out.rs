@@ -1,0 +1,15 @@
+//! Without the Cargo feature `supervise` every daemon replaces this process.
+
+use crate::{
+    docker::command::Command,
+    launch::{Ended, Launch, Outcome},
+    steps::daemon::{self, Daemon},
+};
+
+pub(crate) fn start(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    prepared: &Daemon,
+) -> Outcome<Ended> {
+    daemon::replace(launch, command, prepared).map(|never| match never {})
+}
