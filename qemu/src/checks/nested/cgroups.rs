@@ -1,4 +1,4 @@
-//! Control groups: an engine in a container has its own part and takes nothing else of the guest's.
+//! Cgroups: an engine in a container uses its own part, and changes nothing else of the guest's.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -7,15 +7,14 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::{DAEMON, WITHIN, answers, id, inside, launched, shell};
+use super::inner::{DAEMON, WITHIN, answers, give_busybox, id, inside, launched, shell};
 use crate::{
-    boot,
     checks::{
         engine::{Place, until},
         seen::same,
     },
-    engine::Engine,
-    run::last_lines,
+    engine::{Engine, launch::PORT},
+    host::tools::last_lines,
 };
 
 /// Every cgroup but `$1` and those below; what each hands on; the hierarchies of version 1, with their numbers, and all mounts of
@@ -46,13 +45,13 @@ pub(super) fn begin(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Keeps what the guest looks like.
+/// Records the guest's cgroups.
 pub(super) fn remember(place: &Place) -> Result<()> {
     let command = format!("{LIST}; list {NONE} > /run/list.before; where > /run/where.before");
     shell(place, &command).map(drop)
 }
 
-/// What is not as it was, but for this container's part.
+/// An error if anything but this container's part has changed.
 fn compare(place: &Place, container: &str) -> Result<()> {
     let own = match container {
         NONE => NONE.to_owned(),
@@ -63,11 +62,11 @@ fn compare(place: &Place, container: &str) -> Result<()> {
          diff /run/list.before /run/list.now; {MOVED}; true"
     );
     let changed = shell(place, &command)?;
-    ensure!(changed.is_empty(), "in the guest is changed:\n{changed}");
+    ensure!(changed.is_empty(), "changed in the guest:\n{changed}");
     Ok(())
 }
 
-/// The container is removed, and nothing is left of it.
+/// The container is removed, and none of its cgroups is left.
 pub(super) fn guest_unchanged(place: &Place) -> Result<()> {
     let beside = compare(place, DAEMON);
     shell(place, "docker rm --force --volumes daemon")?;
@@ -77,7 +76,7 @@ pub(super) fn guest_unchanged(place: &Place) -> Result<()> {
     })
 }
 
-/// Version 2: its processes sit in /init, and all controllers are handed on.
+/// Version 2: its processes are in /init, and all controllers are handed on.
 pub(super) fn processes_in_init(place: &Place) -> Result<()> {
     let command = format!(
         "cd /sys/fs/cgroup/docker/{} && wc -l < cgroup.procs && cat cgroup.controllers cgroup.subtree_control && \
@@ -98,7 +97,7 @@ pub(super) fn processes_in_init(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Version 1: dockerlaunch has nothing to say, and the container has the hierarchies that it was given.
+/// Version 1: dockerlaunch logs nothing, and the container has the hierarchies of its engine.
 pub(super) fn nothing_mounted(place: &Place) -> Result<()> {
     let hierarchies = "grep -c ' - cgroup cgroup ' /proc/self/mountinfo";
     let guest = shell(place, hierarchies)?;
@@ -116,17 +115,17 @@ pub(super) fn nothing_mounted(place: &Place) -> Result<()> {
     compare(place, DAEMON)
 }
 
-/// So often a container is started while others want to run something in it.
+/// How often a container is started while others exec into it.
 const RACES: usize = 3;
-/// So many want to.
+/// How many others there are.
 const OTHERS: usize = 3;
-/// It tells what it hands on, and waits to be asked.
+/// Prints the controllers that it hands on, and waits.
 const RACED: &str = "docker create --name raced --privileged dockerlaunch \
     /usr/bin/busybox sh -c 'cat /sys/fs/cgroup/cgroup.subtree_control; exec sleep 1000'";
 
 /// `docker exec` puts processes into the cgroup that is being emptied.
 pub(super) fn exec_race(place: &Place) -> Result<()> {
-    let port = place.guest.port(boot::PORT)?;
+    let port = place.guest.port(PORT)?;
     for _ in 0..RACES {
         shell(place, RACED)?;
         let (over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -136,10 +135,10 @@ pub(super) fn exec_race(place: &Place) -> Result<()> {
                     let Ok(mut other) = Engine::connect(port) else {
                         return;
                     };
-                    // Whoever does not come so far is missed in the count.
+                    // A client that fails here lowers the count.
                     let _ = other.wait_ready(WITHIN, || Ok(()));
                     while !over.load(Ordering::Relaxed) {
-                        // Before it runs, and when it is removed, there is nothing to run in.
+                        // Fails before the container runs, and once it is removed.
                         let ran = other.exec("raced", &["busybox", "true"]);
                         done.fetch_add(usize::from(ran.is_ok()), Ordering::Relaxed);
                     }
@@ -170,7 +169,7 @@ fn race(place: &Place, done: &AtomicUsize) -> Result<()> {
     })
 }
 
-/// The whole of version 2, which is the guest's.
+/// The guest's whole version 2 hierarchy.
 pub(super) fn shared(place: &Place) -> Result<()> {
     // The guest's own runc mounts it without options, which takes them away from all of its mounts: nsdelegate is gone before.
     let plain = "docker run --rm --privileged --cgroupns=host --network none busybox true";
@@ -180,7 +179,7 @@ pub(super) fn shared(place: &Place) -> Result<()> {
         its processes stay where they are, and inner containers may get no limits";
     given_up(place, "shared", run, sentence)?;
     answers(place, "shared", 1)?;
-    super::containers::give_busybox(place, "shared")?;
+    give_busybox(place, "shared")?;
     inside(
         place,
         "shared",
@@ -189,7 +188,7 @@ pub(super) fn shared(place: &Place) -> Result<()> {
     place.engine.remove("shared")
 }
 
-/// Its own part of version 2, which it may not write to.
+/// Its own part of version 2, read-only.
 pub(super) fn read_only(place: &Place) -> Result<()> {
     let run = "docker run --name read-only --cap-add ALL --security-opt apparmor=unconfined \
         --security-opt seccomp=unconfined -d dockerlaunch --bridge=none --iptables=false";
@@ -199,7 +198,7 @@ pub(super) fn read_only(place: &Place) -> Result<()> {
     place.engine.remove("read-only")
 }
 
-/// One sentence, and nothing is moved.
+/// One line of dockerlaunch, and no process is moved.
 fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> {
     remember(place)?;
     shell(place, run)?;

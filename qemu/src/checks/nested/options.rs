@@ -1,8 +1,8 @@
-//! What else `docker run` can be told: another PID 1, the host's processes, a root that is not written, another user.
+//! Other options of `docker run`: another PID 1, the host's processes, a read-only root, another user.
 
 use anyhow::{Context, Result, ensure};
 
-use super::{WITHIN, answers, containers::give_busybox, inside, launched, shell};
+use super::inner::{WITHIN, answers, give_busybox, inside, launched, shell};
 use crate::checks::{
     engine::{Place, reaped, until},
     seen::same,
@@ -26,7 +26,7 @@ pub(super) fn init_and_read_only(place: &Place) -> Result<()> {
     place.engine.remove("init")
 }
 
-/// With the guest's processes: dockerlaunch is not PID 1. Told to reap, it reaps what the engine leaves; not told to, it is the
+/// With the guest's processes: dockerlaunch is not PID 1. With REAP=true it reaps the engine's orphans; without it, it becomes the
 /// engine, and the guest's PID 1 reaps.
 pub(super) fn pid_host(place: &Place) -> Result<()> {
     for options in ["", "--env DOCKER_LAUNCH_REAP=true"] {

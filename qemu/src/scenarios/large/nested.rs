@@ -1,16 +1,12 @@
-//! Docker in Docker: the image that is shipped, loaded by a guest's own engine, and an engine of each suite in a container.
+//! Docker in Docker: the container image, loaded by a guest's own engine, and an engine of each suite in a container.
 
-use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
-use crate::{
-    checks::nested::{
-        self, CGROUPS, FIELD, LIVES, LOADED, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SEEDED, SMALLEST,
-    },
-    scenarios::{Inner, Root},
-    suites::Suite,
+use super::builder::{AGENT, Inner, Large, ONE, Root, Scenario, Suite, TWO, large, long};
+use crate::checks::nested::{
+    self, CGROUPS, FIELD, LIVES, LOADED, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SEEDED, SMALLEST,
 };
 
 const READY: &str = "DOCKER_LAUNCH_READY=/opt/agent";
-/// The kernel has no nf_tables for anyone.
+/// A kernel without nf_tables, for the guest and its containers.
 const LEGACY: &str = "module_blacklist=nf_tables";
 
 const TRIXIE: Inner = Inner {
@@ -187,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chosen_check_has_before_it_what_it_builds_on() {
+    fn a_chosen_check_comes_after_those_that_it_needs() {
         let inner = TWO_NESTED.inner[0];
         let asked = |wanted: &[&str]| {
             let rows = inner.asked(|name| wanted.contains(&name));

@@ -1,12 +1,9 @@
 //! Plain boots: what the daemon finds when nothing was asked for.
 
-use super::{QUIET, Root, Scenario, small};
-use crate::{
-    checks::expect::{
-        Content::{Has, MachineId},
-        Expect::{self, *},
-    },
-    suites::Suite,
+use super::builder::{QUIET, Root, Scenario, Suite, small};
+use crate::checks::expect::{
+    Content::{Has, MachineId},
+    Expect::{self, *},
 };
 
 /// The early mounts: target, type, options, and the file system's own.

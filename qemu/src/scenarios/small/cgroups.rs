@@ -1,10 +1,7 @@
 //! Every cgroup setting on a kernel that has all of version 1, and on one that has lost memory and cpuset.
 
-use super::{NO_MODULES, Root, Scenario, small};
-use crate::{
-    checks::expect::Expect::{self, *},
-    suites::Suite,
-};
+use super::builder::{NO_MODULES, Root, Scenario, Suite, small};
+use crate::checks::expect::Expect::{self, *};
 
 const OPTIONS: &str = "rw,nosuid,nodev,noexec,relatime";
 

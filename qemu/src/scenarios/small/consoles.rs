@@ -1,6 +1,6 @@
 //! A console that nobody reads: held by ^S, as a terminal server or a careless hand does it.
 
-use super::{Scenario, Step, WITH_MODULES, small};
+use super::builder::{Scenario, Step, WITH_MODULES, small};
 use crate::{
     checks::expect::{
         End,

@@ -1,7 +1,7 @@
 //! The power is cut in the first seconds of a new machine. What it had written by then is whole, or not there and written again
 //! at the next boot; no file of ours is empty.
 
-use super::{Scenario, Step, small};
+use super::builder::{Scenario, Step, small};
 use crate::checks::expect::{
     Content::{Has, MachineId},
     Expect::{self, *},

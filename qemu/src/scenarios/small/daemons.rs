@@ -1,6 +1,6 @@
 //! Which daemon is started, with which words and which environment.
 
-use super::{Change, NO_MODULES, Scenario, small};
+use super::builder::{Change, NO_MODULES, Scenario, small};
 use crate::checks::expect::Expect::{self, *};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

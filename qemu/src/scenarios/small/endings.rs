@@ -1,6 +1,6 @@
 //! How the machine ends: who may ask for it, what happens on the way, and what is left on the disk.
 
-use super::{Group, Scenario, Step, WITH_MODULES, small};
+use super::builder::{Group, Scenario, Step, WITH_MODULES, small};
 use crate::checks::expect::{
     End,
     Expect::{self, *},

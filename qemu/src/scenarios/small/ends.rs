@@ -1,7 +1,7 @@
 //! An end that has something in its way: a press of the button before there is a daemon, swap, and a process that cannot die
 //! and holds the state disk.
 
-use super::{Change, Root, Scenario, Step, Suite, WITH_MODULES, small};
+use super::builder::{Change, Root, Scenario, Step, Suite, WITH_MODULES, small};
 use crate::{
     checks::expect::{
         End,

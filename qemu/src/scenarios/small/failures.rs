@@ -1,6 +1,9 @@
 //! What the machine does when PID 1 cannot launch: DOCKER_LAUNCH_ON_FAILURE, each way with its reason on the console.
 
-use super::{Scenario, Step, endings::WITH_BUSYBOX, small};
+use super::{
+    builder::{Scenario, Step, small},
+    endings::WITH_BUSYBOX,
+};
 use crate::checks::expect::{
     End,
     Expect::{self, *},

@@ -1,10 +1,10 @@
 //! A root without free space: the engine comes up, so that somebody can free some.
 
-use super::{Expect, Scenario, small};
+use super::builder::{Scenario, small};
 use crate::checks::expect::{
     Content::Is,
     End,
-    Expect::{Ends, File, SaysTimes, Told},
+    Expect::{self, Ends, File, SaysTimes, Told},
 };
 
 const ENDS: Expect = Ends(End::PowerOff);

@@ -1,6 +1,6 @@
 //! Images that lack something, and images that bring something.
 
-use super::{Change, Group, NO_MODULES, Scenario, small};
+use super::builder::{Change, Group, NO_MODULES, Scenario, small};
 use crate::checks::expect::{
     Content::Is,
     Expect::{self, *},

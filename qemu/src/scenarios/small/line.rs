@@ -1,6 +1,6 @@
 //! The kernel command line: what only a real kernel can show of quotes, of `--`, and of which interface is the network card.
 
-use super::{Scenario, WITH_MODULES, small};
+use super::builder::{Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::Is,
     Expect::{self, *},

@@ -2,9 +2,8 @@
 //! and a daemon that is PID 1 itself.
 
 use super::{
-    Change, Scenario, Step,
+    builder::{Change, Scenario, Step, small},
     endings::{CTRL_ALT_DEL, WITH_BUSYBOX},
-    small,
 };
 use crate::checks::expect::{
     End,

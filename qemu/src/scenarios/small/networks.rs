@@ -1,6 +1,6 @@
 //! Modules, and a static address by settings, on the device that QEMU's user network stands behind.
 
-use super::{Change, Scenario, WITH_MODULES, small};
+use super::builder::{Change, Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::{Has, Is},
     Expect::{self, *},

@@ -2,10 +2,9 @@
 //! for close-on-exec yet (the daemon's descriptors), and there is no mount_setattr(2).
 
 use super::{
-    Change, Disk, QUIET, Root, Scenario, WITH_MODULES,
     boots::{DAEMON, DEVICES, LAYOUT, MOUNTED_ON_DISK, MOUNTS, NETWORK, SHARED},
+    builder::{Change, Disk, QUIET, Root, Scenario, Suite, WITH_MODULES, small},
     cgroups::{ONLY_V1, V1, WITH_MEMORY},
-    small,
 };
 use crate::{
     checks::expect::{
@@ -13,7 +12,6 @@ use crate::{
         Expect::{self, *},
     },
     disks::{Holds, STATE},
-    suites::Suite,
 };
 
 const KERNEL: &[Expect] = &[Says("kernel", &["Linux version 5.10."])];

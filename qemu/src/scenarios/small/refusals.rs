@@ -1,7 +1,7 @@
 //! Boots that must fail, each with one clear line and the exit status that the kernel's panic shows: PID 1's wait status,
 //! so the exit status stands in its second byte.
 
-use super::{Change, Group, NO_MODULES, Scenario, small};
+use super::builder::{Change, Group, NO_MODULES, Scenario, small};
 use crate::checks::expect::Expect::{self, *};
 
 const USAGE: Expect = Panic("exitcode=0x00000200");

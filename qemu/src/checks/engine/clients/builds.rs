@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::{Place, shell};
+use super::super::place::{Place, shell};
 use crate::checks::seen::same;
 
 /// The score that decides whom the kernel kills when memory runs out, and the limits of open files.

@@ -1,6 +1,8 @@
 //! Disks as the field has them: what an earlier use left, a root that is write-protected, a file system on several disks.
 
-use super::{Expectations, Group, Scenario, Step, WITH_MODULES, small};
+use super::super::builder::{
+    Expectations, Group, Root, Scenario, Step, Suite, WITH_MODULES, small,
+};
 use crate::{
     checks::expect::{
         End,
@@ -8,8 +10,6 @@ use crate::{
     },
     disks::{Disk, Holds, STATE, Table},
     image::Format,
-    scenarios::Root,
-    suites::Suite,
 };
 
 const READ_ONLY: &[Group] = &[Group::Program, Group::System, Group::Links];
@@ -74,7 +74,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
     .groups(READ_ONLY)
     .append(&[DRIVER, "root=fe00", "rw"])
-    .protected(),
+    .protected(true),
     used(
         "case-a2",
         "a btrfs on two disks, of which the second comes late",

@@ -1,7 +1,7 @@
 //! What the machine is called and where it stands: addresses from the kernel's own words or from a server, names, the
 //! clock; and modules and sysctls that the image or the kernel's line asks for.
 
-use super::{Change, Scenario, WITH_MODULES, small};
+use super::super::builder::{Change, Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::{Has, Is, MachineId},
     Expect::{self, *},

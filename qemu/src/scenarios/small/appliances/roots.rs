@@ -1,17 +1,17 @@
 //! A root that is never written, and a root that needs drivers: the initramfs loads them and goes on.
 
-use super::{Change, Group, Scenario, Step, boots, small};
+use super::super::{
+    boots,
+    builder::{Change, Expectations, Group, Root, Scenario, Step, Suite, small},
+};
 use crate::{
     checks::expect::{
         Content::Is,
         End,
         Expect::{self, *},
     },
-    disks::Table,
+    disks::{ROOT, Table},
     image::Format,
-    machine::ROOT,
-    scenarios::Root,
-    suites::Suite,
 };
 
 /// It writes wherever Docker does.
@@ -93,7 +93,7 @@ const fn switched(
     name: &'static str,
     why: &'static str,
     append: &'static [&'static str],
-    expect: super::Expectations,
+    expect: Expectations,
 ) -> Scenario {
     small(name, why, expect)
         .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))

@@ -1,6 +1,6 @@
 //! The state disk: by each of its names, with each file system, late, never, blank, damaged, and of somebody else.
 
-use super::{Change, Expectations, Group, Scenario, Step, WITH_MODULES, small};
+use super::super::builder::{Change, Expectations, Group, Scenario, Step, WITH_MODULES, small};
 use crate::{
     checks::expect::{
         End,
