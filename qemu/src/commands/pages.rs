@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 
 use clap::{Parser, ValueEnum};
 
-use super::Cli;
+use super::cli::Cli;
 use crate::{
     checks::pages::{code, commands},
     image::{self, ENGINE, Format, Group},

@@ -10,7 +10,7 @@ mod world;
 
 use anyhow::Result;
 
-use super::When;
+use super::when::When;
 use crate::packages::suites::Suite;
 
 pub(crate) use world::World;
