@@ -13,15 +13,15 @@ pub const ROOT: &str = "root";
 /// A raw disk image.
 #[derive(Clone, Debug)]
 pub struct Drive {
-    /// What it is called here.
+    /// Its name in the harness.
     pub name: &'static str,
     pub path: PathBuf,
     /// Whether what the guest writes stays in the file; otherwise it is gone with the guest.
     pub keep: bool,
     pub bus: Bus,
-    /// It is not there until it is plugged in (`Guest::plug`).
+    /// It is absent until it is plugged in (`Guest::plug`).
     pub late: bool,
-    /// It can only be read.
+    /// It is write-protected.
     pub protected: bool,
     /// The file as it was before any guest wrote to it.
     pub original: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct Drive {
 pub enum Bus {
     /// Debian's cloud kernels have its driver built in.
     Nvme,
-    /// There it is a module.
+    /// In Debian's cloud kernels its driver is a module.
     Virtio,
 }
 

@@ -1,4 +1,4 @@
-//! Notes: what the user should know although nothing failed. Each is printed at once, and again at the end of all tests.
+//! Notes: what the user should know although nothing failed. Each is printed immediately, and again at the end of all tests.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,5 +1,4 @@
-//! A set of packages that belong together: before it is fetched, once it is unpacked, and the error if the mirror does not
-//! provide it.
+//! A set of packages: before it is fetched, once it is unpacked, and the error if the mirror does not provide it.
 
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
 
@@ -13,7 +12,7 @@ pub const MIRROR: &str = "http://deb.debian.org/debian";
 /// What each package brought, by its file's name: a file of the root, in no image.
 pub(super) const CONTENTS: &str = ".packages.json";
 
-/// Packages that belong together.
+/// Packages that are fetched and unpacked together.
 pub struct Set {
     /// Its folder in the cache.
     pub name: String,

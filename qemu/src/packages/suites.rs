@@ -51,7 +51,7 @@ macro_rules! suites {
         ];
 
         impl Suite {
-            /// Those with an engine.
+            /// The suites with an engine.
             pub const ALL: &[Self] = &[$(Self::$suite,)*];
         }
     };
@@ -65,7 +65,7 @@ suites! {
     with an engine: {
         Bookworm: "bookworm", &[PACKAGES];
         Trixie: "trixie", &[PACKAGES, CLIENT];
-        /// Its contents change: whatever it has today.
+        /// Its contents change: today's.
         Sid: "sid", &[PACKAGES, CLIENT];
     }
 }

@@ -80,7 +80,7 @@ pub(super) const TABLE: &[Scenario] = &[
         words: &["--experimental", "--ip6tables"],
         ..large(
             "prerequisites",
-            "what Docker needs, used with it and missed without it",
+            "each of Docker's prerequisites, with it and without it",
             Suite::Trixie,
             Root::Disk,
             &[],

@@ -96,7 +96,7 @@ pub(super) fn container_survives(place: &Place) -> Result<()> {
     same("its process", after, before)
 }
 
-/// The shim of a container is nobody's child: PID 1 has to reap it, also where the container shares PID 1's namespace.
+/// The shim of a container is an orphan: PID 1 has to reap it, even if the container shares PID 1's namespace.
 pub(super) fn no_zombies(place: &Place) -> Result<()> {
     let on_host = with(HostConfig {
         pid_mode: Some("host".into()),

@@ -58,7 +58,7 @@ pub(super) fn clock_set(seen: &Seen) -> Result<()> {
     let now = seen.report()?.clock.0;
     ensure!(
         (set..set + LIFE).contains(&now),
-        "the clock says {now}, it was set to {set}"
+        "the clock is at {now}, it was set to {set}"
     );
     Ok(())
 }

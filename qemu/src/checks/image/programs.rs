@@ -50,10 +50,10 @@ pub(super) fn legacy_iptables(world: &World) -> Result<()> {
         for suffix in ["", "-save", "-restore"] {
             let path = format!("/usr/local/sbin/.iptables-legacy/{name}{suffix}");
             let said = tools::output(root.command(&path).arg("--version"))?;
-            ensure!(said.contains("(legacy)"), "{path} says {said}");
+            ensure!(said.contains("(legacy)"), "{path} prints {said}");
             let path = format!("/usr/sbin/{name}{suffix}");
             let said = tools::output(root.command(&path).arg("--version"))?;
-            ensure!(said.contains("(nf_tables)"), "{path} says {said}");
+            ensure!(said.contains("(nf_tables)"), "{path} prints {said}");
         }
     }
     Ok(())

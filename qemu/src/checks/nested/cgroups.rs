@@ -17,21 +17,21 @@ use crate::{
     host::tools::last_lines,
 };
 
-/// Every cgroup but `$1` and those below; what each hands on; the hierarchies of version 1, with their numbers, and all mounts of
-/// cgroups. The cgroup of each process goes aside.
+/// Every cgroup but `$1` and its children; what each hands on; the hierarchies of version 1, with their numbers; all mounts of cgroups.
+/// The cgroup of each process is in another list.
 const LIST: &str = "list() { find /sys/fs/cgroup -type d ! -path \"$1\" ! -path \"$1/*\" | sort; \
     find /sys/fs/cgroup -name cgroup.subtree_control ! -path \"$1/*\" | sort | xargs -r grep -H ''; \
     cut -f 1,2,4 /proc/cgroups; grep cgroup /proc/self/mountinfo; }; \
     where() { grep -H '' /proc/[0-9]*/cgroup 2> /dev/null || true; }";
-/// Lines of processes that were there before, and are somewhere else now.
+/// The processes that are now in another cgroup than before.
 const MOVED: &str = "awk -F : 'NR == FNR { was[$1 $2] = $0; next } $1 $2 in was && was[$1 $2] != $0' \
     /run/where.before /run/where.now";
 
-/// No container's part is left out.
+/// No container's part is ignored.
 const NONE: &str = "none";
 
-/// Makes the cgroup of all containers, as a first container does. In a hierarchy of version 1 that the guest's runc does not know
-/// (misc to 1.1.5) its containers have no part, so an inner runc that knows it makes that cgroup there, and leaves it empty.
+/// Makes the cgroup of all containers, as a first container does. The guest's runc may not know a hierarchy of version 1 (misc, up to
+/// 1.1.5), so its containers have no part there; an inner runc that knows it makes that cgroup, and leaves it empty.
 pub(super) fn begin(place: &Place) -> Result<()> {
     let parts = place.engine.run(&["cat", "/proc/self/cgroup"])?;
     for line in parts.lines() {
@@ -111,7 +111,7 @@ pub(super) fn nothing_mounted(place: &Place) -> Result<()> {
         .into_iter()
         .filter(|line| line.contains("cgroup"))
         .collect();
-    ensure!(said.is_empty(), "it says {said:?}");
+    ensure!(said.is_empty(), "it logs {said:?}");
     compare(place, DAEMON)
 }
 
@@ -161,7 +161,7 @@ fn race(place: &Place, done: &AtomicUsize) -> Result<()> {
         ensure!(
             said.lines()
                 .any(|line| line.contains("memory") && line.contains("pids")),
-            "it says {said}"
+            "its logs: {said}"
         );
         let ran = done.load(Ordering::Relaxed);
         ensure!(ran >= OTHERS, "{ran} of the others ran something");
@@ -206,7 +206,7 @@ fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> 
         let said = place.engine.logs(name)?;
         ensure!(
             said.contains("Starting up"),
-            "it says {}",
+            "its logs: {}",
             last_lines(&said)
         );
         Ok(said)
@@ -215,6 +215,6 @@ fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> 
         .into_iter()
         .filter(|line| line.contains("cgroup"))
         .collect();
-    same("what it says of cgroups", lines, vec![sentence])?;
+    same("its lines about cgroups", lines, vec![sentence])?;
     compare(place, name).with_context(|| last_lines(&said))
 }

@@ -55,7 +55,7 @@ pub(super) fn smallest(place: &Place) -> Result<()> {
     ready.with_context(|| place.engine.logs("smallest").unwrap_or_default())?;
     engine.load_busybox(place.busybox)?;
     same(
-        "what its container says",
+        "its container's output",
         engine.run(&["echo", "small"])?.as_str(),
         "small\n",
     )?;
@@ -119,7 +119,7 @@ pub(super) fn legacy_iptables(place: &Place) -> Result<()> {
     let modules = shell(place, "cut -d ' ' -f 1 /proc/modules")?;
     ensure!(
         !modules.lines().any(|module| module == "nf_tables"),
-        "nf_tables is there all the same"
+        "nf_tables is loaded although it is blacklisted"
     );
     Ok(())
 }

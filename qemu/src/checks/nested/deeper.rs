@@ -70,13 +70,16 @@ pub(super) fn three_levels(place: &Place) -> Result<()> {
     inside(place, DAEMON, RUN)?;
     until(WITHIN, "the engine of the third level", || {
         let said = inside(place, DAEMON, "docker logs daemon 2>&1")?;
-        ensure!(said.contains(ANSWERS), "it says {}", last_lines(&said));
+        ensure!(said.contains(ANSWERS), "its logs: {}", last_lines(&said));
         Ok(())
     })?;
     let load = format!("docker exec -i {DAEMON} docker exec -i {DAEMON} docker load < {BUSYBOX}");
     shell(place, &load)?;
     let run = "docker exec daemon docker run --rm --memory 32m busybox echo three levels deep";
     let said = inside(place, DAEMON, run)?;
-    ensure!(said.ends_with("three levels deep\n"), "it says {said}");
+    ensure!(
+        said.ends_with("three levels deep\n"),
+        "its output is {said}"
+    );
     Ok(())
 }

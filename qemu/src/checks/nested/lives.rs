@@ -15,7 +15,7 @@ const WAYS: &[&str] = &[
 /// How many lives the long checks have.
 const MANY: usize = 20;
 
-/// Each starts one more container of its own, so that a life that is not over is not taken for the next one.
+/// Two containers with a restart policy. Their new start times show that a new life has begun.
 const ALWAYS: &str = "for policy in always unless-stopped; do docker run --detach --name $policy --restart $policy \
     --network none --stop-signal KILL busybox sleep 1000000 || exit; done";
 

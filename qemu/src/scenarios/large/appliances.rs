@@ -30,7 +30,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[Scenario {
     words: &["-b", "docker9", "--bip", "172.31.9.1/24"],
     ..large(
         "appliance-engine",
-        "containers and files outlive a shutdown, and a cut of the power in the middle of writing",
+        "containers and files survive a shutdown, and a power cut during writes",
         Suite::Trixie,
         Root::Switch(Format::Erofs, Table::None),
         LINE,

@@ -39,7 +39,7 @@ const ASKED: Large = Large {
 pub(super) const TABLE: &[Scenario] = &[
     large(
         "clients",
-        "whoever asks the engine, and however it builds, is answered as by any other engine",
+        "every client and every builder works as with any other engine",
         Suite::Trixie,
         Root::Disk,
         READY,
@@ -47,7 +47,7 @@ pub(super) const TABLE: &[Scenario] = &[
     ),
     long(large(
         "clients-more",
-        "the rarer calls; and an engine in a container needs more than the 10 s of docker stop",
+        "less common calls; and an engine in a container that needs more than the 10 s of docker stop",
         Suite::Trixie,
         Root::Disk,
         READY,

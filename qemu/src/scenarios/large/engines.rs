@@ -54,7 +54,7 @@ const SUPERVISED_ENGINE: Large = Large {
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     large(
         "trixie-disk",
-        "Debian stable as most will run it",
+        "Debian stable, as most users run it",
         Suite::Trixie,
         Root::Disk,
         AUTO,
@@ -81,7 +81,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ),
     large(
         "trixie-disk-v1",
-        "version 1 where the kernel lacks memory and cpuset: named once, and Docker runs",
+        "version 1 where the kernel lacks memory and cpuset: one warning, and Docker runs",
         Suite::Trixie,
         Root::Disk,
         V1,
@@ -99,7 +99,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         words: &["--live-restore"],
         ..large(
             "supervise-engine",
-            "the engine dies and its clients do not notice; its containers outlive it, and PID 1 outlives them",
+            "the engine is killed and its clients do not notice; its containers go on, and PID 1 ends them at last",
             Suite::Trixie,
             Root::Disk,
             &["DOCKER_LAUNCH_READY=/opt/agent"],
@@ -108,7 +108,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     },
     long(large(
         "case-c1-engine",
-        "the root has not a free block: an engine whose data root is a state disk runs all the same",
+        "the root has no free block: an engine whose data root is a state disk still runs",
         Suite::Trixie,
         Root::Full,
         &[
@@ -174,7 +174,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     )),
     long(large(
         "sid-disk-v1",
-        "version 1 as the newest kernel offers it",
+        "version 1 on the newest kernel",
         Suite::Sid,
         Root::Disk,
         V1,

@@ -99,7 +99,7 @@ const MANY: &[Inner] = &[Inner {
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     large(
         "nested",
-        "an engine in a container has its own part of version 2, and comes back however it ended",
+        "an engine in a container has its own part of version 2, and comes back after every kind of end",
         Suite::Trixie,
         Root::Disk,
         &[READY],
