@@ -19,6 +19,7 @@ pub(crate) struct Arguments {
     /// Debian's suite, for the kernel and the engine
     #[arg(long, value_enum, default_value = "trixie")]
     suite: Suite,
+    /// The image's format
     #[arg(long, value_enum)]
     format: Format,
     /// Add what a state disk, `ip=dhcp` and a read-only root need

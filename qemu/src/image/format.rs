@@ -11,11 +11,11 @@ pub enum Format {
     Disk,
     /// A read-only file system, lz4-compressed.
     Erofs,
-    /// Another read-only one, zstd-compressed.
+    /// A read-only file system, zstd-compressed.
     Squashfs,
     /// A cpio archive that the kernel unpacks, zstd-compressed.
     Initramfs,
-    /// For `ADD files.tar /` in a Dockerfile, or `docker import`.
+    /// A tar archive for `ADD files.tar /` in a Dockerfile, or `docker import`.
     Tar,
     /// A container image for `docker load`, skopeo and registries: without the kernel's modules.
     Oci,

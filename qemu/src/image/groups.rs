@@ -60,7 +60,7 @@ groups! {
     Ssh: [Appliance, All], needs [], "docker build of a git URL over ssh; DOCKER_HOST=ssh://";
     Certificates: [Appliance, All], needs [], "registries over TLS";
     Busybox: [Appliance, All, Initramfs], needs [], "ps (docker top), udhcpc, a shell";
-    /// The kernel starts it by this name, too.
+    /// A link to busybox, which the kernel also starts.
     Modprobe: [Appliance, All, Initramfs], needs [Busybox], "the kernel's modules are loaded by it (a link to busybox)";
     Xz: [Appliance, All], needs [Busybox], "images and archives compressed with xz (a link to busybox)";
     FileSystems: [Appliance], needs [], "a state disk's file system is made and repaired";
@@ -68,7 +68,7 @@ groups! {
     Modules: [Appliance, All, Initramfs], needs [], "the kernel's modules that Docker needs";
     /// os-release, and the mount points of the kernel and dockerlaunch.
     System: [Appliance, All, Smallest, Essential, Initramfs, Bare], needs [], "os-release and empty folders";
-    /// dockerlaunch makes them at boot, unless the root is read-only.
+    /// Links into /usr, which dockerlaunch makes at boot unless the root is read-only.
     Links: [Appliance], needs [], "/bin, /lib, /lib64, /sbin, for a root that is never written";
     Bill: [Appliance, All], needs [], "the bill of materials: package, version, licence";
     /// What a scenario adds.

@@ -65,7 +65,7 @@ suites! {
     with an engine: {
         Bookworm: "bookworm", &[PACKAGES];
         Trixie: "trixie", &[PACKAGES, CLIENT];
-        /// Its contents change: today's.
+        /// Debian unstable: it changes every day.
         Sid: "sid", &[PACKAGES, CLIENT];
     }
 }

@@ -59,8 +59,6 @@ pub(crate) struct Arguments {
     /// The cgroup hierarchies to mount (sets DOCKER_LAUNCH_CGROUP)
     #[arg(long, value_enum)]
     cgroup: Option<Cgroup>,
-    #[command(flatten)]
-    appliance: Appliance,
     /// Memory of the guest in MiB [default: 1024, or 4096 if the root is an initramfs]
     #[arg(long)]
     memory: Option<u32>,
@@ -79,6 +77,8 @@ pub(crate) struct Arguments {
     /// First boot the same disk this often, and cut the power in the first minute of each boot
     #[arg(long, value_name = "COUNT", hide = true, default_value = "0")]
     power_cuts: u32,
+    #[command(flatten)]
+    appliance: Appliance,
     /// More arguments for dockerd
     #[arg(last = true, value_name = "DAEMON ARGS")]
     daemon: Vec<String>,

@@ -107,7 +107,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ),
     large(
         "nested-v1",
-        "an engine in a container leaves the guest's hierarchies as they are; legacy iptables",
+        "an engine in a container leaves the guest's hierarchies unchanged; legacy iptables",
         Suite::Bookworm,
         Root::Disk,
         &[READY, "DOCKER_LAUNCH_CGROUP=v1", LEGACY],
@@ -115,7 +115,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ),
     long(large(
         "nested-otherwise",
-        "cgroups that others have, enter or may not write; docker-init, the guest's processes, a read-only root, another user",
+        "cgroups that are shared, entered by others or read-only; docker-init, the guest's processes, a read-only root, another user",
         Suite::Trixie,
         Root::Disk,
         &[READY],
@@ -148,7 +148,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     )),
     long(large(
         "nested-hybrid",
-        "hybrid is version 1 to an engine in a container, too",
+        "for an engine in a container, hybrid is version 1 as well",
         Suite::Bookworm,
         Root::Disk,
         &[READY, "DOCKER_LAUNCH_CGROUP=hybrid", LEGACY],
