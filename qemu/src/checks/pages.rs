@@ -17,7 +17,7 @@ pub(crate) fn code(page: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The commands of a page that begin so, each as one line.
+/// The commands of a page that begin like this, each as one line.
 pub fn commands(page: &str, beginning: &str) -> Vec<String> {
     let lines: Vec<&str> = code(page).collect();
     let whole = lines.join("\n").replace("\\\n", "");

@@ -51,7 +51,7 @@ pub(super) enum Verdict {
     Failed,
 }
 
-/// Judges the logs of a container whose engine has ended; `excused`: it was excused already since its last answer.
+/// Judges the logs of a container whose engine has ended. `excused`: an end since its last answer was excused already.
 pub(super) fn of_container(said: &str, excused: bool) -> Verdict {
     let since = said.rfind(ANSWERS).map_or(said, |at| &said[at..]);
     match since.matches(TOO_SLOW).count() {

@@ -53,7 +53,7 @@ pub fn cargo() -> Command {
     command
 }
 
-/// A program of root's, such as mkfs.ext4: not every user's PATH has their folders.
+/// A program of root's, such as mkfs.ext4: its folder may be missing in a user's PATH.
 pub fn of_root(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("PATH", search_path());

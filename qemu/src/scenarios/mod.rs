@@ -1,4 +1,4 @@
-//! Which guests are booted, and what must come of it: a table row each, in small/ and large/. Uses `checks` and everything below
+//! Which guests are booted, and what is checked of each: a table row each, in small/ and large/. Uses `checks` and everything below
 //! it; it does not know how a guest is run.
 
 mod engines;

@@ -97,7 +97,7 @@ pub(super) fn processes_in_init(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Version 1: dockerlaunch logs nothing, and the container has the hierarchies of its engine.
+/// Version 1: dockerlaunch logs nothing about cgroups, and the container has the guest's hierarchies.
 pub(super) fn nothing_mounted(place: &Place) -> Result<()> {
     let hierarchies = "grep -c ' - cgroup cgroup ' /proc/self/mountinfo";
     let guest = shell(place, hierarchies)?;
@@ -171,7 +171,8 @@ fn race(place: &Place, done: &AtomicUsize) -> Result<()> {
 
 /// The guest's whole version 2 hierarchy.
 pub(super) fn shared(place: &Place) -> Result<()> {
-    // The guest's own runc mounts it without options, which takes them away from all of its mounts: nsdelegate is gone before.
+    // The guest's own runc mounts the hierarchy without options, which clears the options of all its mounts. This container does
+    // that first, so nsdelegate is gone before the cgroups are recorded.
     let plain = "docker run --rm --privileged --cgroupns=host --network none busybox true";
     shell(place, plain)?;
     let run = "docker run --name shared --privileged --cgroupns=host -d dockerlaunch";

@@ -15,7 +15,7 @@ use crate::{
     host::tools::last_lines,
 };
 
-/// The guide's script, except for the image that it is built from and today's overlay driver.
+/// Embeds the image's files in an image of Debian, with the commands that `docker -d` had, and today's overlay driver.
 const EMBED: &str = r#"docker export $(docker create dockerlaunch) > files.tar
 
 cat > Dockerfile << EOF

@@ -47,7 +47,7 @@ pub(super) fn machine(
     Ok(machine)
 }
 
-/// What came of all boots. `stopped`: the error that ended them early.
+/// The outcome of all boots. `stopped`: the error that ended them early.
 pub(super) fn outcome(
     machine: &Machine,
     checks: Checks,
