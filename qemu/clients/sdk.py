@@ -1,4 +1,4 @@
-"""The Python SDK's basic calls to the engine of DOCKER_HOST: the one that is named, or an AssertionError."""
+"""The Python SDK's basic calls to the engine of DOCKER_HOST. Runs the function that is named; a failure is an AssertionError."""
 
 import io
 import sys

@@ -1,5 +1,5 @@
-//! The harness's hand in a guest with a real engine: it runs the shell's commands that come over the second serial port, one
-//! after the other, a number and a command a line, and answers with the status and all that was written.
+//! The agent in a guest with a real engine. It reads lines from the second serial port, each with a number and a shell command, runs
+//! the commands one after the other, and answers with the status and the output.
 
 use std::{
     io::{BufRead, BufReader},

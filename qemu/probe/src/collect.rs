@@ -1,4 +1,4 @@
-//! The facts, each from the place where the kernel tells it.
+//! Collects the facts of the report from the kernel's files.
 
 use std::{collections::BTreeMap, env, fs, net::Ipv4Addr, os::fd::BorrowedFd, process::id};
 
@@ -26,7 +26,7 @@ const LIMITS: &[(&str, Resource)] = &[
     ("STACK", Resource::RLIMIT_STACK),
 ];
 
-/// Files of the kernel that tell a state.
+/// Files of the kernel that show a state.
 const KERNEL: &[&str] = &[
     "/proc/cmdline",
     "/proc/sys/kernel/osrelease",
@@ -39,7 +39,7 @@ const KERNEL: &[&str] = &[
 
 pub(crate) fn report() -> Report {
     Report {
-        // First of all: what comes later opens descriptors of its own and forks.
+        // This comes first: the rest opens descriptors of its own and forks.
         descriptors: descriptors(),
         process: process(),
         mounts: read("/proc/self/mountinfo")
@@ -190,7 +190,7 @@ fn descriptors() -> BTreeMap<u32, Descriptor> {
         .iter()
         .filter_map(|name| name.parse().ok())
         .collect();
-    // The one that listed the directory is closed again by now.
+    // The descriptor that listed the directory is closed by now.
     open.into_iter()
         .filter_map(|number| Some((number, descriptor(number)?)))
         .collect()
@@ -282,7 +282,7 @@ fn milliseconds(clock: ClockId) -> i64 {
         .unwrap_or_default()
 }
 
-/// Not only UTF-8 is possible, and what cannot be read is as good as empty here.
+/// A file may have bytes that are not UTF-8; one that cannot be read counts as empty.
 fn read(path: &str) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into()
 }

@@ -1,5 +1,5 @@
-//! The part of the file system that an init prepares, entry by entry. Bounded, because a serial port carries the answer:
-//! each walk has a depth, and the hundreds of terminals and memory devices that devtmpfs brings are left out.
+//! The part of the file system that an init prepares, entry by entry. It is limited, because the report goes over a serial port: each
+//! walk has a depth, and devtmpfs's hundreds of terminals and memory devices are left out.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 use nix::sys::stat::{major, minor};
 use probe::File;
 
-/// Where to look and how deep.
+/// The folders of the report, each with its depth.
 const WALKS: &[(&str, u32)] = &[
     ("/", 1),
     ("/dev", 2),
@@ -35,7 +35,7 @@ const MANY: &[&str] = &[
     "/dev/cpu",
 ];
 
-/// A file up to this size is told with its content.
+/// A file up to this size is reported with its content.
 const SMALL: u64 = 2048;
 
 pub(crate) fn walk() -> BTreeMap<String, File> {
@@ -98,7 +98,7 @@ fn entry(path: &Path, metadata: &Metadata) -> File {
     }
 }
 
-/// The kernel's own files have no length and may block or act when they are read: those of /sys are left alone.
+/// The kernel's own files have no length, and a read may block or have an effect: files of /sys are not read.
 fn small(path: &Path, metadata: &Metadata) -> String {
     if metadata.len() > SMALL || path.starts_with("/sys") {
         return String::new();

@@ -1,11 +1,11 @@
-//! What the probe tells the harness, and how it is framed on the wire. Both sides use this one definition, so a report that the
-//! harness can read is the report that the probe wrote.
+//! The probe's report, and its frame on the serial port. The probe and the harness share this definition, so a report that the harness
+//! can read is the report that the probe wrote.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Everything a daemon can see of the system that was prepared for it.
+/// Everything that a daemon can see of the system that was prepared for it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Report {
     pub process: Process,
@@ -15,14 +15,14 @@ pub struct Report {
     /// Soft and hard limit by the name after RLIMIT_; `None` is unlimited.
     pub limits: BTreeMap<String, (Option<u64>, Option<u64>)>,
     pub descriptors: BTreeMap<u32, Descriptor>,
-    /// What stands in the file system, by absolute path (see `files::WALKS` for how far it looks).
+    /// Files by absolute path (`files::WALKS` has the folders).
     pub files: BTreeMap<String, File>,
     pub network: Network,
-    /// Files of the kernel that tell a state, one line each: by path.
+    /// Files of the kernel that show a state, each one line, by path.
     pub kernel: BTreeMap<String, String>,
     /// Loaded modules.
     pub modules: Vec<String>,
-    /// How a pivot_root(2) ended, tried as runc does it: `works`, or the step that failed and its errno.
+    /// The result of a pivot_root(2) like runc's: `works`, or the step that failed and its errno.
     pub pivot_root: String,
     /// Seconds since 1970, and milliseconds since the kernel started (CLOCK_REALTIME, CLOCK_BOOTTIME).
     pub clock: (i64, i64),
@@ -42,7 +42,7 @@ pub struct Process {
     pub blocked: String,
     pub ignored: String,
     pub oom_score_adj: String,
-    /// Processes that run beside this one, kernel threads left out: their names.
+    /// The names of all other processes, without kernel threads.
     pub others: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ pub struct Mount {
     pub super_options: Vec<String>,
 }
 
-/// The control groups as they are mounted.
+/// The cgroups of this process, and the mounted controllers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Cgroup {
     /// /proc/self/cgroup, by line.
@@ -88,7 +88,7 @@ pub struct File {
     pub mode: String,
     pub user: u32,
     pub group: u32,
-    /// Where a link points, what a small file holds, the number of a device.
+    /// The target of a link, the content of a small file, or the number of a device.
     pub content: String,
 }
 
@@ -98,24 +98,24 @@ pub struct Network {
     pub hostname: String,
     /// `up` or `down` by link.
     pub links: BTreeMap<String, String>,
-    /// `LINK ADDRESS/PREFIX`, IPv4 only: an IPv6 address is the kernel's own doing.
+    /// `LINK ADDRESS/PREFIX`, only IPv4: the kernel makes IPv6 addresses itself.
     pub addresses: Vec<String>,
     /// `DESTINATION/PREFIX via GATEWAY dev LINK`, of the main table.
     pub routes: Vec<String>,
 }
 
-/// What the agent answers to a command of the shell.
+/// The agent's answer to a shell command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The request's own.
+    /// The request's number.
     pub number: u32,
-    /// As a shell has it: 128 and the signal.
+    /// The exit status, or as in a shell 128 and the signal.
     pub status: i32,
     /// Standard output, then standard error.
     pub output: String,
 }
 
-/// How a line that the probe says begins, outside of any frame.
+/// The beginning of a line of the probe, outside a frame.
 pub const SAYS: &str = "probe: ";
 
 /// The first word of a frame; it is followed by the length in bytes and the CRC-32 of the body, both decimal.
@@ -126,7 +126,7 @@ pub const MAGIC: &str = "DOCKERLAUNCH-PROBE";
 pub enum Unframed {
     /// No magic line.
     Nothing,
-    /// The line announces more than followed.
+    /// Fewer bytes followed than the line announces.
     Short { announced: usize, came: usize },
     /// The checksum is wrong, or the body is not a report.
     Damaged(String),
@@ -156,7 +156,7 @@ pub fn frame(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The first frame in what came over the wire; whatever stands before the magic line is not of it.
+/// The first frame of the bytes; bytes before the magic line are ignored.
 pub fn unframe<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unframed> {
     let start = find(bytes, MAGIC.as_bytes()).ok_or(Unframed::Nothing)?;
     let rest = &bytes[start + MAGIC.len()..];

@@ -1,7 +1,6 @@
-//! The probe: installed in place of dockerd, it does what its word `--probe=VERB,VERB:ARGUMENT,…` says (verbs.rs). Without
-//! that word it reports over the second serial port what it was given, and then powers the guest off, so that a scenario
-//! ends by itself. It never stops at what it cannot find: a missing fact is an empty field, which the harness compares
-//! like any other.
+//! The probe, in place of dockerd. It does what its argument `--probe=VERB,VERB:ARGUMENT,…` says (verbs.rs). Without that argument it
+//! reports over the second serial port what it finds, and powers the guest off. A missing fact is an empty field of the report,
+//! which the harness compares like any other.
 
 mod agent;
 mod collect;
@@ -13,7 +12,7 @@ mod verbs;
 
 use std::{env, process::exit};
 
-/// The word that says what to do.
+/// The argument with the verbs.
 const WORD: &str = "--probe=";
 /// Reports and powers off.
 const WITHOUT: &str = "report,power-off";

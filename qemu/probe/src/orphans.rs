@@ -1,5 +1,5 @@
-//! Ten thousand orphans at one moment: a process that waits for none of its children ends, and all of them, ended already, are
-//! PID 1's to reap. The kernel says so with one SIGCHLD, however many they are.
+//! Ten thousand orphans at one moment: a process ends without waiting for its children, which have all ended, so PID 1 has to reap
+//! them. The kernel sends one SIGCHLD for all of them.
 
 use std::{
     fs,
@@ -17,15 +17,15 @@ use nix::{
 
 use crate::port::say;
 
-/// A guest of half a GiB lets no more than four thousand threads live, and a zombie counts.
+/// A guest with half a GiB allows at most four thousand threads, zombies included.
 const THREADS: (&str, &str) = ("/proc/sys/kernel/threads-max", "60000");
-/// How long PID 1 may take for all of them. It takes a second, emulated.
+/// How long PID 1 may take for all of them. Emulated, it takes a second.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Nobody is told that another's zombie was reaped: this looks from time to time.
+/// How often to look: there is no notice when another process reaps a zombie.
 const LOOK: Duration = Duration::from_millis(50);
-/// As many kernel threads may come meanwhile.
+/// How many kernel threads may start meanwhile.
 const FEW: u32 = 100;
-/// A child that ends at once needs little.
+/// The stack of a child, which ends immediately.
 const STACK: usize = 16 << 10;
 
 pub(crate) fn make(count: &str) {
@@ -46,7 +46,7 @@ pub(crate) fn make(count: &str) {
         Err(error) => say(&format!("fork: {error}")),
     }
     let start = Instant::now();
-    // The kernel's count first: it costs nothing to read.
+    // The kernel's count first, because it is cheap to read.
     while (tasks() > at_first + FEW || processes() != before) && start.elapsed() < LIMIT {
         sleep(LOOK);
     }
@@ -57,10 +57,10 @@ pub(crate) fn make(count: &str) {
     ));
 }
 
-/// As vfork(2) does: the child borrows the memory, and this goes on when it has ended.
+/// As vfork(2): the child uses the parent's memory, and the parent goes on when the child has ended.
 fn begin_and_end(stack: &mut [u8]) -> bool {
     let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
-    // SAFETY: the child runs on a stack of its own, touches nothing, and is over before this goes on.
+    // SAFETY: the child runs on a stack of its own, touches nothing, and ends before the parent goes on.
     match unsafe { clone(Box::new(|| 0), stack, flags, Some(SIGCHLD)) } {
         Ok(_) => true,
         Err(error) => {
@@ -78,8 +78,8 @@ fn tasks() -> u32 {
     total.parse().unwrap_or_default()
 }
 
-/// All that are no kernel threads, and the zombies among them: behind the name in its parentheses, the first field of
-/// /proc/PID/stat is `Z`, and the seventh tells a kernel thread.
+/// All processes but kernel threads, and the zombies among them: in /proc/PID/stat, after the name in parentheses, the first field of
+/// a zombie is `Z`, and the seventh one marks a kernel thread.
 fn processes() -> (usize, usize) {
     const KERNEL_THREAD: u32 = 0x0020_0000;
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

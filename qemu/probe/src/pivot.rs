@@ -1,6 +1,5 @@
-//! Whether pivot_root(2) works here: the question that decides whether runc can start a container. Tried with the same
-//! calls as runc makes, in a thread with a mount namespace of its own (unshare(2) gives a thread its own root too), so
-//! that nothing of it stays.
+//! Whether pivot_root(2) works here, which runc needs to start a container. It is tried with runc's calls, in a thread with a mount
+//! namespace of its own (unshare(2) also gives a thread its own root), so that nothing of it remains.
 
 use std::thread;
 

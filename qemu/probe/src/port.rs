@@ -1,4 +1,4 @@
-//! The second serial port: reports, lines, and the agent's requests. The console would mix them with the kernel's words.
+//! The second serial port: reports, lines, and the agent's requests. The console would mix them with the kernel's lines.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,7 +16,7 @@ use nix::{
 
 const PATH: &str = "/dev/ttyS1";
 
-/// Sends the bytes in one piece, and waits until the wire has them: the machine may be off a moment later.
+/// Sends the bytes in one piece, and waits until they are sent: the machine may power off next.
 pub(crate) fn send(bytes: &[u8]) {
     let sent = open().and_then(|mut port| {
         port.write_all(bytes)?;
@@ -32,8 +32,8 @@ pub(crate) fn say(text: &str) {
     send(format!("{}{text}\n", probe::SAYS).as_bytes());
 }
 
-/// The port without a terminal's habits, made here if the init under test has left /dev empty: its report tells so. It must not
-/// become the terminal of this session, or the kernel would hang it up when the session ends.
+/// The port in raw mode. If the init under test has left /dev empty, its device is made here; the report shows the empty /dev. The
+/// port must not become the terminal of this session, or the kernel would hang it up when the session ends.
 pub(crate) fn open() -> io::Result<File> {
     let open = |path| {
         let mut options = OpenOptions::new();

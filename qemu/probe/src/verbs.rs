@@ -1,4 +1,4 @@
-//! What the stand-in can do, as data: a daemon's ways to live and to die.
+//! The probe's verbs, in a table: what a daemon does while it runs, and how it ends.
 
 use std::{
     env,
@@ -26,36 +26,36 @@ use nix::{
 
 use crate::{agent, collect, orphans, port};
 
-/// A verb, what it does with its argument, and what it is there for.
+/// A verb, and what it does with its argument.
 type Verb = (&'static str, fn(&str));
 
 const TABLE: &[Verb] = &[
-    // The report of everything that can be seen.
+    // Sends the report.
     ("report", |_| report()),
     ("say", port::say),
-    // What dockerd tells once it answers.
+    // Reports that the daemon is ready, as dockerd does.
     ("ready", |_| notify("READY=1")),
-    // A signal for PID 1, by number.
+    // Sends PID 1 a signal, by number.
     ("signal", signal),
-    // A program and its words, to its end.
+    // Runs a program with its arguments to its end.
     ("run", run),
-    // Tells which signals come; TERM and INT end it.
+    // Reports each signal; TERM and INT end it.
     ("wait", |name| listen(name, true)),
-    // The same, and nothing ends it but KILL.
+    // The same, but only KILL ends it.
     ("deaf", |name| listen(name, false)),
-    // A process in a session of its own, as a container's shim is, that waits or is deaf; it has a file of the disk open.
+    // Starts a process in its own session, like a container's shim, that waits or ignores signals, with a file of the disk open.
     ("leave", |name| leave(name, true)),
     ("leave-deaf", |name| leave(name, false)),
-    // Ends with status 3, or by SIGABRT, in the first starts: so many.
+    // Ends with status 3, or by SIGABRT, in this many starts.
     ("fail", |times| fail(times, || exit(3))),
     ("abort", |times| fail(times, || abort())),
-    // Writes to the console until it takes no more.
+    // Writes to the console until it accepts no more.
     ("fill-console", |_| fill_console()),
-    // How often this machine has been started, by a file that outlives its power.
+    // Counts the boots of this machine in a file.
     ("count", count),
-    // A file without contents, as a power cut leaves it.
+    // Makes an empty file, as a power cut may leave it.
     ("empty", empty),
-    // A file that takes all the space that is left.
+    // Makes a file that uses all free space.
     ("fill", fill),
     ("exit", |status| exit(status.parse().unwrap_or(125))),
     ("orphans", orphans::make),
@@ -64,16 +64,16 @@ const TABLE: &[Verb] = &[
     ("power-off", |_| power_off()),
 ];
 
-/// What is bound for `-H fd://`.
+/// The socket for `-H fd://`.
 const SOCKET: &str = "/run/docker.sock";
-/// An emulated engine is up again in ten seconds.
+/// An emulated engine is ready again in ten seconds.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 const BETWEEN_CLIENTS: Duration = Duration::from_millis(50);
 
-/// How often this guest's stand-in has been started.
+/// Counts the starts of the probe in this guest.
 const STARTS: &str = "/run/probe-starts";
 
-/// Does one after the other. They stand in one word, because the kernel hands only so many to PID 1.
+/// Does one verb after the other. All are in one argument, because the kernel passes only a limited number to PID 1.
 pub(crate) fn walk(verbs: &str) {
     let known = |name: &str| TABLE.iter().find(|(verb, _)| *verb == name);
     for verb in verbs.split(',') {
@@ -92,7 +92,7 @@ fn report() {
     }
 }
 
-/// sd_notify(3): a datagram to the socket whose name the environment gives; `@` stands for the abstract name space.
+/// sd_notify(3): a datagram to the socket that the environment names; `@` means the abstract name space.
 fn notify(state: &str) {
     let Ok(path) = env::var("NOTIFY_SOCKET") else {
         return port::say("no NOTIFY_SOCKET");
@@ -123,16 +123,18 @@ fn signal(number: &str) {
 
 fn run(command: &str) {
     block();
-    let mut words = command.split(' ');
-    let Some(program) = words.next() else { return };
-    match Command::new(program).args(words).status() {
+    let mut arguments = command.split(' ');
+    let Some(program) = arguments.next() else {
+        return;
+    };
+    match Command::new(program).args(arguments).status() {
         Ok(status) if status.success() => {}
         Ok(status) => port::say(&format!("{program}: {status}")),
         Err(error) => port::say(&format!("{program}: {error}")),
     }
 }
 
-/// From now on they wait to be taken: what comes before `wait` is not lost.
+/// Blocks the signals, so that none that comes before `wait` is lost.
 fn block() -> SigSet {
     let mut signals = SigSet::empty();
     signals.extend([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
@@ -179,9 +181,9 @@ fn fail(times: &str, how: fn()) {
     }
 }
 
-/// A console that takes nothing for so long is held, not slow.
+/// A console that accepts nothing for this long is held, not slow.
 const HELD: Duration = Duration::from_secs(1);
-/// It holds a few KiB, and somebody has to hold it meanwhile.
+/// It buffers a few KiB, and the harness has to hold it meanwhile.
 const HELD_WITHIN: Duration = Duration::from_secs(60);
 
 fn fill_console() {
@@ -197,7 +199,7 @@ fn fill_console() {
     let (start, mut taken) = (Instant::now(), Instant::now());
     while taken.elapsed() < HELD {
         if start.elapsed() > HELD_WITHIN {
-            return port::say("nobody holds the console");
+            return port::say("the console is not held");
         }
         match console.write(b"the probe fills the console\n") {
             Ok(1..) => taken = Instant::now(),
@@ -207,7 +209,7 @@ fn fill_console() {
     port::say("the console is held");
 }
 
-/// Adds one to the number in a file, which reaches the disk before it is told.
+/// Adds one to the number in a file, which is synced before it is reported.
 fn count(path: &str) {
     let before = fs::read_to_string(path).unwrap_or_default();
     let boots = before.trim().parse().unwrap_or(0) + 1;
@@ -227,7 +229,7 @@ fn empty(path: &str) {
     }
 }
 
-/// Large parts first, without writing them; what is left is written byte by byte, as root may.
+/// Allocates large parts first, without writing them; the rest is written byte by byte, also the space reserved for root.
 fn fill(path: &str) {
     let mut file = match OpenOptions::new().create(true).append(true).open(path) {
         Ok(file) => file,
@@ -249,8 +251,8 @@ fn fill(path: &str) {
     }
 }
 
-/// So many clients of the engine, one after the other in the time of its absence: whether they are let in, and answered in the
-/// end. For whoever started this program, so it is not said on the port.
+/// This many clients connect to the engine, one after the other, while it restarts: counts those that connect, and those that get an
+/// answer. The output is for the program's caller, so it does not go to the port.
 fn ping(clients: &str) {
     let connect = |_| {
         let client = UnixStream::connect(SOCKET).and_then(|mut client| {

@@ -1,18 +1,23 @@
-//! Which ends of an engine a guest may survive: those that a check brings about, and one that is the emulator's own. PID 1, or
-//! the harness, starts the engine again, so any other crash would pass unseen.
+//! Which ends of an engine a guest may survive: those that a check causes, and one that is a fault of the emulator. PID 1, or the
+//! harness, starts the engine again, so any other crash would go unnoticed.
 
 use anyhow::{Result, bail};
 
-use super::{
-    nested::{ANSWERS, TOO_SLOW},
-    seen::SPEAKER,
-};
+use crate::machine::SPEAKER;
+
+/// dockerd ends with this when containerd has not answered for 15 s, as happens where both are emulated and their files are not
+/// yet in memory.
+pub(super) const TOO_SLOW: &str =
+    "failed to start containerd: timeout waiting for containerd to start";
+
+/// dockerd logs this when it answers, once in each life.
+pub(super) const ANSWERS: &str = "API listen on /";
 
 /// PID 1's line when a daemon has ended and another one follows.
 const AGAIN: &str = " is started again in ";
 
-/// Judges a guest's console: its checks have killed the engine so often. The returned note tells of the one end that is
-/// excused: containerd did not answer dockerd in time, as happens where both are emulated.
+/// Judges a guest's console, whose checks have killed the engine this often. The returned note is about the one end that is
+/// excused: containerd did not answer dockerd in time.
 pub(crate) fn of_guest<'a>(
     lines: impl IntoIterator<Item = &'a str>,
     killed: usize,
@@ -41,12 +46,12 @@ pub(crate) fn of_guest<'a>(
 /// What follows when a container's engine has ended before it answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It was too slow for itself, for the first time since the last answer: it may be started once more.
+    /// containerd was too slow, for the first time since the last answer: it may be started once more.
     Excused,
     Failed,
 }
 
-/// Judges the logs of a container whose engine has ended; `excused`: it was so already since its last answer.
+/// Judges the logs of a container whose engine has ended. `excused`: an end since its last answer was excused already.
 pub(super) fn of_container(said: &str, excused: bool) -> Verdict {
     let since = said.rfind(ANSWERS).map_or(said, |at| &said[at..]);
     match since.matches(TOO_SLOW).count() {
@@ -73,7 +78,7 @@ mod tests {
     fn g3_an_engine_that_never_ended_needs_no_excuse() {
         assert_eq!(guest(&[], 0).unwrap(), None);
         assert_eq!(guest(&[LISTENS, READY], 0).unwrap(), None);
-        // A line that only tells of it, and a timeout that ended nothing.
+        // Another program's line, and a timeout after which the engine went on.
         assert_eq!(guest(&["x is started again in y", SLOW], 0).unwrap(), None);
     }
 

@@ -1,26 +1,23 @@
-//! What a small scenario leaves behind, and the questions that expectations ask of it.
+//! What is known of a guest that has ended, and how expectations look it up.
 
 use anyhow::{Context, Result, bail};
 use probe::{File, Mount, Report};
 
-use crate::machine::Drive;
+use crate::{disks::Drive, machine::SPEAKER};
 
-/// How a line of dockerlaunch begins on the console.
-pub(crate) const SPEAKER: &str = "dockerlaunch: ";
-
-/// The traces of a guest that has ended.
+/// What is known of a guest that has ended.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// `None` where the daemon was not reached, or does not report.
+    /// `None` if the daemon was not reached, or does not report.
     pub(crate) report: Option<Report>,
     pub(crate) console: Vec<String>,
     /// The probe's lines.
     pub(crate) told: Vec<String>,
     /// QEMU's reason for the end.
     pub(crate) reason: Option<String>,
-    /// The disks that the guest could write to, where what it wrote was kept.
+    /// The disks on which what the guest wrote was kept.
     pub(crate) disks: Vec<Drive>,
-    /// The report of the boot before.
+    /// The report of the previous boot.
     pub(crate) before: Option<Report>,
 }
 
@@ -28,7 +25,7 @@ impl Seen {
     pub(crate) fn report(&self) -> Result<&Report> {
         self.report
             .as_ref()
-            .context("the probe was not reached, so nothing is known of this")
+            .context("the probe was not reached, so this is unknown")
     }
 
     pub(crate) fn disk(&self, name: &str) -> Result<&Drive> {
@@ -72,11 +69,11 @@ impl Seen {
             .collect()
     }
 
-    /// What dockerlaunch said, to be shown where something else was expected.
+    /// dockerlaunch's lines, for an error's message.
     pub(crate) fn said(&self) -> String {
         match self.lines(SPEAKER).as_slice() {
-            [] => "dockerlaunch said nothing".into(),
-            lines => format!("dockerlaunch said:\n{}", lines.join("\n")),
+            [] => "dockerlaunch wrote nothing".into(),
+            lines => format!("dockerlaunch wrote:\n{}", lines.join("\n")),
         }
     }
 }
@@ -91,4 +88,8 @@ pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
         bail!("{what} is {found:?}, expected {expected:?}");
     }
     Ok(())
+}
+
+pub(crate) fn texts(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }

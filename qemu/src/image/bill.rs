@@ -1,5 +1,5 @@
-//! The bill of materials of an image: every Debian package that a file of it comes from and every crate that dockerlaunch is
-//! made of, each with its version and licences, as CycloneDX 1.6 JSON.
+//! The bill of materials of an image: every Debian package that one of its files comes from, and every crate of dockerlaunch, each
+//! with its version and licences, as CycloneDX 1.6 JSON.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,16 +10,20 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{
+    groups::Group,
     licences,
-    table::Group,
     tree::{Content, Entry, Tree},
 };
-use crate::{packages::Unpacked, paths, run, unpack::Brought};
+use crate::{
+    host::{paths, tools},
+    packages::{Brought, Unpacked},
+    program::version,
+};
 
 /// Where it lies in the image.
 pub const PLACE: &str = "usr/share/sbom/dockerlaunch.cdx.json";
 
-/// Puts it there, of what is in the tree until now.
+/// Puts the bill of the tree's files into the tree.
 pub fn fill(tree: &mut Tree, packages: &Unpacked) -> Result<()> {
     let bill = of(tree, packages)?;
     tree.put(PLACE, Entry::bytes(Group::Bill, 0o644, bill));
@@ -37,7 +41,7 @@ fn of(tree: &Tree, packages: &Unpacked) -> Result<String> {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": { "component": { "type": "container", "name": "dockerlaunch", "version": super::version() } },
+        "metadata": { "component": { "type": "container", "name": "dockerlaunch", "version": version() } },
         "components": components,
     });
     Ok(serde_json::to_string_pretty(&bill)? + "\n")
@@ -79,7 +83,7 @@ fn package(file: &str, contents: &BTreeMap<String, Brought>) -> Result<Value> {
     let (name, version, architecture) =
         parts(file).with_context(|| format!("{file} is not NAME_VERSION_ARCHITECTURE.deb"))?;
     let brought = &contents[file];
-    // Where the documents are another package's, so is the copyright file.
+    // A package that uses another's documents uses its copyright file.
     let documents = brought.documents.as_deref().unwrap_or(name);
     let other = contents
         .iter()
@@ -97,28 +101,28 @@ fn package(file: &str, contents: &BTreeMap<String, Brought>) -> Result<Value> {
             .map(|text| licences::copyright(documents, text)),
     );
     ensure!(!licences.is_empty(), "{file} has no copyright file");
-    // An identifier may stand for several of Debian's names.
+    // Several of Debian's names may have one identifier.
     licences.dedup();
     let escaped = version.replace('+', "%2B");
     let purl = format!("pkg:deb/debian/{name}@{escaped}?arch={architecture}");
     Ok(component(name, &version, &purl, licences))
 }
 
-/// Name, version and architecture of a package by its file; apt escapes the colon of an epoch.
+/// Name, version and architecture from the name of a package's file; apt escapes the colon of an epoch.
 fn parts(file: &str) -> Option<(&str, String, &str)> {
     let (name, rest) = file.strip_suffix(".deb")?.split_once('_')?;
     let (version, architecture) = rest.rsplit_once('_')?;
     Some((name, version.replace("%3a", ":"), architecture))
 }
 
-/// What is linked into dockerlaunch, as cargo tells it.
+/// The crates that are linked into dockerlaunch, from cargo.
 fn crates() -> Result<Vec<Value>> {
     let mut command = Command::new(env!("CARGO"));
     command
         .current_dir(paths::workspace())
         .args(["tree", "--package", "dockerlaunch", "--edges", "normal"])
         .args(["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]);
-    let text = run::output(&mut command)?;
+    let text = tools::output(&mut command)?;
     let lines: BTreeSet<&str> = text.lines().collect();
     let one = |line: &&str| {
         let (package, licence) = line.split_once('|')?;
@@ -129,7 +133,8 @@ fn crates() -> Result<Vec<Value>> {
         Some(component(name, version, &purl, licences))
     };
     let each = lines.iter().map(|line| {
-        one(line).with_context(|| format!("cargo tree says `{line}`, not PACKAGE vVERSION|LICENCE"))
+        one(line)
+            .with_context(|| format!("cargo tree prints `{line}`, not PACKAGE vVERSION|LICENCE"))
     });
     each.collect()
 }
@@ -143,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_packages_file_tells_its_version() {
+    fn a_version_is_read_from_the_name_of_a_packages_file() {
         let expected = ("git", "1:2.47.3-0+deb13u1".to_owned(), "amd64");
         assert_eq!(parts("git_1%3a2.47.3-0+deb13u1_amd64.deb"), Some(expected));
         assert_eq!(parts("git.deb"), None);

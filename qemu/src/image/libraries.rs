@@ -1,5 +1,5 @@
-//! The libraries that the image's programs need, and those that these need: the closure of NEEDED, and each program's
-//! interpreter. Read from the files themselves, so that no list of packages has to be kept.
+//! The libraries of the image's programs: the closure of NEEDED, and each program's interpreter. They are read from the files
+//! themselves, so that no list has to be kept.
 
 use std::{
     fs,
@@ -10,21 +10,21 @@ use anyhow::{Context, Result, bail};
 use goblin::elf::Elf;
 
 use super::{
-    table::Group,
+    groups::Group,
     tree::{Content, Entry, Tree},
 };
 
 /// Where Debian's ld.so looks without a cache.
 const FOLDERS: &[&str] = &["usr/lib/x86_64-linux-gnu", "usr/lib"];
 
-/// What a file wants to be loaded with.
+/// What a file needs to be loaded.
 #[derive(Default)]
 struct Wants {
     interpreter: Option<String>,
     libraries: Vec<String>,
 }
 
-/// `roots`: where packages are unpacked; the first that has a library gives it.
+/// `roots`: where packages are unpacked; the first one with the library provides it.
 pub fn fill(tree: &mut Tree, roots: &[&Path]) -> Result<()> {
     let mut files: Vec<PathBuf> = tree
         .iter()
@@ -72,7 +72,7 @@ fn wants(path: &Path) -> Result<Wants> {
     })
 }
 
-/// `/lib64/ld-linux-x86-64.so.2` lies in usr/lib64, and /lib64 is a link.
+/// `/lib64/ld-linux-x86-64.so.2` is in usr/lib64, to which /lib64 is a link.
 fn interpreter(path: &str) -> String {
     let path = path.trim_start_matches('/');
     if path.starts_with("usr/") {
@@ -82,7 +82,7 @@ fn interpreter(path: &str) -> String {
     }
 }
 
-/// The first of the roots in which something stands there.
+/// The first of the roots that has something at this path.
 fn root_with<'r>(roots: &[&'r Path], place: &str) -> Option<&'r Path> {
     let there = |root: &&Path| root.join(place).symlink_metadata().is_ok();
     roots.iter().copied().find(there)
@@ -92,7 +92,7 @@ fn libraries(roots: &[&Path], wants: &Wants, file: &Path) -> Result<Vec<String>>
     let mut places = Vec::new();
     for library in &wants.libraries {
         if library.starts_with("ld-linux") {
-            continue; // The interpreter under its other name: it is loaded already.
+            continue; // The interpreter by its other name: it is loaded already.
         }
         let candidates = FOLDERS.iter().map(|folder| format!("{folder}/{library}"));
         match candidates
@@ -109,7 +109,7 @@ fn libraries(roots: &[&Path], wants: &Wants, file: &Path) -> Result<Vec<String>>
     Ok(places)
 }
 
-/// Follows a link that may be absolute inside the packages' root, as bookworm's of the interpreter is.
+/// Follows a link that may be absolute inside the packages' root, as bookworm's link to the interpreter is.
 fn resolved(path: &Path, packages: &Path) -> Result<PathBuf> {
     match fs::read_link(path) {
         Ok(target) if target.is_absolute() => {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn this_test_itself_wants_libc() {
+    fn this_test_itself_needs_libc() {
         let wants = wants(&std::env::current_exe().unwrap()).unwrap();
         assert!(wants.libraries.iter().any(|library| library == "libc.so.6"));
         assert!(wants.interpreter.is_some());

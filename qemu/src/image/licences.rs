@@ -1,9 +1,9 @@
-//! Licences for the bill of materials: SPDX's identifiers where Debian's names have one, else the name as it stands.
+//! Licences for the bill of materials: SPDX's identifier if Debian's name has one, otherwise the name itself.
 
 use serde_json::{Value, json};
 use spdx::identifiers::LICENSES;
 
-/// Debian's names that are spelled otherwise; families of GNU's are below.
+/// Debian's names that are spelled differently; GNU's families are below.
 const OTHERWISE: &[(&str, &str)] = &[
     ("Apache-2", "Apache-2.0"),
     ("Boost", "BSL-1.0"),
@@ -29,7 +29,7 @@ pub fn copyright(package: &str, text: &str) -> Value {
     json!({ "license": { "name": name, "text": { "contentType": "text/plain", "content": text } } })
 }
 
-/// Cargo's form, which is SPDX's.
+/// The form that Cargo uses, which is SPDX's.
 pub fn expression(text: &str) -> Value {
     json!({ "expression": text })
 }

@@ -1,7 +1,7 @@
-//! The kernel's modules: those Docker and its guests use, with what they depend on, instead of the whole 90 MiB.
+//! The kernel's modules that Docker and the guests use, with their dependencies, instead of all 90 MiB.
 //!
-//! A name may end in `*`. A name without must be there, as a module or built in: a kernel that has lost one is noticed when
-//! the image is built and not when a container fails.
+//! A name may end in `*`. A name without it must exist, as a module or built in, so that a kernel without it is noticed when the
+//! image is built and not when a container fails.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,22 +12,22 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    table::Group,
+    groups::Group,
     tree::{Entry, Tree},
 };
-use crate::{host, run};
+use crate::host::tools;
 
 const FOLDER: &str = "usr/lib/modules";
 
 #[rustfmt::skip]
 const NAMES: &[&str] = &[
-    // The virtual machine's devices, and what makes its power button work.
+    // The virtual machine's devices, its power button among them.
     "nvme", "virtio_pci", "virtio_net", "virtio_blk*", "virtio_scsi*", "virtio_rng*", "virtio_balloon*", "button*", "evdev*",
     // File systems of the engine, of state disks, of volumes.
     "overlay", "ext4", "xfs*", "btrfs*", "loop*", "fuse*", "squashfs*", "erofs*", "isofs*", "vfat*", "nls_*", "crc32c*",
     // Networks of containers.
     "bridge", "br_netfilter", "veth", "macvlan", "ipvlan", "ipvtap*", "vxlan", "dummy", "tun*", "8021q*", "tap*",
-    // Rules for packets: what iptables (on nftables) turns into, and swarm's balancing and encryption.
+    // Packet filters: nftables for iptables, and swarm's load balancing and encryption.
     "nf_tables", "nft_*", "nf_nat", "nf_nat_*", "nf_conntrack", "nf_conntrack_*", "nf_reject_*", "nf_log_*", "nf_defrag_*", "nfnetlink*",
     "x_tables", "xt_*", "ip_tables*", "iptable_*", "ip6_tables*", "ip6table_*", "ipt_*", "ip6t_*", "ip_set*", "ip_vs*",
     "xfrm_user*", "xfrm_algo*", "esp4*", "esp6*", "sch_ingress*", "sch_htb*", "sch_fq*", "sch_tbf*", "cls_*",
@@ -40,7 +40,7 @@ struct Index {
     files: BTreeMap<String, String>,
     needs: BTreeMap<String, Vec<String>>,
     builtin: BTreeSet<String>,
-    /// modules.softdep: what a module asks for by itself once it is loaded.
+    /// modules.softdep: what a module requests once it is loaded.
     asks: BTreeMap<String, Vec<String>>,
 }
 
@@ -89,7 +89,7 @@ pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
             );
         }
     }
-    run::output(host::depmod(&stage.path().join("usr")).arg(&version))?;
+    tools::run(tools::depmod(&stage.path().join("usr")).arg(&version))?;
     for entry in fs::read_dir(&staged)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
@@ -144,7 +144,7 @@ impl Index {
         index
     }
 
-    /// The files of the named modules and of all they need.
+    /// The files of the named modules and of all their dependencies.
     fn chosen(&self, names: &[&str]) -> Result<BTreeSet<String>> {
         let mut open: Vec<&String> = Vec::new();
         for wanted in names {
@@ -165,7 +165,7 @@ impl Index {
         while let Some(name) = open.pop() {
             let Some(file) = self.files.get(name) else {
                 continue;
-            }; // Built in, or asked for in vain.
+            }; // Built in, or requested and not there.
             if chosen.insert(name, file.clone()).is_none() {
                 open.extend(
                     self.needs
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_brings_what_it_needs_and_asks_for() {
+    fn a_module_brings_its_dependencies_and_requests() {
         let index = Index::parse(
             "kernel/a.ko.xz: kernel/b-b.ko.xz\nkernel/b-b.ko.xz:\nkernel/xt_1.ko.xz:\nkernel/c.ko.xz:\nkernel/d.ko.xz:\n",
             "kernel/fs/ext4/ext4.ko\n",

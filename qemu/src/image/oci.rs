@@ -1,7 +1,7 @@
-//! A tree as a container image: an OCI image layout in a tar archive, with the manifest.json that every `docker load` reads,
-//! also those that know no OCI layout. A layer for each group, so that a new dockerlaunch is a small pull.
+//! A tree as a container image: an OCI image layout in a tar archive, and the manifest.json for a `docker load` that knows no OCI
+//! layout. Each group is a layer, so that a new dockerlaunch is a small pull.
 //!
-//! Nothing in it tells of when or where it was made: the same files give the same digest.
+//! It holds neither the time nor the place of its making: the same files give the same digest.
 
 use std::{
     fs::File,
@@ -15,17 +15,18 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    formats::archive,
-    table::Group,
+    archives,
+    groups::Group,
     tree::{Content, Entry, Tree},
 };
+use crate::program::version;
 
-/// What `docker run` does with it.
+/// What `docker run` starts.
 const ENTRYPOINT: &str = "/usr/bin/dockerlaunch";
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Images and containers lie on a volume: overlay2 does not work on overlay.
+/// A volume holds images and containers: overlay2 does not work on overlay.
 const DATA_ROOT: &str = "/var/lib/docker";
-/// As moby's own image; it becomes one SIGTERM to dockerd.
+/// As in moby's own image; it becomes one SIGTERM to dockerd.
 const STOP_SIGNAL: &str = "SIGTERM";
 
 const CONFIGURATION: &str = "application/vnd.oci.image.config.v1+json";
@@ -46,15 +47,15 @@ pub struct Layer {
     pub size: u64,
 }
 
-/// Writes the image; its digest, and what each layer weighs.
+/// Writes the image, and returns its digest and its layers.
 pub fn write(tree: &Tree, tag: &str, path: &Path, aside: &Path) -> Result<(String, Vec<Layer>)> {
     let mut blobs = Vec::new();
-    let (mut layers, mut differences, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut layers, mut differences, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
     for group in tree.groups() {
         let (blob, difference) = layer(tree, group, aside)?;
         layers.push(descriptor(LAYER, &blob));
         differences.push(format!("sha256:{difference}"));
-        weights.push(Layer {
+        sizes.push(Layer {
             group,
             size: blob.size,
         });
@@ -91,10 +92,10 @@ pub fn write(tree: &Tree, tag: &str, path: &Path, aside: &Path) -> Result<(Strin
         append(&mut builder, &place(&blob), blob.size, blob.file)?;
     }
     builder.into_inner()?.flush()?;
-    Ok((digest, weights))
+    Ok((digest, sizes))
 }
 
-/// The group's files and the folders above them; the blob, and the digest of the archive in it.
+/// The group's files and the folders above them, as a blob; and the digest of the archive in it.
 fn layer(tree: &Tree, group: Group, aside: &Path) -> Result<(Blob, String)> {
     let is_above = |folder: &str, path: &str| {
         path.strip_prefix(folder)
@@ -116,7 +117,7 @@ fn layer(tree: &Tree, group: Group, aside: &Path) -> Result<(Blob, String)> {
         Compression::new(6),
     );
     let mut archived = Digesting::new(compressed);
-    archive(entries, &mut archived)?;
+    archives::tar(entries, &mut archived)?;
     let (compressed, difference, _) = archived.finish();
     Ok((finish(compressed)?, difference))
 }
@@ -159,7 +160,7 @@ fn configuration(differences: &[String]) -> Value {
             "Labels": {
                 "org.opencontainers.image.title": "dockerlaunch",
                 "org.opencontainers.image.description": "Docker FROM scratch: dockerlaunch and an engine, and nothing else",
-                "org.opencontainers.image.version": super::version(),
+                "org.opencontainers.image.version": version(),
                 "org.opencontainers.image.licenses": "Apache-2.0",
             },
         },
@@ -181,7 +182,7 @@ fn append(
         .with_context(|| format!("write {name}"))
 }
 
-/// Counts and digests what goes through.
+/// Counts the bytes that pass, and makes their digest.
 struct Digesting<W> {
     inner: W,
     digest: Sha256,

@@ -1,15 +1,19 @@
-//! A file system in the making: what stands where, before any format is chosen.
+//! The files of an image before they are written in a format: what is at which path.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, File},
+    io::{BufReader, Read, empty},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use super::{Sizes, table::Group};
+use super::groups::Group;
+
+/// Bytes by group.
+pub type Sizes = BTreeMap<Group, u64>;
 
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -24,7 +28,7 @@ pub enum Content {
     Directory,
     /// Copied from here, links followed.
     File(PathBuf),
-    /// These one after another.
+    /// These files, one after the other.
     Joined(Vec<PathBuf>),
     Bytes(Vec<u8>),
     Link(String),
@@ -94,6 +98,28 @@ impl Content {
             Self::Link(_) | Self::Directory => 0,
         })
     }
+
+    /// What follows its header in an archive.
+    pub fn reader(&self) -> Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Self::File(path) => open(path)?,
+            Self::Joined(paths) => {
+                let none: Box<dyn Read> = Box::new(empty());
+                paths.iter().try_fold(none, |before, path| {
+                    anyhow::Ok(Box::new(before.chain(open(path)?)) as Box<dyn Read>)
+                })?
+            }
+            Self::Bytes(bytes) => Box::new(bytes.as_slice()),
+            Self::Link(to) => Box::new(to.as_bytes()),
+            Self::Directory => Box::new(empty()),
+        })
+    }
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>> {
+    ensure!(!path.is_dir(), "{} is a directory", path.display());
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    Ok(Box::new(BufReader::new(file)))
 }
 
 fn length(path: &Path) -> Result<u64> {
@@ -102,7 +128,7 @@ fn length(path: &Path) -> Result<u64> {
 }
 
 impl Tree {
-    /// Puts the entry there, in place of what stood there, and makes the folders above it.
+    /// Puts the entry there, replacing what was there, and makes the folders above it.
     pub fn put(&mut self, path: &str, entry: Entry) {
         let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
         for folder in folders {
@@ -122,7 +148,7 @@ impl Tree {
         self.0.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
-    /// Of the file there; 0 if there is none.
+    /// The size of the file there; 0 if there is none.
     pub fn size(&self, path: &str) -> u64 {
         let entry = self.0.get(path);
         entry
@@ -130,7 +156,7 @@ impl Tree {
             .unwrap_or_default()
     }
 
-    /// Of a file that was made here.
+    /// The content of a file that was made here.
     pub fn bytes(&self, path: &str) -> Option<&[u8]> {
         match &self.0.get(path)?.content {
             Content::Bytes(bytes) => Some(bytes),
@@ -138,7 +164,7 @@ impl Tree {
         }
     }
 
-    /// Of all entries.
+    /// The groups of all entries.
     pub fn groups(&self) -> BTreeSet<Group> {
         self.0.values().map(|entry| entry.group).collect()
     }
@@ -157,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_stand_before_what_they_hold() {
+    fn folders_come_before_their_content() {
         let mut tree = Tree::default();
         tree.put("usr/bin/x", Entry::bytes(Group::Busybox, 0o755, "abc"));
         tree.put("usr", Entry::directory(Group::System, 0o700));

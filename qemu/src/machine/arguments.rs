@@ -1,18 +1,21 @@
-//! A `Machine` as the words that start QEMU, and as the kernel's line.
+//! QEMU's arguments for a `Machine`, and the kernel command line.
 //!
-//! The kernel's own limits are checked here, because it answers to too many words with a panic and cuts a long line in
-//! silence.
+//! The kernel's own limits are checked here, because too many words make it panic, and it cuts a long line silently.
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Bus, Machine, Root, acceleration::Acceleration};
+use super::{
+    acceleration::Acceleration,
+    settings::{Machine, Root},
+};
+use crate::disks::Bus;
 
-/// The descriptors QEMU inherits, each one end of a socket pair.
+/// The descriptors that QEMU inherits, each one end of a socket pair.
 pub(super) const CONSOLE: i32 = 3;
 pub(super) const REPORT: i32 = 4;
 pub(super) const QMP: i32 = 5;
 
-/// What every machine is: a PC without anything that was not asked for, which ends instead of rebooting.
+/// Every machine is a PC with no default devices, and ends instead of rebooting.
 const COMMON: &[&str] = &[
     "-machine",
     "q35",
@@ -25,8 +28,8 @@ const COMMON: &[&str] = &[
     "2",
 ];
 
-/// KVM hands the processor through. Emulated, cmpxchg16b and five-level paging are left out and one thread runs all
-/// processors: with them QEMU 7.2 ends kernel 6.12 in a double fault or an int3 oops.
+/// KVM passes the host's processor through. Emulation leaves out cmpxchg16b and five-level paging, and runs all processors in one
+/// thread: otherwise kernel 6.12 ends in a double fault or an int3 oops on QEMU 7.2.
 const KVM: &[&str] = &["-accel", "kvm", "-cpu", "host"];
 const EMULATION: &[&str] = &["-accel", "tcg,thread=single", "-cpu", "max,-cx16,-la57"];
 
@@ -35,8 +38,8 @@ const KERNEL_WORDS: usize = 32;
 const KERNEL_LINE: usize = 2048;
 
 pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
-    let mut words: Vec<String> = COMMON.iter().map(|word| word.to_string()).collect();
-    let mut add = |word: &str, value: String| words.extend([word.to_owned(), value]);
+    let mut all: Vec<String> = COMMON.iter().map(ToString::to_string).collect();
+    let mut add = |option: &str, value: String| all.extend([option.to_owned(), value]);
     let accelerator = match machine.acceleration {
         Acceleration::Kvm => KVM,
         Acceleration::Emulation => EMULATION,
@@ -64,7 +67,7 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
         add("-rtc", format!("base={clock}"));
     }
     if machine.disks().any(|drive| drive.bus == Bus::Nvme) {
-        // One controller with a namespace for each disk: the names follow the order, whatever is found first.
+        // One controller with a namespace for each disk: the names follow the order of the disks.
         add("-device", "nvme,id=nvme,serial=dockerlaunch".to_owned());
     }
     let mut namespaces = 1..;
@@ -86,13 +89,13 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
         };
         add("-device", device);
     }
-    Ok(words)
+    Ok(all)
 }
 
-/// What a drive that comes late is plugged into: this and its name.
+/// The slot of a drive that is plugged in later is named by this and the drive's name.
 pub(super) const SLOT: &str = "slot-";
 
-/// The user network; port 0 lets QEMU choose, so that nothing is guessed and nothing collides.
+/// The user network. Port 0 lets QEMU choose a free port.
 fn network(forwards: &[u16]) -> String {
     let mut network = "user,id=net".to_owned();
     for port in forwards {
@@ -128,23 +131,23 @@ pub(super) fn kernel_line(machine: &Machine) -> Result<String> {
             words.push(quoted(word)?);
         }
     }
-    let limit = KERNEL_WORDS - 1; // the first is init itself
+    let limit = KERNEL_WORDS - 1; // The first is init itself.
     ensure!(
         machine.arguments.len() <= limit,
-        "the kernel hands at most {limit} words to init, these are {}: leave some out, or put them into daemon.json",
+        "the kernel passes at most {limit} words to init, these are {}: leave some out, or put them into daemon.json",
         machine.arguments.len()
     );
     let line = words.join(" ");
     ensure!(
         line.len() < KERNEL_LINE,
-        "the kernel's line holds {} bytes, this one has {}",
+        "the kernel command line holds {} bytes, this one has {}",
         KERNEL_LINE - 1,
         line.len()
     );
     Ok(line)
 }
 
-/// It has the kernel's own quotes, and no white space outside of them.
+/// Whether the word has the kernel's own quotes, and white space only inside them.
 fn is_quoted(word: &str) -> bool {
     let mut parts = word.split('"').enumerate();
     let closed = word.matches('"').count().is_multiple_of(2);
@@ -156,7 +159,7 @@ fn is_quoted(word: &str) -> bool {
 
 fn quoted(word: &str) -> Result<String> {
     if word.contains('"') {
-        bail!("the kernel's line cannot carry the quote in `{word}`");
+        bail!("the kernel command line cannot hold the quote in `{word}`");
     }
     let plain = !word.is_empty() && !word.contains(char::is_whitespace);
     Ok(if plain {
@@ -169,7 +172,7 @@ fn quoted(word: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Drive;
+    use crate::disks::Drive;
 
     fn machine() -> Machine {
         let root = Root::Disk(Drive::root("/a,b".into()));
@@ -192,26 +195,26 @@ mod tests {
 
     #[test]
     fn the_root_is_the_first_disk_and_a_comma_is_doubled() {
-        let words = qemu(&machine()).unwrap().join(" ");
+        let all = qemu(&machine()).unwrap().join(" ");
         assert!(
-            words.contains("file=/a,,b,if=none,id=root,format=raw,snapshot=on"),
-            "{words}"
+            all.contains("file=/a,,b,if=none,id=root,format=raw,snapshot=on"),
+            "{all}"
         );
         assert!(
-            words.contains("file=/c,if=none,id=c,format=raw,snapshot=off"),
-            "{words}"
+            all.contains("file=/c,if=none,id=c,format=raw,snapshot=off"),
+            "{all}"
         );
-        assert!(words.contains("nvme-ns,drive=c,bus=nvme,nsid=2"), "{words}");
-        assert!(words.contains("virtio-blk-pci,drive=d"), "{words}");
-        assert!(!words.contains("drive=e"), "{words}");
+        assert!(all.contains("nvme-ns,drive=c,bus=nvme,nsid=2"), "{all}");
+        assert!(all.contains("virtio-blk-pci,drive=d"), "{all}");
+        assert!(!all.contains("drive=e"), "{all}");
         assert!(
-            words.contains("hostfwd=tcp:127.0.0.1:0-:2375,hostfwd=tcp:127.0.0.1:0-:8080"),
-            "{words}"
+            all.contains("hostfwd=tcp:127.0.0.1:0-:2375,hostfwd=tcp:127.0.0.1:0-:8080"),
+            "{all}"
         );
     }
 
     #[test]
-    fn words_for_init_stand_behind_the_dashes_and_are_quoted() {
+    fn arguments_of_init_follow_the_dashes_and_are_quoted() {
         let mut machine = machine();
         machine.append = vec!["DOCKER_LAUNCH_DEBUG=true".into()];
         machine.arguments = vec!["-H".into(), "a b".into(), String::new()];
@@ -222,27 +225,15 @@ mod tests {
 
     #[test]
     fn the_kernels_limits_are_errors() {
-        let mut machine = machine();
-        machine.arguments = vec!["x".into(); 32];
-        assert!(
-            kernel_line(&machine)
-                .unwrap_err()
-                .to_string()
-                .contains("at most 31")
-        );
-        machine.arguments = vec!["x".repeat(2048)];
-        assert!(
-            kernel_line(&machine)
-                .unwrap_err()
-                .to_string()
-                .contains("2047")
-        );
-        machine.arguments = vec!["\"".into()];
-        assert!(
-            kernel_line(&machine)
-                .unwrap_err()
-                .to_string()
-                .contains("quote")
-        );
+        for (arguments, told) in [
+            (vec!["x".into(); 32], "at most 31"),
+            (vec!["x".repeat(2048)], "2047"),
+            (vec!["\"".into()], "quote"),
+        ] {
+            let mut machine = machine();
+            machine.arguments = arguments;
+            let error = kernel_line(&machine).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 }

@@ -1,9 +1,12 @@
-//! The console as lines, each with the moment it came.
+//! The console as lines, each with the time of its arrival.
 //!
-//! The firmware and the kernel share the port, and some send terminal commands: a line is kept without them, the file
-//! below target/ holds every byte.
+//! The firmware and the kernel share the port, and the firmware sends terminal commands: a line is kept without them, while the
+//! file below target/ has every byte.
 
 use std::time::Instant;
+
+/// How a line of dockerlaunch begins.
+pub const SPEAKER: &str = "dockerlaunch: ";
 
 /// One line of the console.
 #[derive(Clone, Debug)]
@@ -15,7 +18,7 @@ pub struct Line {
 #[derive(Default)]
 pub(super) struct Console {
     pub(super) lines: Vec<Line>,
-    /// What came since the last end of a line.
+    /// What came after the last end of a line.
     pending: Vec<u8>,
 }
 
@@ -32,7 +35,7 @@ impl Console {
         }
     }
 
-    /// When the kernel first spoke: its banner.
+    /// When the kernel's banner, its first line, came.
     pub(super) fn kernel_start(&self) -> Option<Instant> {
         self.lines
             .iter()
@@ -40,7 +43,7 @@ impl Console {
             .map(|line| line.at)
     }
 
-    /// The last `count` lines, and what stands behind them unfinished.
+    /// The last `count` lines, and the unfinished one after them.
     pub(super) fn end(&self, count: usize) -> String {
         let first = self.lines.len().saturating_sub(count);
         let mut end: Vec<String> = self.lines[first..]

@@ -1,8 +1,8 @@
-//! Tells an emulator's fault from ours: only the former earns a guest a second start.
+//! Tells a fault of the emulator from one of dockerlaunch: only the former allows a second start.
 //!
-//! dockerlaunch can make the kernel panic (PID 1 ended) but cannot make it oops, and cannot keep it from reaching PID 1.
+//! dockerlaunch can make the kernel panic (PID 1 ended), but it can neither make it oops nor keep it from starting PID 1.
 
-/// What the kernel says when it, not a program, has met something impossible.
+/// Messages of the kernel about a fault of its own.
 const OOPS: &[&str] = &[
     "Oops",
     "BUG: unable to handle",
@@ -16,10 +16,10 @@ const OOPS: &[&str] = &[
     "detected stalls on CPUs",
 ];
 
-/// The same words about a program: `traps: runc[91] general protection fault ip:…`.
+/// The same messages about a program: `traps: runc[91] general protection fault ip:…`.
 const PROGRAM: &str = "traps: ";
 
-/// The fault that the lines show, if they show one. `alive`: the guest still runs and was only slow.
+/// The fault that the lines show, if any. `alive`: the guest still runs, so it was only slow.
 pub(super) fn find<'a>(
     mut lines: impl Iterator<Item = &'a str> + Clone,
     init: &str,

@@ -1,4 +1,4 @@
-//! A running guest: what it says, and what it can be asked.
+//! A running guest: its console, its second serial port, and what can be done to it.
 
 use std::{
     fs,
@@ -13,13 +13,18 @@ use probe::Answer;
 use serde_json::{Value, json};
 
 use super::{
-    HOLD, Machine, RELEASE, arguments,
+    arguments,
     console::Line,
-    disk, fault,
+    fault,
     process::{Exit, Process},
     qmp::{self, Qmp},
+    settings::Machine,
 };
-use crate::paths;
+use crate::{disks, host::paths};
+
+/// Typed on the console: its output stops (XOFF, ^S), and continues (XON, ^Q).
+pub const HOLD: &str = "\x13";
+const RELEASE: &str = "\x11";
 
 /// How many lines of the console an error shows.
 const SHOWN: usize = 40;
@@ -27,11 +32,11 @@ const SHOWN: usize = 40;
 /// How long QEMU may take to end once it was asked to.
 const END: Duration = Duration::from_secs(10);
 
-/// Killed when it is dropped, as by a cut of the power.
+/// Dropping it kills the guest, like a cut of the power.
 pub struct Guest {
     process: Process,
     qmp: Mutex<Qmp>,
-    /// The guest's port, and the one of 127.0.0.1 that leads to it.
+    /// The guest's port, and the port of 127.0.0.1 that leads to it.
     forwards: Vec<(u16, u16)>,
     console_path: PathBuf,
     /// The machine's.
@@ -43,18 +48,18 @@ pub struct Guest {
 impl Guest {
     pub(super) fn start(machine: &Machine) -> Result<Self> {
         if machine.fresh {
-            disk::renew(machine)?;
+            disks::renew(&machine.kept())?;
         }
-        let words = arguments::qemu(machine)?;
+        let arguments = arguments::qemu(machine)?;
         if machine.verbose {
-            let quoted: Vec<String> = words.iter().map(|word| shell(word)).collect();
+            let quoted: Vec<String> = arguments.iter().map(|word| shell(word)).collect();
             eprintln!("qemu-system-x86_64 {}", quoted.join(" "));
         }
         let directory = paths::target()?.join("qemu");
         fs::create_dir_all(&directory)?;
         let console_path = directory.join(format!("{}.console", machine.name));
         let (process, stream, answers) =
-            Process::start(&words, &console_path, machine.show_console)?;
+            Process::start(&arguments, &console_path, machine.show_console)?;
         let asked = Qmp::greet(stream, answers).and_then(|mut qmp| {
             let line = json!({ "command-line": "info usernet" });
             let table = qmp.ask("human-monitor-command", line)?;
@@ -113,7 +118,7 @@ impl Guest {
         })
     }
 
-    /// Waits until `done` makes something of the bytes that came over the second serial port.
+    /// Waits until `done` returns something for the bytes that came over the second serial port.
     pub fn wait_for_report<T>(
         &self,
         what: &str,
@@ -123,7 +128,7 @@ impl Guest {
         self.process.wait(what, limit, |state| done(&state.report))
     }
 
-    /// The lines that the probe has said so far.
+    /// The lines that the probe has written so far.
     pub fn told(&self) -> Vec<String> {
         lines(&self.process.shared.lock().report)
     }
@@ -148,7 +153,7 @@ impl Guest {
         self.process.wait_exit(limit)
     }
 
-    /// Writes to the console, as someone at a terminal does.
+    /// Types on the console.
     pub fn type_text(&self, text: &str) -> Result<()> {
         (&self.process.console)
             .write_all(text.as_bytes())
@@ -161,7 +166,7 @@ impl Guest {
         self.wait_for_line("the start of PID 1", limit, started)
     }
 
-    /// Holds the console's output for so long, or to the guest's end, and does this meanwhile.
+    /// Holds the console's output this long, or until the guest ends, and calls `meanwhile` first.
     pub fn hold_console(
         &self,
         hold: Duration,
@@ -175,7 +180,7 @@ impl Guest {
         Ok(())
     }
 
-    /// Presses these keys of the PC's keyboard at once, by QEMU's names for them, and lets them go.
+    /// Presses these keys of the PC's keyboard together, by QEMU's names for them, and releases them.
     pub fn press_keys(&self, keys: &[&str]) -> Result<()> {
         let keys: Vec<Value> = keys
             .iter()
@@ -184,7 +189,7 @@ impl Guest {
         self.qmp("send-key", json!({ "keys": keys })).map(drop)
     }
 
-    /// Plugs in a disk that was to come late.
+    /// Plugs in a disk that was absent at first.
     pub fn plug(&self, name: &str) -> Result<()> {
         let slot = format!("{}{name}", arguments::SLOT);
         let device =
@@ -197,11 +202,11 @@ impl Guest {
         self.qmp("system_powerdown", json!({})).map(drop)
     }
 
-    /// Runs a command of the shell in a guest whose probe serves as an agent.
+    /// Runs a shell command in a guest whose probe serves as an agent.
     pub fn shell(&self, limit: Duration, command: &str) -> Result<Answer> {
         let (number, from) = {
             let state = self.process.shared.lock();
-            // A request's number needs to be no other's, and every answer makes the stream longer.
+            // Each request needs its own number, and every answer makes the stream longer.
             (state.report.len() as u32, state.report.len())
         };
         writeln!(&self.process.report, "{number} {command}").context("ask the agent")?;
@@ -220,7 +225,7 @@ impl Guest {
         qmp.ask(command, arguments)
     }
 
-    /// Ends QEMU at once, as a cut of the power does.
+    /// Ends QEMU immediately, like a cut of the power.
     pub fn quit(&self) -> Result<Exit> {
         let asked = self.qmp("quit", json!({}));
         match (self.wait_exit(END), asked) {
@@ -229,14 +234,14 @@ impl Guest {
         }
     }
 
-    /// For the user who asked for more.
+    /// Prints something for a user who asked for --verbose.
     pub fn remark(&self, what: &str) {
         if self.verbose {
             eprintln!("{}: {what}", self.name);
         }
     }
 
-    /// The error together with the end of the console.
+    /// The error with the end of the console.
     pub fn explain(&self, error: Error) -> Error {
         let state = self.process.shared.lock();
         let ended = match &state.exit {
@@ -258,7 +263,7 @@ impl Guest {
         lines.any(|line| fault::starts(&line.text, &self.init))
     }
 
-    /// The emulator's fault that the console shows, if it shows one.
+    /// The fault of the emulator that the console shows, if any.
     pub(super) fn emulator_fault(&self) -> Option<String> {
         let state = self.process.shared.lock();
         let lines = state.console.lines.iter().map(|line| line.text.as_str());
@@ -266,10 +271,10 @@ impl Guest {
     }
 }
 
-/// What the probe says outside of frames.
+/// The probe's lines outside of frames.
 fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
-    // The last one may still be coming.
+    // The last one may be incomplete.
     let whole = text.rsplit_once('\n').unwrap_or_default().0;
     whole
         .lines()
@@ -278,7 +283,7 @@ fn lines(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// A word as a shell would take it, for the user who starts QEMU by hand.
+/// An argument quoted for a shell, for the user who starts QEMU by hand.
 fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
     if word.chars().all(plain) {
@@ -299,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_quoted_for_a_shell() {
+    fn arguments_are_quoted_for_a_shell() {
         assert_eq!(shell("-m"), "-m");
         assert_eq!(shell("a b"), "'a b'");
         assert_eq!(shell("it's"), r"'it'\''s'");

@@ -1,7 +1,7 @@
-//! QEMU's process, and everything that comes from it, in one state under one lock: bytes on a serial port, an event, its
-//! end. Each wakes whoever waits, so a wait ends the moment its condition holds; and no wait is without a limit.
+//! QEMU's process. Everything that comes from it (bytes on a serial port, an event, its end) goes into one state under one lock
+//! and wakes whoever waits, so a wait ends as soon as its condition holds. Every wait has a limit.
 //!
-//! QEMU does not outlive the harness: the kernel kills it when the thread that started it, and waits for it, is gone.
+//! QEMU does not outlive the harness: the kernel kills it when the thread that started it and waits for it is gone.
 
 use std::{
     fs::{self, File},
@@ -22,7 +22,11 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 
-use super::{arguments, console::Console, qmp};
+use super::{
+    arguments::{CONSOLE, QMP, REPORT},
+    console::Console,
+    qmp,
+};
 
 /// How long QEMU may take to end once it was killed.
 const END: Duration = Duration::from_secs(10);
@@ -31,7 +35,7 @@ const END: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Exit {
     pub status: ExitStatus,
-    /// QEMU's reason: `guest-reset` (also a panic's, by panic=N), `guest-shutdown`, `host-qmp-quit`; none: it died.
+    /// QEMU's reason: `guest-reset` (also after a panic, by panic=N), `guest-shutdown`, `host-qmp-quit`; none: QEMU died.
     pub reason: Option<String>,
 }
 
@@ -41,7 +45,7 @@ pub(super) struct State {
     /// All that came over the second serial port.
     pub(super) report: Vec<u8>,
     pub(super) exit: Option<Exit>,
-    /// Why the guest stopped, told before QEMU ends.
+    /// Why the guest stopped, reported before QEMU ends.
     reason: Option<String>,
 }
 
@@ -51,7 +55,7 @@ pub(super) struct Shared {
     changed: Condvar,
 }
 
-/// Killed when it is dropped.
+/// Dropping it kills QEMU.
 pub(super) struct Process {
     pub(super) shared: Arc<Shared>,
     /// Our ends of the two serial ports.
@@ -62,9 +66,9 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts QEMU; the console goes to `path`, too, and to the screen if `show` says so. The other values are QMP.
+    /// Starts QEMU. The console also goes to the file `path`, and to the screen if `show` is set. The other values are QMP.
     pub(super) fn start(
-        words: &[String],
+        arguments: &[String],
         path: &Path,
         show: bool,
     ) -> Result<(Self, UnixStream, Receiver<Value>)> {
@@ -76,14 +80,10 @@ impl Process {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
-            .args(words);
+            .args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(create(&complaints)?).process_group(0);
-        let ends = [
-            (console_end, arguments::CONSOLE),
-            (report_end, arguments::REPORT),
-            (qmp_end, arguments::QMP),
-        ];
+        let ends = [(console_end, CONSOLE), (report_end, REPORT), (qmp_end, QMP)];
         let mapping = |(end, child_fd)| FdMapping {
             parent_fd: OwnedFd::from(end),
             child_fd,
@@ -114,13 +114,13 @@ impl Process {
         Ok((process, qmp, answers))
     }
 
-    /// What QEMU itself complained about first.
+    /// QEMU's first error message.
     pub(super) fn complaint(&self) -> Option<String> {
         let said = fs::read_to_string(&self.complaints).ok()?;
         said.lines().next().map(str::to_owned)
     }
 
-    /// Every wait: until `done` gives something, the guest has ended, or the limit has passed.
+    /// Waits until `done` returns something, the guest has ended, or the limit has passed.
     pub(super) fn wait<T>(
         &self,
         what: &str,
@@ -139,7 +139,7 @@ impl Process {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let seconds = limit.as_secs();
-                return Err(anyhow!("waited {seconds} s for {what}, it did not come"));
+                return Err(anyhow!("waited {seconds} s for {what} in vain"));
             }
             let woken = self.shared.changed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
@@ -163,7 +163,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one of QEMU's events.
+    /// Handles one of QEMU's events.
     fn note(&self, event: &Value) {
         if event["event"] == "SHUTDOWN" {
             let reason = event["data"]["reason"].as_str().map(str::to_owned);
@@ -197,7 +197,7 @@ impl Shared {
         let (sender, started) = channel();
         thread::spawn(move || {
             let child = command.spawn();
-            drop(command); // With it our copies of QEMU's ends of the ports: now only QEMU holds them.
+            drop(command); // Closes our copies of QEMU's ends of the ports: now only QEMU holds them.
             match child {
                 Ok(mut child) => {
                     let _ = sender.send(handle(&child));
@@ -214,7 +214,7 @@ impl Shared {
             .context("the thread that starts QEMU is gone")?
     }
 
-    /// Waits for QEMU's end, and tells it after all that came before it.
+    /// Waits for QEMU's end, and records it after everything that came before it.
     fn end(&self, child: &mut Child, ports: [JoinHandle<()>; 3]) {
         let Ok(status) = child.wait() else { return };
         for port in ports {

@@ -1,6 +1,6 @@
-//! QEMU's machine protocol, as much of it as is needed: ask, and be told why the guest stopped.
+//! QEMU's machine protocol, as far as it is needed: commands, and the event that says why the guest stopped.
 //!
-//! One JSON object a line. An answer is told from an event by its `return` or `error`; one request is under way at a time.
+//! Each line is a JSON object: an event, or the answer to the one command that is under way.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-/// How long QEMU may take to answer. It answers while the guest computes, so this is for a machine that is very busy.
+/// How long QEMU may take to answer. It answers while the guest computes, so only a very busy host needs this long.
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub(super) struct Qmp {
@@ -21,7 +21,7 @@ pub(super) struct Qmp {
     answers: Receiver<Value>,
 }
 
-/// What QEMU says until it is gone, sorted: `on_event` is called from the thread, answers come through the channel.
+/// Reads QEMU's messages until it is gone: `on_event` is called from the thread, answers come through the channel.
 pub(super) fn read(
     stream: &UnixStream,
     on_event: impl Fn(&Value) + Send + 'static,
@@ -42,7 +42,7 @@ pub(super) fn read(
 }
 
 impl Qmp {
-    /// Greets QEMU.
+    /// Reads QEMU's greeting and starts the command mode.
     pub(super) fn greet(stream: UnixStream, answers: Receiver<Value>) -> Result<Self> {
         let mut qmp = Self { stream, answers };
         qmp.answer().context("QEMU's greeting")?;
@@ -64,16 +64,13 @@ impl Qmp {
     }
 
     fn answer(&self) -> Result<Value> {
-        self.answers.recv_timeout(LIMIT).with_context(|| {
-            format!(
-                "nothing came within {} s, or QEMU has ended",
-                LIMIT.as_secs()
-            )
-        })
+        self.answers
+            .recv_timeout(LIMIT)
+            .with_context(|| format!("no answer within {} s, or QEMU has ended", LIMIT.as_secs()))
     }
 }
 
-/// The host's port of each forwarded port of the guest, out of HMP's `info usernet`:
+/// Each forwarded port of the guest with the host's port, from HMP's `info usernet`:
 /// `  TCP[HOST_FORWARD]  12  127.0.0.1 41435  10.0.2.15  2375  0  0`.
 pub(super) fn forwards(table: &str) -> Vec<(u16, u16)> {
     table

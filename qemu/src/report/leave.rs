@@ -1,16 +1,16 @@
-//! Which downloads may be missing where nothing else may be skipped. A row is a debt: it has a date and a reason, and after
+//! Which downloads may be missing in a strict run, which allows nothing else to be skipped. A row has a date and a reason; after
 //! `LASTS` days it fails the run until somebody looks at it again.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::{python, suites};
+use crate::packages::{python, suites};
 
 /// A download that may be missing.
 #[derive(Debug)]
 pub(super) struct Leave {
     /// A set of packages by its name in the cache, or `python-docker`.
     pub(super) download: &'static str,
-    /// The day on which somebody last saw that it has to be here: YYYY-MM-DD.
+    /// The day on which somebody last saw that the row is needed: YYYY-MM-DD.
     pub(super) since: &'static str,
     pub(super) why: &'static str,
 }
@@ -21,10 +21,10 @@ pub(super) const TABLE: &[Leave] = &[Leave {
     why: "sid moves: on some days its packages do not fit together",
 }];
 
-/// Days.
+/// How many days a row is valid.
 const LASTS: i64 = 60;
 
-/// The row for a download, if it still holds.
+/// The row for a download, if it is still valid.
 pub(super) fn find<'a>(table: &'a [Leave], download: &str, today: i64) -> Option<&'a Leave> {
     let rows = table.iter().filter(|leave| leave.fault(today).is_none());
     rows.into_iter().find(|leave| leave.download == download)

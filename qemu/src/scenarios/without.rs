@@ -1,9 +1,10 @@
-//! Guests that show what each prerequisite is for, and what is lost without it. Most are taken away from one guest that
-//! runs; modprobe has one of its own, because a module that is loaded stays.
+//! Guests that show what each prerequisite is for, and what fails without it. One guest runs while each is taken away and put back;
+//! modprobe has its own guest, because a loaded module stays.
 
 use super::{
-    Large, Root, Scenario, Suite,
+    engines::Large,
     large::{TWO, large},
+    scenario::{Root, Scenario},
     small::small,
 };
 use crate::{
@@ -11,10 +12,11 @@ use crate::{
         expect::Expect::{self, *},
         prerequisites::PACKAGED,
     },
-    image::table::Group,
+    image::Group,
+    packages::suites::Suite,
 };
 
-/// All groups that the engine uses but one.
+/// All groups that the engine uses, except modprobe.
 const WITHOUT_MODPROBE: &[Group] = &[
     Group::Program,
     Group::Engine,
@@ -29,8 +31,8 @@ const WITHOUT_MODPROBE: &[Group] = &[
     Group::System,
 ];
 
-/// The kernel has overlay, bridge, nf_tables and ip_tables as modules, and asks modprobe for them, too. Of a kernel without
-/// nf_tables it is expected that it has the legacy tables.
+/// The kernel has overlay, bridge, nf_tables and ip_tables as modules, and also needs modprobe to load them. Without nf_tables
+/// dockerlaunch expects the legacy tables.
 const NO_MODPROBE: &[Expect] = &[
     Lines(
         "modprobe without",
@@ -70,7 +72,7 @@ pub(super) const TABLE: &[Scenario] = &[
     .groups(WITHOUT_MODPROBE)
     .append(&[
         "DOCKER_LAUNCH_PREREQUISITES=warn",
-        // The end of a daemon that is PID 1 is a panic at once, and may cut its last words off on the serial line.
+        // The end of a daemon that is PID 1 is a panic, which may cut off its last lines on the serial port.
         "DOCKER_LAUNCH_ON_EXIT=exit",
     ])
     .refused(),
@@ -78,7 +80,7 @@ pub(super) const TABLE: &[Scenario] = &[
         words: &["--experimental", "--ip6tables"],
         ..large(
             "prerequisites",
-            "what Docker needs, used with it and missed without it",
+            "each of Docker's prerequisites, with it and without it",
             Suite::Trixie,
             Root::Disk,
             &[],

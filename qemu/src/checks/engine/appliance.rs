@@ -1,59 +1,58 @@
-//! An appliance's engine through three lives on one state disk: made, shut down; back, and cut off while it writes; back
-//! again with all that was promised to be on the disk.
+//! An appliance's engine in three lives on one state disk: it is new and is shut down; it is back, and the power is cut while it
+//! writes; it is back with every file that was synced.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bollard::models::{
-    ContainerCreateBody, HostConfig, RestartPolicy, RestartPolicyNameEnum::ALWAYS,
-};
+use bollard::models::{HostConfig, RestartPolicy, RestartPolicyNameEnum::ALWAYS};
 
-use super::{ANSWERS_WITHIN, Place, said, until, with};
+use super::place::{ANSWERS_WITHIN, Place, bind, said, until, with};
 use crate::checks::seen::same;
 
-/// It ran to its end before the power went, and its file was fsynced.
+/// A volume and where its containers have it.
+const DATA: &str = "data:/data";
+
+/// A container that ran to its end, and synced its file, before the machine was shut down.
 const YESTERDAY: &str = "yesterday";
-const ITS_WORD: &str = "written yesterday\n";
+const ITS_OUTPUT: &str = "written yesterday\n";
 const ITS_COMMAND: &[&str] = &[
     "sh",
     "-c",
     "echo written yesterday | dd of=/data/file conv=fsync 2> /dev/null; cat /data/file",
 ];
 
-/// The engine starts it by itself.
+/// A container that the engine starts itself.
 const ALWAYS_UP: &str = "always-up";
 
-/// Tells every file's number after it was fsynced.
+/// A container that writes each file's number after it has synced the file.
 const WRITER: &str = "writer";
 const WRITES: &[&str] = &[
     "sh",
     "-c",
     "i=0; while :; do i=$((i+1)); echo content $i | dd of=/data/$i conv=fsync 2> /dev/null && echo $i; done",
 ];
-/// So many are there when the power is cut.
+/// How many files there are, at least, when the power is cut.
 const FILES: usize = 20;
 const WRITES_WITHIN: Duration = Duration::from_secs(60);
 
-/// The state disk was blank: it was given a file system, and is mounted where the engine keeps its data.
+/// The state disk was blank: it has a new file system, and is mounted at the engine's data root.
 pub(super) fn state(place: &Place) -> Result<()> {
-    let made = said(place, &["is blank: making"]);
-    same("the number of file systems made", made.len(), 1)?;
-    mounted(place)
+    made_and_mounted(place, 1)
 }
 
-/// Nothing is made twice.
+/// No file system is made in a later boot.
 pub(super) fn state_again(place: &Place) -> Result<()> {
+    made_and_mounted(place, 0)
+}
+
+fn made_and_mounted(place: &Place, count: usize) -> Result<()> {
     let made = said(place, &["is blank: making"]);
-    same("the number of file systems made", made.len(), 0)?;
-    mounted(place)
-}
-
-fn mounted(place: &Place) -> Result<()> {
+    same("the number of file systems made", made.len(), count)?;
     let lines = said(place, &["(ext4) is mounted at /var/lib/docker"]);
-    same("the number of mounts that are told", lines.len(), 1)
+    same("the number of lines about its mount", lines.len(), 1)
 }
 
-/// `-b docker9 --bip 172.31.9.1/24`: containers have their addresses out of it, and reach the bridge there.
+/// `-b docker9 --bip 172.31.9.1/24`: containers have addresses of this network, and reach the bridge.
 pub(super) fn bridge(place: &Place) -> Result<()> {
     let said = place
         .engine
@@ -65,17 +64,12 @@ pub(super) fn bridge(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// What the next life is to find.
+/// Leaves containers and a file for the next life.
 pub(super) fn leave(place: &Place) -> Result<()> {
-    let data = || HostConfig {
-        binds: Some(vec!["data:/data".into()]),
-        ..HostConfig::default()
-    };
-    let id = place
-        .engine
-        .start(Some(YESTERDAY), ITS_COMMAND, with(data()))?;
-    same("its status", place.engine.wait(&id)?, 0)?;
-    same("its word", place.engine.logs(&id)?.as_str(), ITS_WORD)?;
+    let body = with(bind(DATA));
+    let id = place.engine.start(Some(YESTERDAY), ITS_COMMAND, body)?;
+    same("its exit status", place.engine.wait(&id)?, 0)?;
+    same("its output", place.engine.logs(&id)?.as_str(), ITS_OUTPUT)?;
     let always = HostConfig {
         restart_policy: Some(RestartPolicy {
             name: Some(ALWAYS),
@@ -103,19 +97,13 @@ pub(super) fn yesterday(place: &Place) -> Result<()> {
     same(
         "its file",
         read(place, "cat /data/file")?.as_str(),
-        ITS_WORD,
+        ITS_OUTPUT,
     )
 }
 
-/// Files are written and fsynced, and it does not stop: the power is cut next.
+/// Writes and syncs files without an end: the power is cut next.
 pub(super) fn write(place: &Place) -> Result<()> {
-    let body = ContainerCreateBody {
-        host_config: Some(HostConfig {
-            binds: Some(vec!["data:/data".into()]),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    };
+    let body = with(bind(DATA));
     let id = place.engine.start(Some(WRITER), WRITES, body)?;
     let told = until(WRITES_WITHIN, "files that are fsynced", || {
         let told = place.engine.logs(&id)?;
@@ -127,10 +115,10 @@ pub(super) fn write(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Every file of which the writer had told is there, and holds what was written.
+/// Every file that the writer had synced is there, with its content.
 pub(super) fn promised(place: &Place) -> Result<()> {
     let promised = place.promised.borrow();
-    ensure!(promised.len() >= FILES, "nothing was promised");
+    ensure!(promised.len() >= FILES, "no file was synced");
     let found = read(
         place,
         "cd /data; for i in [0-9]*; do echo $i $(cat $i); done",
@@ -148,11 +136,8 @@ pub(super) fn promised(place: &Place) -> Result<()> {
 }
 
 fn read(place: &Place, command: &str) -> Result<String> {
-    let data = HostConfig {
-        binds: Some(vec!["data:/data".into()]),
-        ..HostConfig::default()
-    };
-    let ran = place.engine.run_with(&["sh", "-c", command], with(data));
+    let command_line = ["sh", "-c", command];
+    let ran = place.engine.run_with(&command_line, with(bind(DATA)));
     let ran = ran.with_context(|| format!("`{command}`"))?;
     same("the reader's status", ran.status, 0)?;
     Ok(ran.output)

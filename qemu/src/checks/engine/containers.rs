@@ -1,12 +1,12 @@
-//! A container's life: what runs in it, what it says, what it keeps.
+//! A container: exec, logs, volumes, a restart.
 
 use anyhow::{Result, ensure};
-use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::models::ContainerCreateBody;
 
-use super::{ANSWERS_WITHIN, Place, until, with};
-use crate::checks::seen::same;
+use super::place::{ANSWERS_WITHIN, Place, bind, until, with};
+use crate::{checks::seen::same, engine::Ran};
 
-/// The container that waits to be asked something.
+/// A container that only waits.
 const WAIT: &[&str] = &["sleep", "600"];
 
 pub(super) fn exec(place: &Place) -> Result<()> {
@@ -19,13 +19,7 @@ pub(super) fn exec(place: &Place) -> Result<()> {
     );
     place.engine.remove(&container)?;
     let ran = ran?;
-    same("the status", ran.status, 7)?;
-    ensure!(
-        ran.output.contains("to stdout\n") && ran.output.contains("to stderr\n"),
-        "the output is {:?}",
-        ran.output
-    );
-    Ok(())
+    wrote(&ran, 7, ["to stdout\n", "to stderr\n"])
 }
 
 pub(super) fn logs(place: &Place) -> Result<()> {
@@ -33,10 +27,15 @@ pub(super) fn logs(place: &Place) -> Result<()> {
         &["sh", "-c", "echo first; echo second >&2; exit 3"],
         ContainerCreateBody::default(),
     )?;
-    same("the status", ran.status, 3)?;
+    wrote(&ran, 3, ["first\n", "second\n"])
+}
+
+/// The status, and both streams in any order.
+fn wrote(ran: &Ran, status: i64, lines: [&str; 2]) -> Result<()> {
+    same("the status", ran.status, status)?;
     ensure!(
-        ran.output.contains("first\n") && ran.output.contains("second\n"),
-        "the logs are {:?}",
+        lines.iter().all(|line| ran.output.contains(line)),
+        "the output is {:?}",
         ran.output
     );
     Ok(())
@@ -44,11 +43,8 @@ pub(super) fn logs(place: &Place) -> Result<()> {
 
 pub(super) fn volume(place: &Place) -> Result<()> {
     let run = |command: &str| {
-        let host = HostConfig {
-            binds: Some(vec!["kept:/kept".into()]),
-            ..HostConfig::default()
-        };
-        place.engine.run_with(&["sh", "-c", command], with(host))
+        let body = with(bind("kept:/kept"));
+        place.engine.run_with(&["sh", "-c", command], body)
     };
     same(
         "the writer's status",
@@ -85,14 +81,10 @@ pub(super) fn restart(place: &Place) -> Result<()> {
 }
 
 pub(super) fn left_running(place: &Place) -> Result<()> {
-    let host = HostConfig {
-        binds: Some(vec!["left:/left".into()]),
-        ..HostConfig::default()
-    };
     let body = ContainerCreateBody {
-        // A shell that is PID 1 does not listen to SIGTERM, and the engine would wait for ten seconds.
+        // A shell that is PID 1 ignores SIGTERM, and the engine would wait for ten seconds.
         stop_timeout: Some(1),
-        ..with(host)
+        ..with(bind("left:/left"))
     };
     let write = "while :; do echo written >> /left/file; sleep 1; done";
     let container = place.engine.start(None, &["sh", "-c", write], body)?;

@@ -1,13 +1,13 @@
-//! Control groups: which version the engine sees, and that the limits of a container hold.
+//! Cgroups: the version that the engine uses, and the limits of a container.
 
 use anyhow::{Context, Result, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
-use super::{Place, with};
+use super::place::{Place, with};
 use crate::checks::seen::same;
 
 const MIB: i64 = 1024 * 1024;
-/// Where a container finds its own limits, by the version of the control groups: Docker mounts only its own part there.
+/// Where a container reads its own limits, by the version of cgroups.
 const LIMIT_FILES: &[(&str, &str, &str)] = &[
     (
         "1",
@@ -19,20 +19,20 @@ const LIMIT_FILES: &[(&str, &str, &str)] = &[
 
 pub(super) fn cgroup_version(place: &Place) -> Result<()> {
     same(
-        "the version the engine sees",
+        "the version that the engine uses",
         place.engine.cgroup_version()?.as_str(),
         place.cgroup,
     )
 }
 
-/// The container reads its limit; a program in it that wants little gets it, one that wants more is killed. (Whether the
-/// engine then says OOMKilled is a race inside of it.)
+/// The container reads its limit; a program in it that allocates less succeeds, one that allocates more is killed. (Whether the
+/// engine then reports OOMKilled is a race inside the engine.)
 pub(super) fn memory(place: &Place) -> Result<()> {
     let (file, _) = limit_files(place)?;
-    let want = |size| {
+    let allocate = |size| {
         format!("dd if=/dev/zero of=/dev/null bs={size} count=1 2>/dev/null; echo {size}: $?")
     };
-    let command = format!("cat {file}; {}; {}", want("4M"), want("64M"));
+    let command = format!("cat {file}; {}; {}", allocate("4M"), allocate("64M"));
     let ran = place
         .engine
         .run_with(&["sh", "-c", &command], limited_memory(32 * MIB))?;
@@ -48,7 +48,7 @@ pub(super) fn memory(place: &Place) -> Result<()> {
     )
 }
 
-/// The container reads its limit, and cannot start more.
+/// The container reads its limit, and cannot start more processes.
 pub(super) fn pids(place: &Place) -> Result<()> {
     let (_, file) = limit_files(place)?;
     let command =
@@ -56,10 +56,10 @@ pub(super) fn pids(place: &Place) -> Result<()> {
     let ran = place
         .engine
         .run_with(&["sh", "-c", &command], limited_pids(7))?;
-    // Two streams come in no order.
+    // The two streams have no order.
     ensure!(
         ran.output.lines().any(|line| line == "7"),
-        "{file} does not say 7: {}",
+        "{file} is not 7: {}",
         ran.output
     );
     ensure!(

@@ -1,4 +1,4 @@
-//! Networks: the default bridge, a port published to the outside, a network of the user's own.
+//! Networks: the default bridge, a published port, a user-defined network.
 
 use std::{
     collections::HashMap,
@@ -10,14 +10,14 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
 
-use super::{ANSWERS_WITHIN, PUBLISHED, Place, until, with};
+use super::place::{ANSWERS_WITHIN, PUBLISHED, Place, until, with};
 
-/// A page that says so.
+/// Serves one page.
 pub(in crate::checks) const SERVE: &str =
     "mkdir /www && echo served > /www/index.html && exec httpd -f -p 80 -h /www";
 
 pub(super) fn bridge_address(place: &Place) -> Result<()> {
-    // The bridge answers, so the link between is up.
+    // The bridge answers, so the link to it is up.
     let output = place.engine.run(&[
         "sh",
         "-c",
@@ -49,7 +49,7 @@ pub(in crate::checks) fn published_port(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// With one port published.
+/// A container with one published port.
 pub(in crate::checks) fn publishing(
     port: u16,
     address: Option<&str>,
@@ -71,7 +71,7 @@ pub(in crate::checks) fn publishing(
     }
 }
 
-/// The names of a static busybox are looked up by its C library; its wget crashes there, nc and ping do not.
+/// A static busybox looks names up with its C library; its wget crashes there, nc and ping do not.
 const ASK: &str = "for n in 1 2 3 4 5 6 7 8 9 10; do
     page=$(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 $SERVER 80) && echo \"$page\" && exit 0; sleep 1; done; exit 9";
 
@@ -97,7 +97,7 @@ pub(super) fn ipv6_network(place: &Place) -> Result<()> {
     })
 }
 
-/// A container on that network serves a page, and what `ask` says fetches it in another one.
+/// One container on the network serves a page, and another one fetches it with the command of `ask`.
 fn served(place: &Place, network: &str, ask: impl FnOnce(&str) -> Result<String>) -> Result<()> {
     let on = || {
         with(HostConfig {
@@ -120,7 +120,7 @@ fn served(place: &Place, network: &str, ask: impl FnOnce(&str) -> Result<String>
     Ok(())
 }
 
-/// A page by HTTP/1.0, from the host.
+/// Fetches a page by HTTP/1.0, from the host.
 pub(super) fn fetch(port: u16) -> Result<String> {
     let attempt = || {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -130,7 +130,7 @@ pub(super) fn fetch(port: u16) -> Result<String> {
         stream.read_to_string(&mut page)?;
         ensure!(
             !page.is_empty(),
-            "the connection was closed without an answer"
+            "the server closed the connection without an answer"
         );
         Ok(page)
     };

@@ -1,22 +1,22 @@
-//! `docker stop` of an engine in a container. It becomes one SIGTERM: the engine gives its own containers 10 s to end, and
-//! whoever gives the engine no more than that kills it. Under a dockerlaunch that stays, PID 1 ends as the engine did.
+//! `docker stop` of an engine in a container. It becomes one SIGTERM: the engine gives its own containers 10 s to end, so it must
+//! itself have more than that. A dockerlaunch that supervises ends with the engine's status.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Place, shell, until};
-use crate::{boot, checks::seen::same};
+use super::place::{Place, shell, until};
+use crate::{checks::seen::same, engine::launch::READY};
 
-/// As the page about Docker in Docker asks: Docker's patience is more than that of PID 1, which is not the 90 s of the default.
+/// As in the guide's page about Docker in Docker: docker stop waits longer than PID 1 does.
 const REAPED: &str =
     "--stop-timeout 120 --env DOCKER_LAUNCH_REAP=true --env DOCKER_LAUNCH_SHUTDOWN_TIMEOUT=110";
 
-/// PID 1 of a container that has no handler for SIGTERM does not hear it.
+/// A container whose PID 1 has no handler for SIGTERM, so it ignores the signal.
 const DEAF: &str = "docker save busybox | docker exec --interactive inner docker load && \
     docker exec inner docker run --detach --network none --name deaf busybox sleep 86400";
 
-/// The engine of the guest's own /usr, in a container, and one that does not hear in it.
+/// Starts an engine in a container, with the guest's own /usr; and in that engine a container that ignores SIGTERM.
 fn start(place: &Place, options: &str) -> Result<()> {
     let run = format!(
         "docker run --detach --name inner --privileged --network none {options} \
@@ -27,7 +27,7 @@ fn start(place: &Place, options: &str) -> Result<()> {
     shell(place, DEAF).map(drop)
 }
 
-/// PID 1 asks once, waits, and ends as the engine did.
+/// PID 1 sends one SIGTERM, waits, and ends with the engine's status.
 pub(super) fn supervised(place: &Place) -> Result<()> {
     start(place, REAPED)?;
     shell(place, "docker stop inner")?;
@@ -44,7 +44,7 @@ pub(super) fn supervised(place: &Place) -> Result<()> {
     shell(place, "docker rm --volumes inner").map(drop)
 }
 
-/// What Docker gives a container that says nothing about it.
+/// How long docker stop waits by default.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn in_time(place: &Place) -> Result<()> {
@@ -66,21 +66,21 @@ pub(super) fn in_time(place: &Place) -> Result<()> {
 }
 
 fn ready(place: &Place) -> Result<()> {
-    until(boot::READY, "the engine in the container", || {
+    until(READY, "the engine in the container", || {
         shell(place, "docker exec inner docker version").map(drop)
     })
 }
 
-/// Its status, and how long it took by the guest's clock.
-fn stop(place: &Place, words: &str) -> Result<(u32, Duration)> {
+/// Stops the engine; returns its status, and how long it took by the guest's clock.
+fn stop(place: &Place, options: &str) -> Result<(u32, Duration)> {
     let command = format!(
-        "set -e; cat /proc/uptime; docker stop {words} inner; cat /proc/uptime; \
+        "set -e; cat /proc/uptime; docker stop {options} inner; cat /proc/uptime; \
          docker inspect --format '{{{{.State.ExitCode}}}}' inner"
     );
     let said = shell(place, &command)?;
     let lines: Vec<&str> = said.lines().collect();
     let [before, "inner", after, status] = lines[..] else {
-        anyhow::bail!("unexpected: {said}");
+        anyhow::bail!("unexpected output: {said}");
     };
     let time = |line: &str| {
         let seconds = line.split(' ').next();

@@ -1,25 +1,25 @@
-//! A supervised engine: what it tells once it is ready, its death under its clients, and the children of containers. The agent in
-//! the guest is the client, because the listening socket that outlives the daemon is a file there.
+//! A supervised engine: its line once it is ready, its restart while clients use it, and the processes that containers leave. The
+//! client is the agent in the guest, because the listening socket that outlives the daemon is a file there.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
-use super::{ANSWERS_WITHIN, Place, said, shell, until, with};
-use crate::{boot, checks::seen::same};
+use super::place::{ANSWERS_WITHIN, Place, said, shell, until, with};
+use crate::{checks::seen::same, engine::launch::is_ready};
 
-/// In milliseconds: the console's first line comes when the kernel has found its port, a second after its clock began.
+/// In milliseconds: the console's first line comes once the kernel has found its port, a second after its clock has started.
 const CLOCKS_DIFFER: u128 = 5000;
 
-/// A container that ends when it is told to, and waits until then.
+/// A container that waits for SIGTERM and then ends.
 const WAIT: &[&str] = &[
     "sh",
     "-c",
     "trap exit TERM; while :; do sleep 1 & wait $!; done",
 ];
 
-/// The sentence comes once, and the time in it is the one that went by here.
+/// The line comes once, and its time agrees with the host's clock.
 pub(super) fn ready(place: &Place) -> Result<()> {
     let lines = said(place, &["docker is ready, ", " ms after kernel start"]);
     same("the number of lines", lines.len(), 1)?;
@@ -28,7 +28,7 @@ pub(super) fn ready(place: &Place) -> Result<()> {
         .find_map(|word| word.parse().ok())
         .with_context(|| format!("no number in `{}`", lines[0]))?;
     let console = place.guest.console();
-    let line = console.iter().find(|line| boot::is_ready(&line.text));
+    let line = console.iter().find(|line| is_ready(&line.text));
     let start = place.guest.kernel_start().context("the kernel is silent")?;
     let measured = line
         .context("the line is gone")?
@@ -42,7 +42,7 @@ pub(super) fn ready(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// It has started this agent, once.
+/// dockerlaunch has started this agent, once.
 pub(super) fn ready_program(place: &Place) -> Result<()> {
     same(
         "its starts",
@@ -51,8 +51,8 @@ pub(super) fn ready_program(place: &Place) -> Result<()> {
     )
 }
 
-/// dockerd dies under one client that listens to its events. Others connect at once, before the next one is there: they wait, and
-/// are answered.
+/// Kills dockerd while a client reads its events. Other clients connect before the next dockerd has started: they wait, and get an
+/// answer.
 pub(super) fn killed(place: &Place) -> Result<()> {
     shell(place, "(docker events; echo ended) > /run/events 2>&1 &")?;
     until(ANSWERS_WITHIN, "the first event", || {
@@ -71,7 +71,10 @@ pub(super) fn killed(place: &Place) -> Result<()> {
         "{answers}"
     );
     let events = shell(place, "cat /run/events")?;
-    ensure!(events.ends_with("ended\n"), "the stream goes on: {events}");
+    ensure!(
+        events.ends_with("ended\n"),
+        "the stream of events has not ended: {events}"
+    );
     let after = shell(place, "pidof dockerd")?;
     ensure!(
         before != after,
@@ -80,7 +83,7 @@ pub(super) fn killed(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Under live-restore a container does not notice that its daemon died.
+/// With live-restore a container goes on while its daemon dies and another one starts.
 pub(super) fn container_survives(place: &Place) -> Result<()> {
     let container = place
         .engine
@@ -93,7 +96,7 @@ pub(super) fn container_survives(place: &Place) -> Result<()> {
     same("its process", after, before)
 }
 
-/// The shim of a container is nobody's child: PID 1 has to reap it, also where the container shares PID 1's namespace.
+/// The shim of a container is an orphan: PID 1 has to reap it, even if the container shares PID 1's namespace.
 pub(super) fn no_zombies(place: &Place) -> Result<()> {
     let on_host = with(HostConfig {
         pid_mode: Some("host".into()),

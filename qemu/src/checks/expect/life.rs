@@ -1,22 +1,24 @@
-//! What a guest says while it lives, and how it ends.
+//! What a guest logs, and how it ends.
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::words_of;
-use crate::checks::seen::{SPEAKER, Seen, same};
+use crate::{
+    checks::seen::{Seen, same, texts},
+    machine::SPEAKER,
+};
 
 /// How a machine ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     PowerOff,
     Reboot,
-    /// It stands still, and QEMU was made to quit.
+    /// It stands still, and the harness ends QEMU.
     Halt,
-    /// The kernel's, which then resets the machine.
+    /// The kernel panics and then resets the machine.
     Panic,
 }
 
-/// What it is called, what QEMU gives as its reason, and the last word of the kernel.
+/// Its name, QEMU's reason, and the last line of the kernel.
 const ENDS: &[(End, &str, &str, &str)] = &[
     (
         End::PowerOff,
@@ -72,14 +74,12 @@ pub(super) fn says(seen: &Seen, words: &[&str]) -> Result<()> {
 }
 
 pub(super) fn says_only(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
-    if seen.console.is_empty() {
-        bail!("the console says nothing at all");
-    }
+    speaks(seen)?;
     let found = seen.lines(SPEAKER);
     let fits = |(line, words): (&&str, &&[&str])| words.iter().all(|word| line.contains(word));
     if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
         bail!(
-            "expected are {} lines with {expected:?}; {}",
+            "expected {} lines with {expected:?}; {}",
             expected.len(),
             seen.said()
         );
@@ -87,14 +87,14 @@ pub(super) fn says_only(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
     Ok(())
 }
 
-/// Each of the groups of words is on a line behind the one of the group before it.
+/// Each group of texts is on a line after the line of the previous group.
 pub(super) fn says_in_order(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
     let mut lines = seen.console.iter();
     for words in expected {
         let found = lines.any(|line| words.iter().all(|word| line.contains(word)));
         if !found {
             bail!(
-                "no line of the console has {words:?} after what has to stand before it; {}",
+                "no line of the console has {words:?} after the lines that must come before it; {}",
                 seen.said()
             );
         }
@@ -102,9 +102,9 @@ pub(super) fn says_in_order(seen: &Seen, expected: &[&[&str]]) -> Result<()> {
     Ok(())
 }
 
-/// What did not boot says nothing either.
+/// A guest that did not boot has written nothing, so a missing line proves nothing.
 fn speaks(seen: &Seen) -> Result<()> {
-    ensure!(!seen.console.is_empty(), "the console says nothing at all");
+    ensure!(!seen.console.is_empty(), "the console is empty");
     Ok(())
 }
 
@@ -116,7 +116,7 @@ pub(super) fn says_times(seen: &Seen, times: usize, words: &[&str]) -> Result<()
         .count();
     if found != times {
         bail!(
-            "{found} lines have {words:?}, expected are {times}; {}",
+            "{found} lines have {words:?}, expected {times}; {}",
             seen.said()
         );
     }
@@ -125,11 +125,7 @@ pub(super) fn says_times(seen: &Seen, times: usize, words: &[&str]) -> Result<()
 
 pub(super) fn told(seen: &Seen, expected: &[&str]) -> Result<()> {
     speaks(seen)?;
-    same(
-        "what the probe says",
-        words_of(&seen.told),
-        expected.to_vec(),
-    )
+    same("the probe's lines", texts(&seen.told), expected.to_vec())
 }
 
 pub(super) fn told_together(seen: &Seen, expected: &[&str]) -> Result<()> {
@@ -137,5 +133,5 @@ pub(super) fn told_together(seen: &Seen, expected: &[&str]) -> Result<()> {
     let mut expected = expected.to_vec();
     found.sort_unstable();
     expected.sort_unstable();
-    same("what the probe says", found, expected)
+    same("the probe's lines", found, expected)
 }

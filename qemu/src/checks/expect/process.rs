@@ -2,8 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::words_of;
-use crate::checks::seen::{Seen, same};
+use crate::checks::seen::{Seen, same, texts};
 
 pub(super) fn environment(seen: &Seen, expected: &[&str]) -> Result<()> {
     let found: Vec<String> = seen
@@ -13,7 +12,7 @@ pub(super) fn environment(seen: &Seen, expected: &[&str]) -> Result<()> {
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    same("the environment", words_of(&found), expected.to_vec())
+    same("the environment", texts(&found), expected.to_vec())
 }
 
 pub(super) fn field(seen: &Seen, field: &str) -> Result<String> {
@@ -36,7 +35,7 @@ pub(super) fn field(seen: &Seen, field: &str) -> Result<String> {
     })
 }
 
-/// A number that has to be the process's own pid.
+/// `own` if the number is the process's own pid.
 fn own(number: u32, process: &probe::Process) -> String {
     if number == process.pid {
         "own".into()
@@ -62,7 +61,7 @@ pub(super) fn descriptors(seen: &Seen, expected: &[(u32, &str)]) -> Result<()> {
         number == wanted && target.starts_with(prefix)
     };
     if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
-        bail!("open are {found:?}, expected {expected:?}");
+        bail!("the open descriptors are {found:?}, expected {expected:?}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! An archive, read back: what stands in it, and what its programs are linked with.
+//! An archive, read back: its entries, and what its programs are linked with.
 
 use std::{
     collections::BTreeMap,
@@ -58,13 +58,13 @@ impl Archive {
             };
             let path = path.trim_end_matches('/').to_owned();
             if entries.insert(path.clone(), entry).is_some() {
-                bail!("{path} stands twice in {}", file.display());
+                bail!("{path} is there twice in {}", file.display());
             }
         }
         Ok(Self { file, entries })
     }
 
-    /// What it holds in this place.
+    /// The content of the file at this path.
     pub(super) fn bytes(&self, place: &str) -> Result<Vec<u8>> {
         let mut archive = tar::Archive::new(BufReader::new(File::open(&self.file)?));
         for entry in archive.entries()? {

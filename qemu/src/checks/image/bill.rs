@@ -1,14 +1,14 @@
-//! The bill of materials tells of every package that gave a file, with version and licence.
+//! The bill of materials has every package that a file comes from, with version and licence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{World, archive::Content};
+use super::{archive::Content, world::World};
 use crate::image::BILL;
 
-/// What no package has brought as it is: built here, or joined from a package's files.
+/// Files of no package: built here, or joined from a package's files.
 const MADE: &[&str] = &[
     "usr/bin/dockerlaunch",
     "usr/etc/ssl/certs/ca-certificates.crt",
@@ -25,9 +25,9 @@ pub(super) fn is_whole(world: &World) -> Result<()> {
         let name = text("name").with_context(|| format!("no name: {component}"))?;
         let version = text("version").with_context(|| format!("{name} has no version"))?;
         let licences = component["licenses"].as_array();
-        let licences = licences.filter(|all| !all.is_empty() && all.iter().all(is_told));
+        let licences = licences.filter(|all| !all.is_empty() && all.iter().all(has_text));
         licences.with_context(|| format!("{name} {version} has no licence"))?;
-        ensure!(named.insert(name), "{name} stands twice");
+        ensure!(named.insert(name), "{name} is there twice");
     }
     for name in ["ca-certificates", "dockerlaunch", "rustix"] {
         ensure!(named.contains(name), "{name} is missing");
@@ -58,7 +58,7 @@ pub(super) fn is_whole(world: &World) -> Result<()> {
 }
 
 /// An identifier, a name or an expression, and not an empty one.
-fn is_told(licence: &Value) -> bool {
+fn has_text(licence: &Value) -> bool {
     let values = [
         &licence["license"]["id"],
         &licence["license"]["name"],

@@ -1,4 +1,4 @@
-//! The container image: what skopeo reads of it, that it is the same whenever it is made, what the smallest one weighs.
+//! The container image: skopeo can read it, two builds are equal, and the smallest one is small enough.
 
 use std::{
     fs::{self, File},
@@ -12,21 +12,22 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{World, full, image};
+use super::world::{World, full, image};
 use crate::{
-    image::{Format, table::Group, version},
+    host::tools,
+    image::{Format, Group},
     packages::Unpacked,
-    run,
+    program::version,
 };
 
-/// Bytes: what the smallest set may weigh, compressed with xz.
+/// The largest size of the smallest set, compressed with xz, in bytes.
 const SMALLEST: usize = 50_000_000;
 
 pub(super) fn configuration(world: &World) -> Result<()> {
     let file = written(world)?;
     for transport in ["oci-archive", "docker-archive"] {
         let image = format!("{transport}:{}", file.display());
-        let said = run::output(skopeo().args(["inspect", "--config", "--raw", &image]))?;
+        let said = tools::output(skopeo().args(["inspect", "--config", "--raw", &image]))?;
         let told: Value = serde_json::from_str(&said)?;
         let expected = [
             ("Entrypoint", json!(["/usr/bin/dockerlaunch"])),
@@ -51,12 +52,15 @@ pub(super) fn configuration(world: &World) -> Result<()> {
             ensure!(*found == value, "{transport}: {label} is {found}");
         }
         ensure!(told["architecture"] == "amd64" && told["os"] == "linux");
-        ensure!(told.get("created").is_none(), "it tells when it was made");
+        ensure!(
+            told.get("created").is_none(),
+            "it holds the time of its making"
+        );
     }
     Ok(())
 }
 
-/// skopeo copies what has the digests that the manifest tells; what is in the layers has those of the configuration.
+/// skopeo verifies the manifest's digests as it copies; the content of the layers has the digests of the configuration.
 pub(super) fn digests(world: &World) -> Result<()> {
     let file = written(world)?;
     let copy = tempfile::tempdir_in(world.folder.path())?;
@@ -64,7 +68,7 @@ pub(super) fn digests(world: &World) -> Result<()> {
         format!("oci-archive:{}", file.display()),
         format!("dir:{}", copy.path().display()),
     );
-    run::output(skopeo().args(["--insecure-policy", "copy", &from, &to]))?;
+    tools::run(skopeo().args(["--insecure-policy", "copy", &from, &to]))?;
     let read = |name: &str| -> Result<Value> {
         Ok(serde_json::from_slice(&fs::read(copy.path().join(name))?)?)
     };
@@ -90,7 +94,8 @@ pub(super) fn digests(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Made of the packages and of the same ones, unpacked once more elsewhere. The engine is no other kind of file.
+/// Two images are equal: one of the packages, one of the same packages unpacked again elsewhere. The engine's files are left out: they
+/// are not different from the others.
 pub(super) fn reproducible(world: &World) -> Result<()> {
     let groups: Vec<Group> = full()
         .into_iter()

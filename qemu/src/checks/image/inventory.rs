@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    World,
     archive::{Archive, Content},
+    world::World,
 };
 
-/// What is not 755, or 644 for a file that is no program.
+/// Modes other than 755, or 644 for a file that is no program.
 const MODES: &[(&str, u32)] = &[
     ("proc", 0o555),
     ("root", 0o700),
@@ -17,12 +17,12 @@ const MODES: &[(&str, u32)] = &[
     ("tmp", 0o1777),
 ];
 
-/// What stands beside usr: mount points, and links into it.
+/// The root folder: usr, mount points, and links into usr.
 const TOP: &[&str] = &[
     "bin", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "var",
 ];
 
-/// What packages bring for people, for compilers and for dpkg.
+/// Files of packages for people, for compilers and for dpkg.
 const LEFTOVERS: &[&str] = &[
     "usr/include/",
     "usr/lib/dpkg/",
@@ -37,7 +37,7 @@ const LEFTOVERS: &[&str] = &[
     "usr/var/",
 ];
 
-/// Libraries that nothing is linked with: glibc opens this one by itself when a thread is cancelled.
+/// Libraries that nothing is linked with: glibc opens this one when a thread is cancelled.
 const OPENED: &[&str] = &["libgcc_s.so.1"];
 
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu/";
@@ -76,7 +76,7 @@ pub(super) fn places(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Each leads to something in the image, from where it will lie: usr/etc is copied to etc.
+/// Each link leads to something in the image, also after usr/etc is copied to etc.
 pub(super) fn links(world: &World) -> Result<()> {
     for archive in world.archives() {
         for (path, entry) in &archive.entries {
@@ -97,7 +97,7 @@ pub(super) fn links(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Where a link leads; an absolute one from the root.
+/// The target of a link; an absolute one begins at the root.
 fn followed(path: &str, target: &str) -> Result<String> {
     let mut names: Vec<&str> = path.split('/').collect();
     names.pop();
@@ -114,7 +114,7 @@ fn followed(path: &str, target: &str) -> Result<String> {
     Ok(names.join("/"))
 }
 
-/// All that a program or a library is linked with is there; and each library because something there is linked with it.
+/// Every library that a program or a library is linked with is there, and no other.
 pub(super) fn libraries(world: &World) -> Result<()> {
     for archive in world.archives() {
         let mut open: Vec<&str> = programs(archive).chain(OPENED.iter().copied()).collect();
@@ -143,13 +143,13 @@ pub(super) fn libraries(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The name of a library that lies where only libraries do.
+/// A library's name, if the path is in the folder of libraries.
 fn library(path: &str) -> Option<&str> {
     let name = path.strip_prefix(LIBRARIES)?;
     (!name.contains('/')).then_some(name)
 }
 
-/// What all others name.
+/// The libraries that all other files are linked with.
 fn programs(archive: &Archive) -> impl Iterator<Item = &str> {
     let others = archive
         .entries

@@ -1,18 +1,18 @@
-//! The image's own programs, run in it: a folder that it is unpacked to becomes their root.
+//! The image's own programs, run in it: the folder that it is unpacked into becomes their root.
 
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{World, archive::Archive};
-use crate::run;
+use super::{archive::Archive, world::World};
+use crate::host::tools;
 
-/// In the smallest set nothing is missing that dockerlaunch's check calls required, in the full set nothing at all.
+/// dockerlaunch's check finds everything in the full set, and everything that is required in the smallest.
 pub(super) fn are_found(world: &World) -> Result<()> {
     let missing = |archive: &Archive, needs: &[&str]| {
         let root = Root::of(archive)?;
-        // Its status tells of the kernel, too: of this machine's.
+        // Its status also depends on the kernel, which is this machine's.
         let told = root
             .command("/usr/bin/dockerlaunch")
             .arg("--check=json")
@@ -42,18 +42,18 @@ pub(super) fn are_found(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Where docker:dind has them, by their usual names.
+/// In the folder of docker:dind, by their usual names.
 pub(super) fn legacy_iptables(world: &World) -> Result<()> {
     const NAMES: &[&str] = &["iptables", "ip6tables"];
     let root = Root::of(&world.smallest)?;
     for name in NAMES {
         for suffix in ["", "-save", "-restore"] {
             let path = format!("/usr/local/sbin/.iptables-legacy/{name}{suffix}");
-            let said = run::output(root.command(&path).arg("--version"))?;
-            ensure!(said.contains("(legacy)"), "{path} says {said}");
+            let said = tools::output(root.command(&path).arg("--version"))?;
+            ensure!(said.contains("(legacy)"), "{path} prints {said}");
             let path = format!("/usr/sbin/{name}{suffix}");
-            let said = run::output(root.command(&path).arg("--version"))?;
-            ensure!(said.contains("(nf_tables)"), "{path} says {said}");
+            let said = tools::output(root.command(&path).arg("--version"))?;
+            ensure!(said.contains("(nf_tables)"), "{path} prints {said}");
         }
     }
     Ok(())
@@ -68,7 +68,7 @@ impl Root {
         let root = tempfile::tempdir_in(base)?;
         let mut tar = Command::new("tar");
         tar.arg("-xf").arg(&archive.file).arg("-C").arg(root.path());
-        run::output(tar.arg("--no-same-owner")).context("unpack an image")?;
+        tools::run(tar.arg("--no-same-owner")).context("unpack an image")?;
         fs::remove_dir(root.path().join("etc"))?;
         fs::rename(root.path().join("usr/etc"), root.path().join("etc"))?;
         Ok(Self(root))

@@ -1,21 +1,23 @@
-//! Certificates, which dockerlaunch leaves to the user: the commands of the page about Docker in Docker are run, openssl's on
-//! this machine and the engine's in the guest. A client with a certificate is answered there, and one without is not.
+//! Certificates, which the user makes: the commands of the page about Docker in Docker are run, openssl's on this machine and the
+//! engine's in the guest. A client with a certificate gets an answer, a client without one is refused.
 
 use std::{fs, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{WITHIN, answers, shell};
+use super::inner::{WITHIN, answers, shell};
 use crate::{
-    checks::engine::Place,
-    pages::{DOCKER_IN_DOCKER, commands},
-    run,
+    checks::{
+        engine::Place,
+        pages::{DOCKER_IN_DOCKER, commands},
+    },
+    host::tools,
 };
 
 pub(super) fn served(place: &Place) -> Result<()> {
     let folder = tempfile::tempdir()?;
     for command in commands(DOCKER_IN_DOCKER, "openssl ") {
-        run::output(
+        tools::run(
             Command::new("sh")
                 .args(["-c", &command])
                 .current_dir(&folder),
@@ -30,12 +32,12 @@ pub(super) fn served(place: &Place) -> Result<()> {
         "key.pem",
     ] {
         let text = fs::read_to_string(folder.path().join(file)).with_context(|| file)?;
-        // The agent takes a line.
+        // A command of the agent is one line.
         let text = text.replace('\n', r"\n");
         shell(place, &format!("printf '%b' '{text}' > /run/certs/{file}"))?;
     }
     let run = commands(DOCKER_IN_DOCKER, "docker run --privileged -d -p 2376:2376").pop();
-    let run = run.context("the page does not say how the engine is started")?;
+    let run = run.context("the page has no command that starts the engine")?;
     let run = run
         .replace("my-image", "dockerlaunch")
         .replace("docker run", "docker run --name served");
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_each_of_them() {
+    fn the_page_has_all_commands() {
         assert_eq!(commands(DOCKER_IN_DOCKER, "openssl ").len(), 5);
         let run = commands(DOCKER_IN_DOCKER, "docker run --privileged -d -p 2376:2376");
         assert!(

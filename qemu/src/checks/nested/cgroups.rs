@@ -1,4 +1,4 @@
-//! Control groups: an engine in a container has its own part and takes nothing else of the guest's.
+//! Cgroups: an engine in a container uses its own part, and changes nothing else of the guest's.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -7,32 +7,31 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::{DAEMON, WITHIN, answers, id, inside, launched, shell};
+use super::inner::{DAEMON, WITHIN, answers, give_busybox, id, inside, launched, shell};
 use crate::{
-    boot,
     checks::{
         engine::{Place, until},
         seen::same,
     },
-    engine::Engine,
-    run::last_lines,
+    engine::{Engine, launch::PORT},
+    host::tools::last_lines,
 };
 
-/// Every cgroup but `$1` and those below; what each hands on; the hierarchies of version 1, with their numbers, and all mounts of
-/// cgroups. The cgroup of each process goes aside.
+/// Every cgroup but `$1` and its children; what each hands on; the hierarchies of version 1, with their numbers; all mounts of cgroups.
+/// The cgroup of each process is in another list.
 const LIST: &str = "list() { find /sys/fs/cgroup -type d ! -path \"$1\" ! -path \"$1/*\" | sort; \
     find /sys/fs/cgroup -name cgroup.subtree_control ! -path \"$1/*\" | sort | xargs -r grep -H ''; \
     cut -f 1,2,4 /proc/cgroups; grep cgroup /proc/self/mountinfo; }; \
     where() { grep -H '' /proc/[0-9]*/cgroup 2> /dev/null || true; }";
-/// Lines of processes that were there before, and are somewhere else now.
+/// The processes that are now in another cgroup than before.
 const MOVED: &str = "awk -F : 'NR == FNR { was[$1 $2] = $0; next } $1 $2 in was && was[$1 $2] != $0' \
     /run/where.before /run/where.now";
 
-/// No container's part is left out.
+/// No container's part is ignored.
 const NONE: &str = "none";
 
-/// Makes the cgroup of all containers, as a first container does. In a hierarchy of version 1 that the guest's runc does not know
-/// (misc to 1.1.5) its containers have no part, so an inner runc that knows it makes that cgroup there, and leaves it empty.
+/// Makes the cgroup of all containers, as a first container does. The guest's runc may not know a hierarchy of version 1 (misc, up to
+/// 1.1.5), so its containers have no part there; an inner runc that knows it makes that cgroup, and leaves it empty.
 pub(super) fn begin(place: &Place) -> Result<()> {
     let parts = place.engine.run(&["cat", "/proc/self/cgroup"])?;
     for line in parts.lines() {
@@ -46,13 +45,13 @@ pub(super) fn begin(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Keeps what the guest looks like.
+/// Records the guest's cgroups.
 pub(super) fn remember(place: &Place) -> Result<()> {
     let command = format!("{LIST}; list {NONE} > /run/list.before; where > /run/where.before");
     shell(place, &command).map(drop)
 }
 
-/// What is not as it was, but for this container's part.
+/// An error if anything but this container's part has changed.
 fn compare(place: &Place, container: &str) -> Result<()> {
     let own = match container {
         NONE => NONE.to_owned(),
@@ -63,11 +62,11 @@ fn compare(place: &Place, container: &str) -> Result<()> {
          diff /run/list.before /run/list.now; {MOVED}; true"
     );
     let changed = shell(place, &command)?;
-    ensure!(changed.is_empty(), "in the guest is changed:\n{changed}");
+    ensure!(changed.is_empty(), "changed in the guest:\n{changed}");
     Ok(())
 }
 
-/// The container is removed, and nothing is left of it.
+/// The container is removed, and none of its cgroups is left.
 pub(super) fn guest_unchanged(place: &Place) -> Result<()> {
     let beside = compare(place, DAEMON);
     shell(place, "docker rm --force --volumes daemon")?;
@@ -77,7 +76,7 @@ pub(super) fn guest_unchanged(place: &Place) -> Result<()> {
     })
 }
 
-/// Version 2: its processes sit in /init, and all controllers are handed on.
+/// Version 2: its processes are in /init, and all controllers are handed on.
 pub(super) fn processes_in_init(place: &Place) -> Result<()> {
     let command = format!(
         "cd /sys/fs/cgroup/docker/{} && wc -l < cgroup.procs && cat cgroup.controllers cgroup.subtree_control && \
@@ -98,7 +97,7 @@ pub(super) fn processes_in_init(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Version 1: dockerlaunch has nothing to say, and the container has the hierarchies that it was given.
+/// Version 1: dockerlaunch logs nothing about cgroups, and the container has the guest's hierarchies.
 pub(super) fn nothing_mounted(place: &Place) -> Result<()> {
     let hierarchies = "grep -c ' - cgroup cgroup ' /proc/self/mountinfo";
     let guest = shell(place, hierarchies)?;
@@ -112,21 +111,21 @@ pub(super) fn nothing_mounted(place: &Place) -> Result<()> {
         .into_iter()
         .filter(|line| line.contains("cgroup"))
         .collect();
-    ensure!(said.is_empty(), "it says {said:?}");
+    ensure!(said.is_empty(), "it logs {said:?}");
     compare(place, DAEMON)
 }
 
-/// So often a container is started while others want to run something in it.
+/// How often a container is started while others exec into it.
 const RACES: usize = 3;
-/// So many want to.
+/// How many others there are.
 const OTHERS: usize = 3;
-/// It tells what it hands on, and waits to be asked.
+/// Prints the controllers that it hands on, and waits.
 const RACED: &str = "docker create --name raced --privileged dockerlaunch \
     /usr/bin/busybox sh -c 'cat /sys/fs/cgroup/cgroup.subtree_control; exec sleep 1000'";
 
 /// `docker exec` puts processes into the cgroup that is being emptied.
 pub(super) fn exec_race(place: &Place) -> Result<()> {
-    let port = place.guest.port(boot::PORT)?;
+    let port = place.guest.port(PORT)?;
     for _ in 0..RACES {
         shell(place, RACED)?;
         let (over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -136,10 +135,10 @@ pub(super) fn exec_race(place: &Place) -> Result<()> {
                     let Ok(mut other) = Engine::connect(port) else {
                         return;
                     };
-                    // Whoever does not come so far is missed in the count.
+                    // A client that fails here lowers the count.
                     let _ = other.wait_ready(WITHIN, || Ok(()));
                     while !over.load(Ordering::Relaxed) {
-                        // Before it runs, and when it is removed, there is nothing to run in.
+                        // Fails before the container runs, and once it is removed.
                         let ran = other.exec("raced", &["busybox", "true"]);
                         done.fetch_add(usize::from(ran.is_ok()), Ordering::Relaxed);
                     }
@@ -162,7 +161,7 @@ fn race(place: &Place, done: &AtomicUsize) -> Result<()> {
         ensure!(
             said.lines()
                 .any(|line| line.contains("memory") && line.contains("pids")),
-            "it says {said}"
+            "its logs: {said}"
         );
         let ran = done.load(Ordering::Relaxed);
         ensure!(ran >= OTHERS, "{ran} of the others ran something");
@@ -170,9 +169,10 @@ fn race(place: &Place, done: &AtomicUsize) -> Result<()> {
     })
 }
 
-/// The whole of version 2, which is the guest's.
+/// The guest's whole version 2 hierarchy.
 pub(super) fn shared(place: &Place) -> Result<()> {
-    // The guest's own runc mounts it without options, which takes them away from all of its mounts: nsdelegate is gone before.
+    // The guest's own runc mounts the hierarchy without options, which clears the options of all its mounts. This container does
+    // that first, so nsdelegate is gone before the cgroups are recorded.
     let plain = "docker run --rm --privileged --cgroupns=host --network none busybox true";
     shell(place, plain)?;
     let run = "docker run --name shared --privileged --cgroupns=host -d dockerlaunch";
@@ -180,7 +180,7 @@ pub(super) fn shared(place: &Place) -> Result<()> {
         its processes stay where they are, and inner containers may get no limits";
     given_up(place, "shared", run, sentence)?;
     answers(place, "shared", 1)?;
-    super::containers::give_busybox(place, "shared")?;
+    give_busybox(place, "shared")?;
     inside(
         place,
         "shared",
@@ -189,7 +189,7 @@ pub(super) fn shared(place: &Place) -> Result<()> {
     place.engine.remove("shared")
 }
 
-/// Its own part of version 2, which it may not write to.
+/// Its own part of version 2, read-only.
 pub(super) fn read_only(place: &Place) -> Result<()> {
     let run = "docker run --name read-only --cap-add ALL --security-opt apparmor=unconfined \
         --security-opt seccomp=unconfined -d dockerlaunch --bridge=none --iptables=false";
@@ -199,7 +199,7 @@ pub(super) fn read_only(place: &Place) -> Result<()> {
     place.engine.remove("read-only")
 }
 
-/// One sentence, and nothing is moved.
+/// One line of dockerlaunch, and no process is moved.
 fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> {
     remember(place)?;
     shell(place, run)?;
@@ -207,7 +207,7 @@ fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> 
         let said = place.engine.logs(name)?;
         ensure!(
             said.contains("Starting up"),
-            "it says {}",
+            "its logs: {}",
             last_lines(&said)
         );
         Ok(said)
@@ -216,6 +216,6 @@ fn given_up(place: &Place, name: &str, run: &str, sentence: &str) -> Result<()> 
         .into_iter()
         .filter(|line| line.contains("cgroup"))
         .collect();
-    same("what it says of cgroups", lines, vec![sentence])?;
+    same("its lines about cgroups", lines, vec![sentence])?;
     compare(place, name).with_context(|| last_lines(&said))
 }

@@ -1,21 +1,20 @@
-//! The image is loaded, the seed's commands work, and so do containers of the inner engine.
+//! The image is loaded, the guide's commands work, and so do containers of the inner engine.
 
 use anyhow::{Context, Result, ensure};
 
-use super::{DAEMON, RUN, WITHIN, answers, cgroups, inside, shell};
+use super::{
+    cgroups,
+    inner::{BUSYBOX, DAEMON, RUN, WITHIN, answers, give_busybox, inside, shell},
+};
 use crate::{
-    boot::PORT,
     checks::{
         engine::{PUBLISHED, Place, SERVE, until},
         seen::same,
     },
-    engine::Engine,
+    engine::{Engine, launch::PORT},
 };
 
-/// Where the archive of busybox's image is in the guest, for each inner engine.
-pub(super) const BUSYBOX: &str = "/run/busybox.tar";
-
-/// `docker load` of the archive; and what the guest looked like before any of its containers.
+/// `docker load` of the archive; before it, the state of the guest is recorded.
 pub(super) fn load(place: &Place) -> Result<()> {
     cgroups::begin(place)?;
     cgroups::remember(place)?;
@@ -27,24 +26,24 @@ pub(super) fn load(place: &Place) -> Result<()> {
     let said = shell(place, &format!("docker load --input {}", place.image))?;
     ensure!(
         said.contains("Loaded image: dockerlaunch:latest"),
-        "docker load says {said}"
+        "docker load prints {said}"
     );
     Ok(())
 }
 
-/// The seed's two commands. The guest's serial port is the terminal that -t asks for.
+/// The guide's two commands. The guest's serial port is the terminal for -t.
 pub(super) fn seed(place: &Place) -> Result<()> {
     shell(place, RUN)?;
     answers(place, DAEMON, 1)?;
     let table = shell(place, "docker exec -it daemon docker ps < /dev/ttyS0")?;
     ensure!(
         table.starts_with("CONTAINER ID ") && table.trim_end().lines().count() == 1,
-        "docker ps says {table}"
+        "docker ps prints {table}"
     );
     give_busybox(place, DAEMON)
 }
 
-/// The smallest image is asked over its own API, by the machine that the guest runs on.
+/// The smallest image answers over its own API, which the host uses.
 pub(super) fn smallest(place: &Place) -> Result<()> {
     let run = format!(
         "docker run --name smallest --privileged -d --publish {PUBLISHED}:{PORT} dockerlaunch -H tcp://0.0.0.0:{PORT} --tls=false"
@@ -56,16 +55,11 @@ pub(super) fn smallest(place: &Place) -> Result<()> {
     ready.with_context(|| place.engine.logs("smallest").unwrap_or_default())?;
     engine.load_busybox(place.busybox)?;
     same(
-        "what its container says",
+        "its container's output",
         engine.run(&["echo", "small"])?.as_str(),
         "small\n",
     )?;
     place.engine.remove("smallest")
-}
-
-pub(super) fn give_busybox(place: &Place, container: &str) -> Result<()> {
-    let command = format!("docker exec --interactive {container} docker load < {BUSYBOX}");
-    shell(place, &command).map(drop)
 }
 
 /// The inner container sees its limits as its own, and its PID 1 is docker-init.
@@ -90,7 +84,7 @@ pub(super) fn limits(place: &Place) -> Result<()> {
     )
 }
 
-/// From the guest, which is another machine to the inner engine: its rules and its proxy lead to the container.
+/// From the guest, which is another machine for the inner engine: the engine's packet rules and its proxy lead to the container.
 pub(super) fn published_port(place: &Place) -> Result<()> {
     let run = format!(
         "docker run --detach --name web --publish 8081:80 --stop-signal KILL busybox sh -c '{SERVE}'"
@@ -111,7 +105,7 @@ pub(super) fn published_port(place: &Place) -> Result<()> {
     inside(place, DAEMON, "docker rm --force web").map(drop)
 }
 
-/// The guest's kernel has no nf_tables: the rules of the guest and of the container are in legacy tables, each in its own.
+/// The guest's kernel has no nf_tables: the guest and the container each have their rules in legacy tables of their own.
 pub(super) fn legacy_iptables(place: &Place) -> Result<()> {
     let tables = "cat /proc/net/ip_tables_names";
     for said in [shell(place, tables)?, inside(place, DAEMON, tables)?] {
@@ -125,7 +119,7 @@ pub(super) fn legacy_iptables(place: &Place) -> Result<()> {
     let modules = shell(place, "cut -d ' ' -f 1 /proc/modules")?;
     ensure!(
         !modules.lines().any(|module| module == "nf_tables"),
-        "nf_tables is there all the same"
+        "nf_tables is loaded although it is blacklisted"
     );
     Ok(())
 }

@@ -1,21 +1,21 @@
-//! The image in other images, as the seed's page embeds it, and an engine in a container in an engine in a container.
+//! The image embedded in another image, and an engine in a container in an engine in a container.
 
 use anyhow::{Result, ensure};
 
 use super::{
-    ANSWERS, DAEMON, RUN, WITHIN, answers,
-    containers::{BUSYBOX, give_busybox, seed},
-    inside, shell,
+    containers::seed,
+    inner::{BUSYBOX, DAEMON, RUN, WITHIN, answers, give_busybox, inside, shell},
 };
 use crate::{
     checks::{
         engine::{Place, until},
+        restarts::ANSWERS,
         seen::same,
     },
-    run::last_lines,
+    host::tools::last_lines,
 };
 
-/// Word for word but for the image that it is built from, and the overlay driver of today.
+/// Embeds the image's files in an image of Debian, with the commands that `docker -d` had, and today's overlay driver.
 const EMBED: &str = r#"docker export $(docker create dockerlaunch) > files.tar
 
 cat > Dockerfile << EOF
@@ -31,10 +31,10 @@ EOF
 docker build -t custom-dind .
 "#;
 
-/// The seed's page: the files of the image on top of a Debian root, and `docker -d` as it was then.
+/// The image's files on top of a Debian root, started by the old `docker -d`.
 pub(super) fn embedded(place: &Place) -> Result<()> {
     shell(place, &format!("docker import {} debian", place.debian))?;
-    // The agent takes a line.
+    // A command of the agent is one line.
     let script = EMBED.replace('\'', r"'\''").replace('\n', r"\n");
     let run = format!(
         "mkdir -p /var/lib/embed && cd /var/lib/embed && printf '%b' '{script}' > script && sh -e script"
@@ -70,13 +70,16 @@ pub(super) fn three_levels(place: &Place) -> Result<()> {
     inside(place, DAEMON, RUN)?;
     until(WITHIN, "the engine of the third level", || {
         let said = inside(place, DAEMON, "docker logs daemon 2>&1")?;
-        ensure!(said.contains(ANSWERS), "it says {}", last_lines(&said));
+        ensure!(said.contains(ANSWERS), "its logs: {}", last_lines(&said));
         Ok(())
     })?;
     let load = format!("docker exec -i {DAEMON} docker exec -i {DAEMON} docker load < {BUSYBOX}");
     shell(place, &load)?;
     let run = "docker exec daemon docker run --rm --memory 32m busybox echo three levels deep";
     let said = inside(place, DAEMON, run)?;
-    ensure!(said.ends_with("three levels deep\n"), "it says {said}");
+    ensure!(
+        said.ends_with("three levels deep\n"),
+        "its output is {said}"
+    );
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! What outer engines in the field give a container: a volume at /var/run, a read-only /etc, the variables of many
-//! services, and a daemon.json that is empty or oddly written. The engine in it runs all the same, and each thing is used.
+//! What outer engines in the field give a container: a volume at /var/run, a read-only /etc, the variables of many services, and
+//! a daemon.json that is empty or unusual. The engine in the container runs and uses each of them.
 
 use anyhow::{Result, ensure};
 
-use super::{answers, containers::give_busybox, inside, shell};
+use super::inner::{answers, give_busybox, inside, shell};
 use crate::checks::{engine::Place, seen::same};
 
 /// What Kubernetes sets for 375 services.
@@ -12,13 +12,13 @@ const VARIABLES: &str = "for service in $(seq 375); do for variable in $(seq 7);
 const OF_SERVICES: &str =
     "tr '\\0' '\\n' < /proc/1/environ | grep -c '^SERVICE_.*=tcp://10.0.0.1:443$'";
 
-/// The last of two keys counts, a blank before a host does not, a whale is two escapes, and a runtime may be only a path.
+/// The last of two equal keys counts, a blank before a host is ignored, a whale is two escapes, and a runtime may be only a path.
 const ODD: &str = concat!(
     r#"{"hosts":["tcp://nowhere"],"hosts":[" fd://"],"data-root":"/var/lib/docker/\ud83d\udc33","#,
     r#""runtimes":{"mine":{"path":"/usr/sbin/runc"}},"default-runtime":"mine"}"#
 );
 
-/// The socket lies in the outer engine's volume, where its other containers find it.
+/// The socket is in the outer engine's volume, where its other containers find it.
 pub(super) fn var_run(place: &Place) -> Result<()> {
     shell(place, VARIABLES)?;
     shell(place, &format!("printf '%s' '{ODD}' > /run/odd.json"))?;
@@ -51,11 +51,11 @@ pub(super) fn var_run(place: &Place) -> Result<()> {
     .map(drop)
 }
 
-/// The places at which Docker mounts its own files have to be there.
+/// Docker needs the mount points of its own files.
 const ETC: &str = "mkdir -p /run/etc/docker; cd /run/etc; touch resolv.conf hosts hostname docker/daemon.json; \
     grep '^root:' /etc/passwd > passwd; grep '^root:' /etc/group > group; find . | sort > /run/etc.before";
 
-/// An empty daemon.json is none, in a read-only file system and mounted by itself.
+/// An empty daemon.json is ignored, in a read-only file system and as a mount of its own.
 pub(super) fn etc_read_only(place: &Place) -> Result<()> {
     shell(place, ETC)?;
     for json in [
@@ -70,7 +70,7 @@ pub(super) fn etc_read_only(place: &Place) -> Result<()> {
         give_busybox(place, "field")?;
         inside(place, "field", "docker run --rm busybox true")?;
         let said = shell(place, "cd /run/etc; find . | sort | diff /run/etc.before -")?;
-        ensure!(said.is_empty(), "in /etc is changed:\n{said}");
+        ensure!(said.is_empty(), "changed in /etc:\n{said}");
         place.engine.remove("field")?;
     }
     Ok(())

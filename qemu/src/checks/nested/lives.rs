@@ -1,21 +1,21 @@
-//! Lives: the container is restarted, killed and started, stopped and started, while containers run in it. The engine is back
-//! every time, and so are those that are to be restarted.
+//! Lives of a container: it is restarted, killed and started, stopped and started, while containers run in it. Each time the engine
+//! comes back, and so do its containers with a restart policy.
 
 use anyhow::{Result, bail, ensure};
 
-use super::{WITHIN, answers, containers::give_busybox, inside, shell};
+use super::inner::{WITHIN, answers, give_busybox, inside, shell};
 use crate::checks::engine::{Place, until};
 
-/// Three ways to come to the next life.
+/// Three ways to the next life.
 const WAYS: &[&str] = &[
     "docker restart lived",
     "docker kill -s KILL lived && docker start lived",
     "docker stop lived && docker start lived",
 ];
-/// So many lives in all.
+/// How many lives the long checks have.
 const MANY: usize = 20;
 
-/// Each starts one more container of its own, so that a life that is not over is not taken for the next one.
+/// Two containers with a restart policy. Their new start times show that a new life has begun.
 const ALWAYS: &str = "for policy in always unless-stopped; do docker run --detach --name $policy --restart $policy \
     --network none --stop-signal KILL busybox sleep 1000000 || exit; done";
 
@@ -55,7 +55,7 @@ fn live(place: &Place, options: &str, lives: usize) -> Result<()> {
     place.engine.remove("lived")
 }
 
-/// Since when the two run.
+/// When the two containers started.
 fn running(place: &Place) -> Result<[String; 2]> {
     let said = inside(
         place,

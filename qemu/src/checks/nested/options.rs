@@ -1,8 +1,8 @@
-//! What else `docker run` can be told: another PID 1, the host's processes, a root that is not written, another user.
+//! Other options of `docker run`: another PID 1, the host's processes, a read-only root, another user.
 
 use anyhow::{Context, Result, ensure};
 
-use super::{WITHIN, answers, containers::give_busybox, inside, launched, shell};
+use super::inner::{WITHIN, answers, give_busybox, inside, launched, shell};
 use crate::checks::{
     engine::{Place, reaped, until},
     seen::same,
@@ -12,7 +12,7 @@ use crate::checks::{
 const MOUNTED: &str = "for file in resolv.conf hosts hostname; do grep -q \" /etc/$file \" /proc/self/mountinfo || echo $file is no mount; done; \
     grep -q nameserver /etc/resolv.conf || echo no nameserver; grep -q called /etc/hosts || echo no host; cat /etc/hostname";
 
-/// docker-init is PID 1, and the root is not written.
+/// docker-init is PID 1, and the root is read-only.
 pub(super) fn init_and_read_only(place: &Place) -> Result<()> {
     let run = "docker run --name init --hostname called --privileged --init --read-only --tmpfs /run --tmpfs /tmp -d dockerlaunch";
     shell(place, run)?;
@@ -26,7 +26,7 @@ pub(super) fn init_and_read_only(place: &Place) -> Result<()> {
     place.engine.remove("init")
 }
 
-/// With the guest's processes: dockerlaunch is not PID 1. Told to reap, it reaps what the engine leaves; not told to, it is the
+/// With the guest's processes: dockerlaunch is not PID 1. With REAP=true it reaps the engine's orphans; without it, it becomes the
 /// engine, and the guest's PID 1 reaps.
 pub(super) fn pid_host(place: &Place) -> Result<()> {
     for options in ["", "--env DOCKER_LAUNCH_REAP=true"] {
@@ -43,23 +43,23 @@ pub(super) fn pid_host(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// A second engine in the guest, whose containers' root is another user. In a network of its own it leaves the first one's
-/// bridge alone.
+/// A second engine in the guest, whose containers' root is another user. It has a network of its own, apart from the first one's
+/// bridge.
 const SECOND: &str = "echo 'remapped:100000:65536' > /etc/subuid; cp /etc/subuid /etc/subgid; \
     echo 'remapped:x:999:999::/:/' >> /etc/passwd; echo 'remapped:x:999:' >> /etc/group; \
     busybox unshare -n dockerd --userns-remap=remapped --data-root /var/lib/second --exec-root /run/second \
     --pidfile /run/second.pid --host unix:///run/second.sock --bridge=none --iptables=false --ip6tables=false \
     > /run/second.log 2>&1 &";
-/// Nothing but dockerlaunch and what it could start.
+/// An image with dockerlaunch and a program for it to start.
 const SMALL: &str = "tar c -C / usr/bin/dockerlaunch usr/bin/busybox | docker --host unix:///run/second.sock import - small";
 const IN_SMALL: &str = "small /usr/bin/dockerlaunch /usr/bin/busybox true";
 
-/// Such an engine refuses --privileged itself; without it dockerlaunch says in one sentence what is missing.
+/// An engine with user namespaces refuses --privileged itself; without that option dockerlaunch logs one line about what is missing.
 pub(super) fn user_namespace(place: &Place) -> Result<()> {
     shell(place, SECOND)?;
     until(WITHIN, "the second engine", || {
         let said = shell(place, "cat /run/second.log")?;
-        ensure!(said.contains("API listen on "), "it says {said}");
+        ensure!(said.contains("API listen on "), "its logs: {said}");
         Ok(())
     })?;
     shell(place, SMALL)?;
@@ -81,7 +81,7 @@ pub(super) fn user_namespace(place: &Place) -> Result<()> {
     let told = "run with --privileged --userns=host, by an engine that is not rootless";
     ensure!(
         lines.len() == 1 && lines[0].ends_with(told),
-        "it says {}",
+        "its output is {}",
         ran.output
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! What dockerlaunch claims: its table, as `--check=json` tells it in the guest that lacks nothing.
+//! What dockerlaunch claims: its table of requirements, from `--check=json` in a guest that lacks nothing.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Guest, has_line, names};
+use super::guest::Guest;
 
-/// A requirement of the report, as far as it is used here.
+/// A requirement in the report; only the fields that are used here.
 #[derive(Deserialize)]
 struct Line {
     name: String,
@@ -20,13 +20,13 @@ struct Line {
 /// The requirements by name.
 pub(super) struct Claims(BTreeMap<String, Line>);
 
-/// What no check can show: no suite of Debian has an engine with the backend that it is for.
+/// No check can show this: no suite of Debian has an engine with its backend.
 const NO_ENGINE: &[&str] = &["nft"];
 
-/// Without these the engine says nothing: there is none, it does not notice, or nothing is lost.
+/// Without these there is no message of the engine: there is no engine, it does not notice, or nothing is lost.
 const SILENT: &[&str] = &["dockerd", "git-clone", "git-checkout", "apparmor_parser"];
 
-/// Lines that the report for a person has in this guest: the kernel's part, and where images lie.
+/// More lines of the report for a person: the kernel's features, and the data root.
 const LINES: &[&[&str]] = &[
     &["found", "overlay"],
     &["found", "bridge"],
@@ -51,21 +51,20 @@ impl Claims {
         Ok(Self(claims))
     }
 
-    /// The engine's words without it; empty if it has none.
+    /// The engine's message without it; empty if it has none.
     pub(super) fn error(&self, name: &str) -> Result<&str> {
         let line = self.0.get(name);
         let line = line.with_context(|| format!("dockerlaunch knows no {name}"))?;
         ensure!(
             line.error.is_empty() == SILENT.contains(&name),
-            "the engine's words without {name} are `{}`",
+            "the engine's message without {name} is `{}`",
             line.error
         );
         Ok(&line.error)
     }
 
-    /// Every requirement has its checks here and is found in the guest, and a person can read the report.
-    pub(super) fn whole(&self, guest: &Guest) -> Result<()> {
-        let names = names();
+    /// Every requirement has its checks here and is found in the guest, and the report for a person names it.
+    pub(super) fn whole(&self, guest: &Guest, names: &[String]) -> Result<()> {
         for (name, line) in &self.0 {
             if NO_ENGINE.contains(&name.as_str()) {
                 continue;
@@ -88,4 +87,15 @@ impl Claims {
             .chain(others)
             .try_for_each(|words| has_line(&report, &words))
     }
+}
+
+/// An error unless one line has all the words.
+pub(super) fn has_line(said: &str, words: &[&str]) -> Result<()> {
+    let all = |line: &str| words.iter().all(|word| line.contains(word));
+    ensure!(
+        said.lines().any(all),
+        "no line has {words:?}; the lines are\n{}",
+        said.trim()
+    );
+    Ok(())
 }

@@ -1,20 +1,15 @@
-//! The guest's own file system, from a container that has it: commands run in it, files are taken away and put back.
+//! The guest's own file system, through a privileged container: commands run in it, files are taken away and put back.
 
 use anyhow::{Result, ensure};
 use bollard::models::HostConfig;
 
-use super::servers;
 use crate::{
     checks::engine::with,
     engine::{Engine, Ran},
-    scenarios::Change,
 };
 
-/// Where the container has the guest's root.
+/// The guest's root in the container.
 const ROOT: &str = "/guest";
-
-/// What the image needs beside all groups.
-pub(crate) const PACKAGED: &[Change] = servers::PACKAGED;
 
 /// A privileged container in the guest's network, and what it can do.
 pub(crate) struct Guest<'a> {
@@ -29,8 +24,8 @@ pub(super) struct Away<'a> {
 }
 
 impl<'a> Guest<'a> {
-    /// Starts the container, and the servers beside it.
-    pub(crate) fn new(engine: &'a Engine) -> Result<Self> {
+    /// Starts the container.
+    pub(super) fn new(engine: &'a Engine) -> Result<Self> {
         let body = with(HostConfig {
             privileged: Some(true),
             network_mode: Some("host".into()),
@@ -38,18 +33,16 @@ impl<'a> Guest<'a> {
             ..HostConfig::default()
         });
         let container = engine.start(Some("guest"), &["sleep", "86400"], body)?;
-        let guest = Self { engine, container };
-        servers::start(&guest)?;
-        Ok(guest)
+        Ok(Self { engine, container })
     }
 
-    /// What a shell of the guest says to this.
+    /// Runs a script in a shell of the guest.
     pub(super) fn shell(&self, script: &str) -> Result<Ran> {
         let command = ["busybox", "chroot", ROOT, "/bin/sh", "-c", script];
         self.engine.exec(&self.container, &command)
     }
 
-    /// The same, where it must succeed.
+    /// The same; a status other than 0 is an error.
     pub(super) fn run(&self, script: &str) -> Result<String> {
         let ran = self.shell(script)?;
         ensure!(
@@ -61,7 +54,7 @@ impl<'a> Guest<'a> {
         Ok(ran.output)
     }
 
-    /// Takes a file below /usr away, until what is returned is dropped; with it comes what dockerlaunch then says.
+    /// Takes a file below /usr away, until the returned value is dropped; also returns dockerlaunch's report without the file.
     pub(super) fn take_away(&'a self, file: &'a str) -> Result<(Away<'a>, String)> {
         let away = Away { guest: self, file };
         let said = self.shell(&format!(
@@ -74,7 +67,7 @@ impl<'a> Guest<'a> {
 impl Drop for Away<'_> {
     fn drop(&mut self) {
         let file = self.file;
-        // Whoever misses it says so.
+        // If this fails, the next check that needs the file fails.
         let _ = self.guest.run(&format!("mv /usr/{file}.away /usr/{file}"));
     }
 }

@@ -1,11 +1,11 @@
-//! What each prerequisite is for. An error is the engine's own, unless something else than expected came of it.
+//! What each prerequisite is for. An error is the engine's own, or names an unexpected result.
 
 use anyhow::{Result, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::{
-    World,
     servers::{OVER_SSH, PLAIN, PUSHED, WITH_SUBMODULE},
+    world::World,
 };
 use crate::{
     checks::engine::{ANSWERS_WITHIN, SERVE, published_port as reached, publishing, until, with},
@@ -16,7 +16,7 @@ pub(super) fn answers(_: &World, engine: &Engine) -> Result<()> {
     engine.version().map(drop)
 }
 
-/// A process joins a container that runs: containerd, its shim and runc have their part in it.
+/// A process joins a running container: containerd, its shim and runc are all needed.
 pub(super) fn exec(world: &World, _: &Engine) -> Result<()> {
     world.guest.run("true").map(drop)
 }
@@ -25,7 +25,7 @@ pub(super) fn container(_: &World, engine: &Engine) -> Result<()> {
     run(engine, &["true"], HostConfig::default()).map(drop)
 }
 
-/// On loopback a port is reached through the proxy alone.
+/// On loopback only the proxy makes a published port reachable.
 pub(super) fn loopback_port(world: &World, engine: &Engine) -> Result<()> {
     let body = publishing(80, Some("127.0.0.1"), 8081, HostConfig::default());
     let container = engine.start(None, &["sh", "-c", SERVE], body)?;
@@ -39,18 +39,19 @@ pub(super) fn loopback_port(world: &World, engine: &Engine) -> Result<()> {
     asked
 }
 
-/// From outside of the guest, by the rules that the engine has made.
+/// From outside the guest, by the engine's packet rules.
 pub(super) fn published_port(world: &World, _: &Engine) -> Result<()> {
-    let rules = world.guest.run("iptables -t nat -S")?;
-    ensure!(
-        rules.contains("-N DOCKER"),
-        "the engine's chain is not among the rules:\n{rules}"
-    );
+    rules(world, "iptables")?;
     reached(world.place)
 }
 
 pub(super) fn ipv6_rules(world: &World, _: &Engine) -> Result<()> {
-    let rules = world.guest.run("ip6tables -t nat -S")?;
+    rules(world, "ip6tables")
+}
+
+/// The engine has made its own chain.
+fn rules(world: &World, program: &str) -> Result<()> {
+    let rules = world.guest.run(&format!("{program} -t nat -S"))?;
     ensure!(
         rules.contains("-N DOCKER"),
         "the engine's chain is not among the rules:\n{rules}"
@@ -58,7 +59,7 @@ pub(super) fn ipv6_rules(world: &World, _: &Engine) -> Result<()> {
     Ok(())
 }
 
-/// The registry is given something first, so that there is something to take.
+/// Pushes an image to the registry first, to pull it.
 pub(super) fn pull(world: &World, engine: &Engine) -> Result<()> {
     let given = world.place.engine;
     until(ANSWERS_WITHIN, "the registry", || given.push(IMAGE, PUSHED))?;
@@ -88,7 +89,7 @@ pub(super) fn top(_: &World, engine: &Engine) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel does not have built in was loaded, and is used.
+/// The modules that the kernel needs were loaded, and are used.
 pub(super) fn modules(world: &World, engine: &Engine) -> Result<()> {
     let loaded = world.guest.run("cat /proc/modules")?;
     for module in ["overlay", "bridge"] {
@@ -129,7 +130,7 @@ pub(super) fn ssh(_: &World, engine: &Engine) -> Result<()> {
     engine.build(OVER_SSH)
 }
 
-/// A container has the profile that dockerd loads with the parser.
+/// A container has the AppArmor profile that dockerd loads with the parser.
 pub(super) fn confined(_: &World, engine: &Engine) -> Result<()> {
     let profile = run(
         engine,
@@ -143,7 +144,8 @@ pub(super) fn confined(_: &World, engine: &Engine) -> Result<()> {
     Ok(())
 }
 
-/// What a command in a container writes. It needs no network, whose rules take most of an emulated container's time.
+/// Runs a command in a container and returns its output. Without a network, whose packet rules take most of an emulated
+/// container's time.
 fn run(engine: &Engine, command: &[&str], host: HostConfig) -> Result<String> {
     let ran = engine.run_with(command, alone(host))?;
     ensure!(ran.status == 0, "status {}: {}", ran.status, ran.output);

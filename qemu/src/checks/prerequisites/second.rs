@@ -1,14 +1,16 @@
-//! A second engine in the same guest, launched by dockerlaunch as a container's PID 1, on the guest's own /usr without one
-//! file: for what dockerd looks up once only.
+//! A second engine in the same guest, launched by dockerlaunch as a container's PID 1, on the guest's own /usr without one file: for
+//! files that dockerd looks up only once.
 
 use anyhow::{Context, Result};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
-use super::{Requirement, World};
+use super::world::{Requirement, World};
 use crate::{
-    boot,
     checks::engine::{PUBLISHED, publishing, with},
-    engine::Engine,
+    engine::{
+        Engine,
+        launch::{PORT, READY},
+    },
 };
 
 /// A root of its own: /usr without the file ($1), and an empty rest, which dockerlaunch fills. The upper part of an overlay
@@ -29,7 +31,7 @@ pivot_root . old
 exec /usr/bin/busybox chroot . /usr/bin/busybox sh -c "$LAUNCH" sh "$@"
 "#;
 
-/// As anyone starts it; where that ends, because something required is missing, it is told to go on.
+/// The normal start. If dockerlaunch refuses it, because a required file is missing, a second start has the setting to go on.
 const LAUNCH: &str = r#"umount -l /old
 exec /usr/bin/dockerlaunch "$@""#;
 const LAUNCH_ALTHOUGH_REFUSED: &str = r#"umount -l /old
@@ -37,7 +39,7 @@ DOCKER_LAUNCH_AS=container /usr/bin/dockerlaunch "$@" || echo "refused with stat
 export DOCKER_LAUNCH_PREREQUISITES=warn
 exec /usr/bin/dockerlaunch "$@""#;
 
-/// To be asked something. Rules for packets would only take time.
+/// For an engine that answers. It needs no packet rules, which only take time.
 const LISTENING: &[&str] = &[
     "-H",
     "tcp://0.0.0.0:2375",
@@ -47,45 +49,45 @@ const LISTENING: &[&str] = &[
     "--ip6tables=false",
 ];
 
-/// The line that tells how dockerlaunch ended where it was not told to go on.
+/// The line with the status of a refused start.
 pub(super) fn refused(status: u8) -> String {
     format!("refused with status {status}")
 }
 
-/// What one says, with these words, that does not come up.
-pub(super) fn failing(world: &World, row: &Requirement, words: &[&str]) -> Result<String> {
+/// The logs of an engine that, with these arguments, does not start.
+pub(super) fn failing(world: &World, row: &Requirement, arguments: &[&str]) -> Result<String> {
     let host = HostConfig {
         network_mode: Some("none".into()),
         ..HostConfig::default()
     };
-    let second = Second::start(world, row, words, with(host))?;
+    let second = Second::start(world, row, arguments, with(host))?;
     let engine = world.place.engine;
-    let ended = engine.wait_within(boot::READY, &second.container);
+    let ended = engine.wait_within(READY, &second.container);
     let said = second.said()?;
-    ended.with_context(|| format!("the second engine said\n{said}"))?;
+    ended.with_context(|| format!("the second engine's logs:\n{said}"))?;
     Ok(said)
 }
 
-/// Gone when it is dropped.
+/// Its container is removed when it is dropped.
 pub(super) struct Second<'a> {
     world: &'a World<'a>,
     container: String,
 }
 
 impl<'a> Second<'a> {
-    /// One that can be asked.
+    /// An engine that answers.
     pub(super) fn listening(world: &'a World<'a>, row: &Requirement) -> Result<Self> {
-        let body = publishing(boot::PORT, None, PUBLISHED, HostConfig::default());
+        let body = publishing(PORT, None, PUBLISHED, HostConfig::default());
         Self::start(world, row, LISTENING, body)
     }
 
     fn start(
         world: &'a World<'a>,
         row: &Requirement,
-        words: &[&str],
+        arguments: &[&str],
         body: ContainerCreateBody,
     ) -> Result<Self> {
-        let command = [&["sh", "-c", ROOT, "sh", row.file], words].concat();
+        let command = [&["sh", "-c", ROOT, "sh", row.file], arguments].concat();
         let launch = if row.refused > 0 {
             LAUNCH_ALTHOUGH_REFUSED
         } else {
@@ -111,10 +113,10 @@ impl<'a> Second<'a> {
         let place = self.world.place;
         let mut engine = Engine::connect(place.published)?;
         let runs = || place.engine.pid(&self.container).map(drop);
-        let ready = engine.wait_ready(boot::READY, runs);
+        let ready = engine.wait_ready(READY, runs);
         ready.with_context(|| {
             format!(
-                "the second engine said\n{}",
+                "the second engine's logs:\n{}",
                 self.said().unwrap_or_default()
             )
         })?;
@@ -129,7 +131,7 @@ impl<'a> Second<'a> {
 
 impl Drop for Second<'_> {
     fn drop(&mut self) {
-        // The next one finds its port taken, and says so.
+        // If this fails, the next one finds its port in use.
         let _ = self.world.place.engine.remove(&self.container);
     }
 }

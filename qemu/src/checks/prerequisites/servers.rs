@@ -1,22 +1,23 @@
-//! What the engine in the guest fetches from: a registry with TLS, git over its own protocol and over ssh. Keys,
-//! certificates and repositories are made for each guest anew.
+//! The servers that the engine in the guest fetches from: a registry with TLS, git over its own protocol and over ssh. Each guest
+//! gets new keys, certificates and repositories.
 
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 use super::guest::Guest;
-use crate::scenarios::Change;
+use crate::image::Change;
 
-/// The guest's address on the user network. (What listens on 127.0.0.1 is trusted by dockerd without a certificate.)
+/// The guest's address on the user network. (dockerd trusts a registry on 127.0.0.1 without a certificate.)
 const ADDRESS: &str = "10.0.2.15";
-/// Where the registry has what was pushed.
+/// The pushed image in the registry.
 pub(super) const PUSHED: &str = "10.0.2.15:5000/pushed";
 /// Repositories: a plain one, and one with a submodule.
 pub(super) const PLAIN: &str = "git://10.0.2.15/plain#main";
 pub(super) const WITH_SUBMODULE: &str = "git://10.0.2.15/outer#main";
 pub(super) const OVER_SSH: &str = "git@10.0.2.15:/srv/git/plain#main";
 
-pub(super) const PACKAGED: &[Change] = &[
+/// What the guest's image needs beside all groups.
+pub(crate) const PACKAGED: &[Change] = &[
     Change::Packaged("usr/bin/docker-registry"),
     Change::Packaged("usr/sbin/dropbear"),
     Change::Packaged("usr/bin/ssh-keygen"),
@@ -49,7 +50,7 @@ git -C outer update-index --add --cacheinfo 160000,$(git -C inner rev-parse HEAD
 git -C outer add Dockerfile .gitmodules && git -C outer commit -q -m test
 "#;
 
-/// The engine's git is root, and the server takes root's key for the user git.
+/// The engine's git runs as root; the server accepts root's key for the user git.
 const KEYS: &str = r"
 echo 'git:x:0:0::/root:/bin/sh' >> /etc/passwd
 mkdir -p /etc/dropbear && cd /root/.ssh
@@ -66,10 +67,10 @@ git daemon --detach --reuseaddr --export-all --base-path=/srv/git
 dropbear -R -s -p 22
 ";
 
-/// Prepares them and starts them, in one go.
+/// Prepares and starts them with one script.
 pub(super) fn start(guest: &Guest) -> Result<()> {
     let (authority, certificate, key) = certificates()?;
-    // The certificates that the image brings, and one more.
+    // Adds one certificate to those of the image.
     let certificates = format!(
         "echo '{certificate}' > /srv/certificate.pem; echo '{key}' > /srv/key.pem\n\
          echo '{authority}' >> /etc/ssl/certs/ca-certificates.crt\n"
@@ -79,7 +80,7 @@ pub(super) fn start(guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// An authority's certificate; one that it signed for the guest's address, and its key.
+/// An authority's certificate; a certificate that it signed for the guest's address; the key of the latter.
 fn certificates() -> Result<(String, String, String)> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

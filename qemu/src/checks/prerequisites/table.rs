@@ -3,18 +3,19 @@
 use anyhow::Result;
 
 use super::{
-    Requirement,
-    Without::{self, AtStart, Elsewhere, InUse, NothingLost, Once},
-    World, proofs,
+    proofs,
+    world::{
+        Requirement,
+        Without::{self, AtStart, Elsewhere, InUse, NothingLost, Once},
+        World,
+    },
 };
 use crate::engine::Engine;
 
-const fn optional(
-    name: &'static str,
-    file: &'static str,
-    proof: fn(&World, &Engine) -> Result<()>,
-    without: Without,
-) -> Requirement {
+type Proof = fn(&World, &Engine) -> Result<()>;
+type Text = &'static str;
+
+const fn optional(name: Text, file: Text, proof: Proof, without: Without) -> Requirement {
     Requirement {
         name,
         file,
@@ -25,19 +26,14 @@ const fn optional(
     }
 }
 
-const fn required(
-    name: &'static str,
-    file: &'static str,
-    proof: fn(&World, &Engine) -> Result<()>,
-    without: Without,
-) -> Requirement {
+const fn required(name: Text, file: Text, proof: Proof, without: Without) -> Requirement {
     Requirement {
         refused: 125,
         ..optional(name, file, proof, without)
     }
 }
 
-/// Before version 27 the engine sets up no IPv6 rules unless it is asked to.
+/// Before version 27 the engine makes IPv6 rules only with these arguments.
 const IPV6: &[&str] = &["--experimental", "--ip6tables"];
 
 pub(super) const TABLE: &[Requirement] = &[

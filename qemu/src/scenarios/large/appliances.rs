@@ -1,7 +1,7 @@
-//! The engine as an appliance runs it: a root that is never written, reached through an initramfs; a state disk; an address
-//! from a server; its own bridge. Three lives of one machine.
+//! The engine of an appliance: a read-only root, reached through an initramfs; a state disk; an address from a DHCP server; its own
+//! bridge. One machine has three lives.
 
-use super::{Change, Large, Life, Scenario, large};
+use super::builder::{Change, Group, Large, Life, Root, Scenario, Suite, large};
 use crate::{
     checks::{
         engine::{BACK, BACK_AFTER_CUT, NEW},
@@ -10,16 +10,13 @@ use crate::{
             Expect::{self, *},
         },
     },
-    disks::{Disk, STATE, Table},
-    image::{Format, table::Group},
-    machine::ROOT,
-    scenarios::Root,
-    suites::Suite,
+    disks::{Disk, ROOT, STATE, Table},
+    image::Format,
 };
 
 const OFF: &[Expect] = &[Ends(End::PowerOff), Clean(STATE), Unchanged(ROOT)];
 
-/// What the boot loader says.
+/// The boot loader's command line.
 const LINE: &[&str] = &[
     "root=/dev/vda",
     "ro",
@@ -33,7 +30,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[Scenario {
     words: &["-b", "docker9", "--bip", "172.31.9.1/24"],
     ..large(
         "appliance-engine",
-        "containers and files outlive a shutdown, and a cut of the power in the middle of writing",
+        "containers and files survive a shutdown, and a power cut during writes",
         Suite::Trixie,
         Root::Switch(Format::Erofs, Table::None),
         LINE,

@@ -1,16 +1,12 @@
-//! Docker in Docker: the image that is shipped, loaded by a guest's own engine, and an engine of each suite in a container.
+//! Docker in Docker: the container image, loaded by a guest's own engine, and an engine of each suite in a container.
 
-use super::{AGENT, Large, ONE, Scenario, TWO, large, long};
-use crate::{
-    checks::nested::{
-        self, CGROUPS, FIELD, LIVES, LOADED, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SEEDED, SMALLEST,
-    },
-    scenarios::{Inner, Root},
-    suites::Suite,
+use super::builder::{AGENT, Inner, Large, ONE, Root, Scenario, Suite, TWO, large, long};
+use crate::checks::nested::{
+    self, CGROUPS, FIELD, LIVES, LOADED, MANY_LIVES, ON_ONE, ON_TWO, OPTIONS, SEEDED, SMALLEST,
 };
 
 const READY: &str = "DOCKER_LAUNCH_READY=/opt/agent";
-/// The kernel has no nf_tables for anyone.
+/// A kernel without nf_tables, for the guest and its containers.
 const LEGACY: &str = "module_blacklist=nf_tables";
 
 const TRIXIE: Inner = Inner {
@@ -103,7 +99,7 @@ const MANY: &[Inner] = &[Inner {
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     large(
         "nested",
-        "an engine in a container has its own part of version 2, and comes back however it ended",
+        "an engine in a container has its own part of version 2, and comes back after every kind of end",
         Suite::Trixie,
         Root::Disk,
         &[READY],
@@ -111,7 +107,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ),
     large(
         "nested-v1",
-        "an engine in a container leaves the guest's hierarchies as they are; legacy iptables",
+        "an engine in a container leaves the guest's hierarchies unchanged; legacy iptables",
         Suite::Bookworm,
         Root::Disk,
         &[READY, "DOCKER_LAUNCH_CGROUP=v1", LEGACY],
@@ -119,7 +115,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ),
     long(large(
         "nested-otherwise",
-        "cgroups that others have, enter or may not write; docker-init, the guest's processes, a read-only root, another user",
+        "cgroups that are shared, entered by others or read-only; docker-init, the guest's processes, a read-only root, another user",
         Suite::Trixie,
         Root::Disk,
         &[READY],
@@ -152,7 +148,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     )),
     long(large(
         "nested-hybrid",
-        "hybrid is version 1 to an engine in a container, too",
+        "for an engine in a container, hybrid is version 1 as well",
         Suite::Bookworm,
         Root::Disk,
         &[READY, "DOCKER_LAUNCH_CGROUP=hybrid", LEGACY],
@@ -187,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chosen_check_has_before_it_what_it_builds_on() {
+    fn a_chosen_check_comes_after_those_that_it_needs() {
         let inner = TWO_NESTED.inner[0];
         let asked = |wanted: &[&str]| {
             let rows = inner.asked(|name| wanted.contains(&name));

@@ -1,12 +1,9 @@
-//! Plain boots: what the daemon finds when nothing was asked for.
+//! Plain boots: what the daemon finds with no setting.
 
-use super::{QUIET, Root, Scenario, small};
-use crate::{
-    checks::expect::{
-        Content::{Has, MachineId},
-        Expect::{self, *},
-    },
-    suites::Suite,
+use super::builder::{QUIET, Root, Scenario, Suite, small};
+use crate::checks::expect::{
+    Content::{Has, MachineId},
+    Expect::{self, *},
 };
 
 /// The early mounts: target, type, options, and the file system's own.
@@ -82,7 +79,7 @@ pub(super) const DEVICES: &[Expect] = &[
     Link("/dev/core", "/proc/kcore"),
     Device("/dev/console", "5:1"),
     Device("/dev/null", "1:3"),
-    // The kernel makes it itself, and finds the terminals of /dev/pts from there.
+    // The kernel makes this device itself, for the terminals of /dev/pts.
     Device("/dev/ptmx", "5:2"),
 ];
 
@@ -121,7 +118,7 @@ pub(super) const DAEMON: &[Expect] = &[
     Process("directory", "/"),
     Process("umask", "0022"),
     Process("blocked", "0000000000000000"),
-    // SIGPIPE: the probe's own runtime.
+    // SIGPIPE: ignored by the probe's runtime.
     Process("ignored", "0000000000001000"),
     Process("oom_score_adj", "-500"),
     Process("others", "dockerlaunch"),
@@ -155,7 +152,7 @@ const INITRAMFS: &[&[Expect]] = &[MOUNTS, DEVICES, LAYOUT, DAEMON, SHARED, NETWO
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "disk",
-        "everything that a daemon finds after a boot without any setting",
+        "everything that a daemon finds after a boot with no setting",
         &[
             MOUNTS,
             MOUNTED_ON_DISK,

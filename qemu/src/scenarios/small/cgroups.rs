@@ -1,10 +1,7 @@
-//! Every cgroup setting on a kernel that has all of version 1, and on one that has lost memory and cpuset.
+//! Every cgroup setting, on a kernel with all version 1 controllers and on one without memory and cpuset.
 
-use super::{NO_MODULES, Root, Scenario, small};
-use crate::{
-    checks::expect::Expect::{self, *},
-    suites::Suite,
-};
+use super::builder::{NO_MODULES, Root, Scenario, Suite, small};
+use crate::checks::expect::Expect::{self, *};
 
 const OPTIONS: &str = "rw,nosuid,nodev,noexec,relatime";
 
@@ -57,7 +54,7 @@ pub(super) const WITH_MEMORY: &[Expect] = &[
     SaysOnly(&[NO_MODULES]),
 ];
 
-/// Since 6.12: said in one line, and no empty directory is left to mislead Docker.
+/// Since 6.12: one line warns, and no empty directory misleads Docker.
 const WITHOUT_MEMORY: &[Expect] = &[
     Absent("/sys/fs/cgroup/memory"),
     Absent("/sys/fs/cgroup/cpuset"),
@@ -75,7 +72,7 @@ const UNIFIED: &[Expect] = &[Mount(
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "cgroup-auto-bookworm",
-        "auto is version 2 where both are offered whole",
+        "auto chooses version 2 if both are complete",
         &[V2],
     )
     .on(Suite::Bookworm, Root::Disk),
@@ -99,7 +96,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .append(&["DOCKER_LAUNCH_CGROUP=hybrid"]),
     small(
         "cgroup-without-memory",
-        "version 2 stays where version 1 could not help either",
+        "auto chooses version 2 if version 1 lacks the same controller",
         &[WITHOUT],
     )
     .on(Suite::Bookworm, Root::Disk)
@@ -122,7 +119,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .append(&["DOCKER_LAUNCH_CGROUP=v1"]),
     small(
         "cgroup-v1-sid",
-        "kernel 7 no longer lists them: Docker would run without those limits and nobody would say so",
+        "kernel 7 no longer lists them: Docker would run without those limits and without a warning",
         &[V1, WITHOUT_MEMORY, ONLY_V1],
     )
     .on(Suite::Sid, Root::Disk)

@@ -1,6 +1,6 @@
-//! A console that nobody reads: held by ^S, as a terminal server or a careless hand does it.
+//! A console whose output is held by ^S, as by a terminal server or by mistake.
 
-use super::{Scenario, Step, WITH_MODULES, small};
+use super::builder::{Scenario, Step, WITH_MODULES, small};
 use crate::{
     checks::expect::{
         End,
@@ -9,7 +9,7 @@ use crate::{
     machine::HOLD,
 };
 
-/// It is held until the end: neither the signal nor what it leads to waits for a line of the log.
+/// The console is held until the end: neither the signal nor the shutdown waits for a line of the log.
 const ENDED: &[Expect] = &[
     Told(&[
         "READY=1",
@@ -22,7 +22,7 @@ const ENDED: &[Expect] = &[
     Ends(End::PowerOff),
 ];
 
-/// The daemon dies meanwhile, and another one follows.
+/// The daemon dies while the console is held, and is started again.
 const ENDED_TWICE: &[Expect] = &[
     Told(&[
         "READY=1",
@@ -55,7 +55,7 @@ const TO_THE_END: &[&str] = &["--probe=ready,fill-console,signal:38,wait"];
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "case-b3",
-        "a machine whose console is held powers off all the same",
+        "a machine powers off although its console is held",
         &[ENDED],
     )
     .words(TO_THE_END)

@@ -1,7 +1,7 @@
-//! The power is cut in the first seconds of a new machine. What it had written by then is whole, or not there and written again
-//! at the next boot; no file of ours is empty.
+//! The power is cut in the first seconds of a new machine. A file of dockerlaunch is then complete, or missing and written at the next
+//! boot; none is empty.
 
-use super::{Scenario, Step, small};
+use super::builder::{Scenario, Step, small};
 use crate::checks::expect::{
     Content::{Has, MachineId},
     Expect::{self, *},
@@ -16,7 +16,7 @@ const WHOLE: &[Expect] = &[
     File("/etc/machine-id", "444", MachineId),
 ];
 
-/// What dockerlaunch had written before it started the daemon.
+/// The files that dockerlaunch wrote before it started the daemon.
 const WRITTEN: &[Expect] = &[OnDisk(&[
     "/etc/passwd",
     "/etc/group",
@@ -27,21 +27,21 @@ const WRITTEN: &[Expect] = &[OnDisk(&[
 
 const CUT: &[Step] = &[Step::Told("waits"), Step::Cut];
 
-/// The daemon syncs a file of its own, which makes the journal commit: ext4 then knows the names of ours, and of files that
-/// nobody has synced it knows no content. Without that the cut would have to come 5 to 30 s later.
+/// The daemon syncs a file of its own, so the journal commits: ext4 then has the names of dockerlaunch's files, but no content of a
+/// file that was not synced. Without it the cut would have to come 5 to 30 s later.
 const COUNTS: &[&str] = &["--probe=count:/var/lib/docker/boots,wait"];
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "case-a4-cut",
-        "the files of the first boot outlive a cut of the power right behind the journal's first commit",
+        "the files of the first boot survive a power cut immediately after the journal's first commit",
         &[&[Told(&["boot 1", "waits"])], WRITTEN],
     )
     .words(COUNTS)
     .lived(CUT),
     small(
         "case-a4-power-cuts",
-        "and twenty cuts in the first 15 s",
+        "twenty power cuts in the first 15 s",
         &[WHOLE],
     )
     .words(&["--probe=ready,report,wait"])

@@ -1,13 +1,13 @@
-//! Which daemon is started, with which words and which environment.
+//! Which daemon is started, with which arguments and which environment.
 
-use super::{Change, NO_MODULES, Scenario, small};
+use super::builder::{Change, NO_MODULES, Scenario, small};
 use crate::checks::expect::Expect::{self, *};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const NOTIFY: &str = "NOTIFY_SOCKET=/run/dockerlaunch/notify";
 
-/// The kernel drops `--`, hands on what it does not know, and makes `NAME=value` and even `--flag=value` environment.
+/// The kernel drops `--`, passes on words that it does not know, and puts `NAME=value` and even `--flag=value` into the environment.
 const WORDS: &[Expect] = &[
     Arguments(&["dockerd", "--debug", "--label", "a b"]),
     Environment(&[
@@ -52,7 +52,7 @@ const IGNORED: &[Expect] = &[
     Environment(&["HOME=/root", NOTIFY, PATH, "TERM=linux"]),
 ];
 
-/// What a start in a container leaves to the engine that started the container: version 1 hierarchies are the host's.
+/// In a container the outer engine makes the mounts: version 1 hierarchies are the host's.
 const CONTAINER: &[Expect] = &[
     Mount(
         "/sys/fs/cgroup",
@@ -96,7 +96,7 @@ const GROUP: &[Change] = &[Change::File(
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "words",
-        "the kernel hands on words that were never meant for the daemon",
+        "the kernel passes on words that are not for the daemon",
         &[WORDS],
     )
     .append(&["splash", "plain=kept", "--early=value"])
@@ -110,28 +110,28 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .words(&["other", "-x"]),
     small(
         "daemon-by-path",
-        "a path is taken as it stands",
+        "a path is used unchanged",
         &[&[Arguments(&["/opt/other"])]],
     )
     .image(&[Change::Probe("opt/other", 0o755)])
     .words(&["/opt/other"]),
     small(
         "docker-d",
-        "the first spelling of the daemon",
+        "the oldest name of the daemon, `docker -d`",
         &[&[Arguments(&["dockerd", "-D"])]],
     )
     .image(DOCKER)
     .words(&["docker", "-d", "-D"]),
     small(
         "docker-daemon",
-        "the second one",
+        "its second name, `docker daemon`",
         &[&[Arguments(&["dockerd", "-D"])]],
     )
     .image(DOCKER)
     .words(&["docker", "daemon", "-D"]),
     small(
         "socket",
-        "clients can connect before the engine is up: PID 1 binds, the daemon inherits",
+        "clients can connect before the engine is up: PID 1 binds the socket, the daemon inherits it",
         &[SOCKET],
     )
     .image(GROUP)
@@ -146,17 +146,17 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .words(&["-H", "fd://"]),
     small(
         "debug",
-        "a line for every step, with the time since the kernel's start",
+        "a line for each step, with the time since the kernel's start",
         &[DEBUG],
     )
     .append(&["DOCKER_LAUNCH_DEBUG=true"]),
     small(
         "unknown-setting",
-        "a misspelt setting is told, not swallowed",
+        "a misspelt setting is reported",
         &[IGNORED],
     )
     .append(&["DOCKER_LAUNCH_NOPE=1"]),
-    small("as-machine", "the role by setting", &[MACHINE]).append(&["DOCKER_LAUNCH_AS=machine"]),
+    small("as-machine", "the setting that makes it a machine", &[MACHINE]).append(&["DOCKER_LAUNCH_AS=machine"]),
     small(
         "as-container",
         "in a container no cgroup hierarchy is made: it would be the host's",
@@ -165,7 +165,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .append(&["DOCKER_LAUNCH_AS=container"]),
     small(
         "daemon-ends",
-        "without supervising the daemon is PID 1, and its end is the kernel's panic",
+        "without supervision the daemon is PID 1, and the kernel panics when it ends",
         &[ENDED],
     )
     .append(&["DOCKER_LAUNCH_REAP=false"])

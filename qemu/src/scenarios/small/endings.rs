@@ -1,21 +1,21 @@
-//! How the machine ends: who may ask for it, what happens on the way, and what is left on the disk.
+//! How the machine ends: who can request it, the steps, and the state of the disk.
 
-use super::{Group, Scenario, Step, WITH_MODULES, small};
+use super::builder::{Group, Scenario, Step, WITH_MODULES, small};
 use crate::checks::expect::{
     End,
     Expect::{self, *},
 };
 
-/// For poweroff, reboot and halt, which send their signals to PID 1.
+/// With poweroff, reboot and halt, which send signals to PID 1.
 pub(super) const WITH_BUSYBOX: &[Group] = &[Group::Program, Group::System, Group::Busybox];
 
-/// The daemon is asked once, and its disk is clean.
+/// The daemon gets one SIGTERM, and the disk is clean.
 const ASKED_ONCE: &[Expect] = &[Told(&["READY=1", "waits", "SIGTERM"]), CleanDisk];
 const POWERED_OFF: &[Expect] = &[Ends(End::PowerOff)];
 const REBOOTED: &[Expect] = &[Ends(End::Reboot)];
 const HALTED: &[Expect] = &[Ends(End::Halt)];
 
-/// The power has to be cut, as by hand.
+/// A halted machine does not end, so the harness cuts its power.
 const UNTIL_HALTED: &[Step] = &[Step::Console(&["reboot: System halted"]), Step::Cut];
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
@@ -48,7 +48,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(UNTIL_HALTED),
     small(
         "supervise-signal-38",
-        "SIGRTMIN+4; by default case-b3 sends it",
+        "SIGRTMIN+4 (case-b3 sends it, too)",
         &[ASKED_ONCE, POWERED_OFF],
     )
     .words(&["--probe=ready,signal:38,wait"])
@@ -59,14 +59,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         .lived(&[]),
     small(
         "supervise-ctrl-alt-del",
-        "the kernel resets the machine at once, unless it is told to ask PID 1",
+        "ctrl-alt-del becomes a signal to PID 1, instead of an immediate reset",
         &[ASKED_ONCE, REBOOTED],
     )
     .words(&["--probe=ready,wait"])
     .lived(&[Step::Told("waits"), Step::Keys(CTRL_ALT_DEL)]),
     small(
         "supervise-power-button",
-        "the button of the machine, which the kernel tells of and does nothing about",
+        "the machine's power button, which the kernel only reports",
         &[ASKED_ONCE, POWERED_OFF],
     )
     .groups(WITH_MODULES)

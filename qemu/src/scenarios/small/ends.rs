@@ -1,7 +1,6 @@
-//! An end that has something in its way: a press of the button before there is a daemon, swap, and a process that cannot die
-//! and holds the state disk.
+//! Difficult ends: the power button before there is a daemon, swap, and a process that cannot be killed and uses the state disk.
 
-use super::{Change, Root, Scenario, Step, Suite, WITH_MODULES, small};
+use super::builder::{Change, Root, Scenario, Step, Suite, WITH_MODULES, small};
 use crate::{
     checks::expect::{
         End,
@@ -62,7 +61,7 @@ const HELD: &[Expect] = &[
 const FIRST: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"])];
 const SECOND: &[Expect] = &[Told(&["boot 2", "waits", "SIGTERM"])];
 
-/// Of a process in a frozen cgroup (v1) the kernel takes no signal, not even KILL.
+/// A process in a frozen cgroup (v1) handles no signal, not even KILL.
 const HOLD: &[Change] = &[Change::File(
     "opt/hold",
     0o755,
@@ -83,7 +82,7 @@ echo FROZEN >/run/freezer/held/freezer.state
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "case-b4-button",
-        "the power button while a disk is waited for that never comes: no daemon is there to ask",
+        "the power button while dockerlaunch waits for a disk: there is no daemon to end",
         &[PRESSED],
     )
     .groups(WITH_MODULES)
@@ -97,7 +96,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ]),
     small(
         "case-b4-root",
-        "the power button while the initramfs waits for a root without a limit",
+        "the power button while the initramfs waits, without a limit, for its root",
         &[GIVEN_UP],
     )
     .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
@@ -112,7 +111,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ]),
     small(
         "case-g9-held",
-        "what a process that cannot die has on the state disk is written out all the same, and swap goes off",
+        "a process that cannot be killed uses the state disk: the disk is synced anyway, and swap is turned off",
         &[FIRST, HELD],
     )
     .groups(WITH_MODULES)

@@ -1,16 +1,19 @@
-//! What the machine does when PID 1 cannot launch: DOCKER_LAUNCH_ON_FAILURE, each way with its reason on the console.
+//! What the machine does when PID 1 cannot launch: each value of DOCKER_LAUNCH_ON_FAILURE, with the reason on the console.
 
-use super::{Scenario, Step, endings::WITH_BUSYBOX, small};
+use super::{
+    builder::{Scenario, Step, small},
+    endings::WITH_BUSYBOX,
+};
 use crate::checks::expect::{
     End,
     Expect::{self, *},
 };
 
-/// The reason stands first, whatever follows.
+/// The reason is the first line.
 const REASON: &[&str] = &["dockerlaunch: ", "nosuchd", "ENOENT"];
 const TOLD: &[Expect] = &[SaysTimes("reason", 1, REASON), CleanDisk];
 
-/// The kernel's own setting decides, with the time it leaves to read.
+/// The kernel's own setting decides, and leaves time to read.
 const PANICS: &[Expect] = &[
     SaysInOrder(
         "kernel's-turn",
@@ -26,7 +29,7 @@ const PANICS: &[Expect] = &[
     Ends(End::Panic),
 ];
 
-/// It is a terminal: it has a name, it is the session's own, and ctrl-c ends what runs in the foreground and not the shell.
+/// The shell has a terminal: it has a name, it is the session's own, and ctrl-c ends the foreground program and not the shell.
 const SHELL: &[Expect] = &[
     SaysInOrder(
         "answers",
@@ -45,8 +48,8 @@ const TYPED: &[Step] = &[
     Step::Console(REASON),
     Step::Type("tty; echo \"the session's terminal\" > /dev/tty; echo sum $((6*7))\n"),
     Step::Console(&["sum 42"]),
-    // What is typed is shown, too, but without what the quotes are for. It is the foreground program that says so: ctrl-c
-    // ends it whether it sleeps already or not.
+    // The console also shows what is typed, but there the quotes split the word. The foreground program prints it, so ctrl-c ends
+    // that program even if it does not sleep yet.
     Step::Type("sh -c \"echo be''gins; exec sleep 10000\"\n"),
     Step::Console(&["begins"]),
     Step::Type("\x03"),
@@ -60,7 +63,7 @@ const NOT_FOUND: &[&str] = &["nosuchd"];
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "supervise-fails-panic",
-        "the kernel's panic=N is the one who decides",
+        "the kernel's panic=N decides",
         &[PANICS],
     )
     .append(&["DOCKER_LAUNCH_ON_FAILURE=panic", "panic=3"])
@@ -68,7 +71,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(&[]),
     small(
         "supervise-fails-poweroff",
-        "a machine that cannot launch is off, and its disk clean",
+        "a machine that cannot launch powers off, and its disk is clean",
         &[TOLD, &[Ends(End::PowerOff)]],
     )
     .append(&["DOCKER_LAUNCH_ON_FAILURE=poweroff"])
@@ -76,7 +79,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(&[]),
     small(
         "supervise-fails-reboot",
-        "the same, and it tries again",
+        "a machine that cannot launch reboots, and tries again",
         &[TOLD, &[Ends(End::Reboot)]],
     )
     .append(&["DOCKER_LAUNCH_ON_FAILURE=reboot"])
@@ -84,7 +87,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(&[]),
     small(
         "supervise-fails-shell",
-        "whoever sits at the console can look what is wrong",
+        "a shell on the console, to see what is wrong",
         &[SHELL, &[Ends(End::PowerOff)]],
     )
     .groups(WITH_BUSYBOX)

@@ -1,10 +1,10 @@
-//! A root without free space: the engine comes up, so that somebody can free some.
+//! A root without free space: the engine starts, so that its user can free some.
 
-use super::{Expect, Scenario, small};
+use super::builder::{Scenario, small};
 use crate::checks::expect::{
     Content::Is,
     End,
-    Expect::{Ends, File, SaysTimes, Told},
+    Expect::{self, Ends, File, SaysTimes, Told},
 };
 
 const ENDS: Expect = Ends(End::PowerOff);
@@ -15,7 +15,7 @@ const FULL: &[&str] = &[
     "warning: ",
     " lies on a full file system: free space on what is mounted at /",
 ];
-/// A file that is to be written, the same name servers again, and where the images lie.
+/// One file cannot be written, the same name servers need no write, and the data root is full.
 const SECOND: &[Expect] = &[
     LIVES,
     ENDS,
@@ -32,7 +32,7 @@ const SECOND: &[Expect] = &[
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[small(
     "case-c1",
-    "no block of the root is free, and a file of ours is empty",
+    "the root has no free block, and a file of dockerlaunch is empty",
     &[&[LIVES, ENDS, SERVERS]],
 )
 .append(&["DOCKER_LAUNCH_DNS=10.0.2.3"])

@@ -1,6 +1,6 @@
-//! Images that lack something, and images that bring something.
+//! Images that lack folders, and images with files of their own.
 
-use super::{Change, Group, NO_MODULES, Scenario, small};
+use super::builder::{Change, Group, NO_MODULES, Scenario, small};
 use crate::checks::expect::{
     Content::Is,
     Expect::{self, *},
@@ -68,7 +68,7 @@ const LEFT_ALONE: &[Expect] = &[
     Link("/bin", "usr/own"),
 ];
 
-/// A power cut leaves the pid file of a dockerd that was PID 1; the next one finds PID 1 alive and refuses to start.
+/// A power cut leaves the pid file of a dockerd that was PID 1; the next dockerd finds a process with that number and refuses to start.
 const STALE: &[Change] = &[
     Change::Directory("var/run", 0o755),
     Change::File("var/run/docker.pid", 0o644, "1"),
@@ -78,7 +78,7 @@ const STALE_ELSEWHERE: &[Change] = &[Change::File("var/lib/own.pid", 0o644, "1")
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "bare",
-        "an image of two programs, without even the folders /dev, /proc and /sys",
+        "an image of two programs, without the folders /dev, /proc and /sys",
         &[BARE],
     )
     .groups(&[Group::Program]),
@@ -90,7 +90,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .image(DEFAULTS),
     small(
         "own-files",
-        "what the image brings is left as it is",
+        "files of the image are left unchanged",
         &[LEFT_ALONE],
     )
     .image(OWN),
@@ -113,7 +113,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .words(&["--pidfile=/var/lib/own.pid"]),
     small(
         "hostname",
-        "the name in /etc/hostname is the machine's",
+        "the machine's hostname is the one in /etc/hostname",
         &[&[Hostname("named")]],
     )
     .image(&[Change::File("etc/hostname", 0o644, "named\n")]),

@@ -1,6 +1,6 @@
-//! The kernel command line: what only a real kernel can show of quotes, of `--`, and of which interface is the network card.
+//! The kernel command line: quotes, `--` and the choice of the network card, which need a real kernel.
 
-use super::{Scenario, WITH_MODULES, small};
+use super::builder::{Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::Is,
     Expect::{self, *},
@@ -16,7 +16,7 @@ const ON_THE_CARD: &[Expect] = &[
     Hostname("docker-123456"),
 ];
 
-/// The kernel takes the quotes away from what it hands to PID 1, and stops at a second `--`.
+/// The kernel removes the quotes of what it passes to PID 1, and stops at a second `--`.
 const UNQUOTED: &[Expect] = &[
     File("/etc/resolv.conf", "644", Is("nameserver 10.0.2.3\n")),
     Arguments(&["dockerd", "--label", "a b"]),
@@ -25,7 +25,7 @@ const UNQUOTED: &[Expect] = &[
 
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[small(
     "case-d2",
-    "dummy0 and bond0 before the card; quotes around arguments and values; PXE's card and a second -- behind --",
+    "dummy0 and bond0 before the network card; quotes around arguments and values; BOOTIF= and a second -- after --",
     &[ON_THE_CARD, UNQUOTED],
 )
 .groups(WITH_MODULES)

@@ -1,17 +1,15 @@
-//! Life between the launch and the end: readiness, orphans, a daemon that ends by itself, one that does not end when it is told to,
-//! and a daemon that is PID 1 itself.
+//! Supervision: readiness, orphans, a daemon that ends by itself, one that ignores SIGTERM, and a daemon that is PID 1 itself.
 
 use super::{
-    Change, Scenario, Step,
+    builder::{Change, Scenario, Step, small},
     endings::{CTRL_ALT_DEL, WITH_BUSYBOX},
-    small,
 };
 use crate::checks::expect::{
     End,
     Expect::{self, *},
 };
 
-/// Named once, and the program has run once, although the daemon became ready three times.
+/// One line, and one run of the program, although the daemon became ready three times.
 const READY_ONCE: &[Expect] = &[
     Told(&[
         "READY=1",
@@ -31,7 +29,7 @@ const READY_ONCE: &[Expect] = &[
     CleanDisk,
 ];
 
-/// It is told how the daemon ended and when it starts again, a little later each time.
+/// The log says how the daemon ended and when it starts again, a little later each time.
 const RESTARTED: &[Expect] = &[
     SaysInOrder(
         "backoff",
@@ -45,7 +43,7 @@ const RESTARTED: &[Expect] = &[
     Ends(End::PowerOff),
 ];
 
-/// One line names the loop, and the machine can be ended while no daemon runs.
+/// One line reports the crash loop, and the machine can be rebooted while no daemon runs.
 const CRASHED: &[Expect] = &[
     SaysInOrder(
         "signal",
@@ -70,7 +68,7 @@ const ORPHANS: &[Expect] = &[
     Ends(End::PowerOff),
 ];
 
-/// The daemon does not listen; the rest is told to end, one does and the other is killed; both keep a file open on the disk.
+/// The daemon ignores SIGTERM. Of two other processes one obeys it and the other is killed; both have a file open on the disk.
 const HANGS: &[Expect] = &[
     ToldTogether(&[
         "obeys waits",
@@ -112,7 +110,7 @@ const IMPATIENT: &[Expect] = &[
     Ends(End::Reboot),
 ];
 
-/// ctrl-alt-del is PID 1's to answer, and that is the daemon.
+/// ctrl-alt-del sends SIGINT to PID 1, which is the daemon.
 const REAP_FALSE: &[Expect] = &[
     Process("pid", "1"),
     Process("others", ""),
@@ -142,7 +140,7 @@ const READY_PROGRAM: &[Change] = &[Change::File(
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "supervise-ready",
-        "the program of DOCKER_LAUNCH_READY runs once, however often the daemon starts",
+        "the program of DOCKER_LAUNCH_READY runs once, even if the daemon starts again",
         &[READY_ONCE, RESTARTED],
     )
     .groups(WITH_BUSYBOX)
@@ -152,17 +150,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(&[]),
     small(
         "supervise-crash-loop",
-        "a daemon that dies of a signal is named with it, and one that dies again and again as such",
+        "the line about a daemon that was killed names the signal; a crash loop is reported",
         &[CRASHED],
     )
     .words(&["--probe=abort:100"])
-    .lived(&[
-        Step::Console(&["crash loop"]),
-        Step::Keys(CTRL_ALT_DEL),
-    ]),
+    .lived(&[Step::Console(&["crash loop"]), Step::Keys(CTRL_ALT_DEL)]),
     small(
         "supervise-on-exit",
-        "a daemon whose end ends the machine",
+        "the daemon's end powers the machine off",
         &[&[Ends(End::PowerOff), CleanDisk]],
     )
     .append(&["DOCKER_LAUNCH_ON_EXIT=poweroff"])
@@ -170,14 +165,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(&[]),
     small(
         "supervise-orphans",
-        "ten thousand at one moment, of which the kernel tells once",
+        "ten thousand orphans at one moment, for which the kernel sends one signal",
         &[ORPHANS],
     )
     .words(&["--probe=orphans:10000,signal:38,wait"])
     .lived(&[]),
     small(
         "supervise-hang",
-        "a daemon that does not end, and what it leaves behind",
+        "a daemon that does not end, and the processes that it leaves",
         &[HANGS],
     )
     .append(&["DOCKER_LAUNCH_SHUTDOWN_TIMEOUT=3"])
@@ -185,7 +180,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(&[]),
     small(
         "supervise-second-request",
-        "who asks again does not want to wait",
+        "a second request shortens the wait",
         &[IMPATIENT],
     )
     .append(&["DOCKER_LAUNCH_SHUTDOWN_TIMEOUT=3600"])
@@ -198,7 +193,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ]),
     small(
         "supervise-reap-false",
-        "a daemon that is PID 1 is asked by ctrl-alt-del, too, instead of being cut off",
+        "ctrl-alt-del ends a daemon that is PID 1 with a signal, instead of resetting the machine",
         &[REAP_FALSE],
     )
     .append(&["DOCKER_LAUNCH_REAP=false"])

@@ -1,12 +1,12 @@
-//! Modules, and a static address by settings, on the device that QEMU's user network stands behind.
+//! Modules, and a static address by settings, on QEMU's user network.
 
-use super::{Change, Scenario, WITH_MODULES, small};
+use super::builder::{Change, Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::{Has, Is},
     Expect::{self, *},
 };
 
-/// What Docker's rules need is loaded before the daemon starts, on every boot.
+/// The modules for Docker's packet rules are loaded before the daemon starts, at every boot.
 const MODULES: &[Expect] = &[
     Module("overlay"),
     Module("bridge"),
@@ -44,7 +44,7 @@ const KEPT: &[Expect] = &[File("/etc/resolv.conf", "644", Is("nameserver 9.9.9.9
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "modules",
-        "what Docker needs of the kernel is loaded by one modprobe",
+        "one modprobe loads the modules that Docker needs",
         &[MODULES],
     )
     .groups(WITH_MODULES),
@@ -60,7 +60,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ]),
     small(
         "address-cidr",
-        "a short address, with the name and the name servers by settings of their own",
+        "an address with CIDR, with the hostname and the name servers in other settings",
         &[ADDRESS, BY_SETTINGS],
     )
     .groups(WITH_MODULES)
@@ -72,7 +72,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ]),
     small(
         "resolv-conf-kept",
-        "the image's resolv.conf stands where no setting asks",
+        "the image's resolv.conf is kept if no setting names a server",
         &[KEPT],
     )
     .image(&[Change::File(

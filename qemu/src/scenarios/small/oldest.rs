@@ -1,11 +1,10 @@
-//! Linux 5.10, the oldest kernel that the program promises to run on: what it does otherwise there. close_range(2) has no flag
-//! for close-on-exec yet (the daemon's descriptors), and there is no mount_setattr(2).
+//! Linux 5.10, the oldest kernel that dockerlaunch supports, and what is different there: close_range(2) has no flag for close-on-exec
+//! (the daemon's descriptors), and there is no mount_setattr(2).
 
 use super::{
-    Change, Disk, QUIET, Root, Scenario, WITH_MODULES,
     boots::{DAEMON, DEVICES, LAYOUT, MOUNTED_ON_DISK, MOUNTS, NETWORK, SHARED},
+    builder::{Change, Disk, QUIET, Root, Scenario, Suite, WITH_MODULES, small},
     cgroups::{ONLY_V1, V1, WITH_MEMORY},
-    small,
 };
 use crate::{
     checks::expect::{
@@ -13,7 +12,6 @@ use crate::{
         Expect::{self, *},
     },
     disks::{Holds, STATE},
-    suites::Suite,
 };
 
 const KERNEL: &[Expect] = &[Says("kernel", &["Linux version 5.10."])];
@@ -26,7 +24,7 @@ const STATE_DISK: &[Expect] = &[
     Clean(STATE),
     CleanDisk,
 ];
-/// What starts PID 1 has left a file open, which is not the daemon's.
+/// A script that starts PID 1 leaves a file open, which the daemon must not inherit.
 const INHERITS: &[Change] = &[Change::File(
     "opt/init",
     0o755,
@@ -46,7 +44,7 @@ const ENDED: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"]), Ends(End::Powe
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "case-g9-bullseye-disk",
-        "everything that a daemon finds on the oldest kernel, with version 2 by setting",
+        "everything that a daemon finds on the oldest kernel, with version 2 by the setting",
         &[
             KERNEL,
             MOUNTS,

@@ -1,7 +1,7 @@
-//! Boots that must fail, each with one clear line and the exit status that the kernel's panic shows: PID 1's wait status,
-//! so the exit status stands in its second byte.
+//! Boots that must fail, each with one clear line and an exit status. The kernel's panic shows PID 1's wait status, whose second byte
+//! is the exit status.
 
-use super::{Change, Group, NO_MODULES, Scenario, small};
+use super::builder::{Change, Group, NO_MODULES, Scenario, small};
 use crate::checks::expect::Expect::{self, *};
 
 const USAGE: Expect = Panic("exitcode=0x00000200");
@@ -55,7 +55,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         .refused(),
     small(
         "bad-setting-bare",
-        "the line is seen although the image has not even a folder /dev",
+        "the error is visible although the image has no folder /dev",
         &[BAD_ROLE],
     )
     .append(&["DOCKER_LAUNCH_AS=nothing"])
@@ -63,14 +63,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .refused(),
     small(
         "bad-address",
-        "what is wrong with it is told",
+        "the error names what is wrong with the address",
         &[BAD_ADDRESS],
     )
     .append(&["DOCKER_LAUNCH_IP=10.0.2"])
     .refused(),
     small(
         "not-built",
-        "a setting that this build cannot follow is an error, never ignored",
+        "a setting that needs a missing Cargo feature is an error, never ignored",
         &[NOT_BUILT],
     )
     .append(&["DOCKER_LAUNCH_STATE=/dev/vdb"])
@@ -93,7 +93,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .refused(),
     small(
         "not-a-program",
-        "an executable file that is no program",
+        "an executable file that is not a program",
         &[TEXT],
     )
     .image(&[Change::File("opt/text", 0o755, "text\n")])

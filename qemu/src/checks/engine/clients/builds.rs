@@ -1,19 +1,18 @@
-//! The classic builder, whose steps are containers; and BuildKit in the engine, whose steps are not: they inherit what the
-//! engine has.
+//! The classic builder, whose steps are containers; and BuildKit in the engine, whose steps are none and inherit the engine's limits.
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::{Place, shell};
+use super::super::place::{Place, shell};
 use crate::checks::seen::same;
 
-/// The score that decides whom the kernel kills when memory runs out, and the limits of open files.
+/// The score by which the kernel chooses what to kill when memory runs out, and the limits of open files.
 const INHERITED: &str = "cat /proc/self/oom_score_adj; ulimit -S -n; ulimit -H -n";
 
-/// The same of the engine; it has raised its own soft limit, as every program in Go does, and gives children the first one.
+/// The same for the engine. It raises its own soft limit, as every Go program does, and gives its children the original one.
 const ENGINE: &str = "cat /proc/$(pidof dockerd)/oom_score_adj; \
     grep '^Max open files' /proc/$(pidof dockerd)/limits";
 
-/// Its memory is limited as a container's, too.
+/// A step of the classic builder has the limits of a container, also of memory.
 pub(super) fn classic(place: &Place) -> Result<()> {
     let build = format!(
         "set -e; printf 'FROM busybox\\nRUN {{ cat /sys/fs/cgroup/memory.max; {INHERITED}; }} > /inherits\\n' | \
@@ -22,7 +21,7 @@ pub(super) fn classic(place: &Place) -> Result<()> {
     );
     let said = shell(place, &build)?;
     let mut lines = said.splitn(3, '\n');
-    let mut next = || lines.next().context("it says too little");
+    let mut next = || lines.next().context("the output has too few lines");
     let (id, memory, step) = (next()?, next()?, next()?);
     ensure!(id.starts_with("sha256:"), "it built no image: {said}");
     same("its memory", memory, "67108864")?;
@@ -36,7 +35,7 @@ pub(super) fn classic(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Two builds: the first leaves files here, the second an image. What the cache holds is of both.
+/// Two builds share a cache: the first one exports files, the second one an image.
 pub(super) fn buildx(place: &Place) -> Result<()> {
     let build = "docker buildx build --progress plain --secret id=word,src=/opt/word";
     let files = format!(

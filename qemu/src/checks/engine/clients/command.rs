@@ -2,10 +2,13 @@
 
 use anyhow::{Result, ensure};
 
-use super::super::{Place, networks, shell};
+use super::super::{
+    networks,
+    place::{Place, shell},
+};
 use crate::checks::seen::same;
 
-/// A container with a volume, a network of its own and a published port; what it says, a command in it, a file into it.
+/// A container with a volume, its own network and a published port; its logs, a command in it, a file copied into it.
 const RUN: &str = "set -e; docker volume create pages; docker network create inside; \
     docker run --detach --name web --network inside --volume pages:/www --publish 8080:80 busybox \
         sh -c 'echo it listens; exec httpd -f -p 80 -h /www'; \
@@ -40,7 +43,10 @@ pub(super) fn run(place: &Place) -> Result<()> {
         .collect();
     ensure!(missing.is_empty(), "no line {missing:?} in:\n{said}");
     let page = page?;
-    ensure!(page.ends_with("copied\n"), "the page is another: {page}");
+    ensure!(
+        page.ends_with("copied\n"),
+        "the page is not the copied one: {page}"
+    );
     Ok(())
 }
 
@@ -54,7 +60,7 @@ pub(super) fn save_and_load(place: &Place) -> Result<()> {
         .filter(|line| !line.starts_with("Untagged: "))
         .collect();
     same(
-        "what it says",
+        "its output",
         told,
         vec!["Loaded image: saved:once", "and it runs"],
     )

@@ -1,15 +1,15 @@
-//! Compose: a project of two services comes up in its order, is asked, survives the end of a service, and leaves nothing.
+//! Compose: a project of two services starts in its order, answers, survives the end of a service, and leaves nothing behind.
 
 use anyhow::{Result, ensure};
 
-use super::super::{ANSWERS_WITHIN, Place, shell, until};
+use super::super::place::{ANSWERS_WITHIN, Place, shell, until};
 use crate::checks::seen::same;
 
-/// As a plugin, and by the name that scripts have from before: the same program, without the two starts before it.
+/// As a plugin, and by its old name: the same program, without docker's own two starts before it.
 const PLUGIN: &str = "docker compose --progress quiet --file /opt/clients/compose.yaml";
 const COMPOSE: &str = "docker-compose --progress quiet --file /opt/clients/compose.yaml";
 
-/// The terminal's line is cleared before a log's, and where there is no terminal, too.
+/// Compose clears the terminal's line before each line of a log, even without a terminal.
 const CLEAR: &str = "\u{1b}[2K";
 
 pub(super) fn project(place: &Place) -> Result<()> {
@@ -35,7 +35,7 @@ fn ask(place: &Place) -> Result<()> {
     let plain = |line: &'_ str| line.trim_start_matches(CLEAR).trim_end().to_owned();
     let said: Vec<String> = said.lines().map(plain).collect();
     same(
-        "what its services say",
+        "its services' output",
         said.iter().map(String::as_str).collect(),
         vec![
             "reader running",
@@ -46,7 +46,7 @@ fn ask(place: &Place) -> Result<()> {
         ],
     )?;
     let reader = "clients-reader-1";
-    // Nobody waits for this: it can end with its container, killed.
+    // The exec is killed with its container, so nothing waits for it.
     shell(
         place,
         &format!("docker exec --detach {reader} sh -c 'kill -TERM 1'"),

@@ -1,13 +1,13 @@
-//! The library for Python asks over the port that leads to the guest.
+//! Docker's library for Python, on this machine: it uses the forwarded port of the API.
 
 use std::process::Command;
 
 use anyhow::Result;
 
-use super::super::{CannotRun, Place};
-use crate::{boot, python, report::Missing, run};
+use super::super::place::{CannotRun, Place};
+use crate::{engine::launch::PORT, host::tools, packages::python, report::Missing};
 
-/// Its functions are the checks.
+/// Each of its functions is a check.
 const CALLS: &str = include_str!("../../../../clients/sdk.py");
 
 pub(super) fn ask(place: &Place, function: &str) -> Result<()> {
@@ -18,12 +18,12 @@ pub(super) fn ask(place: &Place, function: &str) -> Result<()> {
             reason: reason.clone(),
         })
     })?;
-    let engine = format!("tcp://127.0.0.1:{}", place.guest.port(boot::PORT)?);
+    let engine = format!("tcp://127.0.0.1:{}", place.guest.port(PORT)?);
     let mut command = Command::new(python);
     command.args(["-c", CALLS, function]);
     command.env("DOCKER_HOST", engine);
     for other in ["DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"] {
         command.env_remove(other);
     }
-    run::output(&mut command).map(drop)
+    tools::run(&mut command)
 }

@@ -1,6 +1,8 @@
-//! Disks as the field has them: what an earlier use left, a root that is write-protected, a file system on several disks.
+//! Disks as they are in the field: with traces of an earlier use, write-protected, or several with one file system.
 
-use super::{Expectations, Group, Scenario, Step, WITH_MODULES, small};
+use super::super::builder::{
+    Expectations, Group, Root, Scenario, Step, Suite, WITH_MODULES, small,
+};
 use crate::{
     checks::expect::{
         End,
@@ -8,8 +10,6 @@ use crate::{
     },
     disks::{Disk, Holds, STATE, Table},
     image::Format,
-    scenarios::Root,
-    suites::Suite,
 };
 
 const READ_ONLY: &[Group] = &[Group::Program, Group::System, Group::Links];
@@ -21,7 +21,7 @@ const USE: &[&str] = &["--probe=report,count:/var/lib/docker/boots,signal:38,wai
 const USED: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"]), Ends(End::PowerOff)];
 const USED_AGAIN: &[Expect] = &[Told(&["boot 2", "waits", "SIGTERM"]), Ends(End::PowerOff)];
 
-/// The whole disk bears the label, too.
+/// The whole disk has the label as well.
 const IN_PARTITION: &[Expect] = &[
     Mount("/var/lib/docker", "ext4", "rw,relatime", ""),
     MountedFrom("/var/lib/docker", "/dev/vdb2"),
@@ -57,7 +57,7 @@ const fn used(name: &'static str, why: &'static str, first: Expectations) -> Sce
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     used(
         "case-a1",
-        "the label that a whole disk had before it was partitioned",
+        "a label that the whole disk had before it was partitioned",
         &[USED, IN_PARTITION, ROOT],
     )
     .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
@@ -68,16 +68,16 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .again(&[USED_AGAIN, IN_PARTITION, ROOT]),
     used(
         "case-f2",
-        "a root=fe00 rw whose disk can only be read",
+        "root=fe00 rw on a write-protected disk",
         &[USED, PROTECTED],
     )
     .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
     .groups(READ_ONLY)
     .append(&[DRIVER, "root=fe00", "rw"])
-    .protected(),
+    .protected(true),
     used(
         "case-a2",
-        "a btrfs on two disks, of which the second comes late",
+        "a btrfs on two disks, of which the second is plugged in late",
         &[USED, ON_BOTH],
     )
     .groups(WITH_MODULES)

@@ -1,7 +1,7 @@
-//! What the machine is called and where it stands: addresses from the kernel's own words or from a server, names, the
-//! clock; and modules and sysctls that the image or the kernel's line asks for.
+//! The machine's address, from the kernel's own words or from a DHCP server, its hostname and its clock; and modules and sysctls that
+//! the image or the kernel command line names.
 
-use super::{Change, Scenario, WITH_MODULES, small};
+use super::super::builder::{Change, Scenario, WITH_MODULES, small};
 use crate::checks::expect::{
     Content::{Has, Is, MachineId},
     Expect::{self, *},
@@ -59,7 +59,7 @@ const LOADED: &[Expect] = &[
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "appliance-ip-words",
-        "several ip= words, of which the environment would keep the last; CIDR among them",
+        "several ip= words, one of them with CIDR; the environment would hold only the last",
         &[ADDRESS, WORDS],
     )
     .groups(WITH_MODULES)
@@ -71,14 +71,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ]),
     small(
         "appliance-dhcp",
-        "an address from a server, by busybox's udhcpc, which starts dockerlaunch as its script",
+        "an address from a DHCP server, by busybox's udhcpc, which starts dockerlaunch as its script",
         &[ADDRESS, LEASE],
     )
     .groups(WITH_MODULES)
     .append(&[CARD, "ip=dhcp"]),
     small(
         "appliance-names",
-        "nobody has named it: it is called after its card, and has an identity that lasts",
+        "without a hostname the machine is named after its network card, and its machine id lasts",
         &[FROM_CARD],
     )
     .groups(WITH_MODULES)
@@ -93,14 +93,14 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .clock("2000-01-01"),
     small(
         "appliance-modules",
-        "the modules that the image's own files name",
+        "the modules that files of the image name",
         &[LOADED],
     )
     .groups(WITH_MODULES)
     .image(FILES),
     small(
         "appliance-sysctl",
-        "the kernel's own words for its settings",
+        "the kernel's own sysctl.* words",
         &[&[
             Kernel("/proc/sys/vm/swappiness", "11"),
             Kernel("/proc/sys/net/ipv4/ip_forward", "0"),

@@ -1,20 +1,20 @@
-//! A root that is never written, and a root that needs drivers: the initramfs loads them and goes on.
+//! A read-only root, and a root that needs drivers: the initramfs loads them and switches to the root.
 
-use super::{Change, Group, Scenario, Step, boots, small};
+use super::super::{
+    boots,
+    builder::{Change, Expectations, Group, Root, Scenario, Step, Suite, small},
+};
 use crate::{
     checks::expect::{
         Content::Is,
         End,
         Expect::{self, *},
     },
-    disks::Table,
+    disks::{ROOT, Table},
     image::Format,
-    machine::ROOT,
-    scenarios::Root,
-    suites::Suite,
 };
 
-/// It writes wherever Docker does.
+/// The probe writes to the data root.
 const USE: &[&str] = &["--probe=report,count:/var/lib/docker/boots,signal:38,wait"];
 const FIRST: &[Expect] = &[Told(&["boot 1", "waits", "SIGTERM"]), Ends(End::PowerOff)];
 const SECOND: &[Expect] = &[Told(&["boot 2", "waits", "SIGTERM"]), Ends(End::PowerOff)];
@@ -55,7 +55,7 @@ const RO_EXT4: &[Expect] = &[Mount("/", "ext4", "ro,relatime", "ro")];
 const RO_EROFS: &[Expect] = &[Mount("/", "erofs", "ro,relatime", "ro")];
 const RO_SQUASHFS: &[Expect] = &[Mount("/", "squashfs", "ro,relatime", "ro")];
 
-/// On the new root everything is as on one that the kernel has mounted.
+/// The new root has everything that a root mounted by the kernel has.
 const SWITCHED: &[&[Expect]] = &[
     boots::MOUNTS,
     boots::MOUNTED_ON_DISK,
@@ -65,7 +65,7 @@ const SWITCHED: &[&[Expect]] = &[
     FIRST,
     RW,
 ];
-/// Nobody holds the old one's files.
+/// No file of the old root is open, so its memory is free.
 const FREED: &[Expect] = &[InMemory(4096), Absent("/.dockerlaunch.root")];
 const RW: &[Expect] = &[
     Mount("/", "ext4", "rw,relatime", "rw"),
@@ -93,7 +93,7 @@ const fn switched(
     name: &'static str,
     why: &'static str,
     append: &'static [&'static str],
-    expect: super::Expectations,
+    expect: Expectations,
 ) -> Scenario {
     small(name, why, expect)
         .on(Suite::Trixie, Root::Switch(Format::Disk, Table::None))
@@ -105,7 +105,7 @@ const fn switched(
 pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "appliance-ro-ext4",
-        "a root that the kernel has mounted read-only: what must be written forgets, and the image is not touched",
+        "a root that the kernel has mounted read-only: /etc and /var are in memory, and the image does not change",
         &[FIRST, RO_EXT4, VOLATILE, KEPT],
     )
     .on(Suite::Trixie, Root::ReadOnly)
@@ -116,7 +116,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .again(&[FIRST, VOLATILE, KEPT]),
     switched(
         "appliance-ro-erofs",
-        "a root that cannot be written at all, behind two modules",
+        "a read-only file system as the root, which needs two modules",
         &["DOCKER_LAUNCH_MODULES=virtio_blk,erofs", "root=/dev/vda", "ro"],
         &[FIRST, RO_EROFS, VOLATILE, KEPT, FREED],
     )
@@ -138,27 +138,27 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .image(CONTENTS),
     switched(
         "appliance-root-device",
-        "the initramfs loads the disk's driver and goes on to the disk",
+        "the initramfs loads the disk's driver and switches to the disk",
         &[DRIVER, "root=/dev/vda", "rw"],
         SWITCHED,
     )
     .again(&[SECOND, RW]),
     switched(
         "appliance-root-label",
-        "by its label, with flags of the file system's own",
+        "the root by its label, with options of its file system",
         &[DRIVER, "root=\"LABEL=dockerlaunch\"", "rw", "rootfstype=ext4", "\"rootflags=commit=33\""],
         &[FIRST, FLAGS, FREED],
     ),
     switched(
         "appliance-root-uuid",
-        "by its UUID, and read-only as the kernel's default is",
+        "the root by its UUID, read-only as is the kernel's default",
         &[DRIVER, "root=UUID={root}"],
         &[FIRST, RO_EXT4, VOLATILE, FREED],
     )
     .groups(READ_ONLY),
     switched(
         "appliance-root-partuuid",
-        "a partition of a GPT",
+        "the root in a partition of a GPT",
         &[DRIVER, "root=PARTUUID=0dad5cc0-57a7-4e00-8d15-000000000002", "rw"],
         &[FIRST, PARTITION, FREED],
     )
@@ -172,7 +172,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .lived(&[Step::Console(WAITS), Step::Plug(ROOT)]),
     switched(
         "appliance-root-never",
-        "the wait has a limit, and the line says what to do",
+        "the wait for the root has a limit, and the line says what to do",
         &[DRIVER, "root=/dev/nowhere"],
         &[NEVER],
     )

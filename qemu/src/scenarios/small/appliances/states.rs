@@ -1,6 +1,6 @@
-//! The state disk: by each of its names, with each file system, late, never, blank, damaged, and of somebody else.
+//! The state disk: by each of its names, with each file system, late, missing, blank, damaged, and with other content.
 
-use super::{Change, Expectations, Group, Scenario, Step, WITH_MODULES, small};
+use super::super::builder::{Change, Expectations, Group, Scenario, Step, WITH_MODULES, small};
 use crate::{
     checks::expect::{
         End,
@@ -22,7 +22,7 @@ const WITH_MKFS: &[Group] = &[
 /// The disk's driver.
 const DRIVER: &str = "DOCKER_LAUNCH_MODULES=virtio_blk";
 
-/// It is used, and the machine is shut down in order.
+/// The probe uses the disk and powers the machine off.
 const USE: &[&str] = &["--probe=report,count:/var/lib/docker/boots,signal:38,wait"];
 const USE_ELSEWHERE: &[&str] = &["--probe=report,count:/srv/docker/boots,signal:38,wait"];
 
@@ -83,7 +83,7 @@ const REPAIRED: &[Expect] = &[SaysTimes("marked", 1, &[MARKED, "e2fsck has repai
 const NOT_REPAIRED: &[Expect] = &[SaysTimes("marked", 1, &[MARKED, "no e2fsck"])];
 const NOT_MARKED: &[Expect] = &[SaysTimes("marked", 0, &[MARKED])];
 
-/// Used in two boots.
+/// Two boots use the disk.
 const fn used(
     name: &'static str,
     why: &'static str,
@@ -101,7 +101,7 @@ const fn used(
         .again(second)
 }
 
-/// The boot fails, and says why.
+/// The boot fails with a line that says why.
 const fn refused(
     name: &'static str,
     why: &'static str,
@@ -173,7 +173,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     ),
     used(
         "appliance-state-data-root",
-        "at the data root that daemon.json names",
+        "the state disk at the data root that daemon.json names",
         &[DRIVER, "DOCKER_LAUNCH_STATE=LABEL=state"],
         &[Disk::BLANK.holds(Holds::Ext4)],
         &[FIRST, ELSEWHERE],
@@ -244,7 +244,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .long(),
     refused(
         "appliance-state-blank",
-        "no file system is made unasked",
+        "no file system is made without the setting for it",
         &[DRIVER, "DOCKER_LAUNCH_STATE=/dev/vda"],
         &[Disk::BLANK],
         &[BLANK],
@@ -252,7 +252,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .groups(WITH_MKFS),
     refused(
         "appliance-state-encrypted",
-        "what is not blank is left alone, although a file system is asked for",
+        "a disk that is not blank is left alone, although the setting asks for a file system",
         &[
             DRIVER,
             "DOCKER_LAUNCH_STATE=/dev/vda",
@@ -264,7 +264,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .groups(WITH_MKFS),
     refused(
         "appliance-state-partitioned",
-        "a table of partitions is not blank either",
+        "a disk with a partition table is not blank either",
         &[
             DRIVER,
             "DOCKER_LAUNCH_STATE=/dev/vda",
@@ -276,7 +276,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .groups(WITH_MKFS),
     used(
         "appliance-state-errors",
-        "a file system that was marked with errors is repaired before it is used",
+        "a file system that is marked with errors is repaired before it is used",
         &[DRIVER, "DOCKER_LAUNCH_STATE=LABEL=state"],
         &[Disk::BLANK.holds(Holds::Ext4WithErrors)],
         &[FIRST, EXT4, REPAIRED],
@@ -285,7 +285,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     .groups(WITH_MKFS),
     used(
         "appliance-state-errors-kept",
-        "without e2fsck it is named, and used all the same",
+        "without e2fsck there is a warning, and the file system is used",
         &[DRIVER, "DOCKER_LAUNCH_STATE=LABEL=state"],
         &[Disk::BLANK.holds(Holds::Ext4WithErrors)],
         &[FIRST, ON_DISK, NOT_REPAIRED],
