@@ -13,7 +13,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{Machine, Root};
-use crate::paths;
+use crate::{paths, progress::Step};
 
 /// With KVM this takes a second.
 const LIMIT: Duration = Duration::from_secs(6);
@@ -44,6 +44,7 @@ pub fn find(kernel: &Path) -> Result<(Acceleration, String)> {
     if let Some(verdict) = remembered(&file, &boot) {
         return Ok((verdict.acceleration, verdict.reason));
     }
+    let step = Step::spinner("KVM: booting a trial guest");
     let (acceleration, reason) = match trial(kernel) {
         Ok(()) => (Acceleration::Kvm, "a guest booted with it".to_owned()),
         Err(error) => (
@@ -51,6 +52,7 @@ pub fn find(kernel: &Path) -> Result<(Acceleration, String)> {
             format!("/dev/kvm is there, but a trial guest did not boot with it: {error:#}"),
         ),
     };
+    step.done("KVM: tried");
     let verdict = Verdict {
         acceleration,
         reason,
