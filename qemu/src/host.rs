@@ -26,6 +26,10 @@ pub enum Need {
     Python,
     /// To make an engine's certificates.
     Certificates,
+    /// To make what the proofs of the prerequisites are given.
+    Proofs,
+    /// To compress an initramfs.
+    Initramfs,
 }
 
 /// A program (or a file, with a slash) and the package that brings it.
@@ -49,11 +53,15 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::Python, "python3", "python3"),
     (Need::Python, "pip3", "python3-pip"),
     (Need::Certificates, "openssl", "openssl"),
+    (Need::Proofs, "openssl", "openssl"),
+    (Need::Proofs, "xz", "xz-utils"),
+    (Need::Initramfs, "zstd", "zstd"),
 ];
 
 /// Makes sure that what the tasks need is there.
 pub fn ready(needs: &[Need]) -> Result<()> {
     let mut packages = missing(needs);
+    packages.sort_unstable();
     packages.dedup();
     if packages.is_empty() {
         return Ok(());

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{ADDRESS, DRIVER};
 use crate::{
     disks,
+    host::Need,
     image::{Format, Image, table::Group},
     machine::{Bus, Drive, Root},
 };
@@ -49,6 +50,15 @@ impl Appliance {
             Format::Erofs
         } else {
             Format::Disk
+        }
+    }
+
+    /// What starts it.
+    pub(super) fn need(&self) -> Need {
+        if self.rdinit_root {
+            Need::Initramfs
+        } else {
+            Need::Guest
         }
     }
 
