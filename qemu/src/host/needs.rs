@@ -29,6 +29,10 @@ pub enum Need {
     Python,
     /// Make certificates for an engine.
     Certificates,
+    /// To make what the proofs of the prerequisites are given.
+    Proofs,
+    /// To compress an initramfs.
+    Initramfs,
 }
 
 /// A program (or a file: it has a slash) and the package that brings it.
@@ -52,11 +56,15 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::Python, "python3", "python3"),
     (Need::Python, "pip3", "python3-pip"),
     (Need::Certificates, "openssl", "openssl"),
+    (Need::Proofs, "openssl", "openssl"),
+    (Need::Proofs, "xz", "xz-utils"),
+    (Need::Initramfs, "zstd", "zstd"),
 ];
 
 /// Makes sure that the programs of these tasks are there.
 pub fn ready(needs: &[Need]) -> Result<()> {
     let mut packages = missing(needs);
+    packages.sort_unstable();
     packages.dedup();
     if packages.is_empty() {
         return Ok(());

@@ -26,7 +26,8 @@ impl Format {
     pub fn need(self) -> Need {
         match self {
             Self::Erofs | Self::Squashfs => Need::ReadOnly,
-            Self::Disk | Self::Initramfs | Self::Tar | Self::Oci => Need::Image,
+            Self::Initramfs => Need::Initramfs,
+            Self::Disk | Self::Tar | Self::Oci => Need::Image,
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     acceleration::Acceleration,
     settings::{Machine, Root},
 };
-use crate::host::paths;
+use crate::host::{paths, progress::Step};
 
 /// With KVM this takes a second.
 const LIMIT: Duration = Duration::from_secs(6);
@@ -41,6 +41,7 @@ pub fn find(kernel: &Path) -> Result<(Acceleration, String)> {
     if let Some(verdict) = remembered(&file, &boot) {
         return Ok((verdict.acceleration, verdict.reason));
     }
+    let step = Step::spinner("KVM: booting a trial guest");
     let (acceleration, reason) = match trial(kernel) {
         Ok(()) => (Acceleration::Kvm, "a guest booted with it".to_owned()),
         Err(error) => (
@@ -48,6 +49,7 @@ pub fn find(kernel: &Path) -> Result<(Acceleration, String)> {
             format!("/dev/kvm is there, but a trial guest did not boot with it: {error:#}"),
         ),
     };
+    step.done("KVM: tried");
     let verdict = Verdict {
         acceleration,
         reason,

@@ -98,16 +98,16 @@ impl Store {
     /// The packages as the mirror has them today; each is fetched, or unpacked already.
     fn fetched(&self, set: &Set) -> Result<Vec<Package>> {
         let fresh = self.index_age().is_some_and(|age| age < CURRENT);
-        if !fresh {
-            self.update(set)?;
-        }
-        let mut packages = self.apt.plan(&set.packages)?;
+        let mut packages = if fresh {
+            self.apt.plan(&set.packages)?
+        } else {
+            self.updated(set)?
+        };
         if let Err(error) = self.fetch(set, &packages) {
             if !fresh {
                 return Err(error);
             }
-            self.update(set)?; // A newer version has replaced the one in the index.
-            packages = self.apt.plan(&set.packages)?;
+            packages = self.updated(set)?; // A newer version has replaced the one in the index.
             self.fetch(set, &packages)?;
         }
         Ok(packages)
@@ -137,12 +137,14 @@ impl Store {
         SystemTime::now().duration_since(fetched).ok()
     }
 
-    fn update(&self, set: &Set) -> Result<()> {
+    /// The packages by the mirror's index of now.
+    fn updated(&self, set: &Set) -> Result<Vec<Package>> {
         let step = Step::spinner(&format!("{}: asking the mirror for its packages", set.name));
         self.apt.update()?;
         fs::write(self.stamp(), "")?;
+        let packages = self.apt.plan(&set.packages)?;
         step.done(&format!("{}: the mirror's index is current", set.name));
-        Ok(())
+        Ok(packages)
     }
 
     fn fetch(&self, set: &Set, packages: &[Package]) -> Result<()> {

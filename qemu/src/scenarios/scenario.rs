@@ -98,13 +98,15 @@ impl Scenario {
         let python = clients.then_some(Need::Python);
         let nested = matches!(self.size, Size::Large(large) if !large.inner.is_empty());
         let certificates = nested.then_some(Need::Certificates);
+        let proven = matches!(self.size, Size::Large(large) if large.prerequisites);
+        let proofs = proven.then_some(Need::Proofs);
         let disks = (!disks.is_empty()).then_some(Need::Disks);
         let format = match self.root {
             Root::Full | Root::Switch(Format::Disk, _) => Some(Need::Disks),
             Root::Switch(format, _) => Some(format.need()),
             _ => None,
         };
-        let needs = [disks, format, python, certificates];
+        let needs = [disks, format, python, certificates, proofs];
         needs.into_iter().flatten().collect()
     }
 

@@ -1,5 +1,7 @@
 //! What each prerequisite is for. An error is the engine's own, or names an unexpected result.
 
+use std::{fs, fs::File, process::Command};
+
 use anyhow::{Result, ensure};
 use bollard::models::{ContainerCreateBody, HostConfig};
 
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     checks::engine::{ANSWERS_WITHIN, SERVE, published_port as reached, publishing, until, with},
     engine::{Engine, IMAGE},
+    host::tools,
 };
 
 pub(super) fn answers(_: &World, engine: &Engine) -> Result<()> {
@@ -109,13 +112,15 @@ pub(super) fn modules(world: &World, engine: &Engine) -> Result<()> {
 }
 
 pub(super) fn xz(_: &World, engine: &Engine) -> Result<()> {
-    let mut archive = tar::Builder::new(Vec::new());
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("archive");
+    let mut archive = tar::Builder::new(File::create(&path)?);
     let mut header = tar::Header::new_gnu();
     header.set_size(0);
     archive.append_data(&mut header, "file", std::io::empty())?;
-    let mut compressed = Vec::new();
-    lzma_rs::xz_compress(&mut archive.into_inner()?.as_slice(), &mut compressed)?;
-    engine.import("compressed", compressed)
+    archive.finish()?;
+    tools::output(Command::new("xz").arg(&path))?;
+    engine.import("compressed", fs::read(path.with_extension("xz"))?)
 }
 
 pub(super) fn git(_: &World, engine: &Engine) -> Result<()> {

@@ -1,15 +1,15 @@
 //! The servers that the engine in the guest fetches from: a registry with TLS, git over its own protocol and over ssh. Each guest
 //! gets new keys, certificates and repositories.
 
+use std::{fs, process::Command};
+
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 use super::guest::Guest;
-use crate::image::Change;
+use crate::{host::tools, image::Change};
 
-/// The guest's address on the user network. (dockerd trusts a registry on 127.0.0.1 without a certificate.)
-const ADDRESS: &str = "10.0.2.15";
-/// The pushed image in the registry.
+/// The pushed image in the registry, by the guest's address on the user network. (dockerd trusts a registry on 127.0.0.1
+/// without a certificate.)
 pub(super) const PUSHED: &str = "10.0.2.15:5000/pushed";
 /// Repositories: a plain one, and one with a submodule.
 pub(super) const PLAIN: &str = "git://10.0.2.15/plain#main";
@@ -67,9 +67,18 @@ git daemon --detach --reuseaddr --export-all --base-path=/srv/git
 dropbear -R -s -p 22
 ";
 
+/// An authority's certificate, and a certificate that it signed for the guest's address. openssl makes them on this machine.
+const CERTIFICATES: &str = "set -e
+new='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+openssl req -x509 $new -subj '/CN=an authority made for a test' -keyout authority-key.pem -out authority.pem
+openssl req $new -subj /CN=registry -keyout key.pem -out request.pem
+echo subjectAltName=IP:10.0.2.15 > extensions
+openssl x509 -req -in request.pem -extfile extensions -CA authority.pem -CAkey authority-key.pem -CAcreateserial -out certificate.pem
+";
+
 /// Prepares and starts them with one script.
 pub(super) fn start(guest: &Guest) -> Result<()> {
-    let (authority, certificate, key) = certificates()?;
+    let [authority, certificate, key] = certificates()?;
     // Adds one certificate to those of the image.
     let certificates = format!(
         "echo '{certificate}' > /srv/certificate.pem; echo '{key}' > /srv/key.pem\n\
@@ -80,25 +89,18 @@ pub(super) fn start(guest: &Guest) -> Result<()> {
         .map(drop)
 }
 
-/// An authority's certificate; a certificate that it signed for the guest's address; the key of the latter.
-fn certificates() -> Result<(String, String, String)> {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::DigitalSignature,
-    ];
-    authority
-        .distinguished_name
-        .push(DnType::CommonName, "an authority made for a test");
-    let authority_key = KeyPair::generate()?;
-    let authority_certificate = authority.self_signed(&authority_key)?;
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new([ADDRESS.to_owned()])?
-        .signed_by(&key, &Issuer::new(authority, authority_key))?;
-    Ok((
-        authority_certificate.pem(),
-        certificate.pem(),
-        key.serialize_pem(),
-    ))
+/// The authority's certificate; the certificate that it signed, and the key of the latter.
+fn certificates() -> Result<[String; 3]> {
+    let folder = tempfile::tempdir()?;
+    tools::output(
+        Command::new("sh")
+            .args(["-c", CERTIFICATES])
+            .current_dir(&folder),
+    )?;
+    let read = |name| fs::read_to_string(folder.path().join(name));
+    Ok([
+        read("authority.pem")?,
+        read("certificate.pem")?,
+        read("key.pem")?,
+    ])
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     disks::{self, Bus, Drive},
     engine::launch::{ADDRESS, DRIVER},
+    host::needs::Need,
     image::{Format, Group, Image},
     machine::Root,
 };
@@ -49,6 +50,15 @@ impl Appliance {
             Format::Erofs
         } else {
             Format::Disk
+        }
+    }
+
+    /// The programs that the images of these options need.
+    pub(super) fn need(&self) -> Need {
+        if self.rdinit_root {
+            Need::Initramfs
+        } else {
+            Need::Guest
         }
     }
 

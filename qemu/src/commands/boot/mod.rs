@@ -90,7 +90,13 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         RootKind::Disk => appliance.format(),
         RootKind::Initramfs => Format::Initramfs,
     };
-    needs::ready(&[Need::Image, Need::Guest, Need::Disks, format.need()])?;
+    needs::ready(&[
+        Need::Image,
+        Need::Guest,
+        Need::Disks,
+        format.need(),
+        appliance.need(),
+    ])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
     let groups = appliance.groups();

@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<ExitCode> {
     let needs = chosen.iter().flat_map(|chosen| chosen.scenario.needs());
     let whole = [Need::Disks, Need::ReadOnly, Need::HostTests];
     needs::ready(
-        &[Need::Image, Need::Guest]
+        &[Need::Image, Need::Guest, Need::Initramfs]
             .into_iter()
             .chain(needs)
             .chain(

@@ -3,13 +3,13 @@
 
 use std::{
     collections::VecDeque,
+    fs,
     num::NonZero,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
 use anyhow::{Context, Result};
-use procfs::{Current, Meminfo};
 
 /// What all guests together may use.
 pub(super) struct Room {
@@ -25,15 +25,25 @@ impl Room {
             Some(guests) => guests,
             None => thread::available_parallelism().context("count the processors")?,
         };
-        let available = Meminfo::current()
-            .context("read /proc/meminfo")?
-            .mem_available
-            .context("/proc/meminfo has no MemAvailable")?;
+        let table = fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;
+        let available = available(&table).context("/proc/meminfo has no MemAvailable")?;
         Ok(Self {
             guests,
-            memory: available >> 20,
+            memory: available >> 10,
         })
     }
+}
+
+/// KiB.
+fn available(table: &str) -> Option<u64> {
+    let row = |line: &str| {
+        line.strip_prefix("MemAvailable:")?
+            .strip_suffix("kB")?
+            .trim()
+            .parse()
+            .ok()
+    };
+    table.lines().find_map(row)
 }
 
 struct State<J> {
@@ -112,6 +122,13 @@ mod tests {
     fn room(guests: usize, memory: u64) -> Room {
         let guests = NonZero::new(guests).unwrap();
         Room { guests, memory }
+    }
+
+    #[test]
+    fn the_available_memory_is_read() {
+        let table = "MemTotal:       24582196 kB\nMemAvailable:   19071232 kB\n";
+        assert_eq!(available(table), Some(19_071_232));
+        assert_eq!(available("MemTotal: 1 kB\n"), None);
     }
 
     #[test]
