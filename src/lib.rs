@@ -79,6 +79,7 @@ pub use {
     steps::{mounts::open_console, network::lease},
 };
 
+use docker::config::Config;
 use kernel::requests::{Before, blocked};
 use launch::{Failed, Launch, Outcome};
 use steps::{
@@ -120,16 +121,8 @@ fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> R
     let role = find_role(settings)?;
     let launch = Launch::new(role, settings, before);
     let command = Command::without_daemon(c"", environment);
-    let steps = || {
-        if switch_root::is_wanted(&launch)? {
-            mounts::mount_api(&launch)?;
-            layout::create(&launch)?; // modprobe looks below /lib
-            modules::load_named(&launch, &command)?; // of the initramfs: drivers and file systems
-            switch_root::enter(&launch)?;
-        }
-        Ok(())
-    };
-    steps().map_err(|Failed| launch.error())
+    let outcome = steps_of_initramfs(&launch, &command);
+    outcome.map_err(|Failed| launch.error())
 }
 
 /// The original's `func LaunchDocker(docker string, args ...string) error`: default settings, an environment of PATH and
@@ -152,6 +145,18 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     })
 }
 
+/// On an initramfs with `root=`, before all other steps: the root that it names becomes `/`.
+fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+    if switch_root::is_wanted(launch)? {
+        mounts::mount_api(launch)?;
+        layout::create(launch)?; // modprobe looks below /lib
+        modules::load_named(launch, command)?; // of the initramfs: drivers and file systems
+        switch_root::enter(launch)?;
+    }
+    Ok(())
+}
+
+/// The steps of every launch, on the root that Docker gets.
 #[inline(never)] // its stack is given back before the daemon is waited for
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
@@ -159,13 +164,14 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     read_only_root::prepare(launch, command)?; // an image that cannot be written
     pivot_root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
     cgroups::mount_all(launch)?;
-    empty_json::configuration(launch)?; // before anything asks daemon.json where the data root is
+    empty_json::set_aside_configuration(launch)?; // before daemon.json is read
     layout::create(launch)?; // after it: an empty file of /etc is written again
-    iptables::choose(launch, command)?; // before the modules, which are not the same for both of its flavours
+    let config = &Config::read(launch, command)?; // flags and daemon.json: once, for all that follows
+    iptables::choose(launch, command, config)?; // before the modules, which are not the same for both of its flavours
     modules::load(launch, command)?;
-    state_disk::mount_disk(launch, command)?; // after the modules: its driver and file system may be among them
-    empty_json::repositories(launch, command)?; // the data root is there now
-    network::configure(launch, command)?;
-    prerequisites::check(launch, command)?;
-    daemon::prepare(launch, command) // what follows is the point of no return
+    state_disk::mount_disk(launch, command, config)?; // after the modules: its driver and file system may be among them
+    empty_json::set_aside_repositories(launch, config)?; // the data root is there now
+    network::configure(launch, command, config)?;
+    prerequisites::check(launch, command, config)?;
+    daemon::prepare(launch, command, config) // what follows is the point of no return
 }

@@ -13,7 +13,7 @@ mod report;
 use crate::{
     docker::{
         command::Command,
-        config::{self, Places},
+        config::{self, Config},
         needs::{Found, NOT_CHOSEN, Need, Requirement, Search, TABLE},
     },
     error::{Error, Step, reason},
@@ -44,7 +44,7 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
         }
     };
     let command = Command::to_check(words, environment);
-    let (places, read) = match Places::known(&command) {
+    let (config, read) = match Config::known(&command) {
         Ok(known) => known,
         Err(errno) => return refuse(&Error::new(Step::Daemon, b"daemon.json", errno)),
     };
@@ -55,17 +55,17 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
     if let Err(errno) = read {
         unread(&mut report, &command, errno);
     }
-    let search = Search::new(&command, places.choices);
+    let search = Search::new(&command, config.choices);
     let mut path = Text::new();
     for row in TABLE {
         let found = search.find(row, &mut path);
         requirement(&mut report, row, found, path.as_bytes(), is_sure);
     }
     report.title("What the kernel offers");
-    kernel::report(&mut report, places.choices, is_sure, kernel.release());
+    kernel::report(&mut report, config.choices, is_sure, kernel.release());
     cgroups::report(&mut report);
     report.title("Where images and containers lie");
-    data_root::report(&mut report, &places.data_root, places.choices, is_sure);
+    data_root::report(&mut report, &config.data_root, config.choices, is_sure);
     settings(&mut report, environment);
     report.verdict()
 }

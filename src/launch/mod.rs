@@ -7,12 +7,16 @@ pub(crate) mod role;
 
 use crate::{
     error::{Error, Step},
+    fs::There,
     kernel::requests::{Before, Requests},
     log::Log,
     settings::{Role, Settings},
 };
 use core::{cell::Cell, ffi::CStr};
-use rustix::io::{self, Errno};
+use rustix::{
+    io::{self, Errno},
+    system::{RebootCommand, reboot},
+};
 
 /// The launch cannot go on: [`Launch::error`] says why.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub struct Ended {
 /// One launch.
 pub(crate) struct Launch<'l> {
     pub(crate) role: Role,
+    /// This is the PID 1 that the kernel started: its clock, ctrl-alt-del and reboot(2) are the machine's.
+    pub(crate) owns_machine: bool,
     pub(crate) settings: &'l Settings<'l>,
     pub(crate) log: Log,
     /// What asks for the end, while this launch waits.
@@ -43,10 +49,17 @@ pub(crate) struct Launch<'l> {
 impl<'l> Launch<'l> {
     pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: Before) -> Self {
         let error = Cell::new(Error::said(Step::Exec, b"", ""));
+        let log = settings.as_log();
+        let owns_machine = role == Role::Machine && role::in_first_namespace();
+        if owns_machine {
+            // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
+            reboot(RebootCommand::CadOff).noted(log, Step::Role, c"ctrl-alt-del");
+        }
         Self {
             role,
+            owns_machine,
             settings,
-            log: settings.as_log(),
+            log,
             requests: Requests::open(role, settings.supervises(role), before),
             full: Cell::new(None),
             error,

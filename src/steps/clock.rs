@@ -5,8 +5,7 @@
 use crate::{
     error::{Step, reason},
     fs::{self, There},
-    launch::{Launch, role},
-    settings::Role,
+    launch::Launch,
     sys,
     text::{Decimal, number, trim},
 };
@@ -23,8 +22,7 @@ const HARDWARE: &CStr = c"/sys/class/rtc/rtc0/since_epoch";
 
 /// Sets the machine's clock if it is wrong; a clock that nobody can set is a warning, as pulls may still work.
 pub(crate) fn set(launch: &Launch<'_>) {
-    let ours = launch.role == Role::Machine && role::in_first_namespace();
-    if !ours || sys::clock() >= BUILT {
+    if !launch.owns_machine || sys::clock() >= BUILT {
         return;
     }
     let mut buffer = [0; 32];

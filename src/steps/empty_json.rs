@@ -2,7 +2,7 @@
 //! so that nothing is lost that could still be read, and the engine makes new ones.
 
 use crate::{
-    docker::{command::Command, config::Places},
+    docker::config::Config,
     error::{Error, Step},
     fs::{self, Root, There, copy::FILES},
     launch::{Context, Launch, Outcome},
@@ -27,7 +27,7 @@ const MOUNTED: &str =
 const READ_ONLY: &str = "it is empty, and left on a read-only file system; let it hold {}";
 
 /// Of /etc/docker: the old engines' identity, and the engine's settings.
-pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
+pub(crate) fn set_aside_configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
     let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
         return Ok(());
@@ -41,14 +41,13 @@ pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
 }
 
 /// Of the data root: the names of the images, which lie in a directory for each storage driver.
-pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+pub(crate) fn set_aside_repositories(launch: &Launch<'_>, config: &Config) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
-    let places = Places::of(launch, command)?;
-    let data_root = places.data_root.as_c_str();
+    let data_root = config.data_root.as_c_str();
     if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
-        warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
+        warn_if_full(launch, data_root.as_fd(), config.data_root.as_bytes());
     }
-    let path = fs::path(&[places.data_root.as_bytes(), b"/image"]);
+    let path = fs::path(&[config.data_root.as_bytes(), b"/image"]);
     let images = fs::directory(path.as_c_str());
     let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());

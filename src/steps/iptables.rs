@@ -7,7 +7,7 @@
 use crate::{
     docker::{
         command::Command,
-        config::Places,
+        config::Config,
         options::{NFTABLES, NO_IPTABLES},
     },
     error::Step,
@@ -79,9 +79,12 @@ const NF_TABLES: Flavour = Flavour {
 ///
 /// # Errors
 /// [`Step::Daemon`]: daemon.json cannot be read.
-pub(crate) fn choose(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
-    let places = Places::of(launch, command)?;
-    if places.choices & (NO_IPTABLES | NFTABLES) != 0 {
+pub(crate) fn choose(
+    launch: &Launch<'_>,
+    command: &mut Command<'_>,
+    config: &Config,
+) -> Outcome<()> {
+    if config.choices & (NO_IPTABLES | NFTABLES) != 0 {
         return Ok(());
     }
     let flavour = flavour(

@@ -3,11 +3,11 @@
 #[cfg(not(feature = "iptables"))]
 pub(crate) mod iptables {
     use crate::{
-        docker::command::Command,
+        docker::{command::Command, config::Config},
         launch::{Launch, Outcome},
     };
 
-    pub(crate) fn choose(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
+    pub(crate) fn choose(_: &Launch<'_>, _: &mut Command<'_>, _: &Config) -> Outcome<()> {
         Ok(())
     }
 }
@@ -42,11 +42,11 @@ pub(crate) mod switch_root {
 #[cfg(not(feature = "state"))]
 pub(crate) mod state_disk {
     use crate::{
-        docker::command::Command,
+        docker::{command::Command, config::Config},
         launch::{Launch, Outcome},
     };
 
-    pub(crate) fn mount_disk(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
+    pub(crate) fn mount_disk(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<()> {
         Ok(())
     }
 }
@@ -54,12 +54,12 @@ pub(crate) mod state_disk {
 #[cfg(not(feature = "network"))]
 pub(crate) mod network {
     use crate::{
-        docker::command::Command,
+        docker::{command::Command, config::Config},
         launch::{Launch, Outcome},
         sys::Strings,
     };
 
-    pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>) -> Outcome<()> {
+    pub(crate) fn configure(_: &Launch<'_>, _: &mut Command<'_>, _: &Config) -> Outcome<()> {
         Ok(())
     }
     /// No DHCP client is started.

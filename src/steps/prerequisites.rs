@@ -6,7 +6,7 @@
 use crate::{
     docker::{
         command::Command,
-        config::Places,
+        config::Config,
         needs::{Found, Need, Requirement, Search, TABLE},
     },
     error::Step,
@@ -23,14 +23,13 @@ const REFUSED: &str =
 ///
 /// # Errors
 /// [`Step::Prerequisites`]: what is required and missing. [`Step::Daemon`]: daemon.json cannot be read.
-pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>, config: &Config) -> Outcome<()> {
     let policy = launch.settings.prerequisites;
     if policy == Prerequisites::Skip {
         launch.log.debug(&[b"prerequisites are not looked for"]);
         return Ok(());
     }
-    let places = Places::of(launch, command)?;
-    let search = Search::new(command, places.choices);
+    let search = Search::new(command, config.choices);
     let (mut required, mut path) = (Text::<256>::new(), Text::new());
     for row in TABLE.iter().filter(|row| row.need != Need::Obsolete) {
         let name = row.name.as_bytes();

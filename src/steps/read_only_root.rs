@@ -4,7 +4,7 @@
 //! more than half of the memory.
 
 use crate::{
-    docker::{command::Command, config::Places},
+    docker::{command::Command, config::Config},
     error::Step,
     fs::{self, There, copy::Copy},
     kernel::mounted,
@@ -96,8 +96,9 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 const RUN: &CStr = c"/run";
 
 fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    let places = Places::of(launch, command)?;
-    let data_root = places.data_root.as_c_str();
+    // The data root of the image: what the steps after this one restore in /etc is on no read-only file system.
+    let config = Config::read(launch, command)?;
+    let data_root = config.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(launch, row.place)) {
         // What somebody has mounted there read-only would be lost.
         if !row.kept && !mounted::is_of_root(row.place).at(launch, Step::Root, row.place)? {

@@ -6,7 +6,7 @@ use crate::{
         self, Contents, Device, signatures,
         superblock::{self, Format},
     },
-    docker::{command::Command, config::Places},
+    docker::{command::Command, config::Config},
     error::{Step, reason},
     fs::{self, copy},
     kernel::mounted,
@@ -34,13 +34,16 @@ const EDGE: u64 = 2 << 20;
 const BACKUP: u64 = 4096;
 
 /// What is mounted at the data root or below it already stays, so that a second launch finds the first one's disk.
-pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+pub(crate) fn mount_disk(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    config: &Config,
+) -> Outcome<()> {
     let name = launch.settings.state.to_bytes();
     if name.is_empty() {
         return Ok(());
     }
-    let places = Places::of(launch, command)?;
-    let data_root = places.data_root.as_c_str();
+    let data_root = config.data_root.as_c_str();
     if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
         let is_mount = copy::is_mount(CWD, data_root).at(launch, Step::State, data_root)?;
         let what: &[u8] = if is_mount {

@@ -7,8 +7,7 @@ use crate::{
     error::{Step, reason},
     fs,
     kernel::cmdline::{self, Argument},
-    launch::{Context, Launch, Outcome, role},
-    settings::Role,
+    launch::{Context, Launch, Outcome},
     steps::become_root::{self, ASIDE},
     text::{Text, list, number},
 };
@@ -126,8 +125,7 @@ impl Wanted {
 
 /// Whether this is the machine's PID 1 on an initramfs, and `root=` names another root.
 pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
-    let ours = launch.role == Role::Machine && role::in_first_namespace();
-    if !ours {
+    if !launch.owns_machine {
         return Ok(false);
     }
     let root = statfs(c"/").at(launch, Step::Root, c"/")?;

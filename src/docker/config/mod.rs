@@ -1,6 +1,9 @@
-//! What the daemon's own flags and its daemon.json say about places that a launch must know, where a flag wins; and the
-//! choices there that make a program needless, or needed.
+//! The daemon's configuration, as far as a launch must know it: what its flags and its daemon.json say about paths, the
+//! bridge, and the programs that it needs. A flag wins over daemon.json. The recipe reads it once, when daemon.json is as the
+//! daemon will find it; the steps take what they need.
 
+#[cfg(feature = "network")]
+use crate::text::number;
 use crate::{
     docker::{
         command::Command,
@@ -35,8 +38,8 @@ const MAPS: &[&[u8]] = &[
     b"runtimes",
 ];
 
-/// Where the daemon keeps what a launch must care for, and what was chosen.
-pub(crate) struct Places {
+/// What a launch must know of it.
+pub(crate) struct Config {
     pub(crate) pid_file: Text<PATH>,
     /// Holds containerd/containerd.pid.
     pub(crate) exec_root: Text<PATH>,
@@ -45,22 +48,27 @@ pub(crate) struct Places {
     /// `-H fd://`: it serves a socket that it inherits.
     pub(crate) inherits_listener: bool,
     pub(crate) choices: Choices,
+    #[cfg(feature = "network")]
+    pub(crate) bridge: Text<NAME>,
+    /// Of the bridge, where it is not left to the kernel.
+    #[cfg(feature = "network")]
+    pub(crate) mtu: Option<u32>,
     runtime: Text<NAME>,
 }
 
-impl Places {
-    /// A daemon.json that is not there, or empty, says nothing.
+impl Config {
+    /// As the flags and daemon.json have it now. A daemon.json that is missing or empty sets nothing.
     ///
     /// # Errors
     /// daemon.json cannot be read, or a path in it is longer than any path.
-    pub(crate) fn of(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Self> {
-        let mut places = Self::unsaid();
-        let read = places.read(command);
+    pub(crate) fn read(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Self> {
+        let mut config = Self::unset();
+        let read = config.read_all(command);
         read.at(launch, Step::Daemon, c"daemon.json")?;
-        Ok(places)
+        Ok(config)
     }
 
-    fn read(&mut self, command: &Command<'_>) -> io::Result<()> {
+    fn read_all(&mut self, command: &Command<'_>) -> io::Result<()> {
         self.read_file(command)?;
         self.read_flags(command)
     }
@@ -68,19 +76,23 @@ impl Places {
     /// As far as it can be known: and why daemon.json could not be read, where that is so.
     #[cfg(feature = "check")]
     pub(crate) fn known(command: &Command<'_>) -> io::Result<(Self, io::Result<()>)> {
-        let mut places = Self::unsaid();
-        let read = places.read_file(command);
-        places.read_flags(command)?;
-        Ok((places, read))
+        let mut config = Self::unset();
+        let read = config.read_file(command);
+        config.read_flags(command)?;
+        Ok((config, read))
     }
 
-    const fn unsaid() -> Self {
+    const fn unset() -> Self {
         Self {
             pid_file: Text::new(),
             exec_root: Text::new(),
             data_root: Text::new(),
             inherits_listener: false,
             choices: 0,
+            #[cfg(feature = "network")]
+            bridge: Text::new(),
+            #[cfg(feature = "network")]
+            mtu: None,
             runtime: Text::new(),
         }
     }
@@ -110,14 +122,27 @@ impl Places {
             }
             _ => {
                 let value = value.unwrap_or(b"/longer than any path");
-                if key == b"default-runtime" {
-                    self.runtime = name(value);
-                }
+                self.take_value(key, value);
                 self.choices = options::with_key(self.choices, key, value);
                 return Ok(());
             }
         };
         place.set(&[value?])
+    }
+
+    /// What is no path, from either.
+    fn take_value(&mut self, key: &[u8], value: &[u8]) {
+        match key {
+            b"default-runtime" => self.runtime = name(value),
+            #[cfg(feature = "network")]
+            b"bridge" => self.bridge = name(value),
+            #[cfg(feature = "network")]
+            b"mtu" => {
+                let mtu = number(value).and_then(|mtu| u32::try_from(mtu).ok());
+                self.mtu = mtu.filter(|mtu| *mtu > 0);
+            }
+            _ => {}
+        }
     }
 
     fn read_flags(&mut self, command: &Command<'_>) -> io::Result<()> {
@@ -137,9 +162,7 @@ impl Places {
                     continue;
                 }
                 _ => {
-                    if flag == "default-runtime" {
-                        self.runtime = name(value);
-                    }
+                    self.take_value(flag.as_bytes(), value);
                     self.choices = options::with_flag(self.choices, flag, value);
                     continue;
                 }
@@ -176,7 +199,7 @@ fn is_inherited(host: &[u8]) -> bool {
         .is_some_and(|host| host.starts_with(b"fd://"))
 }
 
-/// A long one is a path, and as good as its beginning.
+/// A long one is a path, or refused by the kernel: its beginning is enough.
 fn name(value: &[u8]) -> Text<NAME> {
     let value = value.get(..NAME - 1).unwrap_or(value);
     Text::of(&[value]).unwrap_or(Text::new())

@@ -8,10 +8,10 @@ fn command<'a>(words: &'a [&'a CStr]) -> Command<'a> {
     Command::new(c"/bin/sh", words, &[]).unwrap()
 }
 
-fn read(command: &Command<'_>) -> Places {
-    let mut places = Places::unsaid();
-    places.read(command).unwrap();
-    places
+fn read(command: &Command<'_>) -> Config {
+    let mut config = Config::unset();
+    config.read_all(command).unwrap();
+    config
 }
 
 #[test]
@@ -24,8 +24,8 @@ fn the_data_root_is_found_in_its_old_spellings() {
         (&[c"--data-root=/a", c"--graph=/b"], b"/a"),
     ] {
         let words = [words, &[c"--config-file=/none"]].concat();
-        let places = read(&command(&words));
-        assert_eq!(places.data_root.as_bytes(), root);
+        let config = read(&command(&words));
+        assert_eq!(config.data_root.as_bytes(), root);
     }
 }
 
@@ -70,28 +70,28 @@ fn choices_are_made_by_their_values_only() {
 
 #[test]
 fn flags_win_over_daemon_json_and_that_over_defaults() {
-    let path = std::env::temp_dir().join(std::format!("places-{}.json", std::process::id()));
+    let path = std::env::temp_dir().join(std::format!("config-{}.json", std::process::id()));
     let json = r#"{"pidfile": "/a.pid", "exec-root": "/b", "hosts": ["fd://"], "data-root": "/d",
         "features": {"embedded-containerd": true}, "userland-proxy": false}"#;
     std::fs::write(&path, json).unwrap();
     let file = CString::new(path.to_str().unwrap()).unwrap();
     let file = file.as_c_str();
     let words = [c"--config-file", file, c"-p/c.pid"];
-    let places = read(&command(&words));
-    assert_eq!(places.pid_file.as_bytes(), b"/c.pid");
-    assert_eq!(places.exec_root.as_bytes(), b"/b");
-    assert_eq!(places.data_root.as_bytes(), b"/d");
-    assert_eq!(places.choices, EMBEDDED_CONTAINERD | NO_PROXY);
-    assert!(places.inherits_listener);
+    let config = read(&command(&words));
+    assert_eq!(config.pid_file.as_bytes(), b"/c.pid");
+    assert_eq!(config.exec_root.as_bytes(), b"/b");
+    assert_eq!(config.data_root.as_bytes(), b"/d");
+    assert_eq!(config.choices, EMBEDDED_CONTAINERD | NO_PROXY);
+    assert!(config.inherits_listener);
     std::fs::remove_file(path).unwrap();
 
-    let places = read(&command(&[c"--config-file=/none"]));
-    assert_eq!(places.pid_file.as_bytes(), b"/var/run/docker.pid");
-    assert_eq!(places.exec_root.as_bytes(), b"/var/run/docker");
-    assert!(!places.inherits_listener);
+    let config = read(&command(&[c"--config-file=/none"]));
+    assert_eq!(config.pid_file.as_bytes(), b"/var/run/docker.pid");
+    assert_eq!(config.exec_root.as_bytes(), b"/var/run/docker");
+    assert!(!config.inherits_listener);
 }
 
-fn of_json(json: &str) -> Places {
+fn of_json(json: &str) -> Config {
     // As many as there are tests at once.
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -100,9 +100,9 @@ fn of_json(json: &str) -> Places {
     std::fs::write(&path, json).unwrap();
     let word = std::format!("--config-file={}", path.to_str().unwrap());
     let word = CString::new(word).unwrap();
-    let places = read(&command(&[&word]));
+    let config = read(&command(&[&word]));
     std::fs::remove_file(path).unwrap();
-    places
+    config
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn d6_hosts_are_trimmed_as_dockerd_trims_them() {
         ("   ", false),
         ("FD://", false),
     ] {
-        let places = of_json(&std::format!("{{\"hosts\": [\"{host}\"]}}"));
-        assert_eq!(places.inherits_listener, inherits, "{host:?}");
+        let config = of_json(&std::format!("{{\"hosts\": [\"{host}\"]}}"));
+        assert_eq!(config.inherits_listener, inherits, "{host:?}");
     }
     assert!(!of_json(r#"{"hosts": ["fd://"], "hosts": ["unix:///x"]}"#).inherits_listener);
     let words = [c"-H fd://", c"--config-file=/none"];
@@ -159,9 +159,9 @@ fn d7_the_last_of_a_key_counts() {
         ),
         ("", "/var/lib/docker", 0),
     ] {
-        let places = of_json(json);
-        assert_eq!(places.data_root.as_bytes(), root.as_bytes(), "{json}");
-        assert_eq!(places.choices, choices, "{json}");
+        let config = of_json(json);
+        assert_eq!(config.data_root.as_bytes(), root.as_bytes(), "{json}");
+        assert_eq!(config.choices, choices, "{json}");
     }
 }
 

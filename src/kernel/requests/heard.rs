@@ -8,14 +8,14 @@ use crate::{
     },
     log::Log,
     settings::{Role, Settings},
-    sys::{self, Action, Mask, namespaces},
+    sys::{self, Action, Mask},
 };
 use rustix::{
     event::{PollFd, PollFlags},
     fd::{AsFd, BorrowedFd, OwnedFd},
     io::{Errno, Result, fcntl_dupfd_cloexec},
     process::{Pid, WaitOptions, getpid, wait},
-    system::{RebootCommand, reboot},
+    system::RebootCommand,
 };
 
 /// How long processes may take to end with the shell, in milliseconds.
@@ -59,11 +59,6 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn open(role: Role, supervises: bool, before: Before) -> Self {
-        let is_machine = role == Role::Machine;
-        if is_machine && namespaces::PID.is_first() == Some(true) {
-            // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
-            let _ = reboot(RebootCommand::CadOff);
-        }
         let ends = if supervises {
             signals::ends(role)
         } else {
@@ -71,7 +66,7 @@ impl Requests {
         };
         // Out of the way of the descriptors that are handed over.
         let signals = sys::signal_descriptor(ends).and_then(|low| fcntl_dupfd_cloexec(low, 64));
-        let button = is_machine && supervises;
+        let button = role == Role::Machine && supervises;
         Self {
             before,
             ends,

@@ -8,11 +8,11 @@ pub(crate) use pid_files::remove_stale_files;
 use crate::{
     docker::{
         command::{Command, DEFAULT_PATH},
-        config::Places,
+        config::Config,
     },
     error::Step,
     fs::{self, PATH, There},
-    launch::{Context, Launch, Outcome, role::in_first_namespace},
+    launch::{Context, Launch, Outcome},
     settings::Role,
     steps::var_run::socket,
     sys::{self, Words},
@@ -25,7 +25,6 @@ use rustix::{
     io::{self, Errno},
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
     process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
-    system::{RebootCommand, reboot},
 };
 
 /// A resource limit that the daemon, and every container after it, begins with; `None` is unlimited.
@@ -80,7 +79,11 @@ pub(crate) struct Daemon {
 }
 
 /// Makes what stays for all starts.
-pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Daemon> {
+pub(crate) fn prepare(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    config: &Config,
+) -> Outcome<Daemon> {
     raise_limits(launch);
     match fs::write_word(OOM_SCORE_ADJ, OOM_SCORE) {
         // Without CAP_SYS_RESOURCE it can only be raised.
@@ -89,12 +92,8 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Dae
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
         outcome => _ = outcome.noted(launch.log, Step::Daemon, OOM_SCORE_ADJ),
     }
-    if launch.role == Role::Machine && in_first_namespace() {
-        // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
-        reboot(RebootCommand::CadOff).noted(launch.log, Step::Daemon, c"ctrl-alt-del");
-    }
     let inherited = inherited(command);
-    let asks = inherited == 0 && Places::of(launch, command)?.inherits_listener;
+    let asks = inherited == 0 && config.inherits_listener;
     let listener = if asks { Some(listener(launch)?) } else { None };
     Ok(Daemon {
         listener,

@@ -1,7 +1,7 @@
 //! Pid files that a daemon before this one has left: dockerd refuses to start over one, or takes a stranger for its containerd.
 
 use crate::{
-    docker::{command::Command, config::Places},
+    docker::{command::Command, config::Config},
     error::Step,
     fs::{self, There},
     launch::{Context, Launch, Outcome},
@@ -13,12 +13,12 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// Removes what a daemon before this one has left: before every start.
+/// Removes what an earlier daemon has left: before every start, by the configuration that this start will read.
 pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    let places = Places::of(launch, command)?;
+    let config = Config::read(launch, command)?;
     let programs = [command.name(), b"dockerd"];
-    remove_stale(launch, places.pid_file.as_c_str(), &programs)?;
-    let containerd = fs::path(&[places.exec_root.as_bytes(), b"/containerd/containerd.pid"]);
+    remove_stale(launch, config.pid_file.as_c_str(), &programs)?;
+    let containerd = fs::path(&[config.exec_root.as_bytes(), b"/containerd/containerd.pid"]);
     remove_stale(launch, containerd.as_c_str(), &[b"containerd"])
 }
 

@@ -9,26 +9,24 @@ use super::{
 use crate::{
     docker::{
         command::Command,
-        config::{configuration, flag},
+        config::{Config, flag},
     },
     error::Step,
     launch::{Launch, Outcome},
     settings::ip,
-    text::{Text, TooLong, number, split_once},
+    text::{number, split_once},
 };
-use rustix::io::{self, Errno};
 
 pub(super) fn make(
     launch: &Launch<'_>,
     command: &mut Command<'_>,
+    config: &Config,
     changes: &Changes,
 ) -> Outcome<()> {
     let Some(bip) = flag(command, "bip") else {
         return Ok(());
     };
-    let failed = |errno| launch.refused(Step::Network, b"--bridge", errno);
-    let name = asked(command, "bridge").map_err(failed)?;
-    let name = name.as_bytes();
+    let name = config.bridge.as_bytes();
     if name.is_empty() || name == b"none" {
         return Ok(());
     }
@@ -38,10 +36,8 @@ pub(super) fn make(
         let reason = "--bip is not an address and its prefix, as in 172.18.0.1/16";
         return Err(launch.said(Step::Network, bip, reason));
     };
-    let mtu = asked(command, "mtu").map_err(failed)?;
-    let mtu = number(mtu.as_bytes()).and_then(|mtu| u32::try_from(mtu).ok());
     let made = || {
-        changes.add_bridge(name, mtu.filter(|mtu| *mtu > 0))?;
+        changes.add_bridge(name, config.mtu)?;
         let index = links::find(Which::Named(name))?.index;
         changes.add_address(index, address.into(), prefix as u8, FOR_EVER)?;
         changes.set_up(index)
@@ -51,19 +47,4 @@ pub(super) fn make(
     launch.log.debug(&[name, what]);
     command.leave_out(b"--bip");
     Ok(())
-}
-
-/// What the daemon is told, by a flag or else by daemon.json.
-fn asked(command: &Command<'_>, name: &str) -> io::Result<Text<17>> {
-    let (mut told, mut outcome) = (Text::new(), Ok(()));
-    configuration(command, &mut |found, value| {
-        if found == name.as_bytes() {
-            outcome = value.and_then(|value| told.set(&[value]));
-        }
-    })?;
-    if let Some(value) = flag(command, name) {
-        outcome = told.set(&[value]);
-    }
-    outcome.map_err(|TooLong| Errno::NAMETOOLONG)?;
-    Ok(told)
 }

@@ -15,7 +15,7 @@ mod routes;
 pub use lease::lease;
 
 use crate::{
-    docker::command::Command,
+    docker::{command::Command, config::Config},
     error::Step,
     fs,
     kernel::requests::ASKED,
@@ -35,7 +35,11 @@ const LO: u32 = 1;
 const APPEARS: u64 = 10;
 
 #[inline(never)] // smaller
-pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
+pub(crate) fn configure(
+    launch: &Launch<'_>,
+    command: &mut Command<'_>,
+    config: &Config,
+) -> Outcome<()> {
     let changes = Changes::open().at(launch, Step::Network, c"netlink")?;
     if let Err(errno) = changes.set_up(LO) {
         launch.warn_of(Step::Network, b"lo", errno);
@@ -58,7 +62,7 @@ pub(crate) fn configure(launch: &Launch<'_>, command: &mut Command<'_>) -> Outco
     }
     network.keep_advertised_routes();
     names.configure(launch);
-    bridge::make(launch, command, &changes)?;
+    bridge::make(launch, command, config, &changes)?;
     launch.log.debug(&[b"the network is configured"]);
     Ok(())
 }
