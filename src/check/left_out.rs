@@ -7,7 +7,7 @@ use crate::{
 };
 use core::ffi::CStr;
 
-/// Says so.
+/// Refuses `--check`.
 pub fn check(word: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
     let reason = "this build has no check: it needs the Cargo feature `check`";
     let error = Error::said(Step::Usage, word.to_bytes(), reason);

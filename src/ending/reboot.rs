@@ -1,9 +1,9 @@
-//! The end of the machine: swap off, everything unmounted in reverse, the root read-only, written out, reboot(2). A line a
-//! step, and a line for each that fails.
+//! The end of the machine: swap off, unmount everything in reverse order, remount the root read-only, sync, reboot(2). Each
+//! step and each failure logs a line.
 //!
-//! A child does what can hang on a dead disk, with a limit: the machine ends in any case. Where that child is killed, another
-//! goes on; where none can be made, PID 1 does it itself. Swap, the root and reboot(2) are touched only in the first PID
-//! namespace; elsewhere they are another's, and PID 1 just ends.
+//! Work that can hang on a dead disk runs in a child with a time limit, so that the machine ends in any case. If that child
+//! is killed, another continues; if fork fails, PID 1 does the work itself. Swap, the root and reboot(2) are touched only
+//! in the first PID namespace: elsewhere they belong to the host, and PID 1 just ends.
 
 use crate::{
     ending::unmount::{tell, unmount_all},
@@ -23,14 +23,14 @@ use rustix::{
     system::{RebootCommand, reboot},
 };
 
-/// How long writing everything out may take, in seconds: much memory onto a slow card included. Only tests shorten it.
+/// How long the work of a child may take, in seconds: enough to write much memory to a slow card. Only tests shorten it.
 const LIMIT: u32 = match u32::from_str_radix(env!("DOCKERLAUNCH_UNMOUNT_S"), 10) {
     Ok(seconds) => seconds,
     Err(_) => panic!("DOCKERLAUNCH_UNMOUNT_S is no number"),
 };
-/// Children that may be killed before the rest is only written out.
+/// How many children may do the work before only sync is left.
 const CHILDREN: usize = 2;
-/// No more swap areas than the kernel has (MAX_SWAPFILES).
+/// The kernel's maximum of swap areas (MAX_SWAPFILES).
 const SWAPS: usize = 32;
 const SWAPS_FILE: &CStr = c"/proc/swaps";
 
@@ -52,14 +52,15 @@ pub(crate) fn clean_up(log: Log) {
             return;
         }
     }
-    // What is still mounted is at least written out.
+    // At least sync what is still mounted.
     limited(log, b"sync", &mut || {
         rustix::fs::sync();
         0
     });
 }
 
-/// `work` in a child with the limit, or without both where there can be none. Whether it is done, or given up.
+/// Runs `work` in a child with the limit, or in this process without it if fork fails. Returns `false` if another child
+/// should continue.
 fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
     let limit = Decimal::new(LIMIT.into());
     match children::in_child(LIMIT, None, work) {
@@ -88,7 +89,7 @@ fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
     true
 }
 
-/// reboot(2), which does not return; where this is not the machine's to end, it does.
+/// reboot(2). Returns only if this PID 1 may not end the machine, or on failure.
 pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     let log = settings.as_log();
     if !in_first_namespace() {
@@ -105,13 +106,13 @@ pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     }
 }
 
-/// From the last to the first; one that stays does not keep the others on.
+/// Turns off swap areas from the last to the first. After a failure the others follow.
 fn swap_off(log: Log) {
     let mut failed = 0;
     for _ in 0..SWAPS {
         let last = match last_swap(failed) {
             Ok(Some(last)) => last,
-            // A kernel without swap has no such file.
+            // A kernel without swap lacks the file.
             Ok(None) | Err(Errno::NOENT) => return,
             Err(errno) => return tell(log, SWAPS_FILE.to_bytes(), errno),
         };
@@ -125,7 +126,7 @@ fn swap_off(log: Log) {
     }
 }
 
-/// The last line of /proc/swaps but so many; the first line names the columns.
+/// The last swap area of /proc/swaps, after skipping `but` areas from the end. The first line is a heading.
 fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
     let mut lines = 0_usize;
     fs::lines(SWAPS_FILE, &mut |_| lines += 1)?;

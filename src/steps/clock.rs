@@ -1,6 +1,6 @@
-//! A clock that stands before the day this program was built is wrong, and no certificate is valid for it yet: machines
-//! without a battery start in 1970 or 2000. The hardware clock is asked first, which a kernel without its driver built in
-//! has not done.
+//! A clock that is before the build date of this program is wrong, and certificates are not valid yet: machines without a
+//! battery start in 1970 or 2000. The step reads the hardware clock first: a kernel that has its driver as a module has not
+//! done so.
 
 use crate::{
     error::{Step, reason},
@@ -12,16 +12,16 @@ use crate::{
 };
 use core::ffi::CStr;
 
-/// Seconds since 1970: SOURCE_DATE_EPOCH of the build, else its commit's date, else its own.
+/// Seconds since 1970: SOURCE_DATE_EPOCH of the build, else the commit's date, else the date of the build.
 const BUILT: u64 = match u64::from_str_radix(env!("DOCKERLAUNCH_BUILT"), 10) {
     Ok(seconds) => seconds,
     Err(_) => panic!("SOURCE_DATE_EPOCH is not a number of seconds"),
 };
 
-/// Seconds since 1970 in UTC, as the first hardware clock has them.
+/// Seconds since 1970 in UTC, from the first hardware clock.
 const HARDWARE: &CStr = c"/sys/class/rtc/rtc0/since_epoch";
 
-/// Sets the machine's clock if it is wrong; a clock that nobody can set is a warning, as pulls may still work.
+/// Sets the machine's clock if it is wrong. A failure is a warning, because pulls may still work.
 pub(crate) fn set(launch: &Launch<'_>) {
     let ours = launch.role == Role::Machine && role::in_first_namespace();
     if !ours || sys::clock() >= BUILT {
@@ -45,7 +45,7 @@ pub(crate) fn set(launch: &Launch<'_>) {
     ]);
 }
 
-/// The hardware clock's time, unless it is wrong as well, and where it is from.
+/// The time to set, and its source: the hardware clock, unless it is wrong too.
 fn better(hardware: &[u8]) -> (u64, &'static [u8]) {
     match number(trim(hardware)) {
         Some(seconds) if seconds >= BUILT => (seconds, b"the hardware clock"),

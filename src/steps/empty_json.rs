@@ -1,5 +1,5 @@
-//! Small JSON files that a power cut left empty: dockerd would not start over them. They are set aside under another name,
-//! so that nothing is lost that could still be read, and the engine makes new ones.
+//! Small JSON files that a power cut left empty: dockerd would not start with them. The step renames them, so that nothing
+//! is lost, and the engine creates new ones.
 
 use crate::{
     docker::{command::Command, config::Places},
@@ -21,12 +21,12 @@ const SHORTEST: i64 = 2;
 const ETC: &CStr = c"/etc/docker";
 const CONFIGURATION: &CStr = c"daemon.json";
 
-/// Why an empty file is left. dockerd 26 reads an empty daemon.json as one without settings.
+/// Why an empty file is not renamed. dockerd 26 reads an empty daemon.json as one without settings.
 const MOUNTED: &str =
     "it is empty, and left because it is mounted there; let the mounted file hold {}";
 const READ_ONLY: &str = "it is empty, and left on a read-only file system; let it hold {}";
 
-/// Of /etc/docker: the old engines' identity, and the engine's settings.
+/// In /etc/docker: the identity key of old engines, and daemon.json.
 pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
     let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
@@ -40,7 +40,7 @@ pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// Of the data root: the names of the images, which lie in a directory for each storage driver.
+/// In the data root: the names of the images, in one directory for each storage driver.
 pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
     let places = Places::of(launch, command)?;
@@ -69,7 +69,7 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
     Ok(())
 }
 
-/// Whether the file was there and empty, and is set aside. One that was set aside before is replaced: it was empty as well.
+/// Renames the file if it is empty; returns whether it did. An earlier renamed file is overwritten: it was empty too.
 fn set_aside(
     launch: &Launch<'_>,
     (directory, path): (BorrowedFd<'_>, &CStr),
@@ -100,7 +100,7 @@ fn set_aside(
     false
 }
 
-/// The image's own daemon.json, if it has one.
+/// Copies the image's default daemon.json back, if there is one.
 fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
     const DEFAULTS: &CStr = c"/usr/etc/docker";
     if let Some(defaults) = root

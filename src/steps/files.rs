@@ -1,5 +1,5 @@
-//! Files that a step writes. Docker starts without any of them: what cannot be written is a warning that names the file, and
-//! of a full file system where it is mounted.
+//! Files that a step writes. Docker starts without any of them: a failure is a warning that names the file and, if the file
+//! system is full, its mount point.
 
 use crate::{
     error::Step,
@@ -18,10 +18,10 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// So many warnings are given; those that follow are counted.
+/// Failures that are logged one by one; the rest are only counted.
 const MOST: u32 = 8;
 
-/// What one step writes.
+/// The files that one step writes in a directory.
 pub(crate) struct Files<'f, 'l> {
     launch: &'f Launch<'l>,
     step: Step,
@@ -39,7 +39,7 @@ impl<'f, 'l> Files<'f, 'l> {
         }
     }
 
-    /// Calls `each` to write in a directory, and again where files wait until all of them are durable.
+    /// Calls `each` to write in a directory, and a second time to rename the files once all of them are durable.
     pub(crate) fn write(
         mut self,
         directory: BorrowedFd<'_>,
@@ -69,7 +69,7 @@ impl<'f, 'l> Files<'f, 'l> {
         }
     }
 
-    /// A file of ours, where nothing stands or an empty one. Whether it was empty.
+    /// Writes one of our files if it is missing or empty; returns whether it was empty.
     pub(crate) fn put(
         &mut self,
         parent: BorrowedFd<'_>,
@@ -88,7 +88,7 @@ impl<'f, 'l> Files<'f, 'l> {
         Ok(standing == Standing::Empty)
     }
 
-    /// Copies what a directory lacks, which has this path.
+    /// Copies what the directory `to` lacks; `path` is its path.
     pub(crate) fn copy(
         &mut self,
         copy: Copy,
@@ -106,7 +106,7 @@ impl<'f, 'l> Files<'f, 'l> {
         copy.missing(from, to, path, (&mut self.batch, pass), &mut report)
     }
 
-    /// Something happened to a path.
+    /// Logs what happened to a path.
     pub(crate) fn tell(&mut self, path: &[u8], event: Event) {
         tell(self.launch, self.step, &mut self.refused, path, event);
     }
@@ -137,7 +137,7 @@ fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: 
     }
     if errno == Errno::NOSPC {
         let place = mount_point(path);
-        // One line for all files on it, whichever step writes them.
+        // One line for all files on it, in all steps.
         let device = fs::stat(place.as_c_str()).map(|there| there.st_dev);
         if launch.full.replace(Some(device)) != Some(device) {
             warn_full(launch, path, &place);
@@ -145,7 +145,7 @@ fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: 
     }
 }
 
-/// A file with exactly these contents, whatever stands there.
+/// Writes a file with these contents, over whatever is there.
 #[cfg(feature = "network")]
 pub(crate) fn replace(
     launch: &Launch<'_>,
@@ -161,7 +161,7 @@ pub(crate) fn replace(
     }
 }
 
-/// If nothing more can be written in a directory, a warning says so.
+/// Warns if the file system of a directory is full.
 pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
     match fstatfs(directory) {
         Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => {
@@ -177,7 +177,7 @@ fn warn_full(launch: &Launch<'_>, path: &[u8], place: &Text<PATH>) {
     launch.log.warning(&[path, what, place.as_bytes()]);
 }
 
-/// Where the file system is mounted that a path lies on, or would.
+/// The mount point of the file system that the path is on, or would be.
 fn mount_point(path: &[u8]) -> Text<PATH> {
     let mut place = fs::path(&[path]);
     let mut links = true;

@@ -1,6 +1,6 @@
-//! A root that needs drivers: as `rdinit`, with `root=` among the kernel's own words, modules are loaded from the initramfs,
-//! the device is waited for and mounted, the early mounts move there, the initramfs is freed, and the launch goes on as
-//! PID 1 on the new root. The words are the kernel's (Documentation/admin-guide/kernel-parameters.txt).
+//! A root that needs drivers: as `rdinit`, with `root=` on the kernel command line, dockerlaunch loads modules from the
+//! initramfs, waits for the device, mounts it, moves the early mounts there, frees the initramfs, and goes on as PID 1 on
+//! the new root. The parameters are the kernel's own (Documentation/admin-guide/kernel-parameters.txt).
 
 use crate::{
     disks::{self, Contents, Device, superblock},
@@ -20,24 +20,24 @@ use rustix::{
     mount::{MountFlags, mount, mount_move},
 };
 
-/// The early mounts that are below `/` already, and what is below them. They move along.
+/// The early mounts, which move to the new root with everything below them.
 const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
-/// How long the device may take to appear, in seconds; with `rootwait`, which is the most that `rootwait=` and `rootdelay=`
-/// may say. Nobody sleeps for `rootdelay=`: the device is waited for.
+/// How long the device may take to appear, in seconds: by default, and with `rootwait`. The second is also the maximum of
+/// `rootwait=` and `rootdelay=`. `rootdelay=` is no fixed delay: the wait ends when the device is there.
 const APPEARS: u64 = 10;
 const WAIT: u64 = 300;
 const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
 const PROTECTED: &str = "read-only file system (EROFS): the disk is write-protected, and its journal is to be replayed; let it be written once, or say rootflags=noload (ext4) or rootflags=norecovery (xfs)";
-/// The longest value that is taken.
+/// The maximum length of a value, with its NUL.
 const LONGEST: usize = 1024;
-/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
+/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): dockerlaunch frees only an initramfs.
 const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
-/// What boot loaders that know of no initramfs call it.
+/// Boot loaders that know only the older initrd pass this for an initramfs.
 const INITRAMFS: &[u8] = b"/dev/ram0";
-/// How deep the initramfs may be.
+/// The maximum directory depth of the initramfs.
 const DEPTH: u8 = 64;
 
-/// The kernel's words that tell of a root.
+/// The kernel parameters about the root.
 #[derive(Clone, Copy)]
 enum Word {
     Root,
@@ -58,14 +58,14 @@ const NAMES: &[(&str, Word)] = &[
     ("rootdelay", Word::Wait),
 ];
 
-/// What they say.
+/// The values of the parameters.
 struct Wanted {
     device: Text<LONGEST>,
     types: Text<LONGEST>,
     flags: Text<LONGEST>,
     writable: bool,
     seconds: u64,
-    /// All values fit.
+    /// Whether all values fit.
     fits: bool,
 }
 
@@ -81,7 +81,7 @@ impl Wanted {
         }
     }
 
-    /// `false` without another root.
+    /// Returns whether `root=` names another root.
     fn read(&mut self, launch: &Launch<'_>) -> Outcome<bool> {
         cmdline::arguments(launch.log, &mut |argument| self.take(argument)).at(
             launch,
@@ -99,7 +99,7 @@ impl Wanted {
         !matches!(self.device.as_bytes(), b"" | INITRAMFS)
     }
 
-    /// Of an argument that stands there twice the last counts, as for the kernel.
+    /// If a parameter is given twice the last counts, as in the kernel.
     fn take(&mut self, argument: &Argument<'_>) {
         if argument.for_init {
             return;
@@ -137,7 +137,7 @@ pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
     Wanted::new().read(launch)
 }
 
-/// Goes on from the root that is wanted.
+/// Switches to the root that `root=` names.
 pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     let mut wanted = Wanted::new();
     if !wanted.read(launch)? {
@@ -167,7 +167,8 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// As `rootfstype=` says, else as the superblock does. What can only be read is mounted so, as the kernel does (init/do_mounts.c).
+/// The type is that of `rootfstype=`, else that of the superblock. A write-protected device is mounted read-only, as the
+/// kernel does (init/do_mounts.c).
 fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<()> {
     let path = device.path.as_c_str();
     let mut block = [0; superblock::LENGTH];
@@ -223,7 +224,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
 
 fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
     let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]);
-    // A root that can be written may lack it.
+    // A writable root may lack the directory.
     let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
     mount_move(place, to.as_c_str()).map_err(|errno| match errno {
         Errno::NOENT => {
@@ -234,7 +235,7 @@ fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
     })
 }
 
-/// Takes away all files of the file system that the directory lies on: they are memory that nobody can reach any more.
+/// Deletes all files of the directory's file system: they take memory, and nothing can reach them any more.
 fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
     let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     let here = fstat(directory)?.st_dev;
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_each_argument_counts_but_not_those_for_init() {
+    fn the_last_of_a_parameter_counts_and_arguments_for_init_do_not() {
         let mut wanted = wanted(&[
             ("root", "/dev/sda1"),
             ("ro", ""),
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_device_or_with_the_initramfs_there_is_no_other_root() {
+    fn no_device_or_the_initramfs_is_not_another_root() {
         assert!(!wanted(&[("console", "ttyS0"), ("rw", "")]).is_another());
         assert!(!wanted(&[("root", "/dev/ram0")]).is_another());
         assert!(!wanted(&[("root", &"x".repeat(LONGEST))]).fits);

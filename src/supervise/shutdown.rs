@@ -1,6 +1,7 @@
-//! The end: one TERM to the daemon, who ends its containers itself; TERM and KILL to what is left; then the machine.
+//! The shutdown: one SIGTERM to the daemon, which stops its containers itself; SIGTERM and SIGKILL to what is left; then
+//! the end of the machine.
 //!
-//! Every wait has a limit, and a second request shortens the longest.
+//! Every wait has a limit, and a second request shortens the daemon's.
 
 use super::{Supervisor, children::signal_all};
 use crate::{
@@ -11,11 +12,11 @@ use crate::{
     text::Decimal,
 };
 
-/// How long processes may take that the daemon has left, in seconds; and the daemon, after a second request.
+/// How long the remaining processes may take, in seconds; and the daemon after a second request or SIGKILL.
 const REST: u64 = 5;
 
 impl Supervisor<'_> {
-    /// The machine ends in it; otherwise this process has nothing left to do.
+    /// On the machine this ends the machine; in a container the caller exits.
     #[inline(never)]
     pub(super) fn shut_down(&mut self, end: End) {
         self.end_daemon();
@@ -35,7 +36,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// TERM once: at the third dockerd would leave everything as it is.
+    /// Sends SIGTERM once: at the third one dockerd exits without a clean shutdown.
     fn end_daemon(&mut self) {
         let log = &self.launch.log;
         let Some(daemon) = self.daemon else { return };
@@ -62,7 +63,7 @@ impl Supervisor<'_> {
                 send(daemon, KILL);
             }
             self.wait(deadline);
-            // What else has arrived wakes the next turn.
+            // Further signals wake the next turn.
             if self.request().is_some() {
                 let sooner = sys::since_boot() + REST * 1000;
                 if !killed && sooner < deadline {
@@ -75,7 +76,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Containers outlive a daemon with live-restore, and one that was killed.
+    /// Containers survive a daemon with live-restore, and a killed daemon.
     fn end_rest(&mut self) {
         for (signal, words) in [
             (TERM, "SIGTERM to all other processes, which have 5 s"),
@@ -89,11 +90,11 @@ impl Supervisor<'_> {
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {
                 self.wait(deadline);
-                // Nothing can be asked for any more.
+                // Further requests change nothing.
                 let _ = self.request();
                 self.hear();
                 if signal == KILL {
-                    // Not as PID 1: those that were its grandchildren have become its children.
+                    // Not as PID 1: grandchildren have become children of this process.
                     signal_all(signal);
                 }
             }

@@ -1,5 +1,5 @@
-//! The daemon: what is made once for all its starts (limits, the listening socket), what is done before each (stale pid
-//! files), and exec with its environment and descriptors, from which nothing returns.
+//! The daemon: what is prepared once for all starts (limits, the listening socket), what is done before each start (stale
+//! pid files), and exec with its environment and descriptors.
 
 mod pid_files;
 
@@ -28,17 +28,17 @@ use rustix::{
     system::{RebootCommand, reboot},
 };
 
-/// A resource limit that the daemon, and every container after it, begins with; `None` is unlimited.
+/// A resource limit that the daemon and its containers start with; `None` is unlimited.
 struct Limit {
     resource: Resource,
     soft: Option<u64>,
     hard: Option<u64>,
-    /// Where the kernel tells the highest that it takes.
+    /// The file with the highest value that the kernel accepts.
     highest: &'static CStr,
     name: &'static CStr,
 }
 
-/// What moby's own unit file asks for: 1024:524288 (moby#45534), and no limit of processes and core files.
+/// The limits of moby's unit file: 1024:524288 open files (moby#45534), and no limit on processes and core files.
 const LIMITS: &[Limit] = &[
     Limit {
         resource: Resource::Nofile,
@@ -63,34 +63,34 @@ const LIMITS: &[Limit] = &[
     },
 ];
 
-/// dockerd is one of the last that the kernel should kill; containers are set back by runc.
+/// The kernel should kill dockerd among the last; runc resets the value for containers.
 const OOM_SCORE: &[u8] = b"-500";
 const OOM_SCORE_ADJ: &CStr = c"/proc/self/oom_score_adj";
-/// As many clients wait as the kernel lets.
+/// As many waiting clients as the kernel allows.
 const BACKLOG: i32 = 4096;
-/// Descriptors that are handed over begin here (sd_listen_fds(3)).
+/// The first descriptor that is passed (sd_listen_fds(3)).
 const FIRST_PASSED: u32 = 3;
 
-/// What all starts of the daemon share.
+/// Shared by all starts of the daemon.
 pub(crate) struct Daemon {
-    /// The socket of `-H fd://`. It is this process's: clients that connect while no daemon runs wait for the next.
+    /// The socket of `-H fd://`. This process keeps it: clients that connect while no daemon runs wait for the next one.
     listener: Option<OwnedFd>,
-    /// How many descriptors this process was handed over itself, from the third on: they are passed on.
+    /// How many descriptors this process itself got, from the third on; they are passed on to the daemon.
     inherited: u32,
 }
 
-/// Makes what stays for all starts.
+/// Prepares what all starts share.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Daemon> {
     raise_limits(launch);
     match fs::write_word(OOM_SCORE_ADJ, OOM_SCORE) {
-        // Without CAP_SYS_RESOURCE it can only be raised.
+        // Without CAP_SYS_RESOURCE the score can only be raised.
         Err(Errno::ACCESS | Errno::PERM) => launch
             .log
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
         outcome => _ = outcome.noted(launch.log, Step::Daemon, OOM_SCORE_ADJ),
     }
     if launch.role == Role::Machine && in_first_namespace() {
-        // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
+        // ctrl-alt-del sends SIGINT to PID 1: the kernel's own reset would leave no time to sync.
         reboot(RebootCommand::CadOff).noted(launch.log, Step::Daemon, c"ctrl-alt-del");
     }
     let inherited = inherited(command);
@@ -102,7 +102,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Dae
     })
 }
 
-/// Becomes the daemon in place of this process.
+/// Replaces this process with the daemon.
 #[inline(never)] // its stack is not the caller's, which may supervise
 pub(crate) fn replace(
     launch: &Launch<'_>,
@@ -114,8 +114,7 @@ pub(crate) fn replace(
     Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
 }
 
-/// Becomes the daemon; returns only the reason why it did not. With `notify` the daemon is told where to say that it is
-/// ready.
+/// Executes the daemon; returns only on failure. `notify` tells the daemon where to send that it is ready.
 pub(crate) fn exec(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -141,7 +140,7 @@ pub(crate) fn exec(
     errno
 }
 
-/// Raised, never lowered; what the kernel refuses is raised as far as it lets.
+/// Raises limits, never lowers them. If the kernel refuses a value, the limit is raised as far as it allows.
 fn raise_limits(launch: &Launch<'_>) {
     let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
     for limit in LIMITS {
@@ -192,7 +191,7 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     }
 }
 
-/// `NOTSOCK`: something else stands there.
+/// `NOTSOCK`: something else is there.
 fn listen_at(path: &CStr, group: Gid) -> io::Result<OwnedFd> {
     if let Some(there) = fs::look(CWD, path)? {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
@@ -225,11 +224,11 @@ fn id_of_group(line: &[u8], group: &[u8]) -> Option<u32> {
     let mut fields = fields(line, b':');
     let name = fields.next()?;
     let id = u32::try_from(number(fields.nth(1)?)?).ok()?;
-    // -1 is no number of a group.
+    // -1 is not a valid group ID.
     (name == group && id != u32::MAX).then_some(id)
 }
 
-/// How many descriptors were handed to this very process (sd_listen_fds(3)).
+/// How many descriptors were passed to this process (sd_listen_fds(3)).
 fn inherited(command: &Command<'_>) -> u32 {
     let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
     let count = command
@@ -240,10 +239,10 @@ fn inherited(command: &Command<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// Variables that are made here: they stay as long as the environment that holds them.
+/// Variables that are composed here: they must live as long as the environment.
 pub(crate) struct Made {
     listen_pid: Text<32>,
-    /// A PATH that is not as it was given; empty where it is.
+    /// A changed PATH; empty if PATH is passed on unchanged.
     path: Text<PATH>,
 }
 
@@ -256,11 +255,11 @@ impl Made {
     }
 }
 
-/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens. Of the
-/// process that calls it: LISTEN_PID is its own.
+/// The environment of the daemon or of the program of DOCKER_LAUNCH_READY: the given variables, PATH and HOME, and the
+/// LISTEN_* variables. LISTEN_PID is the caller's PID.
 ///
-/// It is handed so many descriptors; where they were inherited the variables that count and name them stay as they are. It is
-/// told to say at `notify` that it is ready; `None` leaves what was given.
+/// `passed` is the number of descriptors. If they were inherited, LISTEN_FDS and LISTEN_FDNAMES stay as they are. `notify`
+/// is the new NOTIFY_SOCKET: empty removes it, `None` keeps the given one.
 pub(crate) fn environment<'c>(
     made: &'c mut Made,
     role: Role,
@@ -277,7 +276,7 @@ pub(crate) fn environment<'c>(
         let is = |known: &str| name == known.as_bytes();
         let (is_path, is_home) = (is("PATH"), is("HOME"));
         let goes = is_path && own_path
-            // The kernel's HOME for init; root's own is meant.
+            // The kernel sets this HOME for init; root's home is meant.
             || role == Role::Machine && variable == c"HOME=/"
             || is("LISTEN_PID")
             || !inherited && (is("LISTEN_FDS") || is("LISTEN_FDNAMES"))
@@ -320,7 +319,7 @@ mod tests {
     use std::{format, vec::Vec};
 
     #[test]
-    fn only_the_groups_own_line_counts() {
+    fn reads_only_the_line_of_the_group() {
         assert_eq!(id_of_group(b"docker:x:999:a,b", b"docker"), Some(999));
         assert_eq!(id_of_group(b"dockers:x:999:", b"docker"), None);
         assert_eq!(id_of_group(b"docker:x", b"docker"), None);
@@ -329,7 +328,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_judged(line: Vec<u8>) {
+        fn any_line_is_parsed(line: Vec<u8>) {
             let _ = id_of_group(&line, b"docker");
         }
 

@@ -1,6 +1,6 @@
-//! The bridge of `-b NAME --bip ADDRESS/PREFIX`. dockerd refuses to be told both, and takes only a bridge that is there: so
-//! it is made here, with that address and the MTU that the daemon is told, and `--bip` is left out of the daemon's words.
-//! One of them alone is dockerd's to follow, as `--fixed-cidr` always is.
+//! The bridge of `-b NAME --bip ADDRESS/PREFIX`. dockerd rejects the two flags together, and accepts only a bridge that
+//! exists: so it is created here, with that address and the daemon's MTU, and `--bip` is dropped from the daemon's
+//! arguments. dockerd handles either flag alone, and always handles `--fixed-cidr`.
 
 use super::{
     changes::{Changes, FOR_EVER},
@@ -53,7 +53,7 @@ pub(super) fn make(
     Ok(())
 }
 
-/// What the daemon is told, by a flag or else by daemon.json.
+/// The daemon's value, from the flag or else from daemon.json.
 fn asked(command: &Command<'_>, name: &str) -> io::Result<Text<17>> {
     let (mut told, mut outcome) = (Text::new(), Ok(()));
     configuration(command, &mut |found, value| {

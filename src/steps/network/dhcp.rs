@@ -1,8 +1,8 @@
-//! DHCP, by the image's udhcpc. It renews the lease in the background, and goes on asking there while no server answers: the
-//! engine starts all the same. Where no card is named all of them are asked, as by the kernel, and the first lease counts.
+//! DHCP with the image's udhcpc. It renews the lease in the background, and keeps trying there if no server answers: the
+//! engine starts anyway. If no card is named, udhcpc runs on all cards, as in the kernel, and the first lease counts.
 //!
-//! What a lease says is put in place by this program itself (lease.rs), so that the image needs no shell for it. An init that
-//! uses the library is another program: there it is udhcpc's default script.
+//! This program itself applies the lease (lease.rs), so that the image needs no shell for it. An init that uses the library
+//! is another program: there udhcpc's default script applies it.
 
 use super::{Network, lease, links, links::Link, names::Names, routes};
 use crate::{
@@ -24,23 +24,23 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, waitpid},
 };
 
-/// How long udhcpc may ask before it goes on in the background, in seconds: it does so itself after three requests, which
-/// take ten.
+/// How long udhcpc may take before it goes to the background, in seconds. By itself it does so after three requests, which
+/// take ten seconds.
 const LEASE: u64 = 30;
-/// How many cards are asked at once; those behind them are not.
+/// The maximum number of cards that are tried in parallel; the rest are not tried.
 const CARDS: usize = 8;
-/// What is asked for beside udhcpc's own: the MTU, the domains to search, routes (RFC 2132, 3397, 3442). By number, which
-/// needs no name that a busybox may have been built without.
+/// Options in addition to udhcpc's own: MTU, search domains, routes (RFC 2132, 3397, 3442). They are given by number,
+/// because a busybox may be built without the names.
 const OPTIONS: [&CStr; 6] = [c"-O", c"26", c"-O", c"119", c"-O", c"121"];
 /// The program's name, its interface, the options, the script, and the client id.
 const WORDS: usize = 4 + OPTIONS.len() + 2 + 2;
 /// `0x3d:` and 251 bytes in hexadecimal.
 type ClientId = Text<512>;
 
-/// PID 1 may stay this program.
+/// Whether PID 1 may stay this program.
 const STAYS: bool = cfg!(feature = "supervise");
 
-/// An udhcpc that has not gone to the background yet.
+/// A udhcpc that has not gone to the background yet.
 struct Asked<'l> {
     link: &'l Link,
     child: Pid,
@@ -90,7 +90,7 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
     wait(launch, &mut asked, called(&cards))
 }
 
-/// What messages call them.
+/// The name of the cards in messages.
 fn called(cards: &[Link]) -> &[u8] {
     match cards {
         [card] => card.name.as_bytes(),
@@ -98,8 +98,8 @@ fn called(cards: &[Link]) -> &[u8] {
     }
 }
 
-/// Those to ask: the one that is meant, or all that have no route. What the kernel, an outer engine or a launch before this one
-/// has configured is not asked for again.
+/// The cards to try: the named one, or all that have no route. A card that the kernel, an outer engine or an earlier launch
+/// has configured is skipped.
 #[inline(never)] // smaller
 fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     let launch = network.launch;
@@ -129,12 +129,12 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     Ok(cards)
 }
 
-/// Until one has a lease, or all have gone to the background.
+/// Waits until one has a lease, or all have gone to the background.
 #[inline(never)] // smaller
 fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<()> {
     let failed = |errno| launch.refused(Step::Network, called, errno);
     let deadline = sys::since_boot() + LEASE * 1000;
-    // Readable while a child that it holds has ended.
+    // Readable once a child in it has ended.
     let ends = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
     for asked in &*asked {
         let data = epoll::EventData::new_u64(0);
@@ -148,7 +148,7 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
         waited = launch.requests.wait(ends.as_fd(), deadline);
         asked.iter_mut().for_each(|asked| asked.reap(&ends));
     }
-    // Where one has a lease the others are not asked any more.
+    // Once one card has a lease, udhcpc ends on the others.
     asked.iter_mut().for_each(|asked| asked.end(&ends));
     let later: &[u8] = match waited {
         _ if any_has_lease(launch, asked) => return Ok(()),
@@ -175,7 +175,7 @@ fn any_has_lease(launch: &Launch<'_>, asked: &[Asked<'_>]) -> bool {
 }
 
 impl<'l> Asked<'l> {
-    /// A child that has just been started.
+    /// Takes a child that has just been started.
     fn new(link: &'l Link, child: Pid) -> io::Result<Self> {
         let ends = pidfd_open(child, PidfdFlags::empty()).inspect_err(|_| {
             let _ = kill_process(child, Signal::KILL);
@@ -188,7 +188,7 @@ impl<'l> Asked<'l> {
         })
     }
 
-    /// Nothing where it has ended before, or still runs.
+    /// Does nothing if it was reaped before or still runs.
     fn reap(&mut self, ends: &OwnedFd) {
         if self.ended.is_none()
             && let Ok(Some((_, status))) = waitpid(Some(self.child), WaitOptions::NOHANG)
@@ -205,15 +205,15 @@ impl<'l> Asked<'l> {
             return;
         }
         let _ = kill_process(self.child, Signal::KILL);
-        // What hangs in the kernel does not die: it is left behind.
+        // A process that hangs in the kernel does not die, and is left behind.
         let soon = sys::since_boot() + 1000;
         let _ = children::readable(&mut [PollFd::new(&self.ends, PollFlags::IN)], soon);
         self.reap(ends);
     }
 }
 
-/// This program, where udhcpc finds it; empty: its default script. The one of an initramfs that was freed has no path any more,
-/// but PID 1 is still it.
+/// A path to this program for udhcpc; empty means udhcpc's default script. A program from a freed initramfs has no path any
+/// more, but /proc/1/exe is still this program.
 fn script(launch: &Launch<'_>) -> Text<PATH> {
     let mut path = Text::new();
     if !launch.settings.is_program {
@@ -231,7 +231,7 @@ fn script(launch: &Launch<'_>) -> Text<PATH> {
     path
 }
 
-/// As udhcpc takes it: option 61 in hexadecimal; empty without one.
+/// The client ID in udhcpc's format: option 61 in hexadecimal. Empty if there is none.
 fn client_id(ip: &Ip<'_>) -> ClientId {
     let Some((kind, id)) = ip.client_id else {
         return ClientId::new();
