@@ -71,7 +71,7 @@ fn c8_a_wrong_field_costs_only_itself() {
         let daemon = launched(&root, line);
         let address = row(["eth0", "10.9.8.7", "255.255.255.0", "10.9.8.255"]);
         assert_eq!(addresses(&daemon), [address], "{line}");
-        let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is followed");
+        let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is used");
         assert_eq!(warnings_of(&daemon, "ip="), [line]);
     };
     wrong(
@@ -260,7 +260,7 @@ fn f5_name_servers_and_routes_of_dracut_are_followed() {
     );
     let lines = [
         "dockerlaunch: warning: nameserver=ns is ignored: it is not an address",
-        "dockerlaunch: warning: rd.route=10.3.0.0:no is ignored: it is not NETWORK/PREFIX:GATEWAY, nor with an interface behind it",
+        "dockerlaunch: warning: rd.route=10.3.0.0:no is ignored: it is not NETWORK/PREFIX:GATEWAY[:INTERFACE]",
     ];
     assert_eq!(warnings_of(&daemon, " is ignored"), lines);
 }
@@ -273,7 +273,7 @@ fn f5_what_makes_an_interface_is_refused_in_one_line() {
         .split(' ')
         .filter(|word| !word.starts_with("ip="))
         .map(|word| {
-            format!("dockerlaunch: warning: {word} is ignored: dockerlaunch makes and renames no interface; give ip= a network card")
+            format!("dockerlaunch: warning: {word} is ignored: dockerlaunch creates and renames no interfaces; name a network card in ip=")
         })
         .collect();
     assert_eq!(warnings_of(&daemon, " is ignored"), refused);

@@ -26,25 +26,25 @@ const TABLE: &[Controller] = &[
     Controller {
         names: ["cpuset", "cpuset"],
         need: Need::Optional,
-        lost: "docker run --cpuset-cpus limits nothing",
+        lost: "docker run --cpuset-cpus is ignored",
         error: "Your kernel does not support cpuset or the cgroup is not mounted. Cpuset discarded.",
     },
     Controller {
         names: ["io", "blkio"],
         need: Need::Optional,
-        lost: "docker run --blkio-weight and --device-read-bps limit nothing",
+        lost: "docker run --blkio-weight and --device-read-bps are ignored",
         error: "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
     },
     Controller {
         names: ["memory", "memory"],
         need: Need::Optional,
-        lost: "docker run --memory limits nothing",
+        lost: "docker run --memory is ignored",
         error: "Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
     },
     Controller {
         names: ["pids", "pids"],
         need: Need::Optional,
-        lost: "docker run --pids-limit limits nothing",
+        lost: "docker run --pids-limit is ignored",
         error: "Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.",
     },
     // v2 has no such controller: BPF programs replace it.
@@ -102,12 +102,12 @@ pub(super) fn report(report: &mut Report) {
             () if found.v1 & bit != 0 => (
                 State::missing(row.need),
                 "fault",
-                "only in v1, and v2 is used",
+                "only in v1, but v2 is used",
             ),
             () => (
                 State::missing(row.need),
                 "fault",
-                "not in the hierarchy that is used",
+                "not in the mounted hierarchy",
             ),
         };
         let name = if v2.is_empty() { v1 } else { v2 };

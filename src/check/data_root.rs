@@ -50,7 +50,7 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, i
         opened => opened.and_then(|directory| has_types(directory.as_fd())),
     };
     let missing = State::missing(Need::Required);
-    let (mut state, words, error, remedy) = match types {
+    let (mut state, text, error, remedy) = match types {
         _ if unfit => (missing, "", OVERLAY, "mount a volume or a disk there"),
         Ok(true) => (State::Found, ", with d_type", "", ""),
         Ok(false) => (
@@ -62,8 +62,8 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, i
         Err(errno) => (State::Unknown, reason(errno), "", ""),
     };
     let between = match types {
-        Err(_) if kind.is_empty() => "cannot be looked at: ",
-        Err(_) => ", whether with d_type cannot be read: ",
+        Err(_) if kind.is_empty() => "cannot be read: ",
+        Err(_) => ", d_type cannot be read: ",
         _ => "",
     };
     let (mut key, mut before) = ("how", "");
@@ -72,17 +72,12 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, i
         before = "another storage driver was chosen: ";
     }
     if !is_sure {
-        before = "unless the file that cannot be read says otherwise: ";
+        before = "unless the unreadable file says otherwise: ";
         if state == missing {
             state = State::Unknown;
         }
     }
-    let detail = [
-        before.as_bytes(),
-        kind,
-        between.as_bytes(),
-        words.as_bytes(),
-    ];
+    let detail = [before.as_bytes(), kind, between.as_bytes(), text.as_bytes()];
     let detail = Text::<256>::of(&detail).unwrap_or(Text::new());
     report.begin(&Thing {
         kind: "data root",

@@ -62,7 +62,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "overlay",
         how: FileSystem,
-        lost: "Docker 29 and newer keeps no image, an older one copies each layer whole",
+        lost: "Docker 29 and newer cannot store images, older ones copy each layer whole",
         error: "failed to mount overlay: no such device",
         unless: OTHER_DRIVER,
         ..PLAIN
@@ -112,7 +112,7 @@ const TABLE: &[Row] = &[
         name: "the machine's root",
         how: First(USER),
         need: Optional,
-        lost: "what a user namespace's root may not do is refused; run with --privileged --userns=host",
+        lost: "root in a user namespace lacks some permissions; run with --privileged --userns=host",
         error: "operation not permitted",
         ..PLAIN
     },
@@ -142,7 +142,7 @@ const TABLE: &[Row] = &[
         name: "br_netfilter",
         how: Module(c"/proc/sys/net/bridge"),
         need: Optional,
-        lost: "containers of one bridge reach each other past the rules; --userland-proxy=false fails",
+        lost: "rules do not apply between containers of one bridge; --userland-proxy=false fails",
         error: "WARNING: bridge-nf-call-iptables is disabled",
         ..PLAIN
     },
@@ -237,13 +237,15 @@ pub(super) fn report(report: &mut Report, choices: Choices, is_sure: bool, relea
                 let why = choice(row.unless & choices).map_or("", |choice| choice.spelled);
                 (State::Needless, "because", why)
             }
-            None if either && EITHER.contains(&row.name) => {
-                (State::Needless, "because", "what is found instead will do")
-            }
+            None if either && EITHER.contains(&row.name) => (
+                State::Needless,
+                "because",
+                "nf_tables or ip_tables is enough",
+            ),
             None if !lists.are_there && !matches!(row.how, File(_) | First(_)) => (
                 State::Unknown,
                 "because",
-                "it does not show, and /lib/modules has no list for this kernel",
+                "it is not visible, and /lib/modules has no list for this kernel",
             ),
             None if !is_sure && row.unless != 0 => (State::Unknown, "because", super::UNSURE),
             None => (State::missing(row.need), "fault", MISSING),

@@ -8,9 +8,9 @@ use crate::{
 use core::ffi::CStr;
 
 /// Refuses `--check`.
-pub fn check(word: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
+pub fn check(flag: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
     let reason = "this build has no check: it needs the Cargo feature `check`";
-    let error = Error::said(Step::Usage, word.to_bytes(), reason);
+    let error = Error::said(Step::Usage, flag.to_bytes(), reason);
     Settings::default().report(&error);
     error.exit_status()
 }

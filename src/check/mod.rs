@@ -27,15 +27,15 @@ use report::{Report, State, Thing};
 use rustix::{io::Errno, system::uname};
 
 /// For something missing that may not be needed.
-const UNSURE: &str = "is missing, unless the file that cannot be read says that it is not needed";
+const UNSURE: &str = "is missing, but the unreadable file may say that it is not needed";
 
-const UNCHOSEN: &str = "it is needed only if the file that cannot be read says so";
+const UNCHOSEN: &str = "it is needed only if the unreadable file says so";
 
 /// Reports on standard output. Returns the exit status: 0; 1 if something required is missing, a setting is wrong or the
 /// report cannot be written; 2 if there is no report.
 #[inline(never)] // its stack frame must not stay in a caller that supervises
-pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
-    let mut report = match word.to_bytes() {
+pub fn check(flag: &CStr, arguments: Strings<'_>, environment: Strings<'_>) -> u8 {
+    let mut report = match flag.to_bytes() {
         b"--check" => Report::new(false),
         b"--check=json" => Report::new(true),
         other => {
@@ -43,7 +43,7 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
             return refuse(&Error::said(Step::Usage, other, reason));
         }
     };
-    let command = Command::to_check(words, environment);
+    let command = Command::to_check(arguments, environment);
     let (places, read) = match Places::known(&command) {
         Ok(known) => known,
         Err(errno) => return refuse(&Error::new(Step::Daemon, b"daemon.json", errno)),
@@ -64,7 +64,7 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
     report.title("What the kernel offers");
     kernel::report(&mut report, places.choices, is_sure, kernel.release());
     cgroups::report(&mut report);
-    report.title("Where images and containers lie");
+    report.title("Where images and containers are");
     data_root::report(&mut report, &places.data_root, places.choices, is_sure);
     settings(&mut report, environment);
     report.verdict()
@@ -136,7 +136,7 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
     let mut remedy: Vec<&[u8], 12> = Vec::new();
     // The capacity is enough for the choices of any row.
     let _ = remedy.extend_from_slice(&[b"install ", row.package().as_bytes()]);
-    let mut or: &[u8] = b", or say ";
+    let mut or: &[u8] = b", or use ";
     for choice in row.choices() {
         let _ = remedy.extend_from_slice(&[or, choice.spelled.as_bytes()]);
         or = b" or ";

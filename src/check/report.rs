@@ -26,7 +26,7 @@ impl State {
     }
 
     /// For the text, and for JSON, which has the need in a key of its own.
-    fn words(self) -> (&'static str, &'static str) {
+    fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Found => ("found", "found"),
             Self::Missing => ("MISSING", "missing"),
@@ -91,7 +91,7 @@ impl Report {
     /// Begins a thing. Facts may be added before its end.
     pub(super) fn begin(&mut self, thing: &Thing<'_>) {
         let (key, detail) = thing.detail;
-        let (word, json) = thing.state.words();
+        let (word, json) = thing.state.names();
         if thing.state == State::Missing {
             self.remember(thing.name);
         }

@@ -124,7 +124,7 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let words = Words::of(&[path])?;
+    let arguments = Words::of(&[path])?;
     let environment = Words::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
-    Err(sys::execve(path, &words, &environment))
+    Err(sys::execve(path, &arguments, &environment))
 }

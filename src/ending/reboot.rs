@@ -6,7 +6,7 @@
 //! in the first PID namespace: elsewhere they belong to the host, and PID 1 just ends.
 
 use crate::{
-    ending::unmount::{tell, unmount_all},
+    ending::unmount::{unmount_all, warn},
     fs,
     kernel::{children, mountinfo::unescaped},
     launch::role::in_first_namespace,
@@ -81,8 +81,8 @@ fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
             b" s; the disk may not be clean",
         ]),
         Err(errno) => {
-            tell(log, b"a process for it", errno);
-            log.warning(&[name, b" is done by PID 1 itself, without a limit of time"]);
+            warn(log, b"fork", errno);
+            log.warning(&[name, b" is done by PID 1 itself, without a time limit"]);
             work();
         }
     }
@@ -102,7 +102,7 @@ pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     log.line(&[word.as_bytes()]);
     drain_console(settings);
     if let Err(errno) = reboot(command) {
-        tell(log, b"reboot(2)", errno);
+        warn(log, b"reboot(2)", errno);
     }
 }
 
@@ -114,13 +114,13 @@ fn swap_off(log: Log) {
             Ok(Some(last)) => last,
             // A kernel without swap lacks the file.
             Ok(None) | Err(Errno::NOENT) => return,
-            Err(errno) => return tell(log, SWAPS_FILE.to_bytes(), errno),
+            Err(errno) => return warn(log, SWAPS_FILE.to_bytes(), errno),
         };
         match sys::swap_off(last.as_c_str()) {
             Ok(()) => log.line(&[b"swap off: ", last.as_bytes()]),
             Err(errno) => {
                 failed += 1;
-                tell(log, last.as_bytes(), errno);
+                warn(log, last.as_bytes(), errno);
             }
         }
     }
@@ -143,7 +143,7 @@ fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
 fn write_out(log: Log) {
     match mount_remount(c"/", MountFlags::RDONLY, c"") {
         Ok(()) => log.line(&[b"/ is read-only"]),
-        Err(errno) => tell(log, b"/ (to make it read-only)", errno),
+        Err(errno) => warn(log, b"/ (to make it read-only)", errno),
     }
     rustix::fs::sync();
     log.line(&[b"everything is written out"]);

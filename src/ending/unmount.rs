@@ -39,7 +39,7 @@ pub(crate) fn unmount_all(log: Log) {
         let pass = match pass(UnmountFlags::empty(), &mut |_, _| {}) {
             Ok(pass) => pass,
             Err(errno) => {
-                tell(log, b"all", errno);
+                warn(log, b"all", errno);
                 detach_all(log);
                 return;
             }
@@ -58,10 +58,10 @@ pub(crate) fn unmount_all(log: Log) {
     last.insert(UnmountFlags::NOFOLLOW);
     let outcome = pass(last, &mut |place, outcome| match outcome {
         Ok(()) => log.warning(&[place, b" is in use; it is detached"]),
-        Err(errno) => tell(log, place, errno),
+        Err(errno) => warn(log, place, errno),
     });
     if let Err(errno) = outcome {
-        tell(log, b"all", errno);
+        warn(log, b"all", errno);
     }
 }
 
@@ -101,13 +101,13 @@ fn detach_all(log: Log) {
     });
     match outcome {
         Ok(()) => log.warning(&[b"everything is detached"]),
-        Err(errno) => tell(log, MOUNTINFO.to_bytes(), errno),
+        Err(errno) => warn(log, MOUNTINFO.to_bytes(), errno),
     }
 }
 
 /// Logs a failure.
 #[inline(never)]
-pub(crate) fn tell(log: Log, subject: &[u8], errno: Errno) {
+pub(crate) fn warn(log: Log, subject: &[u8], errno: Errno) {
     Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
 }
 

@@ -29,17 +29,17 @@ pub(crate) fn set(launch: &Launch<'_>) {
     }
     let mut buffer = [0; 32];
     let hardware = fs::read_small(HARDWARE, &mut buffer).found(launch.log, Step::Clock, HARDWARE);
-    let (seconds, whence) = better(hardware.unwrap_or_default());
+    let (seconds, source) = better(hardware.unwrap_or_default());
     let (done, why) = match sys::set_clock(seconds) {
         Ok(()) => ("it is set to ", ""),
         Err(errno) => ("the kernel refuses to set it to ", reason(errno)),
     };
     launch.log.warning(&[
-        b"the clock stands before the build date; ",
+        b"the clock is before the build date; ",
         done.as_bytes(),
         Decimal::new(seconds).as_bytes(),
         b" s since 1970, from ",
-        whence,
+        source,
         if why.is_empty() { b"" } else { b": " },
         why.as_bytes(),
     ]);
@@ -51,7 +51,7 @@ fn better(hardware: &[u8]) -> (u64, &'static [u8]) {
         Some(seconds) if seconds >= BUILT => (seconds, b"the hardware clock"),
         _ => (
             BUILT,
-            b"this program's build date, as the hardware clock is no better: set that, or run an NTP client",
+            b"this program's build date, as the hardware clock is wrong too: set it, or run an NTP client",
         ),
     }
 }

@@ -22,9 +22,8 @@ const ETC: &CStr = c"/etc/docker";
 const CONFIGURATION: &CStr = c"daemon.json";
 
 /// Why an empty file is not renamed. dockerd 26 reads an empty daemon.json as one without settings.
-const MOUNTED: &str =
-    "it is empty, and left because it is mounted there; let the mounted file hold {}";
-const READ_ONLY: &str = "it is empty, and left on a read-only file system; let it hold {}";
+const MOUNTED: &str = "it is empty, and stays because it is a mount; write {} to the mounted file";
+const READ_ONLY: &str = "it is empty, and its file system is read-only; write {} to it";
 
 /// In /etc/docker: the identity key of old engines, and daemon.json.
 pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
@@ -86,7 +85,7 @@ fn set_aside(
     }
     let error = match renameat(directory, name, directory, corrupt) {
         Ok(()) => {
-            let why = b" was empty, as after a power cut: set aside as ";
+            let why = b" was empty, as after a power cut: renamed to ";
             launch
                 .log
                 .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
@@ -115,7 +114,7 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
     }
     let there = fs::stands(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
     let what: &[u8] = if there == Some(true) {
-        b"daemon.json is the image's own again, from /usr/etc"
+        b"daemon.json is restored from /usr/etc"
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"
     };

@@ -100,25 +100,25 @@ impl<'f, 'l> Files<'f, 'l> {
         let (launch, step) = (self.launch, self.step);
         let refused = &mut self.refused;
         let mut report = |path: &[u8], event: Event| {
-            tell(launch, step, refused, path, event);
+            log_event(launch, step, refused, path, event);
             Ok(())
         };
         copy.missing(from, to, path, (&mut self.batch, pass), &mut report)
     }
 
     /// Logs what happened to a path.
-    pub(crate) fn tell(&mut self, path: &[u8], event: Event) {
-        tell(self.launch, self.step, &mut self.refused, path, event);
+    pub(crate) fn report(&mut self, path: &[u8], event: Event) {
+        log_event(self.launch, self.step, &mut self.refused, path, event);
     }
 
     fn judge(&mut self, path: &[u8], outcome: Result<()>) {
         if let Err(errno) = outcome {
-            self.tell(path, Event::Refused(errno));
+            self.report(path, Event::Refused(errno));
         }
     }
 }
 
-fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: Event) {
+fn log_event(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: Event) {
     let errno = match event {
         Event::Again => {
             let what = b" was empty, as after a power cut: it is written again";
@@ -157,7 +157,7 @@ pub(crate) fn replace(
     if let Err(errno) = fs::replace(directory, name, contents) {
         let culprit = fs::culprit(directory, name).unwrap_or(Text::new());
         let path = fs::path(&[path.to_bytes(), b"/", culprit.as_bytes()]);
-        Files::new(launch, step).tell(path.as_bytes(), Event::Refused(errno));
+        Files::new(launch, step).report(path.as_bytes(), Event::Refused(errno));
     }
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path:
 }
 
 fn warn_full(launch: &Launch<'_>, path: &[u8], place: &Text<PATH>) {
-    let what = b" lies on a full file system: free space on what is mounted at ";
+    let what = b" is on a full file system: free space on the one mounted at ";
     launch.log.warning(&[path, what, place.as_bytes()]);
 }
 

@@ -58,7 +58,7 @@ const ASKED_FOR_NFT: Flavour = Flavour {
 const ASKED_FOR_LEGACY: Flavour = Flavour {
     legacy: true,
     why: "DOCKER_IPTABLES_LEGACY is set",
-    lost: "iptables stays the one in PATH",
+    lost: "iptables in PATH is used",
 };
 const LEGACY_TABLES: Flavour = Flavour {
     legacy: true,

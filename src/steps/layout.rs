@@ -168,7 +168,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
 fn report(files: &mut Files<'_, '_>, place: &Place, name: &CStr, outcome: io::Result<()>) {
     if let Err(errno) = outcome {
         let path = place.path(name);
-        files.tell(path.as_bytes(), Event::Refused(errno));
+        files.report(path.as_bytes(), Event::Refused(errno));
     }
 }
 
@@ -193,13 +193,13 @@ fn make(
         File(name, contents) => {
             let mut fill = |file: BorrowedFd<'_>| fs::fill(file, contents.as_bytes(), 0o644);
             if files.put(parent, name, pass, &mut fill)? {
-                files.tell(path, Event::Again);
+                files.report(path, Event::Again);
             }
             Ok(())
         }
         Id(name) => {
             if files.put(parent, name, pass, &mut make_id)? {
-                let what = b" was empty: a new one is made";
+                let what = b" was empty: a new one is written";
                 launch.log.line(&[path, what]);
             }
             Ok(())
@@ -222,7 +222,7 @@ fn make_target(
 ) -> io::Result<()> {
     if fs::lacks(parent, name)? && fs::stands(parent, name)? {
         root.make_directories(path, mode)?;
-        let what = b" is a link to nothing: a directory is made where it leads";
+        let what = b" is a dangling link: its target is created";
         launch.log.debug(&[path, what]);
     }
     Ok(())

@@ -132,7 +132,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
             None => false,
         };
         if outcome.is_ok() && !added {
-            let reason = "longer than 56 bytes, or one of more than 48";
+            let reason = "longer than 56 bytes, or more than 48 modules";
             outcome = Err(launch.said(Step::Modules, name, reason));
         }
     };
@@ -170,15 +170,15 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
     let why: &[u8] = match outcome {
         Ok(0) => return Ok(()),
         Ok(_) => b"modprobe could not load",
-        Err(Errno::NOENT) => b"there is no modprobe in PATH and the kernel does not show",
-        Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was ended, loading",
-        Err(Errno::CANCELED) => b"the end is asked for, and modprobe was killed, loading",
+        Err(Errno::NOENT) => b"there is no modprobe in PATH to load",
+        Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was killed, loading",
+        Err(Errno::CANCELED) => b"a shutdown is requested; modprobe was killed, loading",
         Err(errno) => {
             fs::warn(launch.log, Step::Exec, c"modprobe", errno);
-            b"the kernel does not show"
+            b"modules are not loaded:"
         }
     };
-    tell(launch, why, &missing);
+    warn_of_missing(launch, why, &missing);
     Ok(())
 }
 
@@ -214,7 +214,7 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
 }
 
 /// Warns of the modules that are still missing, in one line.
-fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
+fn warn_of_missing(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
     let mut line: Vec<&[u8], { 2 * MOST + 2 }> = Vec::new();
     let _ = line.push(why);
     for name in missing
@@ -225,7 +225,7 @@ fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
         let _ = line.extend_from_slice(&[b" ", name]);
     }
     if line.len() > 1 {
-        let _ = line.push(b" (no matter if they are built in)");
+        let _ = line.push(b" (harmless if built in)");
         launch.log.warning(&line);
     }
 }

@@ -201,12 +201,12 @@ fn mount_row(row: &Row) -> io::Result<()> {
 fn rows_where(
     launch: &Launch<'_>,
     path: &CStr,
-    speaks: impl Fn(&Row, &[u8]) -> bool,
+    matches: impl Fn(&Row, &[u8]) -> bool,
 ) -> Outcome<u32> {
     let mut found = 0;
     fs::lines(path, &mut |line| {
         for (number, row) in TABLE.iter().enumerate() {
-            found |= u32::from(speaks(row, trim(line))) << number;
+            found |= u32::from(matches(row, trim(line))) << number;
         }
     })
     .at(launch, Step::Mount, path)?;

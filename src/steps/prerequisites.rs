@@ -18,7 +18,7 @@ use crate::{
 use heapless::Vec;
 
 const REFUSED: &str =
-    "missing, as told above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon all the same";
+    "missing, see above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon anyway";
 
 /// Looks for everything, then decides whether the launch goes on.
 ///
@@ -43,7 +43,7 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
                 .debug(&[name, b" is not needed: ", why.as_bytes()]),
             Found::Not(_) | Found::Unknown(_) => {
                 let stops = row.need == Need::Required && policy == Prerequisites::Require;
-                tell(launch, row, &found, stops);
+                report(launch, row, &found, stops);
                 if stops {
                     let comma = if required.as_bytes().is_empty() {
                         ""
@@ -65,7 +65,7 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
 
 /// Logs `iptables is missing: dockerd does not start; install iptables, or use --iptables=false`. If the lookup itself
 /// failed, the line does not say what to install.
-fn tell(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
+fn report(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
     let (cannot, fault, install, package) = match found {
         Found::Not(fault) => ("", *fault, "; install ", row.package()),
         Found::Unknown(why) => ("cannot be looked up: ", *why, "", ""),
@@ -83,7 +83,7 @@ fn tell(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
         install.as_bytes(),
         package.as_bytes(),
     ]);
-    let mut or: &[u8] = b", or say ";
+    let mut or: &[u8] = b", or use ";
     for choice in row.choices() {
         let _ = line.extend_from_slice(&[or, choice.spelled.as_bytes()]);
         or = b" or ";

@@ -32,21 +32,21 @@ pub(crate) fn run(
     launch: &Launch<'_>,
     command: &Command<'_>,
     program: &CStr,
-    words: &[&CStr],
+    arguments: &[&CStr],
     seconds: u32,
     at_end: AtEnd,
 ) -> Result<u8> {
     let path = command.look_up(program).map_err(|error| error.errno())?;
-    let mut all_words = Words::with_room(1 + words.len())?;
-    all_words.push(program);
-    all_words.extend(words);
+    let mut argv = Words::with_room(1 + arguments.len())?;
+    argv.push(program);
+    argv.extend(arguments);
     let environment = command.array_of_environment(None)?;
     let requests = (at_end == AtEnd::Killed).then_some(&launch.requests);
     // exec closes it. It is read once the child has ended, without blocking.
     let (reads, writes) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     let outcome = children::in_child(seconds, requests, &mut || {
         launch.requests.restore();
-        let errno = sys::execve(path.as_c_str(), &all_words, &environment);
+        let errno = sys::execve(path.as_c_str(), &argv, &environment);
         // If that fails too, the exit status shows the failure.
         let _ = write(&writes, &errno.raw_os_error().to_ne_bytes());
         127

@@ -110,7 +110,7 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
             bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
         } else {
-            let what = b" is mounted read-only and stays so: the engine cannot keep images and containers there; mount it read-write";
+            let what = b" is mounted read-only: the engine cannot keep images and containers there; mount it read-write";
             launch.log.warning(&[data_root.to_bytes(), what]);
         }
     }

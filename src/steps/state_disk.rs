@@ -24,7 +24,8 @@ use rustix::{
 
 /// How long the disk may take to appear, in seconds.
 const APPEARS: u64 = 10;
-const LATE: &str = "no such disk after 10 s; look at its name, or name the module of its driver in DOCKER_LAUNCH_MODULES";
+const LATE: &str =
+    "no such disk after 10 s; check its name, or add its driver's module to DOCKER_LAUNCH_MODULES";
 /// How long e2fsck and mkfs may take, in seconds: enough for large and slow disks.
 const REPAIR: u32 = 900;
 const FORMAT: u32 = 900;
@@ -45,9 +46,9 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
         let is_mount = copy::is_mount(CWD, data_root).at(launch, Step::State, data_root)?;
         let what: &[u8] = if is_mount {
-            b" is mounted already: the state disk is left"
+            b" is mounted already: the state disk is not mounted"
         } else {
-            b" has something mounted below it, which stays visible: the state disk is left"
+            b" has a mount below it: the state disk is not mounted"
         };
         launch.log.line(&[data_root.to_bytes(), what]);
         return Ok(());
@@ -72,7 +73,7 @@ pub(crate) fn mount_disk(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
 
 /// Returns the file system type of the device, after a repair if it is marked as having errors, or after formatting.
 fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outcome<&'static CStr> {
-    const ELSE: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
+    const OTHER_CONTENTS: &str = "its contents are not ext4, xfs or btrfs, and were left alone; if they may be lost, wipe it: blkdiscard, or dd from /dev/zero";
     let path = device.path.as_c_str();
     let mut block = [0; superblock::LENGTH];
     let contents = device.judge(&mut block).at(launch, Step::State, path)?;
@@ -86,13 +87,13 @@ fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outco
             path.to_bytes(),
             "its file system cannot be written: Docker's state needs ext4, xfs or btrfs",
         ),
-        Contents::Foreign(_) | Contents::Taken(_) => (named.as_bytes(), ELSE),
+        Contents::Foreign(_) | Contents::Taken(_) => (named.as_bytes(), OTHER_CONTENTS),
         Contents::Unknown if !is_blank(path).at(launch, Step::State, path)? => {
-            (path.to_bytes(), ELSE)
+            (path.to_bytes(), OTHER_CONTENTS)
         }
         Contents::Unknown if launch.settings.state_format.is_empty() => (
             path.to_bytes(),
-            "the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it",
+            "the disk is blank; set DOCKER_LAUNCH_STATE_FORMAT=ext4 to format it",
         ),
         Contents::Unknown => return make(launch, command, path, launch.settings.state_format),
     };
@@ -114,7 +115,7 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
         AtEnd::Finishes,
     ) {
         Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
-        Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
+        Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was killed",
         Err(errno) => {
             cannot = "e2fsck could not be run: ";
             reason(errno).as_bytes()
@@ -152,11 +153,11 @@ fn make(
         AtEnd::Finishes,
     ) {
         Ok(0) => return Ok(format),
-        Ok(_) => "it failed: what it said stands above",
+        Ok(_) => "it failed: see its output above",
         Err(Errno::NOENT) => {
             "the image has no such program: install e2fsprogs, xfsprogs or btrfs-progs"
         }
-        Err(Errno::TIMEDOUT) => "it took longer than 900 s and was ended",
+        Err(Errno::TIMEDOUT) => "it took longer than 900 s and was killed",
         Err(errno) => return Err(launch.refused(Step::State, tool.as_bytes(), errno)),
     };
     Err(launch.said(Step::State, tool.as_bytes(), reason))

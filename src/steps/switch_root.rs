@@ -26,8 +26,8 @@ const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
 /// `rootwait=` and `rootdelay=`. `rootdelay=` is no fixed delay: the wait ends when the device is there.
 const APPEARS: u64 = 10;
 const WAIT: u64 = 300;
-const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
-const PROTECTED: &str = "read-only file system (EROFS): the disk is write-protected, and its journal is to be replayed; let it be written once, or say rootflags=noload (ext4) or rootflags=norecovery (xfs)";
+const LATE: &str = "no such disk in that time; check root=, add rootwait, or add its driver's module to DOCKER_LAUNCH_MODULES";
+const PROTECTED: &str = "read-only file system (EROFS): the disk is write-protected, and its journal must be replayed; make it writable once, or add rootflags=noload (ext4) or rootflags=norecovery (xfs)";
 /// The maximum length of a value, with its NUL.
 const LONGEST: usize = 1024;
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): dockerlaunch frees only an initramfs.
@@ -39,7 +39,7 @@ const DEPTH: u8 = 64;
 
 /// The kernel parameters about the root.
 #[derive(Clone, Copy)]
-enum Word {
+enum Parameter {
     Root,
     Types,
     Flags,
@@ -48,14 +48,14 @@ enum Word {
     Wait,
 }
 
-const NAMES: &[(&str, Word)] = &[
-    ("root", Word::Root),
-    ("rootfstype", Word::Types),
-    ("rootflags", Word::Flags),
-    ("ro", Word::ReadOnly),
-    ("rw", Word::Writable),
-    ("rootwait", Word::Wait),
-    ("rootdelay", Word::Wait),
+const NAMES: &[(&str, Parameter)] = &[
+    ("root", Parameter::Root),
+    ("rootfstype", Parameter::Types),
+    ("rootflags", Parameter::Flags),
+    ("ro", Parameter::ReadOnly),
+    ("rw", Parameter::Writable),
+    ("rootwait", Parameter::Wait),
+    ("rootdelay", Parameter::Wait),
 ];
 
 /// The values of the parameters.
@@ -105,14 +105,14 @@ impl Wanted {
             return;
         }
         let value = argument.value.unwrap_or_default();
-        let known = |(known, _): &&(&str, Word)| known.as_bytes() == argument.name;
+        let known = |(known, _): &&(&str, Parameter)| known.as_bytes() == argument.name;
         let text = match NAMES.iter().find(known) {
-            Some((_, Word::Root)) => &mut self.device,
-            Some((_, Word::Types)) => &mut self.types,
-            Some((_, Word::Flags)) => &mut self.flags,
-            Some((_, Word::ReadOnly)) => return self.writable = false,
-            Some((_, Word::Writable)) => return self.writable = true,
-            Some((_, Word::Wait)) => {
+            Some((_, Parameter::Root)) => &mut self.device,
+            Some((_, Parameter::Types)) => &mut self.types,
+            Some((_, Parameter::Flags)) => &mut self.flags,
+            Some((_, Parameter::ReadOnly)) => return self.writable = false,
+            Some((_, Parameter::Writable)) => return self.writable = true,
+            Some((_, Parameter::Wait)) => {
                 let seconds = number(value).unwrap_or(WAIT).min(WAIT);
                 return self.seconds = self.seconds.max(seconds);
             }
@@ -157,7 +157,7 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     let initramfs = fs::directory(c"/").at(launch, Step::Root, c"/")?;
     MOVED
         .iter()
-        .try_for_each(|place| move_along(launch, place))?;
+        .try_for_each(|place| move_mount_point(launch, place))?;
     become_root::enter(launch)?;
     if let Err(errno) = free(initramfs.as_fd(), DEPTH) {
         let what = b"the initramfs could not be freed and keeps its memory: ";
@@ -175,10 +175,10 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
     let contents = device.judge(&mut block).at(launch, Step::Root, path)?;
     let reason = match &contents {
         Contents::Taken(_) => {
-            "this is no root: name what lies on it (a partition, an array, a volume)"
+            "it is not a root: name what is on it (a partition, an array, a volume)"
         }
         Contents::Foreign(_) | Contents::Unknown if wanted.types.as_bytes().is_empty() => {
-            "it holds no file system that is known; say rootfstype="
+            "it has no known file system; add rootfstype="
         }
         _ => "",
     };
@@ -222,7 +222,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
     }
 }
 
-fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
+fn move_mount_point(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
     let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]);
     // A writable root may lack the directory.
     let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));

@@ -42,7 +42,7 @@ fn is_to_be_bound(launch: &Launch<'_>) -> Result<bool> {
     if !free {
         launch
             .log
-            .debug(&[b"/var/run is not /run: somebody has mounted something there, which stays"]);
+            .debug(&[b"/var/run is not /run: something is mounted there, and stays"]);
     }
     Ok(free)
 }

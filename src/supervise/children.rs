@@ -30,7 +30,7 @@ impl Status {
     }
 
     /// `ended with status 1`, or `was killed by SIGSEGV, core dumped`.
-    pub(crate) fn words(self) -> Text<64> {
+    pub(crate) fn describe(self) -> Text<64> {
         const CORE_DUMPED: u32 = 0x80;
         let code = Decimal::new(self.code().into());
         match self.signal() {
@@ -106,7 +106,7 @@ mod tests {
         ] {
             let status = Status(raw);
             assert_eq!(
-                (status.words().as_bytes(), status.code()),
+                (status.describe().as_bytes(), status.code()),
                 (words.as_bytes(), code)
             );
         }

@@ -28,7 +28,7 @@ use crate::{
     text::{Decimal, Text},
 };
 use children::Status;
-use readiness::{Notify, Told};
+use readiness::{Notification, Notify};
 use restart::{Backoff, UNIT};
 use rustix::{
     event::{PollFd, PollFlags},
@@ -121,7 +121,7 @@ impl<'l> Supervisor<'l> {
         if launch.role == Role::Machine && launch.requests.button.is_none() {
             launch
                 .log
-                .debug(&[b"no power button: the kernel tells of no ACPI events"]);
+                .debug(&[b"no power button: the kernel reports no ACPI events"]);
         }
         Ok(Self {
             launch,
@@ -149,7 +149,7 @@ impl Supervisor<'_> {
             let retry = self.launch.log.catch_up();
             self.wait(self.next.min(self.late).min(retry));
             let request = self.request();
-            self.hear();
+            self.receive();
             let ran = self.daemon.is_some();
             self.reap();
             if let Some(asked) = request {
@@ -168,7 +168,7 @@ impl Supervisor<'_> {
             }
             if now >= self.late {
                 self.late = NEVER;
-                self.warn_of_daemon(b" is not ready after 120 s; it goes on");
+                self.warn_of_daemon(b" is not ready after 120 s; still waiting");
             }
         }
     }
@@ -206,13 +206,13 @@ impl Supervisor<'_> {
 
     /// Handles the daemon's notifications.
     #[inline(never)]
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         let Some(notify) = &self.notify else { return };
         let (mut ready, log) = (false, self.launch.log);
-        notify.hear(self.daemon, &mut |told| match told {
-            Told::Ready => ready = true,
-            Told::Reloading => self.tell_of_daemon(&[b" reloads its configuration"]),
-            Told::Stopping => log.debug(&[self.name(), b" is stopping"]),
+        notify.receive(self.daemon, &mut |notification| match notification {
+            Notification::Ready => ready = true,
+            Notification::Reloading => self.log_of_daemon(&[b" reloads its configuration"]),
+            Notification::Stopping => log.debug(&[self.name(), b" is stopping"]),
         });
         // The daemon sends READY again after a reload.
         if ready && !self.ready {
@@ -254,8 +254,8 @@ impl Supervisor<'_> {
                 self.ready_program = None;
                 if status.code() != 0 {
                     let path = self.launch.settings.ready.to_bytes();
-                    let words = status.words();
-                    self.launch.log.warning(&[path, b" ", words.as_bytes()]);
+                    let how = status.describe();
+                    self.launch.log.warning(&[path, b" ", how.as_bytes()]);
                 }
             }
         })
@@ -264,7 +264,7 @@ impl Supervisor<'_> {
     #[inline(never)]
     fn has_ended(&mut self, status: Status) {
         (self.last, self.ready) = (status.code(), false);
-        self.tell_of_daemon(&[b" ", status.words().as_bytes()]);
+        self.log_of_daemon(&[b" ", status.describe().as_bytes()]);
     }
 
     /// What follows when the daemon has ended by itself; `None`: a restart.
@@ -294,15 +294,15 @@ impl Supervisor<'_> {
         self.next = now + wait;
         self.late = NEVER;
         let wait = Decimal::new(wait / 1000);
-        self.tell_of_daemon(&[b" is started again in ", wait.as_bytes(), b" s"]);
+        self.log_of_daemon(&[b" is started again in ", wait.as_bytes(), b" s"]);
         if self.backoff.failures == restart::LOOP {
             let last = Decimal::new(self.last.into());
             self.launch.log.warning(&[
                 b"crash loop: ",
                 self.name(),
-                b" has ended five times within a minute of its start, at last with status ",
+                b" has ended five times within a minute of its start, the last time with status ",
                 last.as_bytes(),
-                b"; its own lines say why",
+                b"; see its log above",
             ]);
         }
     }
@@ -330,11 +330,11 @@ impl Supervisor<'_> {
 
     /// Logs the daemon's name and `what` it does.
     #[inline(never)]
-    fn tell_of_daemon(&self, what: &[&[u8]]) {
-        let mut words: Text<400> = Text::new();
+    fn log_of_daemon(&self, what: &[&[u8]]) {
+        let mut line: Text<400> = Text::new();
         // There is room for the longest file name and a short text.
-        let _ = words.push(self.name()).and(words.push_all(what));
-        self.launch.log.line(&[words.as_bytes()]);
+        let _ = line.push(self.name()).and(line.push_all(what));
+        self.launch.log.line(&[line.as_bytes()]);
     }
 
     /// The same, as a warning.

@@ -31,16 +31,16 @@ const AT_ONCE: usize = 64;
 
 /// What the daemon reports.
 #[derive(Clone, Copy)]
-pub(crate) enum Told {
+pub(crate) enum Notification {
     Ready,
     Reloading,
     Stopping,
 }
 
-const TOLD: &[(&str, Told)] = &[
-    ("READY=1", Told::Ready),
-    ("RELOADING=1", Told::Reloading),
-    ("STOPPING=1", Told::Stopping),
+const NOTIFICATIONS: &[(&str, Notification)] = &[
+    ("READY=1", Notification::Ready),
+    ("RELOADING=1", Notification::Reloading),
+    ("STOPPING=1", Notification::Stopping),
 ];
 
 pub(crate) struct Notify(OwnedFd);
@@ -60,7 +60,7 @@ impl Notify {
     }
 
     /// Reads the datagrams that have arrived, and calls `each` with the daemon's reports.
-    pub(crate) fn hear(&self, daemon: Option<Pid>, each: &mut dyn FnMut(Told)) {
+    pub(crate) fn receive(&self, daemon: Option<Pid>, each: &mut dyn FnMut(Notification)) {
         let mut buffer = [0; 1024];
         for _ in 0..AT_ONCE {
             let Ok((text, sender)) = sys::receive_from_pid(self.0.as_fd(), &mut buffer) else {
@@ -70,9 +70,11 @@ impl Notify {
                 continue;
             }
             for line in fields(text, b'\n') {
-                let known = TOLD.iter().find(|(known, _)| known.as_bytes() == line);
-                if let Some((_, told)) = known {
-                    each(*told);
+                let known = NOTIFICATIONS
+                    .iter()
+                    .find(|(known, _)| known.as_bytes() == line);
+                if let Some((_, notification)) = known {
+                    each(*notification);
                 }
             }
         }

@@ -54,12 +54,12 @@ impl Supervisor<'_> {
         while self.daemon.is_some() {
             if sys::since_boot() >= deadline {
                 if killed {
-                    self.warn_of_daemon(b" does not die; it is left");
+                    self.warn_of_daemon(b" does not die; going on without it");
                     return;
                 }
                 killed = true;
                 deadline = sys::since_boot() + REST * 1000;
-                self.warn_of_daemon(b" has not ended in its time: SIGKILL");
+                self.warn_of_daemon(b" has not ended in time: SIGKILL");
                 send(daemon, KILL);
             }
             self.wait(deadline);
@@ -68,31 +68,31 @@ impl Supervisor<'_> {
                 let sooner = sys::since_boot() + REST * 1000;
                 if !killed && sooner < deadline {
                     deadline = sooner;
-                    log.line(&[b"asked again: ", self.name(), b" has 5 s left"]);
+                    log.line(&[b"second request: ", self.name(), b" has 5 s left"]);
                 }
             }
-            self.hear();
+            self.receive();
             self.reap();
         }
     }
 
     /// Containers survive a daemon with live-restore, and a killed daemon.
     fn end_rest(&mut self) {
-        for (signal, words) in [
+        for (signal, line) in [
             (TERM, "SIGTERM to all other processes, which have 5 s"),
-            (KILL, "SIGKILL to those that are left"),
+            (KILL, "SIGKILL to those still running"),
         ] {
             if !self.reap() {
                 return;
             }
-            self.launch.log.line(&[words.as_bytes()]);
+            self.launch.log.line(&[line.as_bytes()]);
             signal_all(signal);
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {
                 self.wait(deadline);
                 // Further requests change nothing.
                 let _ = self.request();
-                self.hear();
+                self.receive();
                 if signal == KILL {
                     // Not as PID 1: grandchildren have become children of this process.
                     signal_all(signal);

@@ -5,7 +5,7 @@ use super::{Supervisor, readiness};
 use crate::{
     error::Step,
     launch::{Context, Outcome},
-    steps::daemon::{self, Made},
+    steps::daemon::{self, Composed},
     sys::{self, Words},
 };
 use core::convert::Infallible;
@@ -86,12 +86,12 @@ impl Supervisor<'_> {
                 self.launch.requests.restore();
                 sys::close_on_exec_from(3);
                 let executed = || {
-                    let mut made = Made::new();
+                    let mut composed = Composed::new();
                     let (role, command) = (self.launch.role, self.command);
                     let environment =
-                        daemon::environment(&mut made, role, command, (0, false), Some(c""))?;
-                    let words = Words::of(&[path])?;
-                    Err::<Infallible, _>(sys::execve(path, &words, &environment))
+                        daemon::environment(&mut composed, role, command, (0, false), Some(c""))?;
+                    let arguments = Words::of(&[path])?;
+                    Err::<Infallible, _>(sys::execve(path, &arguments, &environment))
                 };
                 let Err(errno) = executed();
                 self.launch.warn_of(Step::Exec, path.to_bytes(), errno);

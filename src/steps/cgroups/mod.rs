@@ -38,8 +38,9 @@ const JOINED: &[(&[&[u8]], &[u8])] = &[
 ];
 
 /// For v1 hierarchies that somebody has mounted before.
-const WITHOUT_DEVICES: &[u8] = b"below /sys/fs/cgroup are cgroup v1 hierarchies, but not that of the controller devices: they stay, \
-    and dockerd does not start; unmount them, or mount the controllers there";
+const WITHOUT_DEVICES: &[u8] =
+    b"/sys/fs/cgroup has cgroup v1 hierarchies, but none of the controller devices: \
+    dockerd does not start; unmount them, or mount that one too";
 
 /// The kernel has about a dozen controllers.
 const MOST: usize = 32;
@@ -174,12 +175,13 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
     }
     if !refused.is_empty() {
         let mut message: Vec<&[u8], { 2 * (MOST + LIMITING.len()) + 1 }> = Vec::new();
-        let _ = message.push(b"the kernel does not give all controllers in cgroup v1, so containers have no limits of:");
+        let _ = message
+            .push(b"the kernel lacks some cgroup v1 controllers, so containers have no limits of:");
         let _ = message.extend_from_slice(&refused);
         launch.log.warning(&message);
     }
     if !mount_hierarchy(launch, b"systemd", b"none,name=systemd")? {
-        let what = b"the kernel does not give the cgroup v1 hierarchy name=systemd, which the systemd tools of containers look for";
+        let what = b"the kernel refuses the cgroup v1 hierarchy name=systemd, which systemd in containers needs";
         launch.log.warning(&[what]);
     }
     // Before 5.11 a v1 memory cgroup did not count the memory of its children. Since then the file is gone or always 1.
@@ -204,7 +206,7 @@ fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
     })
     .at(launch, Step::Cgroup, c"/proc/cgroups")?;
     if !rubbish.as_bytes().is_empty() {
-        let what = b"/proc/cgroups has a line that is no controller and is left out: ";
+        let what = b"/proc/cgroups has a line that is not a controller, ignored: ";
         launch.log.warning(&[what, rubbish.as_bytes()]);
     }
     Ok(enabled)

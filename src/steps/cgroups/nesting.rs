@@ -22,7 +22,7 @@ use rustix::{
 const TYPE: &CStr = c"/sys/fs/cgroup/cgroup.type";
 const PROCESSES: &CStr = c"/sys/fs/cgroup/cgroup.procs";
 const CONTROLLERS: &CStr = c"/sys/fs/cgroup/cgroup.controllers";
-const HANDED_ON: &CStr = c"/sys/fs/cgroup/cgroup.subtree_control";
+const SUBTREE_CONTROL: &CStr = c"/sys/fs/cgroup/cgroup.subtree_control";
 const INIT: &CStr = c"/sys/fs/cgroup/init";
 const INIT_PROCESSES: &CStr = c"/sys/fs/cgroup/init/cgroup.procs";
 
@@ -31,7 +31,7 @@ const THREADED: &str = "threaded here";
 const READ_ONLY: &str =
     "read-only here (run with --privileged, and with --userns=host if root is remapped)";
 const FOREIGN: &str = "held for 10 s by processes of another PID namespace, which cannot be moved";
-const RUSHED: &str = "entered for 10 s by new processes faster than they can be moved";
+const BUSY: &str = "entered by new processes for 10 s, faster than they can be moved";
 
 /// How long emptying the cgroup may take while `docker exec` adds processes, in milliseconds. On a busy host such a process
 /// can need seconds to enter the PID namespace.
@@ -50,14 +50,14 @@ pub(super) fn nest(launch: &Launch<'_>) -> Outcome<()> {
         let mut buffer = [0; 1024];
         let controllers =
             fs::read_small(CONTROLLERS, &mut buffer).at(launch, Step::Cgroup, CONTROLLERS)?;
-        match hand_on(&mut words(controllers)) {
+        match enable(&mut words(controllers)) {
             Ok(()) => return Ok(()),
             // A process has entered meanwhile.
             Err(Errno::BUSY) => {}
-            Err(_) => return hand_on_each(launch, controllers),
+            Err(_) => return enable_each(launch, controllers),
         }
         if sys::since_boot() > deadline {
-            return give_up(launch, if foreign { FOREIGN } else { RUSHED });
+            return give_up(launch, if foreign { FOREIGN } else { BUSY });
         }
         let _ = children::readable(&mut [], sys::since_boot() + PAUSE);
     }
@@ -112,23 +112,23 @@ fn evacuate() -> Result<bool> {
 }
 
 /// Enables all of these controllers in one write.
-fn hand_on(controllers: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
+fn enable(controllers: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
     let mut switches = Text::<1024>::new();
     for controller in controllers {
         for part in [b"+", controller, b" "] {
             switches.push(part).map_err(|_| Errno::TOOBIG)?;
         }
     }
-    fs::write_word(HANDED_ON, switches.as_bytes())
+    fs::write_word(SUBTREE_CONTROL, switches.as_bytes())
 }
 
 /// Enables them one by one. One write enables all or none, and one refused controller (cpu, while a real-time process runs)
 /// must not disable the others.
-fn hand_on_each(launch: &Launch<'_>, controllers: &[u8]) -> Outcome<()> {
+fn enable_each(launch: &Launch<'_>, controllers: &[u8]) -> Outcome<()> {
     let mut line: Vec<&[u8], { 2 * super::MOST + 1 }> = Vec::new();
-    let _ = line.push(b"the kernel does not hand on all controllers of cgroup v2, so inner containers have no limits of:");
+    let _ = line.push(b"the kernel does not enable all cgroup v2 controllers, so inner containers have no limits of:");
     for controller in words(controllers) {
-        if hand_on(&mut core::iter::once(controller)).is_err() {
+        if enable(&mut core::iter::once(controller)).is_err() {
             // The capacity is enough for all controllers.
             let _ = line.extend_from_slice(&[b" ", controller]);
         }

@@ -124,13 +124,13 @@ pub(crate) fn exec(
     let path = command.path();
     launch.log.debug(&[b"exec ", path.as_bytes()]);
     let executed = || {
-        let mut made = Made::new();
+        let mut composed = Composed::new();
         if let Some(listener) = &daemon.listener {
             sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let handed = (passed, daemon.inherited > 0);
-        let environment = environment(&mut made, launch.role, command, handed, notify)?;
+        let environment = environment(&mut composed, launch.role, command, handed, notify)?;
         let words = command.array_of_words()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
@@ -167,7 +167,7 @@ fn raise_limits(launch: &Launch<'_>) {
         }
         launch.log.debug(&[
             limit.name.to_bytes(),
-            b": the kernel lets it be raised less far",
+            b": the kernel does not allow raising it that far",
         ]);
         let mut buffer = [0; 32];
         let highest = fs::read_small(limit.highest, &mut buffer)
@@ -184,7 +184,7 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     let path = socket();
     match listen_at(path, docker_group(launch)) {
         Err(Errno::NOTSOCK) => {
-            let reason = "something stands there that is no socket; remove it";
+            let reason = "something that is not a socket is there; remove it";
             Err(launch.said(Step::Daemon, path.to_bytes(), reason))
         }
         listener => listener.at(launch, Step::Daemon, path),
@@ -240,13 +240,13 @@ fn inherited(command: &Command<'_>) -> u32 {
 }
 
 /// Variables that are composed here: they must live as long as the environment.
-pub(crate) struct Made {
+pub(crate) struct Composed {
     listen_pid: Text<32>,
     /// A changed PATH; empty if PATH is passed on unchanged.
     path: Text<PATH>,
 }
 
-impl Made {
+impl Composed {
     pub(crate) const fn new() -> Self {
         Self {
             listen_pid: Text::new(),
@@ -261,7 +261,7 @@ impl Made {
 /// `passed` is the number of descriptors. If they were inherited, LISTEN_FDS and LISTEN_FDNAMES stay as they are. `notify`
 /// is the new NOTIFY_SOCKET: empty removes it, `None` keeps the given one.
 pub(crate) fn environment<'c>(
-    made: &'c mut Made,
+    composed: &'c mut Composed,
     role: Role,
     command: &'c Command<'_>,
     (passed, inherited): (u32, bool),
@@ -270,7 +270,7 @@ pub(crate) fn environment<'c>(
     let given = command.environment();
     let own_path = !command.first_directory.is_empty();
     let (mut has_path, mut has_home) = (false, false);
-    let mut words = Words::with_room(given.clone().count() + 5)?;
+    let mut variables = Words::with_room(given.clone().count() + 5)?;
     for variable in given {
         let (name, _) = split_once(variable.to_bytes(), b'=');
         let is = |known: &str| name == known.as_bytes();
@@ -284,32 +284,34 @@ pub(crate) fn environment<'c>(
         if !goes {
             has_path |= is_path;
             has_home |= is_home;
-            words.push(variable);
+            variables.push(variable);
         }
     }
     if own_path {
         let (first, path) = (command.first_directory.as_bytes(), command.path_variable());
-        let whole = made.path.set(&[b"PATH=", first, b":", path]);
+        let whole = composed.path.set(&[b"PATH=", first, b":", path]);
         whole.map_err(|TooLong| Errno::NAMETOOLONG)?;
-        words.push(made.path.as_c_str());
+        variables.push(composed.path.as_c_str());
     } else if !has_path {
-        words.push(DEFAULT_PATH);
+        variables.push(DEFAULT_PATH);
     }
     if !has_home {
-        words.push(c"HOME=/root");
+        variables.push(c"HOME=/root");
     }
     if passed > 0 {
         let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-        let _ = made.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
-        words.push(made.listen_pid.as_c_str());
+        let _ = composed
+            .listen_pid
+            .set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
+        variables.push(composed.listen_pid.as_c_str());
         if !inherited {
-            words.push(c"LISTEN_FDS=1");
+            variables.push(c"LISTEN_FDS=1");
         }
     }
     if let Some(notify) = notify.filter(|notify| !notify.is_empty()) {
-        words.push(notify);
+        variables.push(notify);
     }
-    Ok(words)
+    Ok(variables)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
     if let Some(pid) = pid
         && pid != 1
     {
-        let lives = runs(pid, programs).and_then(|runs| Ok(runs && is_at_home(pid)?));
+        let lives = is_one_of(pid, programs).and_then(|runs| Ok(runs && has_own_root(pid)?));
         // If it is unclear the file stays: its daemon may be running.
         if lives.noted(launch.log, Step::Daemon, file) != Some(false) {
             return Ok(());
@@ -50,7 +50,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
 }
 
 /// Whether the process is one of `programs`. The kernel keeps the first 15 bytes of a name.
-fn runs(pid: u64, programs: &[&[u8]]) -> Result<bool> {
+fn is_one_of(pid: u64, programs: &[&[u8]]) -> Result<bool> {
     let mut buffer = [0; 64];
     let comm = of_process(pid, b"/comm");
     let name = match fs::read_small(comm.as_c_str(), &mut buffer).there() {
@@ -68,7 +68,7 @@ fn of_process(pid: u64, file: &[u8]) -> Text<40> {
 }
 
 /// Whether the process has the same root as this one.
-fn is_at_home(pid: u64) -> Result<bool> {
+fn has_own_root(pid: u64) -> Result<bool> {
     let root = of_process(pid, b"/root");
     let (its, own) = (fs::stat(root.as_c_str()).there()?, fs::stat(c"/")?);
     Ok(its.is_some_and(|its| (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino)))

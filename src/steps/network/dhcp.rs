@@ -33,7 +33,7 @@ const CARDS: usize = 8;
 /// because a busybox may be built without the names.
 const OPTIONS: [&CStr; 6] = [c"-O", c"26", c"-O", c"119", c"-O", c"121"];
 /// The program's name, its interface, the options, the script, and the client id.
-const WORDS: usize = 4 + OPTIONS.len() + 2 + 2;
+const ARGUMENTS: usize = 4 + OPTIONS.len() + 2 + 2;
 /// `0x3d:` and 251 bytes in hexadecimal.
 type ClientId = Text<512>;
 
@@ -41,7 +41,7 @@ type ClientId = Text<512>;
 const STAYS: bool = cfg!(feature = "supervise");
 
 /// A udhcpc that has not gone to the background yet.
-struct Asked<'l> {
+struct Client<'l> {
     link: &'l Link,
     child: Pid,
     ends: OwnedFd,
@@ -62,32 +62,32 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
     })?;
     let (script, id) = (script(launch), client_id(ip));
     let mark = lease::mark(launch, names);
-    let mut asked: Vec<Asked<'_>, CARDS> = Vec::new();
+    let mut clients: Vec<Client<'_>, CARDS> = Vec::new();
     for link in &cards {
         let up = network.changes.set_up(link.index);
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
         let started = || {
             let environment = network.command.array_of_environment(Some(mark))?;
-            let mut words = Words::with_room(WORDS)?;
-            words.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
-            words.extend(&OPTIONS);
+            let mut arguments = Words::with_room(ARGUMENTS)?;
+            arguments.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
+            arguments.extend(&OPTIONS);
             for (option, value) in [(c"-s", script.as_c_str()), (c"-x", id.as_c_str())] {
                 if !value.is_empty() {
-                    words.extend(&[option, value]);
+                    arguments.extend(&[option, value]);
                 }
             }
             let Some(child) = sys::fork()? else {
                 launch.requests.restore();
-                sys::execve(path.as_c_str(), &words, &environment);
+                sys::execve(path.as_c_str(), &arguments, &environment);
                 sys::exit(127)
             };
-            Asked::new(link, child)
+            Client::new(link, child)
         };
         let started = started();
         let started = started.map_err(|errno| launch.refused(Step::Network, b"udhcpc", errno))?;
-        let _ = asked.push(started);
+        let _ = clients.push(started);
     }
-    wait(launch, &mut asked, called(&cards))
+    wait(launch, &mut clients, called(&cards))
 }
 
 /// The name of the cards in messages.
@@ -106,7 +106,7 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     let mut cards: Vec<Link, CARDS> = Vec::new();
     let is_any = ip.device.is_empty() && network.boot_card().is_none();
     if is_any && network.had_default_route {
-        launch.log.debug(&[b"dhcp is not asked: there is a route"]);
+        launch.log.debug(&[b"no dhcp: there is a route already"]);
         return Ok(cards);
     }
     let Some(first) = network.find(ip.device)? else {
@@ -114,7 +114,7 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     };
     let mut more = |link: &Link| {
         if routes::goes_through(launch.log, link.name.as_bytes()) {
-            let what = b": dhcp is not asked: there is a route";
+            let what = b": no dhcp: there is a route already";
             launch.log.debug(&[link.name.as_bytes(), what]);
         } else {
             let _ = cards.push(*link);
@@ -131,35 +131,35 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
 
 /// Waits until one has a lease, or all have gone to the background.
 #[inline(never)] // smaller
-fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<()> {
+fn wait(launch: &Launch<'_>, clients: &mut [Client<'_>], called: &[u8]) -> Outcome<()> {
     let failed = |errno| launch.refused(Step::Network, called, errno);
     let deadline = sys::since_boot() + LEASE * 1000;
     // Readable once a child in it has ended.
     let ends = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
-    for asked in &*asked {
+    for client in &*clients {
         let data = epoll::EventData::new_u64(0);
-        epoll::add(&ends, &asked.ends, data, epoll::EventFlags::IN).map_err(failed)?;
+        epoll::add(&ends, &client.ends, data, epoll::EventFlags::IN).map_err(failed)?;
     }
     let mut waited = Ok(());
     while waited.is_ok()
-        && asked.iter().any(|asked| asked.ended.is_none())
-        && !any_has_lease(launch, asked)
+        && clients.iter().any(|client| client.ended.is_none())
+        && !any_has_lease(launch, clients)
     {
         waited = launch.requests.wait(ends.as_fd(), deadline);
-        asked.iter_mut().for_each(|asked| asked.reap(&ends));
+        clients.iter_mut().for_each(|client| client.reap(&ends));
     }
     // Once one card has a lease, udhcpc ends on the others.
-    asked.iter_mut().for_each(|asked| asked.end(&ends));
+    clients.iter_mut().for_each(|client| client.end(&ends));
     let later: &[u8] = match waited {
-        _ if any_has_lease(launch, asked) => return Ok(()),
-        Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
-        Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
+        _ if any_has_lease(launch, clients) => return Ok(()),
+        Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was killed",
+        Err(Errno::CANCELED) => b" has no lease: a shutdown is requested; udhcpc was killed",
         Err(errno) => return Err(failed(errno)),
-        Ok(()) if asked.iter().any(|asked| asked.ended == Some(0)) => {
-            b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking"
+        Ok(()) if clients.iter().any(|client| client.ended == Some(0)) => {
+            b" has no lease yet: no DHCP server has answered; udhcpc keeps trying"
         }
         Ok(()) => {
-            let reason = "udhcpc failed: what it said stands above";
+            let reason = "udhcpc failed: see its output above";
             return Err(launch.said(Step::Network, called, reason));
         }
     };
@@ -167,14 +167,14 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
     Ok(())
 }
 
-fn any_has_lease(launch: &Launch<'_>, asked: &[Asked<'_>]) -> bool {
-    let has_lease = |asked: &Asked<'_>| {
-        asked.ended == Some(0) && routes::goes_through(launch.log, asked.link.name.as_bytes())
+fn any_has_lease(launch: &Launch<'_>, clients: &[Client<'_>]) -> bool {
+    let has_lease = |client: &Client<'_>| {
+        client.ended == Some(0) && routes::goes_through(launch.log, client.link.name.as_bytes())
     };
-    asked.iter().any(has_lease)
+    clients.iter().any(has_lease)
 }
 
-impl<'l> Asked<'l> {
+impl<'l> Client<'l> {
     /// Takes a child that has just been started.
     fn new(link: &'l Link, child: Pid) -> io::Result<Self> {
         let ends = pidfd_open(child, PidfdFlags::empty()).inspect_err(|_| {

@@ -118,7 +118,7 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
             what,
             b" ",
             text,
-            b" is not taken",
+            b" is ignored",
         ]);
     };
 

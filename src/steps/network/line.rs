@@ -63,7 +63,9 @@ pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
                     None => ignored("it is not an address"),
                 },
                 Some(Meaning::Refused) => {
-                    ignored("dockerlaunch makes and renames no interface; give ip= a network card");
+                    ignored(
+                        "dockerlaunch creates and renames no interfaces; name a network card in ip=",
+                    );
                 }
                 None => {}
             }
@@ -86,7 +88,7 @@ fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names)
     let mut last = None;
     let tell = |fault: &str, followed: bool| {
         let rest: &[u8] = if followed {
-            b"; the rest of it is followed"
+            b"; the rest of it is used"
         } else {
             b""
         };
@@ -115,7 +117,7 @@ fn server(text: &[u8]) -> Option<IpAddr> {
 fn follow_route(network: &Network<'_>, text: &[u8]) {
     let log = &network.launch.log;
     let Some((to, prefix, gateway, device)) = route(text) else {
-        let why = b" is ignored: it is not NETWORK/PREFIX:GATEWAY, nor with an interface behind it";
+        let why = b" is ignored: it is not NETWORK/PREFIX:GATEWAY[:INTERFACE]";
         return log.warning(&[b"rd.route=", text, why]);
     };
     let index = match device {

@@ -25,7 +25,7 @@ use rustix::{
 };
 
 /// Kinds whose interfaces appear with their module; they are taken only by name.
-const UNASKED: &[&str] = &[
+const AUTOMATIC: &[&str] = &[
     "bond",
     "dummy",
     "erspan",
@@ -58,18 +58,18 @@ pub(super) struct Link {
     pub(super) name: Text<17>,
     /// Its hardware address; zeros if it has no address of six bytes.
     pub(super) address: [u8; 6],
-    made: Made,
+    origin: Origin,
 }
 
 /// Who has created it, in the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-enum Made {
+enum Origin {
     /// The driver of a network card.
-    ForCard,
+    Card,
     /// Somebody, on purpose: a virtual interface.
-    OnPurpose,
+    Virtual,
     /// A module, when it was loaded; or it is not Ethernet, like lo.
-    Unasked,
+    Automatic,
 }
 
 /// Which interface to find.
@@ -86,14 +86,14 @@ impl Which<'_> {
     fn is(&self, link: &Link) -> bool {
         match self {
             Self::Named(name) => link.name.as_bytes() == *name,
-            Self::Card(address) => link.made != Made::Unasked && link.address == *address,
-            Self::First => link.made != Made::Unasked,
+            Self::Card(address) => link.origin != Origin::Automatic && link.address == *address,
+            Self::First => link.origin != Origin::Automatic,
         }
     }
 
     /// Whether no later interface can be better.
     fn is_final(&self, link: &Link) -> bool {
-        matches!(self, Self::Named(_)) || link.made == Made::ForCard
+        matches!(self, Self::Named(_)) || link.origin == Origin::Card
     }
 }
 
@@ -111,7 +111,7 @@ fn look(requests: Option<&Requests>, which: Which<'_>, seconds: u64) -> Result<L
     let mut found: Option<Link> = None;
     watch(requests, seconds, &mut |link| match link {
         Some(link) if which.is(link) => {
-            if found.is_none_or(|found| link.made < found.made) {
+            if found.is_none_or(|found| link.origin < found.origin) {
                 found = Some(*link);
             }
             which.is_final(link)
@@ -134,7 +134,7 @@ pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
 pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
     let first = find(Which::First)?;
     each(&mut |link| {
-        if link.made == first.made {
+        if link.origin == first.origin {
             call(link);
         }
     })
@@ -180,33 +180,36 @@ fn read(body: &[u8]) -> Option<Link> {
         index,
         name: Text::new(),
         address: [0; 6],
-        made: if hardware == ETHERNET {
-            Made::ForCard
+        origin: if hardware == ETHERNET {
+            Origin::Card
         } else {
-            Made::Unasked
+            Origin::Automatic
         },
     };
     for (kind, value) in attributes(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => link.name = Text::of(&[value.strip_suffix(b"\0")?]).ok()?,
             IFLA_ADDRESS => link.address = value.try_into().unwrap_or_default(),
-            IFLA_LINKINFO if link.made == Made::ForCard => link.made = made(value),
+            IFLA_LINKINFO if link.origin == Origin::Card => link.origin = origin(value),
             _ => {}
         }
     }
     Some(link)
 }
 
-fn made(information: &[u8]) -> Made {
+fn origin(information: &[u8]) -> Origin {
     let kind = attributes(information).find(|(kind, _)| *kind == IFLA_INFO_KIND);
     let Some((_, kind)) = kind else {
-        return Made::ForCard;
+        return Origin::Card;
     };
     let kind = kind.strip_suffix(b"\0").unwrap_or(kind);
-    if UNASKED.iter().any(|unasked| unasked.as_bytes() == kind) {
-        Made::Unasked
+    if AUTOMATIC
+        .iter()
+        .any(|automatic| automatic.as_bytes() == kind)
+    {
+        Origin::Automatic
     } else {
-        Made::OnPurpose
+        Origin::Virtual
     }
 }
 
@@ -235,16 +238,16 @@ mod tests {
     fn d2_a_card_comes_before_virtual_interfaces_and_some_kinds_are_never_taken() {
         let kind = |kind: &[u8]| {
             let length = kind.len() as u16 + 4;
-            made(&[&length.to_ne_bytes()[..], &1_u16.to_ne_bytes(), kind].concat())
+            origin(&[&length.to_ne_bytes()[..], &1_u16.to_ne_bytes(), kind].concat())
         };
-        for unasked in [&b"dummy\0"[..], b"ifb\0", b"bond\0", b"gretap\0"] {
-            assert_eq!(kind(unasked), Made::Unasked);
+        for automatic in [&b"dummy\0"[..], b"ifb\0", b"bond\0", b"gretap\0"] {
+            assert_eq!(kind(automatic), Origin::Automatic);
         }
-        for on_purpose in [&b"veth\0"[..], b"macvlan\0", b"bridge\0", b"tun"] {
-            assert_eq!(kind(on_purpose), Made::OnPurpose);
+        for software in [&b"veth\0"[..], b"macvlan\0", b"bridge\0", b"tun"] {
+            assert_eq!(kind(software), Origin::Virtual);
         }
-        assert_eq!(made(b""), Made::ForCard);
-        assert!(Made::ForCard < Made::OnPurpose);
+        assert_eq!(origin(b""), Origin::Card);
+        assert!(Origin::Card < Origin::Virtual);
     }
 
     proptest! {
