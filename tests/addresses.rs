@@ -185,7 +185,7 @@ fn f5_an_interface_that_is_not_there_is_named_with_those_that_are() {
         .cmdline("ip=10.9.8.7::10.9.8.1:255.255.255.0::ens3:none")
         .running();
     let line = "dockerlaunch: warning: network ens3: no such interface after 10 s; there is eth0; name one of them, \
-        or the module of its driver in DOCKER_LAUNCH_MODULES";
+        or add its driver's module to DOCKER_LAUNCH_MODULES";
     assert_eq!(warnings_of(&daemon, "network"), [line]);
 }
 

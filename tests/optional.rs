@@ -317,7 +317,7 @@ fn c4_a_link_in_a_circle_is_passed_over() {
 const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 
 fn left(why: &str) -> String {
-    format!("layout {DAEMON_JSON}: it is empty, and left {why} hold {{}}")
+    format!("layout {DAEMON_JSON}: it is empty, and {why}")
 }
 
 fn c5_an_empty_daemon_json_that_is_mounted() {
@@ -335,7 +335,7 @@ fn c5_an_empty_daemon_json_that_is_mounted() {
             });
         }
         let daemon = start.running();
-        let line = left("because it is mounted there; let the mounted file");
+        let line = left("stays because it is a mount; write {} to the mounted file");
         assert_eq!(warnings(&daemon), [line]);
         assert_eq!(daemon.read(DAEMON_JSON), "");
         assert_eq!(root.read("/mine"), "");
@@ -354,7 +354,7 @@ fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
         .before(Before::bind(root.path("/mine"), at))
         .before(Before::ReadOnly { at: at.into() });
     let daemon = start.running();
-    let line = left("on a read-only file system; let it");
+    let line = left("its file system is read-only; write {} to it");
     assert_eq!(
         warnings(&daemon),
         [line.replace("daemon.json", "key.json"), line]

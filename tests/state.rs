@@ -157,7 +157,7 @@ fn a_blank_disk_is_given_a_file_system() {
         let mut disks = Disks::new(&root);
         let disk = disks.add_partition("vda", 1, "blank");
         let making = format!(
-            "dockerlaunch: the state disk /dev/vda1 is blank: making an {format} file system on it"
+            "dockerlaunch: the state disk /dev/vda1 is blank: making a new {format} file system on it"
         );
         let start = || {
             let start = disks.start();

@@ -140,7 +140,7 @@ fn make(
     launch.log.line(&[
         b"the state disk ",
         path.to_bytes(),
-        b" is blank: making an ",
+        b" is blank: making a new ",
         format.to_bytes(),
         b" file system on it",
     ]);

@@ -86,10 +86,10 @@ impl Supervisor<'_> {
                 self.launch.requests.restore();
                 sys::close_on_exec_from(3);
                 let executed = || {
-                    let mut composed = Composed::new();
+                    let mut texts = Composed::new();
                     let (role, command) = (self.launch.role, self.command);
                     let environment =
-                        daemon::environment(&mut composed, role, command, (0, false), Some(c""))?;
+                        daemon::environment(&mut texts, role, command, (0, false), Some(c""))?;
                     let arguments = Words::of(&[path])?;
                     Err::<Infallible, _>(sys::execve(path, &arguments, &environment))
                 };

@@ -175,13 +175,13 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
     }
     if !refused.is_empty() {
         let mut message: Vec<&[u8], { 2 * (MOST + LIMITING.len()) + 1 }> = Vec::new();
-        let _ = message
-            .push(b"the kernel lacks some cgroup v1 controllers, so containers have no limits of:");
+        let what = b"the kernel lacks some cgroup v1 controllers, so containers have no limits of:";
+        let _ = message.push(what);
         let _ = message.extend_from_slice(&refused);
         launch.log.warning(&message);
     }
     if !mount_hierarchy(launch, b"systemd", b"none,name=systemd")? {
-        let what = b"the kernel refuses the cgroup v1 hierarchy name=systemd, which systemd in containers needs";
+        let what = b"the kernel refuses the cgroup v1 hierarchy name=systemd, which systemd tools in containers look for";
         launch.log.warning(&[what]);
     }
     // Before 5.11 a v1 memory cgroup did not count the memory of its children. Since then the file is gone or always 1.

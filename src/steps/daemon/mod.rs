@@ -124,13 +124,13 @@ pub(crate) fn exec(
     let path = command.path();
     launch.log.debug(&[b"exec ", path.as_bytes()]);
     let executed = || {
-        let mut composed = Composed::new();
+        let mut texts = Composed::new();
         if let Some(listener) = &daemon.listener {
             sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let handed = (passed, daemon.inherited > 0);
-        let environment = environment(&mut composed, launch.role, command, handed, notify)?;
+        let environment = environment(&mut texts, launch.role, command, handed, notify)?;
         let words = command.array_of_words()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
@@ -261,7 +261,7 @@ impl Composed {
 /// `passed` is the number of descriptors. If they were inherited, LISTEN_FDS and LISTEN_FDNAMES stay as they are. `notify`
 /// is the new NOTIFY_SOCKET: empty removes it, `None` keeps the given one.
 pub(crate) fn environment<'c>(
-    composed: &'c mut Composed,
+    texts: &'c mut Composed,
     role: Role,
     command: &'c Command<'_>,
     (passed, inherited): (u32, bool),
@@ -289,9 +289,9 @@ pub(crate) fn environment<'c>(
     }
     if own_path {
         let (first, path) = (command.first_directory.as_bytes(), command.path_variable());
-        let whole = composed.path.set(&[b"PATH=", first, b":", path]);
+        let whole = texts.path.set(&[b"PATH=", first, b":", path]);
         whole.map_err(|TooLong| Errno::NAMETOOLONG)?;
-        variables.push(composed.path.as_c_str());
+        variables.push(texts.path.as_c_str());
     } else if !has_path {
         variables.push(DEFAULT_PATH);
     }
@@ -300,10 +300,8 @@ pub(crate) fn environment<'c>(
     }
     if passed > 0 {
         let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-        let _ = composed
-            .listen_pid
-            .set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
-        variables.push(composed.listen_pid.as_c_str());
+        let _ = texts.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
+        variables.push(texts.listen_pid.as_c_str());
         if !inherited {
             variables.push(c"LISTEN_FDS=1");
         }

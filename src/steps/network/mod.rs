@@ -175,7 +175,7 @@ impl Network<'_> {
             missing,
             b": no such interface after 10 s; there is ",
             there.as_bytes(),
-            b"; name one of them, or the module of its driver in DOCKER_LAUNCH_MODULES",
+            b"; name one of them, or add its driver's module to DOCKER_LAUNCH_MODULES",
         ]);
     }
 
