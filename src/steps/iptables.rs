@@ -43,34 +43,34 @@ const GET_GENERATION: u16 = 10 << 8 | 16;
 const ANY_FAMILY: &[u8] = &[0; 4];
 
 /// The chosen variant, and why.
-struct Flavour {
+struct Variant {
     legacy: bool,
     why: &'static str,
     /// What goes wrong in an image without the legacy programs; empty if nft works too.
     lost: &'static str,
 }
 
-const ASKED_FOR_NFT: Flavour = Flavour {
+const SET_TO_NFT: Variant = Variant {
     legacy: false,
     why: "DOCKER_IPTABLES_LEGACY is empty",
     lost: "",
 };
-const ASKED_FOR_LEGACY: Flavour = Flavour {
+const SET_TO_LEGACY: Variant = Variant {
     legacy: true,
     why: "DOCKER_IPTABLES_LEGACY is set",
     lost: "iptables in PATH is used",
 };
-const LEGACY_TABLES: Flavour = Flavour {
+const LEGACY_TABLES: Variant = Variant {
     legacy: true,
     why: "the kernel has legacy tables",
     lost: "",
 };
-const NO_NF_TABLES: Flavour = Flavour {
+const NO_NF_TABLES: Variant = Variant {
     legacy: true,
     why: "the kernel has no nf_tables",
     lost: "dockerd cannot make its rules",
 };
-const NF_TABLES: Flavour = Flavour {
+const NF_TABLES: Variant = Variant {
     legacy: false,
     why: "the kernel has nf_tables",
     lost: "",
@@ -85,45 +85,45 @@ pub(crate) fn choose(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<
     if places.choices & (NO_IPTABLES | NFTABLES) != 0 {
         return Ok(());
     }
-    let flavour = flavour(
+    let variant = variant(
         command.variable(VARIABLE),
         || has_legacy_tables(launch),
         lacks_nf_tables,
     );
-    let name: &[u8] = if flavour.legacy {
+    let name: &[u8] = if variant.legacy {
         b"legacy: "
     } else {
         b"nft: "
     };
     launch
         .log
-        .debug(&[b"iptables ", name, flavour.why.as_bytes()]);
-    if !flavour.legacy {
+        .debug(&[b"iptables ", name, variant.why.as_bytes()]);
+    if !variant.legacy {
         return Ok(());
     }
     let legacy = fs::executable(LEGACY).found(launch.log, Step::Prerequisites, LEGACY);
     if legacy.is_some() {
         command.first_directory = FOLDER;
-    } else if !flavour.lost.is_empty() && is_not_legacy(launch, command) {
+    } else if !variant.lost.is_empty() && is_not_legacy(launch, command) {
         launch.log.warning(&[
-            flavour.why.as_bytes(),
+            variant.why.as_bytes(),
             b", but there is no ",
             LEGACY.to_bytes(),
             b": ",
-            flavour.lost.as_bytes(),
+            variant.lost.as_bytes(),
         ]);
     }
     Ok(())
 }
 
-fn flavour(
+fn variant(
     asked: Option<&[u8]>,
     has_legacy_tables: impl FnOnce() -> bool,
     lacks_nf_tables: impl FnOnce() -> bool,
-) -> Flavour {
+) -> Variant {
     match asked {
-        Some(b"") => ASKED_FOR_NFT,
-        Some(_) => ASKED_FOR_LEGACY,
+        Some(b"") => SET_TO_NFT,
+        Some(_) => SET_TO_LEGACY,
         None if has_legacy_tables() => LEGACY_TABLES,
         None if lacks_nf_tables() => NO_NF_TABLES,
         None => NF_TABLES,
@@ -180,15 +180,15 @@ mod tests {
             (None, false, true, true),
             (None, false, false, false),
         ] {
-            let flavour = flavour(asked, || tables, || no_nf_tables);
-            assert_eq!(flavour.legacy, legacy, "{}", flavour.why);
+            let variant = variant(asked, || tables, || no_nf_tables);
+            assert_eq!(variant.legacy, legacy, "{}", variant.why);
         }
     }
 
     /// The request could make the kernel load it.
     #[test]
     fn does_not_ask_for_nf_tables_if_there_are_legacy_tables() {
-        assert!(flavour(None, || true, || unreachable!()).legacy);
-        assert!(flavour(Some(b"x"), || unreachable!(), || unreachable!()).legacy);
+        assert!(variant(None, || true, || unreachable!()).legacy);
+        assert!(variant(Some(b"x"), || unreachable!(), || unreachable!()).legacy);
     }
 }

@@ -111,7 +111,7 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
     let prefix = value(b"mask").and_then(number).filter(|bits| *bits <= 32);
     let lifetime = value(b"lease").and_then(number);
     let lifetime = lifetime.and_then(|seconds| u32::try_from(seconds).ok());
-    let tell = |what: &[u8], text: &[u8]| {
+    let warn = |what: &[u8], text: &[u8]| {
         launch.log.warning(&[
             interface,
             b": the lease's ",
@@ -126,7 +126,7 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
         let mtu = number(text).filter(|mtu| *mtu >= LEAST_MTU);
         let mtu = mtu.and_then(|mtu| u32::try_from(mtu).ok());
         if mtu.is_none_or(|mtu| changes.set_mtu(index, mtu).is_err()) {
-            tell(b"MTU", text);
+            warn(b"MTU", text);
         }
     }
     changes.remove_leased(index, Some(own))?;
@@ -146,7 +146,7 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
     let mut parts = words(routes);
     while let (Some(network), Some(gateway)) = (parts.next(), parts.next()) {
         if add_route(&changes, index, network, gateway).is_none() {
-            tell(b"route", network);
+            warn(b"route", network);
         }
     }
     Ok(())

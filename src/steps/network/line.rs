@@ -86,7 +86,7 @@ fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names)
     }
     let log = &network.launch.log;
     let mut last = None;
-    let tell = |fault: &str, followed: bool| {
+    let warn = |fault: &str, followed: bool| {
         let rest: &[u8] = if followed {
             b"; the rest of it is used"
         } else {
@@ -98,11 +98,11 @@ fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names)
     let ip = Ip::read(text, &mut |fault| {
         // If nothing can be applied, the last fault is the reason.
         if let Some(before) = last.replace(fault) {
-            tell(before, true);
+            warn(before, true);
         }
     });
     if let Some(fault) = last {
-        tell(fault, ip.is_some());
+        warn(fault, ip.is_some());
     }
     if let Some(ip) = ip {
         network.take(&ip, names);
