@@ -103,7 +103,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Dae
 }
 
 /// Replaces this process with the daemon.
-#[inline(never)] // its stack is not the caller's, which may supervise
+#[inline(never)] // its stack frame must not stay in a caller that supervises
 pub(crate) fn replace(
     launch: &Launch<'_>,
     command: &Command<'_>,

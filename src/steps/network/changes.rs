@@ -36,7 +36,7 @@ const RTA_GATEWAY: u16 = 5;
 /// RTNH_F_ONLINK: the gateway is on the link, although no route leads to it.
 const ON_LINK: u32 = 4;
 
-/// An attribute in an attribute: IFLA_INFO_KIND is `bridge`.
+/// A nested attribute: IFLA_INFO_KIND is `bridge`.
 const KIND_BRIDGE: &[u8] = b"\x0a\0\x01\0bridge";
 
 const UP: u32 = 1;

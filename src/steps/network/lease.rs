@@ -55,7 +55,7 @@ pub(super) fn mark(launch: &Launch<'_>, names: &Names) -> &'static CStr {
 
 /// If udhcpc has started this program as its script, does the script's work and returns the exit status.
 #[doc(hidden)]
-#[inline(never)] // its stack is not that of main, which stays
+#[inline(never)] // its stack frame must not stay in main
 pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8> {
     let mut variables = environment;
     let mark = variables.find(|variable| [NAMES, ADDRESS].contains(variable))?;
