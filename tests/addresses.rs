@@ -71,7 +71,7 @@ fn c8_a_wrong_field_costs_only_itself() {
         let daemon = launched(&root, line);
         let address = row(["eth0", "10.9.8.7", "255.255.255.0", "10.9.8.255"]);
         assert_eq!(addresses(&daemon), [address], "{line}");
-        let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is followed");
+        let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is used");
         assert_eq!(warnings_of(&daemon, "ip="), [line]);
     };
     wrong(
@@ -185,7 +185,7 @@ fn f5_an_interface_that_is_not_there_is_named_with_those_that_are() {
         .cmdline("ip=10.9.8.7::10.9.8.1:255.255.255.0::ens3:none")
         .running();
     let line = "dockerlaunch: warning: network ens3: no such interface after 10 s; there is eth0; name one of them, \
-        or the module of its driver in DOCKER_LAUNCH_MODULES";
+        or add its driver's module to DOCKER_LAUNCH_MODULES";
     assert_eq!(warnings_of(&daemon, "network"), [line]);
 }
 
@@ -260,7 +260,7 @@ fn f5_name_servers_and_routes_of_dracut_are_followed() {
     );
     let lines = [
         "dockerlaunch: warning: nameserver=ns is ignored: it is not an address",
-        "dockerlaunch: warning: rd.route=10.3.0.0:no is ignored: it is not NETWORK/PREFIX:GATEWAY, nor with an interface behind it",
+        "dockerlaunch: warning: rd.route=10.3.0.0:no is ignored: it is not NETWORK/PREFIX:GATEWAY[:INTERFACE]",
     ];
     assert_eq!(warnings_of(&daemon, " is ignored"), lines);
 }
@@ -273,7 +273,7 @@ fn f5_what_makes_an_interface_is_refused_in_one_line() {
         .split(' ')
         .filter(|word| !word.starts_with("ip="))
         .map(|word| {
-            format!("dockerlaunch: warning: {word} is ignored: dockerlaunch makes and renames no interface; give ip= a network card")
+            format!("dockerlaunch: warning: {word} is ignored: dockerlaunch creates and renames no interfaces; name a network card in ip=")
         })
         .collect();
     assert_eq!(warnings_of(&daemon, " is ignored"), refused);

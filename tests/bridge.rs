@@ -100,7 +100,7 @@ fn an_address_that_is_none_is_refused() {
             format!(" {bip}")
         };
         let line = format!(
-            "dockerlaunch: network{subject}: --bip is not an address and its prefix, as in 172.18.0.1/16\n"
+            "dockerlaunch: network{subject}: --bip is not an address with a prefix, as in 172.18.0.1/16\n"
         );
         assert_eq!((ended.status, ended.said()), (125, line));
     }

@@ -37,8 +37,8 @@ fn with<'r>(start: Start<'r>, hierarchies: &[&str]) -> Start<'r> {
 }
 
 const NAMED: &str = "none,name=systemd";
-const LINE: &str = "dockerlaunch: warning: below /sys/fs/cgroup are cgroup v1 hierarchies, but not that of the controller \
-    devices: they stay, and dockerd does not start; unmount them, or mount the controllers there\n";
+const LINE: &str = "dockerlaunch: warning: /sys/fs/cgroup has cgroup v1 hierarchies, but none of the controller \
+    devices: dockerd does not start; unmount them, or mount that one too\n";
 
 /// What is mounted there.
 fn mounted(daemon: &Running<'_>) -> Vec<String> {

@@ -44,7 +44,7 @@ fn a_line_that_is_no_controller_is_told_and_left_out() {
         let root = Root::new();
         let daemon = with(&root, &format!("{HEAD}{rubbish}\ndisabled 0 1 0\n"));
         let line = format!(
-            "dockerlaunch: warning: /proc/cgroups has a line that is no controller and is left out: {told}\n"
+            "dockerlaunch: warning: /proc/cgroups has a line that is not a controller, ignored: {told}\n"
         );
         assert!(daemon.log().contains(&line), "{}", daemon.log());
         let mount = daemon.mount_at("/sys/fs/cgroup");
@@ -62,7 +62,7 @@ fn no_rubbish_is_hidden() {
     for rubbish in ["memory x\n\n", "mem\0ory 0 1 1\n"] {
         let root = Root::new();
         let daemon = with(&root, &format!("{HEAD}{rubbish}"));
-        let line = "warning: /proc/cgroups has a line that is no controller and is left out: mem";
+        let line = "warning: /proc/cgroups has a line that is not a controller, ignored: mem";
         assert!(daemon.log().contains(line), "{rubbish:?}: {}", daemon.log());
     }
 }
@@ -97,7 +97,7 @@ fn no_refused_controller_is_cut_off() {
     let root = Root::new();
     let daemon = with(&root, &lines);
     let line = format!(
-        "dockerlaunch: warning: the kernel does not give all controllers in cgroup v1, so containers have no limits of: {} cpu cpuset memory pids\n",
+        "dockerlaunch: warning: the kernel lacks some cgroup v1 controllers, so containers have no limits of: {} cpu cpuset memory pids\n",
         names.join(" ")
     );
     assert!(daemon.log().contains(&line), "{}", daemon.log());

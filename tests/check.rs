@@ -102,7 +102,7 @@ fn a_missing_program_is_told_with_the_engines_words() {
     for lines in [
         "  MISSING     iptables                 is missing: dockerd does not start
                                        engine: failed to create NAT chain DOCKER: iptables not found
-                                       install iptables, or say --iptables=false or --firewall-backend=nftables\n",
+                                       install iptables, or use --iptables=false or --firewall-backend=nftables\n",
         "  missing     ps                       is missing: docker top fails
                                        engine: ps: exec: \"ps\": executable file not found in $PATH
                                        install procps\n",

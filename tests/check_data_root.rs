@@ -245,7 +245,7 @@ fn e4_what_another_user_may_not_read_is_unknown() {
     assert_eq!(of(&objects, "dockerd")["state"], "missing");
     let how = of(&objects, "/var/lib/docker")["how"].to_string();
     assert!(
-        how.contains("unless the file that cannot be read says otherwise: "),
+        how.contains("unless the unreadable file says otherwise: "),
         "{how}"
     );
     // What the arguments say is known.
@@ -262,7 +262,7 @@ fn e4_what_another_user_may_not_read_is_unknown() {
     assert_eq!(of(&objects, path)["state"], "unknown");
     let how = of(&objects, path)["how"].to_string();
     assert!(
-        how.contains("cannot be looked at: permission denied (EACCES)"),
+        how.contains("cannot be read: permission denied (EACCES)"),
         "{how}"
     );
 }

@@ -127,7 +127,7 @@ fn d1_a_read_only_volume_is_not_covered() {
         let daemon = start.running();
         assert_eq!(daemon.read(&format!("{at}/token")), "secret");
         let line = format!(
-            "dockerlaunch: warning: {at} is mounted read-only and stays so: the engine cannot keep images and containers \
+            "dockerlaunch: warning: {at} is mounted read-only: the engine cannot keep images and containers \
                 there; mount it read-write\n"
         );
         assert!(daemon.log().contains(&line), "{}", daemon.log());

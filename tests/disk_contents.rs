@@ -23,7 +23,7 @@ tests![Needs::State;
     a1_disks_that_a_container_was_not_given_do_not_count,
 ];
 
-const LEFT: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
+const LEFT: &str = "its contents are not ext4, xfs or btrfs, and were left alone; if they may be lost, wipe it: blkdiscard, or dd from /dev/zero";
 pub(crate) const SEVERAL: &str = "several file systems have this name, and none was mounted; use a name that only one has (UUID=, PARTUUID=, /dev/…), or wipe the others (wipefs -a)";
 
 fn sfdisk(disk: &Path, table: &str) {

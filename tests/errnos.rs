@@ -184,8 +184,7 @@ fn d8_a_hierarchy_of_v1_that_is_refused_is_told() {
     };
     let start = root.machine().variable("DOCKER_LAUNCH_CGROUP", "v1");
     let log = start.fault(fault).running().log();
-    let line =
-        "dockerlaunch: warning: the kernel does not give the cgroup v1 hierarchy name=systemd,";
+    let line = "dockerlaunch: warning: the kernel refuses the cgroup v1 hierarchy name=systemd,";
     assert!(log.contains(line), "{log}");
 }
 

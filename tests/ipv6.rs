@@ -123,7 +123,7 @@ fn ipv6_a_wrong_field_costs_only_itself() {
             .cmdline(line)
             .running();
         assert_eq!(addresses(&daemon), ["eth0 2001:db8::2/64"], "{line}");
-        let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is followed");
+        let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is used");
         assert_eq!(warnings_of(&daemon, "ip="), [line]);
     }
 }

@@ -151,7 +151,7 @@ fn without_a_lease_the_daemon_starts() {
     let root = with_client("0");
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
-    let line = "dockerlaunch: warning: eth0 has no lease yet: no DHCP server has answered, and udhcpc goes on asking";
+    let line = "dockerlaunch: warning: eth0 has no lease yet: no DHCP server has answered; udhcpc keeps trying";
     assert_eq!(warnings(&daemon), [line]);
 }
 
@@ -161,7 +161,7 @@ fn a_client_that_hangs_is_ended() {
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
     let line =
-        "dockerlaunch: warning: eth0 has no lease: udhcpc took longer than 30 s and was ended";
+        "dockerlaunch: warning: eth0 has no lease: udhcpc took longer than 30 s and was killed";
     assert_eq!(warnings(&daemon), [line]);
 }
 
@@ -174,7 +174,7 @@ fn assert_warned(root: &Root, line: &str) {
 }
 
 fn a_client_that_fails() {
-    let line = "udhcpc failed: what it said stands above";
+    let line = "udhcpc failed: see its output above";
     assert_warned(&with_client("1"), line);
 }
 

@@ -106,7 +106,7 @@ fn d5_what_cannot_be_taken_costs_only_itself() {
         root.read(RESOLV_CONF),
         "nameserver 10.0.2.3\nnameserver 10.0.2.4\n"
     );
-    let line = |what: &str| format!("dockerlaunch: warning: eth0: the lease's {what} is not taken");
+    let line = |what: &str| format!("dockerlaunch: warning: eth0: the lease's {what} is ignored");
     assert_eq!(
         warnings_of(&daemon, "eth0"),
         ["MTU 68", "route 10.0.0.0/40", "route 10.2.0.0/16"].map(line)
@@ -237,6 +237,6 @@ fn f5_all_cards_without_a_lease_are_one_warning() {
     root.file("/udhcpc.status", "0");
     let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
     let daemon = start.cmdline("ip=dhcp").running();
-    let line = "dockerlaunch: warning: each network card has no lease yet: no DHCP server has answered, and udhcpc goes on asking";
+    let line = "dockerlaunch: warning: each network card has no lease yet: no DHCP server has answered; udhcpc keeps trying";
     assert_eq!(warnings_of(&daemon, "lease"), [line]);
 }

@@ -1,4 +1,4 @@
-//! Kernel modules: one call of the image's modprobe for what the kernel does not show, and what is said when it fails.
+//! Kernel modules: one call of the image's modprobe for what the kernel does not have yet, and what is logged when it fails.
 
 use crate::{
     root::Root,
@@ -119,7 +119,7 @@ fn a_failure_names_what_is_still_missing() {
         .chain(["dm_crypt"])
         .collect();
     let line = format!(
-        "dockerlaunch: warning: modprobe could not load {} (no matter if they are built in)",
+        "dockerlaunch: warning: modprobe could not load {} (harmless if built in)",
         names.join(" ")
     );
     assert_eq!(warnings(&daemon.log()), [line]);
@@ -134,7 +134,7 @@ fn no_modprobe_names_what_is_missing() {
         .filter(|name| *name != "bridge")
         .collect();
     let line = format!(
-        "dockerlaunch: warning: there is no modprobe in PATH and the kernel does not show {} (no matter if they are built in)",
+        "dockerlaunch: warning: there is no modprobe in PATH to load {} (harmless if built in)",
         names.join(" ")
     );
     assert_eq!(warnings(&daemon.log()), [line]);
@@ -242,7 +242,7 @@ fn f4_a_modprobe_that_cannot_be_executed_is_told() {
         let log = root.machine().running().log();
         let line = format!("dockerlaunch: warning: exec modprobe: {reason}");
         assert!(
-            log.contains(&line) && log.contains("the kernel does not show"),
+            log.contains(&line) && log.contains("modules are not loaded:"),
             "{log}"
         );
     }

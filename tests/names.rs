@@ -94,7 +94,7 @@ fn c1_name_servers_on_a_full_file_system() {
     assert_eq!(daemon.read(RESOLV_CONF), "nameserver 9.9.9.9\n");
     // The layout's files lie there, too: the place is named once.
     let said = daemon.log();
-    let named = said.matches("free space on what is mounted at /etc\n");
+    let named = said.matches("free space on the one mounted at /etc\n");
     assert_eq!(named.count(), 1, "{said}");
     drop(daemon);
     // On a read-only file system.

@@ -256,7 +256,7 @@ fn a_controller_that_is_refused_costs_no_other() {
     let controllers = "/sys/fs/cgroup/cgroup.controllers";
     let start = container(&root, 0).before(Before::bind(root.path("/controllers"), controllers));
     let daemon = start.running();
-    let line = "warning: the kernel does not hand on all controllers of cgroup v2, so inner containers have no limits of: none\n";
+    let line = "warning: the kernel does not enable all cgroup v2 controllers, so inner containers have no limits of: none\n";
     assert!(daemon.log().contains(line), "{}", daemon.log());
     assert_eq!(read(&daemon, "cgroup.subtree_control"), own);
 }

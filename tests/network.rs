@@ -193,7 +193,7 @@ fn an_interface_that_does_not_come_is_named() {
         .running();
     let said = "dockerlaunch: waiting for eth7, up to 10 s\n\
         dockerlaunch: warning: network eth7: no such interface after 10 s; there is eth0, eth1; name one of them, \
-        or the module of its driver in DOCKER_LAUNCH_MODULES\n";
+        or add its driver's module to DOCKER_LAUNCH_MODULES\n";
     assert!(daemon.log().contains(said), "{}", daemon.log());
     assert_eq!(addresses(&daemon), [[""; 4]; 0]);
 }

@@ -66,7 +66,7 @@ fn full_lines(names: &[&str]) -> Vec<String> {
         .map(|name| format!("layout /etc/{name}: {FULL}"))
         .collect();
     let place = format!(
-        "/etc/{} lies on a full file system: free space on what is mounted at /etc",
+        "/etc/{} is on a full file system: free space on the one mounted at /etc",
         names[0]
     );
     lines.insert(1, place);
@@ -112,7 +112,7 @@ fn c1_no_more_files() {
         .before(tmpfs("/root", "nr_inodes=1"));
     let daemon = start.running();
     let full = |path: &str, place: &str| {
-        let lies = "lies on a full file system: free space on what is mounted at";
+        let lies = "is on a full file system: free space on the one mounted at";
         [
             format!("layout {path}: {FULL}"),
             format!("{path} {lies} {place}"),
@@ -133,7 +133,7 @@ fn c1_a_full_data_root_is_named() {
         .before(tmpfs("/var/lib/docker", "size=4k"))
         .before(file("/var/lib/docker/image", "x"));
     let daemon = start.running();
-    let line = "/var/lib/docker lies on a full file system: free space on what is mounted at";
+    let line = "/var/lib/docker is on a full file system: free space on the one mounted at";
     assert_eq!(warnings(&daemon), [format!("{line} /var/lib/docker")]);
     drop(daemon);
     // Where a link leads to it.
@@ -317,7 +317,7 @@ fn c4_a_link_in_a_circle_is_passed_over() {
 const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 
 fn left(why: &str) -> String {
-    format!("layout {DAEMON_JSON}: it is empty, and left {why} hold {{}}")
+    format!("layout {DAEMON_JSON}: it is empty, and {why}")
 }
 
 fn c5_an_empty_daemon_json_that_is_mounted() {
@@ -335,7 +335,7 @@ fn c5_an_empty_daemon_json_that_is_mounted() {
             });
         }
         let daemon = start.running();
-        let line = left("because it is mounted there; let the mounted file");
+        let line = left("stays because it is a mount; write {} to the mounted file");
         assert_eq!(warnings(&daemon), [line]);
         assert_eq!(daemon.read(DAEMON_JSON), "");
         assert_eq!(root.read("/mine"), "");
@@ -354,7 +354,7 @@ fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
         .before(Before::bind(root.path("/mine"), at))
         .before(Before::ReadOnly { at: at.into() });
     let daemon = start.running();
-    let line = left("on a read-only file system; let it");
+    let line = left("its file system is read-only; write {} to it");
     assert_eq!(
         warnings(&daemon),
         [line.replace("daemon.json", "key.json"), line]

@@ -18,7 +18,7 @@ tests![Needs::Root;
 ];
 
 const ADVICE: &str =
-    "missing, as told above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon all the same";
+    "missing, see above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon anyway";
 
 /// Name, the Cargo feature that it comes with if any, whether it is required, and what is told without it.
 const LINES: &[(&str, &str, bool, &str)] = &[
@@ -26,13 +26,13 @@ const LINES: &[(&str, &str, bool, &str)] = &[
         "containerd",
         "",
         true,
-        "dockerd does not start; install containerd, or say --containerd=SOCKET or --feature=embedded-containerd",
+        "dockerd does not start; install containerd, or use --containerd=SOCKET or --feature=embedded-containerd",
     ),
     (
         "containerd-shim-runc-v2",
         "",
         true,
-        "no container starts; install containerd, or say --containerd=SOCKET or --default-runtime=NAME",
+        "no container starts; install containerd, or use --containerd=SOCKET or --default-runtime=NAME",
     ),
     (
         "runc",
@@ -44,19 +44,19 @@ const LINES: &[(&str, &str, bool, &str)] = &[
         "docker-proxy",
         "",
         true,
-        "Docker 25 and newer does not start, an older one publishes no port; install docker.io, or say --userland-proxy=false or --userland-proxy-path=PATH",
+        "Docker 25 and newer does not start, an older one publishes no port; install docker.io, or use --userland-proxy=false or --userland-proxy-path=PATH",
     ),
     (
         "iptables",
         "iptables",
         true,
-        "dockerd does not start; install iptables, or say --iptables=false or --firewall-backend=nftables",
+        "dockerd does not start; install iptables, or use --iptables=false or --firewall-backend=nftables",
     ),
     (
         "ip6tables",
         "iptables",
         false,
-        "networks with IPv6 get no rules: no NAT, no published ports, no isolation there; install iptables, or say --ip6tables=false or --firewall-backend=nftables",
+        "networks with IPv6 get no rules: no NAT, no published ports, no isolation there; install iptables, or use --ip6tables=false or --firewall-backend=nftables",
     ),
     (
         "ca-certificates.crt",
@@ -68,7 +68,7 @@ const LINES: &[(&str, &str, bool, &str)] = &[
         "docker-init",
         "",
         false,
-        "docker run --init fails; install tini, or say --init-path=PATH",
+        "docker run --init fails; install tini, or use --init-path=PATH",
     ),
     ("ps", "", false, "docker top fails; install procps"),
     (

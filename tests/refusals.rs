@@ -156,7 +156,7 @@ fn what_is_no_socket() {
     root.file("/run/docker.sock", "mine");
     let kept = Before::bind(root.path("/run"), "/run");
     let ended = root.container().before(kept).words(["-H", "fd://"]).ended();
-    let line = "dockerlaunch: prepare daemon /run/docker.sock: something stands there that is no socket; remove it\n";
+    let line = "dockerlaunch: prepare daemon /run/docker.sock: something that is not a socket is there; remove it\n";
     assert_eq!((ended.status, ended.said().as_str()), (125, line));
     assert_eq!(root.read("/run/docker.sock"), "mine");
 }

@@ -23,7 +23,7 @@ fn warnings(daemon: &Running<'_>) -> Vec<String> {
 
 fn set_aside(name: &str) -> String {
     format!(
-        "dockerlaunch: warning: {name} was empty, as after a power cut: set aside as {name}.corrupt"
+        "dockerlaunch: warning: {name} was empty, as after a power cut: renamed to {name}.corrupt"
     )
 }
 
@@ -36,7 +36,7 @@ fn an_empty_daemon_json_comes_back_from_the_image() {
             .file("/usr/etc/docker/daemon.json", contents)
             .file("/srv/docker/image/overlay2/repositories.json", "");
         let daemon = root.machine().running();
-        let again = "dockerlaunch: warning: daemon.json is the image's own again, from /usr/etc";
+        let again = "dockerlaunch: warning: daemon.json is restored from /usr/etc";
         assert_eq!(
             warnings(&daemon),
             [

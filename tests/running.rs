@@ -341,9 +341,8 @@ pub(crate) fn said(log: &str) -> String {
 
 /// No image has a modprobe unless a test puts one there. Which of these the kernel shows is the machine's choice.
 fn tells_of_modules(line: &str) -> bool {
-    const BEGINS: &str =
-        "dockerlaunch: warning: there is no modprobe in PATH and the kernel does not show ";
-    const ENDS: &str = " (no matter if they are built in)\n";
+    const BEGINS: &str = "dockerlaunch: warning: there is no modprobe in PATH to load ";
+    const ENDS: &str = " (harmless if built in)\n";
     let names = line
         .strip_prefix(BEGINS)
         .and_then(|line| line.strip_suffix(ENDS));

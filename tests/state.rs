@@ -123,7 +123,7 @@ fn a_disk_that_does_not_come_is_named() {
         ended.said(),
         "dockerlaunch: waiting for LABEL=state, up to 10 s\n\
         dockerlaunch: the disks that are there: /dev/vda (ext4 LABEL=other)\n\
-        dockerlaunch: state disk LABEL=state: no such disk after 10 s; look at its name, or name the module of its driver in DOCKER_LAUNCH_MODULES\n"
+        dockerlaunch: state disk LABEL=state: no such disk after 10 s; check its name, or add its driver's module to DOCKER_LAUNCH_MODULES\n"
     );
     assert_eq!(ended.status, 125);
 }
@@ -146,7 +146,7 @@ fn a_blank_disk_without_a_format() {
     root.stand_in("/usr/sbin/mkfs.ext4");
     let mut disks = Disks::new(&root);
     let disk = disks.add_partition("vda", 1, "blank");
-    let line = "/dev/vda1: the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it";
+    let line = "/dev/vda1: the disk is blank; set DOCKER_LAUNCH_STATE_FORMAT=ext4 to format it";
     assert_left(&disks, &disk, "PARTLABEL=blank", None, line);
     assert!(!root.path("/mkfs.ext4.words").exists());
 }
@@ -157,7 +157,7 @@ fn a_blank_disk_is_given_a_file_system() {
         let mut disks = Disks::new(&root);
         let disk = disks.add_partition("vda", 1, "blank");
         let making = format!(
-            "dockerlaunch: the state disk /dev/vda1 is blank: making an {format} file system on it"
+            "dockerlaunch: the state disk /dev/vda1 is blank: making a new {format} file system on it"
         );
         let start = || {
             let start = disks.start();
@@ -180,7 +180,7 @@ fn a_blank_disk_is_given_a_file_system() {
 
         root.file(&format!("/mkfs.{format}.status"), "1");
         let ended = start().ended();
-        let line = "it failed: what it said stands above";
+        let line = "it failed: see its output above";
         let expected = format!("{making}\ndockerlaunch: state disk mkfs.{format}: {line}\n");
         assert_eq!((ended.status, ended.said()), (125, expected));
         assert!(std::fs::read(disk).unwrap().iter().all(|byte| *byte == 0));
@@ -201,7 +201,7 @@ fn what_is_not_blank_is_left_alone() {
             .set_len(16 << 20)
             .unwrap();
         write_at(&disk, place, b"x");
-        let line = "/dev/vda1: it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
+        let line = "/dev/vda1: its contents are not ext4, xfs or btrfs, and were left alone; if they may be lost, wipe it: blkdiscard, or dd from /dev/zero";
         assert_left(&disks, &disk, "PARTLABEL=strange", Some("ext4"), line);
         assert!(!root.path("/mkfs.ext4.words").exists());
         std::fs::remove_dir_all(root.path("/sysfs")).unwrap();
@@ -298,8 +298,9 @@ fn what_is_mounted_at_the_data_root_stays() {
         let start = disks.start().before(Before::mount("tmpfs", "/srv/docker"));
         let start = start.variable("DOCKER_LAUNCH_STATE", "LABEL=state");
         let daemon = start.words(["--data-root", data_root]).running();
-        let line =
-            format!("dockerlaunch: {data_root} is mounted already: the state disk is left\n");
+        let line = format!(
+            "dockerlaunch: {data_root} is mounted already: the state disk is not mounted\n"
+        );
         assert!(daemon.log().contains(&line), "{}", daemon.log());
         let mounts = daemon.mounts();
         let there = mounts.iter().filter(|mount| mount.at == "/srv/docker");
@@ -318,7 +319,8 @@ fn d1_what_is_mounted_below_the_data_root_stays() {
         let daemon = start
             .variable("DOCKER_LAUNCH_STATE", "LABEL=state")
             .running();
-        let line = "dockerlaunch: /var/lib/docker has something mounted below it, which stays visible: the state disk is left\n";
+        let line =
+            "dockerlaunch: /var/lib/docker has a mount below it: the state disk is not mounted\n";
         assert!(daemon.log().contains(line), "{}", daemon.log());
         assert_eq!(daemon.mount_at(at).kind, "tmpfs");
         assert!(

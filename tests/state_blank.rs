@@ -21,7 +21,7 @@ tests![Needs::State;
 ];
 
 const UUID: &str = "6f8b1a52-0a3f-4c8e-9d57-2b7c9e1f4a61";
-const LEFT: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
+const LEFT: &str = "its contents are not ext4, xfs or btrfs, and were left alone; if they may be lost, wipe it: blkdiscard, or dd from /dev/zero";
 
 /// The same of a large one: that it was not written to shows in its time.
 fn assert_kept(disks: &Disks<'_>, disk: &Path, name: &str, line: &str) {
@@ -95,7 +95,7 @@ fn g9_below_four_mib_both_ends_overlap() {
         assert!(!is_made(&root), "{size}");
 
         resize(&disk, size);
-        let line = "/dev/vda1: the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it";
+        let line = "/dev/vda1: the disk is blank; set DOCKER_LAUNCH_STATE_FORMAT=ext4 to format it";
         assert_left(&disks, &disk, "PARTLABEL=small", None, line);
     }
 }

@@ -136,7 +136,7 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
     for (address, words) in [
         (
             "dhcp",
-            "no lease: the end is asked for, and udhcpc was killed",
+            "no lease: a shutdown is requested; udhcpc was killed",
         ),
         (
             "10.9.8.7:::::eth7",

@@ -24,7 +24,7 @@ fn machine(root: &Root) -> Start<'_> {
 }
 
 const TERM: &str = "dockerlaunch: SIGTERM to all other processes, which have 5 s\n";
-const KILL: &str = "dockerlaunch: SIGKILL to those that are left\n";
+const KILL: &str = "dockerlaunch: SIGKILL to those still running\n";
 
 fn what_the_daemon_leaves_is_told_to_end() {
     let root = root();

@@ -152,7 +152,7 @@ fn a_late_daemon_is_told_of_once() {
     let running = machine(&root)
         .words(["wait@1", "notify:READY=1", "wait"])
         .running();
-    let line = "dockerlaunch: warning: engine is not ready after 120 s; it goes on\n";
+    let line = "dockerlaunch: warning: engine is not ready after 120 s; still waiting\n";
     running.until_said(line);
     running.signal(1);
     running.until_said(IS_READY);

@@ -134,8 +134,8 @@ fn a_crash_loop_is_named_once() {
         .words(["exit-before:4:20", "event:lasts", "wait"])
         .running();
     running.until_event(&root, "lasts", 1);
-    let line = "dockerlaunch: warning: crash loop: engine has ended five times within a minute of its start, at last with \
-        status 4; its own lines say why\n";
+    let line = "dockerlaunch: warning: crash loop: engine has ended five times within a minute of its start, the last time with \
+        status 4; see its log above\n";
     assert_eq!(running.log().matches(line).count(), 1, "{}", running.log());
     assert_eq!(
         running.log().matches("engine ended with status 4").count(),

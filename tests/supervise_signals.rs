@@ -121,8 +121,8 @@ fn a_second_request_shortens_the_wait() {
     running.signal(12);
     let ended = running.ended();
     for words in [
-        "dockerlaunch: asked again: engine has 5 s left\n",
-        "dockerlaunch: warning: engine has not ended in its time: SIGKILL\n",
+        "dockerlaunch: second request: engine has 5 s left\n",
+        "dockerlaunch: warning: engine has not ended in time: SIGKILL\n",
         "dockerlaunch: engine was killed by SIGKILL\n",
         "dockerlaunch: power off: ",
     ] {

@@ -240,7 +240,7 @@ fn a3_where_no_process_can_be_made_pid_1_unmounts() {
             _ => Then::GoOn,
         });
         let line =
-            "dockerlaunch: warning: unmounting is done by PID 1 itself, without a limit of time\n";
+            "dockerlaunch: warning: unmounting is done by PID 1 itself, without a time limit\n";
         assert!(
             ended.stderr.contains(line) && ended.stderr.ends_with(END),
             "{}",

@@ -156,7 +156,7 @@ fn a4_an_empty_file_of_ours_is_written_again() {
             assert!(
                 daemon
                     .log()
-                    .contains("/etc/machine-id was empty: a new one is made\n")
+                    .contains("/etc/machine-id was empty: a new one is written\n")
             );
         } else {
             assert_eq!(root.read(&path), contents);

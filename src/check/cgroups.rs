@@ -1,4 +1,4 @@
-//! Which controllers containers can be limited by, in the hierarchies that are mounted or in those that could be.
+//! Reports which controllers can limit containers, in the mounted hierarchies or in those that can be mounted.
 
 use super::report::{Report, State, Thing};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 struct Controller {
-    /// In v2, and in v1.
+    /// Its names in v2 and in v1.
     names: [&'static str; 2],
     need: Need,
     lost: &'static str,
@@ -26,28 +26,28 @@ const TABLE: &[Controller] = &[
     Controller {
         names: ["cpuset", "cpuset"],
         need: Need::Optional,
-        lost: "docker run --cpuset-cpus limits nothing",
+        lost: "docker run --cpuset-cpus is ignored",
         error: "Your kernel does not support cpuset or the cgroup is not mounted. Cpuset discarded.",
     },
     Controller {
         names: ["io", "blkio"],
         need: Need::Optional,
-        lost: "docker run --blkio-weight and --device-read-bps limit nothing",
+        lost: "docker run --blkio-weight and --device-read-bps are ignored",
         error: "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
     },
     Controller {
         names: ["memory", "memory"],
         need: Need::Optional,
-        lost: "docker run --memory limits nothing",
+        lost: "docker run --memory is ignored",
         error: "Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
     },
     Controller {
         names: ["pids", "pids"],
         need: Need::Optional,
-        lost: "docker run --pids-limit limits nothing",
+        lost: "docker run --pids-limit is ignored",
         error: "Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.",
     },
-    // v2 has none: BPF programs do it.
+    // v2 has no such controller: BPF programs replace it.
     Controller {
         names: ["", "devices"],
         need: Need::Required,
@@ -59,12 +59,12 @@ const TABLE: &[Controller] = &[
 /// Controllers as bits.
 type Set = u32;
 
-/// What is there.
+/// What exists on this kernel.
 struct Hierarchies {
     layout: Layout,
     v2: Set,
     v1: Set,
-    /// Turned on, mounted or not.
+    /// Enabled, mounted or not.
     enabled: Set,
 }
 
@@ -102,12 +102,12 @@ pub(super) fn report(report: &mut Report) {
             () if found.v1 & bit != 0 => (
                 State::missing(row.need),
                 "fault",
-                "only in v1, and v2 is used",
+                "only in v1, but v2 is used",
             ),
             () => (
                 State::missing(row.need),
                 "fault",
-                "not in the hierarchy that is used",
+                "not in the mounted hierarchy",
             ),
         };
         let name = if v2.is_empty() { v1 } else { v2 };
@@ -128,13 +128,13 @@ pub(super) fn report(report: &mut Report) {
 impl Hierarchies {
     fn find() -> Self {
         let mut found = Self {
-            // What cannot be read is not mounted.
+            // If mountinfo cannot be read, nothing counts as mounted.
             layout: Layout::find().unwrap_or(Layout::Nothing),
             v2: 0,
             v1: 0,
             enabled: 0,
         };
-        // What cannot be read offers nothing.
+        // An unreadable file counts as empty.
         let mut buffer = [0; 1024];
         let controllers = fs::read_small(c"/sys/fs/cgroup/cgroup.controllers", &mut buffer);
         for name in words(controllers.unwrap_or_default()) {
@@ -157,7 +157,7 @@ impl Hierarchies {
     }
 }
 
-/// The controller of that name in v2 (0) or v1 (1).
+/// The controller with this name in v2 (0) or v1 (1).
 fn named(name: &[u8], version: usize) -> Set {
     let is = |row: &Controller| {
         row.names

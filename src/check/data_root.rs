@@ -1,5 +1,5 @@
-//! On which file system images and containers would lie, and whether overlay works on it. The directory is opened and asked:
-//! links and blanks in its path do not matter then.
+//! Reports the file system of the data root, and whether overlay works on it. The directory is opened and queried by its
+//! descriptor, so links and blanks in its path do not matter.
 
 use super::report::{Report, State, Thing};
 use crate::{
@@ -23,8 +23,8 @@ const OVERLAY: &str = "failed to mount overlay: invalid argument";
 const NO_TYPES: &str =
     "the backing filesystem is formatted without d_type support, which leads to incorrect behavior";
 
-/// File systems that overlay takes for no upper layer (moby, overlayutils; the kernel's ovl_dentry_weird), or that cannot
-/// hold its marks.
+/// File systems that overlay rejects as an upper layer (moby, overlayutils; the kernel's ovl_dentry_weird), or that cannot
+/// store its whiteouts and attributes.
 const UNFIT: &[&[u8]] = &[
     b"overlay",
     b"aufs",
@@ -50,7 +50,7 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, i
         opened => opened.and_then(|directory| has_types(directory.as_fd())),
     };
     let missing = State::missing(Need::Required);
-    let (mut state, words, error, remedy) = match types {
+    let (mut state, text, error, remedy) = match types {
         _ if unfit => (missing, "", OVERLAY, "mount a volume or a disk there"),
         Ok(true) => (State::Found, ", with d_type", "", ""),
         Ok(false) => (
@@ -62,8 +62,8 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, i
         Err(errno) => (State::Unknown, reason(errno), "", ""),
     };
     let between = match types {
-        Err(_) if kind.is_empty() => "cannot be looked at: ",
-        Err(_) => ", whether with d_type cannot be read: ",
+        Err(_) if kind.is_empty() => "cannot be read: ",
+        Err(_) => ", d_type cannot be read: ",
         _ => "",
     };
     let (mut key, mut before) = ("how", "");
@@ -72,17 +72,12 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, i
         before = "another storage driver was chosen: ";
     }
     if !is_sure {
-        before = "unless the file that cannot be read says otherwise: ";
+        before = "unless the unreadable file says otherwise: ";
         if state == missing {
             state = State::Unknown;
         }
     }
-    let detail = [
-        before.as_bytes(),
-        kind,
-        between.as_bytes(),
-        words.as_bytes(),
-    ];
+    let detail = [before.as_bytes(), kind, between.as_bytes(), text.as_bytes()];
     let detail = Text::<256>::of(&detail).unwrap_or(Text::new());
     report.begin(&Thing {
         kind: "data root",
@@ -97,7 +92,7 @@ pub(super) fn report(report: &mut Report, root: &Text<PATH>, choices: Choices, i
     report.end();
 }
 
-/// The directory itself, or the nearest one above it that is there. To be asked, not to be read: that others may forbid.
+/// Opens the directory, or its nearest existing parent, with O_PATH: this user may not be allowed to read it.
 fn nearest(path: &[u8]) -> Result<OwnedFd> {
     let mut end = path.len();
     loop {
@@ -114,9 +109,9 @@ fn nearest(path: &[u8]) -> Result<OwnedFd> {
     }
 }
 
-/// The type of the file system, as mountinfo names it for the mount that the directory lies on.
+/// The file system type that mountinfo shows for the directory's mount.
 fn kind_of(directory: &OwnedFd) -> Result<Text<64>> {
-    // A server of the file system that does not answer is not waited for.
+    // Does not wait for the file system's server, which may not answer.
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
     let id = statx(directory, c"", flags, StatxFlags::MNT_ID)?.stx_mnt_id;
     let mut kind = Text::new();
@@ -128,7 +123,7 @@ fn kind_of(directory: &OwnedFd) -> Result<Text<64>> {
     Ok(kind)
 }
 
-/// A file system without d_type has it for no entry.
+/// Without d_type the type of every entry is unknown.
 fn has_types(directory: BorrowedFd<'_>) -> Result<bool> {
     const UNKNOWN: u8 = 0;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -1,5 +1,5 @@
-//! What the kernel offers: one table, each row looked up in files of the kernel's own and in the lists of its modules, so that
-//! nothing is loaded by asking.
+//! Reports what the kernel offers: one table, whose rows are looked up in the kernel's files and module lists, so that the
+//! lookup loads no module.
 
 use super::report::{Report, State, Thing};
 use crate::{
@@ -15,31 +15,31 @@ use Need::{Optional, Required};
 use core::ffi::CStr;
 use rustix::fs::CWD;
 
-/// A thing that the kernel has or lacks.
+/// A feature of the kernel.
 struct Row {
     name: &'static str,
     how: How,
     need: Need,
     lost: &'static str,
-    /// What the engine, runc or iptables says without it.
+    /// The error of the engine, runc or iptables without it.
     error: &'static str,
-    /// Any of these choices makes it needless.
+    /// Any of these choices makes it unnecessary.
     unless: Choices,
 }
 
-/// Either of these rows will do instead of the other.
+/// One of these rows is enough.
 const EITHER: [&str; 2] = ["nf_tables", "ip_tables"];
 
-/// How it shows.
+/// How to find out whether the kernel has it.
 #[derive(Clone, Copy)]
 enum How {
-    /// In /proc/filesystems, or as a module of that name.
+    /// By /proc/filesystems, or by a module of that name.
     FileSystem,
-    /// As a module, loaded, built in, or there to be loaded; or by a file that only it makes.
+    /// By a module that is loaded, built in or loadable; or by a file that exists only with it.
     Module(&'static CStr),
-    /// By that file alone.
+    /// By this file alone.
     File(&'static CStr),
-    /// By being in the first namespace of that kind.
+    /// By this process being in the first namespace of that kind.
     First(Kind),
 }
 use How::{File, FileSystem, First, Module};
@@ -62,7 +62,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "overlay",
         how: FileSystem,
-        lost: "Docker 29 and newer keeps no image, an older one copies each layer whole",
+        lost: "Docker 29 and newer cannot store images, older ones copy each layer whole",
         error: "failed to mount overlay: no such device",
         unless: OTHER_DRIVER,
         ..PLAIN
@@ -112,7 +112,7 @@ const TABLE: &[Row] = &[
         name: "the machine's root",
         how: First(USER),
         need: Optional,
-        lost: "what a user namespace's root may not do is refused; run with --privileged --userns=host",
+        lost: "root in a user namespace lacks some permissions; run with --privileged --userns=host",
         error: "operation not permitted",
         ..PLAIN
     },
@@ -142,7 +142,7 @@ const TABLE: &[Row] = &[
         name: "br_netfilter",
         how: Module(c"/proc/sys/net/bridge"),
         need: Optional,
-        lost: "containers of one bridge reach each other past the rules; --userland-proxy=false fails",
+        lost: "rules do not apply between containers of one bridge; --userland-proxy=false fails",
         error: "WARNING: bridge-nf-call-iptables is disabled",
         ..PLAIN
     },
@@ -215,13 +215,13 @@ const TABLE: &[Row] = &[
 type Rows = u32;
 const _: () = assert!(TABLE.len() <= Rows::BITS as usize);
 
-/// What lists of the kernel's say.
+/// The rows that the kernel's lists contain.
 struct Lists {
     file_systems: Rows,
     loaded: Rows,
     built_in: Rows,
     loadable: Rows,
-    /// The lists of modules are there: what they do not name is not there.
+    /// Whether modules.dep could be read: then a module that it does not list does not exist.
     are_there: bool,
 }
 
@@ -237,13 +237,15 @@ pub(super) fn report(report: &mut Report, choices: Choices, is_sure: bool, relea
                 let why = choice(row.unless & choices).map_or("", |choice| choice.spelled);
                 (State::Needless, "because", why)
             }
-            None if either && EITHER.contains(&row.name) => {
-                (State::Needless, "because", "what is found instead will do")
-            }
+            None if either && EITHER.contains(&row.name) => (
+                State::Needless,
+                "because",
+                "nf_tables or ip_tables is enough",
+            ),
             None if !lists.are_there && !matches!(row.how, File(_) | First(_)) => (
                 State::Unknown,
                 "because",
-                "it does not show, and /lib/modules has no list for this kernel",
+                "it is not visible, and /lib/modules has no list for this kernel",
             ),
             None if !is_sure && row.unless != 0 => (State::Unknown, "because", super::UNSURE),
             None => (State::missing(row.need), "fault", MISSING),
@@ -281,7 +283,7 @@ impl Lists {
             built_in: built_in.unwrap_or(0),
             loadable: loadable.unwrap_or(0),
         };
-        // A kernel without either file has none.
+        // A kernel without one of these files has no such entries.
         let _ = fs::lines(c"/proc/filesystems", &mut |line| {
             lists.file_systems |= named(words(line).last().unwrap_or_default());
         });
@@ -291,11 +293,11 @@ impl Lists {
         lists
     }
 
-    /// How the kernel has it, if it does.
+    /// How the kernel has the feature; `None` if it does not.
     fn how(&self, row: &Row, bit: Rows) -> Option<&'static str> {
         let shows = match row.how {
             FileSystem => self.file_systems & bit != 0,
-            // What cannot be looked at stands there.
+            // A path that cannot be looked up counts as existing.
             Module(file) | File(file) => fs::stands(CWD, file) != Ok(false),
             First(kind) => kind.is_first() == Some(true),
         };
@@ -316,13 +318,13 @@ fn bits(is: impl Fn(&Row, Rows) -> bool) -> Rows {
     rows.fold(0, |bits, (number, row)| bits | bit(number, row))
 }
 
-/// The row of that name, as the kernel spells it: files may have dashes.
+/// The row of that module name. The kernel uses underscores; file names may have dashes.
 fn named(name: &[u8]) -> Rows {
     let plain = |byte: &u8| if *byte == b'-' { b'_' } else { *byte };
     bits(|row, _| row.name.bytes().eq(name.iter().map(plain)))
 }
 
-/// `kernel/net/bridge/bridge.ko.xz` is of the module bridge.
+/// `bridge` for `kernel/net/bridge/bridge.ko.xz`.
 fn module_name(path: &[u8]) -> &[u8] {
     split_once(base_name(path), b'.').0
 }
@@ -332,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_are_named_by_their_files() {
+    fn finds_the_row_of_a_module_file() {
         assert_eq!(
             module_name(b"kernel/net/bridge/br_netfilter.ko.xz"),
             b"br_netfilter"
@@ -344,7 +346,7 @@ mod tests {
 
     #[cfg(feature = "iptables")]
     #[test]
-    fn what_will_do_instead_is_a_row() {
+    fn the_alternatives_are_rows() {
         for name in EITHER {
             assert_ne!(named(name.as_bytes()), 0, "{name}");
         }

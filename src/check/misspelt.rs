@@ -1,18 +1,18 @@
-//! The setting that was probably meant: the name with the fewest letters to change, add, drop or swap.
+//! Finds the setting that was probably meant: the name with the fewest letters to change, add or drop.
 
 use crate::settings::names;
 
-/// The longest name of a setting is 16 letters; a longer one than this is nobody's slip.
+/// Setting names have at most 16 letters; a name longer than this limit is not a typing error.
 const LONGEST: usize = 31;
 
-/// The nearest name, if it is near: a third of its letters may differ.
+/// The nearest name, if at most a third of its letters differ.
 pub(super) fn nearest(name: &[u8]) -> Option<&'static str> {
     let distance = |known: &&str| distance(name, known.as_bytes());
     let nearest = names().min_by_key(distance)?;
     (distance(&nearest) <= nearest.len().div_ceil(3)).then_some(nearest)
 }
 
-/// How many letters are to be changed, added or dropped (Levenshtein), cases alike: one row of the table at a time.
+/// How many letters to change, add or drop (Levenshtein distance, ignoring case). It keeps one row of the table at a time.
 fn distance(one: &[u8], other: &[u8]) -> usize {
     if one.len() > LONGEST || other.len() > LONGEST {
         return usize::MAX;
@@ -22,7 +22,7 @@ fn distance(one: &[u8], other: &[u8]) -> usize {
         *cell = number;
     }
     for (letter, number) in one.iter().zip(1..) {
-        // Of the row above: to the left of the cell, and the cell itself.
+        // `corner` is the cell above and to the left.
         let mut corner = number - 1;
         let mut left = number;
         let mut cells = row.iter_mut();
@@ -46,7 +46,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn slips_are_known() {
+    fn finds_misspelt_names() {
         for (slip, meant) in [
             ("DEBUGS", Some("DEBUG")),
             ("debug", Some("DEBUG")),
@@ -63,7 +63,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_distance_is_one(a in "[A-D]{0,8}", b in "[A-D]{0,8}") {
+        fn a_distance_is_symmetric_and_bounded(a in "[A-D]{0,8}", b in "[A-D]{0,8}") {
             let (a, b) = (a.as_bytes(), b.as_bytes());
             prop_assert_eq!(distance(a, b), distance(b, a));
             prop_assert_eq!(distance(a, b) == 0, a == b);

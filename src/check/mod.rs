@@ -1,8 +1,8 @@
-//! `--check`: what the daemon with these words needs, what of it is there, what the kernel offers, where images would lie,
-//! and what is wrong with the settings; each missing thing with the engine's own words for it.
+//! `--check`: reports what the daemon with these arguments needs and what of it exists, what the kernel offers, the file
+//! system of the data root, and wrong settings; each missing thing with the engine's own error message.
 //!
-//! Everything is read from files. Nothing is mounted, no socket is opened and no module loaded: it runs as any user, on any
-//! Linux, in a container too.
+//! It only reads files. It mounts nothing, opens no socket and loads no module, so it runs as any user, on any Linux, also
+//! in a container.
 
 mod cgroups;
 mod data_root;
@@ -26,16 +26,16 @@ use heapless::Vec;
 use report::{Report, State, Thing};
 use rustix::{io::Errno, system::uname};
 
-/// What is missing, and may be needless.
-const UNSURE: &str = "is missing, unless the file that cannot be read says that it is not needed";
+/// For something missing that may not be needed.
+const UNSURE: &str = "is missing, but the unreadable file may say that it is not needed";
 
-const UNCHOSEN: &str = "it is needed only if the file that cannot be read says so";
+const UNCHOSEN: &str = "it is needed only if the unreadable file says so";
 
-/// Reports on standard output. The exit status: 0; 1 if something required is missing, a setting is wrong, or the report
-/// cannot be written; 2 if it cannot be made.
-#[inline(never)] // its stack is not the caller's, which may supervise
-pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
-    let mut report = match word.to_bytes() {
+/// Reports on standard output. Returns the exit status: 0; 1 if something required is missing, a setting is wrong or the
+/// report cannot be written; 2 if there is no report.
+#[inline(never)] // its stack frame must not stay in a caller that supervises
+pub fn check(flag: &CStr, arguments: Strings<'_>, environment: Strings<'_>) -> u8 {
+    let mut report = match flag.to_bytes() {
         b"--check" => Report::new(false),
         b"--check=json" => Report::new(true),
         other => {
@@ -43,7 +43,7 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
             return refuse(&Error::said(Step::Usage, other, reason));
         }
     };
-    let command = Command::to_check(words, environment);
+    let command = Command::to_check(arguments, environment);
     let (config, read) = match Config::known(&command) {
         Ok(known) => known,
         Err(errno) => return refuse(&Error::new(Step::Daemon, b"daemon.json", errno)),
@@ -64,7 +64,7 @@ pub fn check(word: &CStr, words: Strings<'_>, environment: Strings<'_>) -> u8 {
     report.title("What the kernel offers");
     kernel::report(&mut report, config.choices, is_sure, kernel.release());
     cgroups::report(&mut report);
-    report.title("Where images and containers lie");
+    report.title("Where images and containers are");
     data_root::report(&mut report, &config.data_root, config.choices, is_sure);
     settings(&mut report, environment);
     report.verdict()
@@ -75,7 +75,7 @@ fn refuse(error: &Error) -> u8 {
     2
 }
 
-/// Which program says this, of which daemon, on which kernel.
+/// The head of the report: the program, the kernel and the daemon.
 fn head(report: &mut Report, command: &Command<'_>, kernel: &CStr) {
     let daemon = command.words().next().unwrap_or_default().to_bytes();
     let version = env!("DOCKERLAUNCH_VERSION").as_bytes();
@@ -101,7 +101,7 @@ fn head(report: &mut Report, command: &Command<'_>, kernel: &CStr) {
     report.end();
 }
 
-/// daemon.json, where it cannot be read: not by this user, which says nothing of the engine's root, or by nobody.
+/// Reports an unreadable daemon.json. If only this user may not read it, the state is unknown: the engine runs as root.
 fn unread(report: &mut Report, command: &Command<'_>, errno: Errno) {
     let state = match errno {
         Errno::ACCESS | Errno::PERM => State::Unknown,
@@ -134,9 +134,9 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
         Found::Unknown(why) => (State::Unknown, ("because", why.as_bytes())),
     };
     let mut remedy: Vec<&[u8], 12> = Vec::new();
-    // There is room for all choices of any row.
+    // The capacity is enough for the choices of any row.
     let _ = remedy.extend_from_slice(&[b"install ", row.package().as_bytes()]);
-    let mut or: &[u8] = b", or say ";
+    let mut or: &[u8] = b", or use ";
     for choice in row.choices() {
         let _ = remedy.extend_from_slice(&[or, choice.spelled.as_bytes()]);
         or = b" or ";
@@ -173,7 +173,7 @@ fn requirement(report: &mut Report, row: &Requirement, found: Found, path: &[u8]
     report.end();
 }
 
-/// What a launch would refuse or ignore of DOCKER_LAUNCH_*.
+/// Reports the DOCKER_LAUNCH_* variables that a launch would refuse or ignore.
 fn settings<'a>(report: &mut Report, environment: impl Iterator<Item = &'a CStr>) {
     let mut titled = false;
     for variable in environment {

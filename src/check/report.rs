@@ -1,18 +1,18 @@
-//! The two forms of the report: lines that are aligned for a person, and one JSON object a line with the same contents.
+//! The two formats of the report: aligned text, and JSON with one object a line and the same contents.
 
 use crate::{docker::needs::Need, fs, sys, text::Text};
 use heapless::Vec;
 
-/// What is known of a thing.
+/// The state of a thing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Found,
-    /// And required: the exit status is 1.
+    /// It is required, so the exit status is 1.
     Missing,
-    /// Docker runs, but for a feature.
+    /// It is optional: Docker runs without a feature.
     Lacking,
     Needless,
-    /// It cannot be told from here.
+    /// It cannot be found out here.
     Unknown,
 }
 
@@ -25,8 +25,8 @@ impl State {
         }
     }
 
-    /// For a person, and in JSON, where the need is told apart.
-    fn words(self) -> (&'static str, &'static str) {
+    /// For the text, and for JSON, which has the need in a key of its own.
+    fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Found => ("found", "found"),
             Self::Missing => ("MISSING", "missing"),
@@ -42,29 +42,29 @@ pub(super) struct Thing<'t> {
     pub(super) kind: &'static str,
     pub(super) name: &'t [u8],
     pub(super) state: State,
-    /// Where or how it is there, why it is not needed, or what is wrong with it: the key that JSON has for it, and that.
+    /// Where or how it exists, why it is not needed, or what is wrong with it: the JSON key and the text.
     pub(super) detail: (&'static str, &'t [u8]),
     pub(super) need: Need,
     /// What Docker cannot do without it.
     pub(super) lost: &'static str,
-    /// What is said then.
+    /// The engine's error message without it.
     pub(super) error: &'static str,
-    /// What to install or say.
+    /// What to install or set.
     pub(super) remedy: &'t [&'t [u8]],
 }
 
-/// Columns: the state's, the name's.
+/// Widths of the columns: state and name.
 const STATE: usize = 12;
 const NAME: usize = 25;
 
 pub(super) struct Report {
     is_json: bool,
-    /// Not written yet.
+    /// Output that is not written yet.
     buffer: Vec<u8, 2048>,
-    /// What the line holds so far, in bytes.
+    /// The length of the line so far, in bytes.
     column: usize,
     cannot_write: bool,
-    /// The names of what is required and missing.
+    /// The names of required things that are missing.
     missing: Text<1024>,
 }
 
@@ -79,7 +79,7 @@ impl Report {
         }
     }
 
-    /// Over what follows; JSON has a kind in each line instead.
+    /// Writes a heading. JSON has a kind in each line instead.
     pub(super) fn title(&mut self, title: &str) {
         if !self.is_json {
             self.put(b"\n");
@@ -88,10 +88,10 @@ impl Report {
         }
     }
 
-    /// One thing, to which facts may be added before its end.
+    /// Begins a thing. Facts may be added before its end.
     pub(super) fn begin(&mut self, thing: &Thing<'_>) {
         let (key, detail) = thing.detail;
-        let (word, json) = thing.state.words();
+        let (word, json) = thing.state.names();
         if thing.state == State::Missing {
             self.remember(thing.name);
         }
@@ -127,7 +127,7 @@ impl Report {
         self.line(thing.remedy, thing.remedy.is_empty());
     }
 
-    /// Of a setting what stands before its value: the names of all settings fit.
+    /// Of a setting only the name is kept: the names of all settings fit.
     fn remember(&mut self, name: &[u8]) {
         let (name, _) = crate::text::split_once(name, b'=');
         if !self.missing.as_bytes().is_empty() {
@@ -136,7 +136,7 @@ impl Report {
         let _ = self.missing.push(name);
     }
 
-    /// For a person, below the detail.
+    /// In the text only: a line below the detail.
     pub(super) fn line(&mut self, parts: &[&[u8]], is_empty: bool) {
         if !self.is_json && !is_empty {
             self.put(b"\n");
@@ -160,7 +160,7 @@ impl Report {
         self.put(if self.is_json { b"}\n" } else { b"\n" });
     }
 
-    /// What it came to, and the exit status.
+    /// Writes the verdict and returns the exit status.
     pub(super) fn verdict(mut self) -> u8 {
         let missing = self.missing;
         let complete = missing.as_bytes().is_empty();
@@ -181,7 +181,7 @@ impl Report {
         u8::from(!complete || self.cannot_write)
     }
 
-    /// A JSON string (RFC 8259): what is not UTF-8 becomes U+FFFD.
+    /// Writes a JSON string (RFC 8259); invalid UTF-8 becomes U+FFFD.
     fn quote(&mut self, parts: &[&[u8]]) {
         self.put(b"\"");
         for chunk in parts.iter().flat_map(|part| part.utf8_chunks()) {
@@ -199,14 +199,14 @@ impl Report {
         self.put(b"\"");
     }
 
-    /// What was given to us must not look like a line of ours.
+    /// Control characters are replaced, so that foreign text cannot look like lines of the report.
     fn plain(&mut self, parts: &[&[u8]]) {
         for byte in parts.iter().copied().flatten() {
             self.put(&[if byte.is_ascii_control() { b'?' } else { *byte }]);
         }
     }
 
-    /// Blanks up to a column, at least one.
+    /// Writes blanks up to a column, at least one.
     fn fill(&mut self, column: usize) {
         self.put(b" ");
         while self.column < column {

@@ -1,6 +1,7 @@
-//! What the machine's PID 1 does when it cannot launch (DOCKER_LAUNCH_ON_FAILURE): the reason first, then the action.
+//! What the machine's PID 1 does when the launch fails (DOCKER_LAUNCH_ON_FAILURE): it logs the reason, then acts.
 //!
-//! Whatever cannot be done ends as `panic` does: PID 1 ends, the kernel panics, and its `panic=N` decides.
+//! If the action fails, the result is that of `panic`: PID 1 ends, the kernel panics, and its `panic=N` decides what
+//! follows.
 
 use crate::{
     docker::command::DEFAULT_PATH,
@@ -23,10 +24,10 @@ use rustix::{
 };
 
 const CONSOLE: &CStr = c"/dev/console";
-/// The first that is there: a launch that failed early has not linked /bin yet.
+/// The first that exists is used: a launch that failed early has not linked /bin yet.
 const SHELLS: [&CStr; 2] = [c"/bin/sh", c"/usr/bin/sh"];
 
-/// Tells why, and does what the settings say; the exit status where the program has to end.
+/// Logs the reason and does what the settings say. Returns the exit status, if the program has to end.
 #[inline(never)]
 pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
     settings.report(error);
@@ -40,10 +41,10 @@ pub fn fail(settings: &Settings<'_>, error: &Error) -> u8 {
     obeyed.unwrap_or(error.exit_status())
 }
 
-/// An end that was asked for while the launch went on, or until now, counts more than what the settings say; the exit status.
+/// A shutdown that was requested until now takes precedence over the settings. Returns the exit status.
 fn obey(settings: &Settings<'_>) -> Option<u8> {
     if !requests::are_pending() {
-        return None; // to find the role would touch the system
+        return None; // finding the role would touch the system
     }
     let role = if is_machine(settings) {
         Role::Machine
@@ -62,7 +63,7 @@ fn obey(settings: &Settings<'_>) -> Option<u8> {
     Some(asked.status())
 }
 
-/// A wrong setting is found before the role is.
+/// Finds the role again: wrong settings are reported before the role is known.
 fn is_machine(settings: &Settings<'_>) -> bool {
     getpid().is_init() && matches!(find_role(settings), Ok(Role::Machine))
 }
@@ -83,7 +84,7 @@ fn act(settings: &Settings<'_>) {
                 log.warning(&[b"there is no shell: neither /bin/sh nor /usr/bin/sh"]);
                 return;
             };
-            // The kernel's own descriptors of the console need none.
+            // Descriptors 0 to 2 may work without /dev, but the shell opens /dev/console.
             mount_devices();
             log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
             match shell(settings, path) {
@@ -104,7 +105,7 @@ fn act(settings: &Settings<'_>) {
     reboot::end(settings, command, word);
 }
 
-/// A root shell; until it ends, or an end is asked for.
+/// Runs a root shell until it ends or a shutdown is requested.
 fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<Asked>> {
     let Some(shell) = sys::fork()? else {
         requests::restore(settings);
@@ -115,7 +116,7 @@ fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<Asked>> {
     requests::until_ended(shell)
 }
 
-/// With the console as its controlling terminal, so that job control and Ctrl-C work.
+/// Executes the shell with the console as its controlling terminal, so that job control and Ctrl-C work.
 fn become_shell(path: &CStr) -> Result<Infallible> {
     setsid()?;
     let console = open(CONSOLE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
@@ -123,7 +124,7 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let words = Words::of(&[path])?;
+    let arguments = Words::of(&[path])?;
     let environment = Words::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
-    Err(sys::execve(path, &words, &environment))
+    Err(sys::execve(path, &arguments, &environment))
 }

@@ -1,4 +1,4 @@
-//! How the machine ends: on request, with all that was mounted unmounted; or because it cannot launch.
+//! How the machine ends: on request, after unmounting everything; or because the launch failed.
 
 pub(crate) mod failure;
 pub(crate) mod reboot;

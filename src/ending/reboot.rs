@@ -1,12 +1,12 @@
-//! The end of the machine: swap off, everything unmounted in reverse, the root read-only, written out, reboot(2). A line a
-//! step, and a line for each that fails.
+//! The end of the machine: swap off, unmount everything in reverse order, remount the root read-only, sync, reboot(2). Each
+//! step and each failure logs a line.
 //!
-//! A child does what can hang on a dead disk, with a limit: the machine ends in any case. Where that child is killed, another
-//! goes on; where none can be made, PID 1 does it itself. Swap, the root and reboot(2) are touched only in the first PID
-//! namespace; elsewhere they are another's, and PID 1 just ends.
+//! Work that can hang on a dead disk runs in a child with a time limit, so that the machine ends in any case. If that child
+//! is killed, another continues; if fork fails, PID 1 does the work itself. Swap, the root and reboot(2) are touched only
+//! in the first PID namespace: elsewhere they belong to the host, and PID 1 just ends.
 
 use crate::{
-    ending::unmount::{tell, unmount_all},
+    ending::unmount::{unmount_all, warn},
     fs,
     kernel::{children, mountinfo::unescaped},
     launch::role::in_first_namespace,
@@ -23,14 +23,14 @@ use rustix::{
     system::{RebootCommand, reboot},
 };
 
-/// How long writing everything out may take, in seconds: much memory onto a slow card included. Only tests shorten it.
+/// How long the work of a child may take, in seconds: enough to write much memory to a slow card. Only tests shorten it.
 const LIMIT: u32 = match u32::from_str_radix(env!("DOCKERLAUNCH_UNMOUNT_S"), 10) {
     Ok(seconds) => seconds,
     Err(_) => panic!("DOCKERLAUNCH_UNMOUNT_S is no number"),
 };
-/// Children that may be killed before the rest is only written out.
+/// How many children may do the work before only sync is left.
 const CHILDREN: usize = 2;
-/// No more swap areas than the kernel has (MAX_SWAPFILES).
+/// The kernel's maximum of swap areas (MAX_SWAPFILES).
 const SWAPS: usize = 32;
 const SWAPS_FILE: &CStr = c"/proc/swaps";
 
@@ -52,14 +52,15 @@ pub(crate) fn clean_up(log: Log) {
             return;
         }
     }
-    // What is still mounted is at least written out.
+    // At least sync what is still mounted.
     limited(log, b"sync", &mut || {
         rustix::fs::sync();
         0
     });
 }
 
-/// `work` in a child with the limit, or without both where there can be none. Whether it is done, or given up.
+/// Runs `work` in a child with the limit, or in this process without it if fork fails. Returns `false` if another child
+/// should continue.
 fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
     let limit = Decimal::new(LIMIT.into());
     match children::in_child(LIMIT, None, work) {
@@ -80,15 +81,15 @@ fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
             b" s; the disk may not be clean",
         ]),
         Err(errno) => {
-            tell(log, b"a process for it", errno);
-            log.warning(&[name, b" is done by PID 1 itself, without a limit of time"]);
+            warn(log, b"fork", errno);
+            log.warning(&[name, b" is done by PID 1 itself, without a time limit"]);
             work();
         }
     }
     true
 }
 
-/// reboot(2), which does not return; where this is not the machine's to end, it does.
+/// reboot(2). Returns only if this PID 1 may not end the machine, or on failure.
 pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     let log = settings.as_log();
     if !in_first_namespace() {
@@ -101,31 +102,31 @@ pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     log.line(&[word.as_bytes()]);
     drain_console(settings);
     if let Err(errno) = reboot(command) {
-        tell(log, b"reboot(2)", errno);
+        warn(log, b"reboot(2)", errno);
     }
 }
 
-/// From the last to the first; one that stays does not keep the others on.
+/// Turns off swap areas from the last to the first. After a failure the others follow.
 fn swap_off(log: Log) {
     let mut failed = 0;
     for _ in 0..SWAPS {
         let last = match last_swap(failed) {
             Ok(Some(last)) => last,
-            // A kernel without swap has no such file.
+            // A kernel without swap lacks the file.
             Ok(None) | Err(Errno::NOENT) => return,
-            Err(errno) => return tell(log, SWAPS_FILE.to_bytes(), errno),
+            Err(errno) => return warn(log, SWAPS_FILE.to_bytes(), errno),
         };
         match sys::swap_off(last.as_c_str()) {
             Ok(()) => log.line(&[b"swap off: ", last.as_bytes()]),
             Err(errno) => {
                 failed += 1;
-                tell(log, last.as_bytes(), errno);
+                warn(log, last.as_bytes(), errno);
             }
         }
     }
 }
 
-/// The last line of /proc/swaps but so many; the first line names the columns.
+/// The last swap area of /proc/swaps, after skipping `but` areas from the end. The first line is a heading.
 fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
     let mut lines = 0_usize;
     fs::lines(SWAPS_FILE, &mut |_| lines += 1)?;
@@ -142,7 +143,7 @@ fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
 fn write_out(log: Log) {
     match mount_remount(c"/", MountFlags::RDONLY, c"") {
         Ok(()) => log.line(&[b"/ is read-only"]),
-        Err(errno) => tell(log, b"/ (to make it read-only)", errno),
+        Err(errno) => warn(log, b"/ (to make it read-only)", errno),
     }
     rustix::fs::sync();
     log.line(&[b"everything is written out"]);

@@ -1,7 +1,7 @@
-//! Everything unmounted, from the last mount to the first; what is in use is detached.
+//! Unmounts everything, from the last mount to the first; busy mounts are detached.
 //!
-//! mountinfo is read once in a pass, however many mounts there are. The places are noted in a file in memory, and read back
-//! from its end: so ten thousand mounts take no larger buffer and no more time for each than ten.
+//! Each pass reads mountinfo once. It writes the mount points to a file in memory, and reads them back from its end: so the
+//! buffer and the time for each mount do not grow with the number of mounts.
 
 use crate::{
     error::{Error, Step},
@@ -20,18 +20,18 @@ use rustix::{
 };
 
 const MOUNTINFO: &CStr = c"/proc/self/mountinfo";
-/// What is needed to the very end, with what lies below; nothing of it is on a disk.
+/// Needed to the very end, with everything below; none of it is on a disk.
 const KEPT: &[&[u8]] = &[b"/proc", b"/sys", b"/dev"];
-/// The longest path, and behind it its length.
+/// A record: a path, and behind it its length in bytes.
 const PATH: usize = 4096;
 const LENGTH: usize = 2;
-/// The kernel writes a byte of a path as four at most.
+/// The kernel escapes a byte of a path to at most four.
 const ESCAPED: usize = 4 * PATH;
-/// How often it helps to begin again, where one mount holds another: deeper than anybody stacks them.
+/// The maximum number of passes: more than the depth to which anybody stacks mounts.
 const PASSES: usize = 32;
 
-/// Again as long as it helps: what is in use by another mount is free after that one, and some come meanwhile. The rest is
-/// detached.
+/// Runs passes as long as they unmount something: a mount may be busy until another one is gone, and new ones appear. The
+/// rest is detached.
 pub(crate) fn unmount_all(log: Log) {
     let mut all = 0;
     let mut left = 0;
@@ -39,7 +39,7 @@ pub(crate) fn unmount_all(log: Log) {
         let pass = match pass(UnmountFlags::empty(), &mut |_, _| {}) {
             Ok(pass) => pass,
             Err(errno) => {
-                tell(log, b"all", errno);
+                warn(log, b"all", errno);
                 detach_all(log);
                 return;
             }
@@ -58,10 +58,10 @@ pub(crate) fn unmount_all(log: Log) {
     last.insert(UnmountFlags::NOFOLLOW);
     let outcome = pass(last, &mut |place, outcome| match outcome {
         Ok(()) => log.warning(&[place, b" is in use; it is detached"]),
-        Err(errno) => tell(log, place, errno),
+        Err(errno) => warn(log, place, errno),
     });
     if let Err(errno) = outcome {
-        tell(log, b"all", errno);
+        warn(log, b"all", errno);
     }
 }
 
@@ -70,7 +70,7 @@ struct Pass {
     left: u64,
 }
 
-/// Once through the mounts, from the last to the first; `each` is told what becomes of a place.
+/// Unmounts every mount once, from the last to the first; calls `each` with the results.
 fn pass(flags: UnmountFlags, each: &mut dyn FnMut(&[u8], Result<()>)) -> Result<Pass> {
     let mut list = List::read()?;
     let mut pass = Pass { done: 0, left: 0 };
@@ -79,7 +79,7 @@ fn pass(flags: UnmountFlags, each: &mut dyn FnMut(&[u8], Result<()>)) -> Result<
         let outcome = unmount(place.as_c_str(), flags | UnmountFlags::NOFOLLOW);
         match outcome {
             Ok(()) => pass.done += 1,
-            // It went with another one, or comes to light when the one above it goes.
+            // It was unmounted with another one, or is hidden by a mount above it.
             Err(Errno::INVAL | Errno::NOENT) => continue,
             Err(_) => pass.left += 1,
         }
@@ -88,7 +88,7 @@ fn pass(flags: UnmountFlags, each: &mut dyn FnMut(&[u8], Result<()>)) -> Result<
     Ok(pass)
 }
 
-/// Without a list: from the first to the last, each with all that lies below it.
+/// If the list cannot be made: detaches from the first to the last, each with everything below it.
 fn detach_all(log: Log) {
     let outcome = each_point(&mut |point| {
         if let Some(place) = unescaped(point) {
@@ -101,17 +101,17 @@ fn detach_all(log: Log) {
     });
     match outcome {
         Ok(()) => log.warning(&[b"everything is detached"]),
-        Err(errno) => tell(log, MOUNTINFO.to_bytes(), errno),
+        Err(errno) => warn(log, MOUNTINFO.to_bytes(), errno),
     }
 }
 
-/// What could not be done in the end.
+/// Logs a failure.
 #[inline(never)]
-pub(crate) fn tell(log: Log, subject: &[u8], errno: Errno) {
+pub(crate) fn warn(log: Log, subject: &[u8], errno: Errno) {
     Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
 }
 
-/// The places where something is mounted, in the kernel's order.
+/// The mount points, in the kernel's order.
 struct List {
     file: OwnedFd,
     end: usize,
@@ -123,7 +123,7 @@ impl List {
         let mut list = Self { file, end: 0 };
         each_point(&mut |point| match unescaped(point) {
             Some(place) => list.push(place.as_bytes()),
-            // No system call takes such a path.
+            // No system call accepts such a path.
             None => Ok(()),
         })?;
         Ok(list)
@@ -139,7 +139,7 @@ impl List {
         (written == record.len()).then_some(()).ok_or(Errno::NOSPC)
     }
 
-    /// Takes the last that has not been taken yet; `false` where all have been.
+    /// Takes the last place off the list; `false` if the list is empty.
     fn pop(&mut self, place: &mut Text<PATH>) -> Result<bool> {
         let mut buffer = [0; PATH + LENGTH];
         let start = self.end.saturating_sub(buffer.len());
@@ -160,8 +160,8 @@ impl List {
     }
 }
 
-/// Calls `each` with the place of every mount that is not kept, as mountinfo writes it: the fifth field of its lines, of
-/// which any other may be longer than any buffer.
+/// Calls `each` with every mount point to unmount, as mountinfo escapes it: the fifth field of a line. Other fields may be
+/// longer than any buffer.
 fn each_point(each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut point: Vec<u8, ESCAPED> = Vec::new();
     let (mut field, mut outcome) = (0, Ok(()));

@@ -1,5 +1,5 @@
-//! A mount that becomes `/`: it is made on a directory aside and moved over `/`. An initramfs does so with itself, or with
-//! the root that `root=` names.
+//! Turns a mount into `/`: it is mounted on a directory of its own and moved over `/`. An initramfs does this with itself,
+//! or with the root that `root=` names.
 
 use crate::{
     error::Step,
@@ -13,15 +13,15 @@ use rustix::{
     process::{chdir, chroot},
 };
 
-/// It lies on the old root, and after the move under the new one.
+/// A directory of the old root.
 pub(crate) const ASIDE: &CStr = c"/.dockerlaunch.root";
 
-/// Makes the directory, where none was left.
+/// Creates the directory, unless an earlier launch left it.
 pub(crate) fn make(launch: &Launch<'_>) -> Outcome<()> {
     fs::make_directory(CWD, ASIDE, Mode::from_raw_mode(0o700)).at(launch, Step::Root, ASIDE)
 }
 
-/// What is mounted there becomes `/`.
+/// Makes the mount on [`ASIDE`] `/`.
 pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     chdir(ASIDE).at(launch, Step::Root, ASIDE)?;
     mount_move(c".", c"/").at(launch, Step::Root, c"/")?;

@@ -1,5 +1,5 @@
-//! Small JSON files that a power cut left empty: dockerd would not start over them. They are set aside under another name,
-//! so that nothing is lost that could still be read, and the engine makes new ones.
+//! Small JSON files that a power cut left empty: dockerd would not start with them. The step renames them, so that nothing
+//! is lost, and the engine creates new ones.
 
 use crate::{
     docker::config::Config,
@@ -21,12 +21,11 @@ const SHORTEST: i64 = 2;
 const ETC: &CStr = c"/etc/docker";
 const CONFIGURATION: &CStr = c"daemon.json";
 
-/// Why an empty file is left. dockerd 26 reads an empty daemon.json as one without settings.
-const MOUNTED: &str =
-    "it is empty, and left because it is mounted there; let the mounted file hold {}";
-const READ_ONLY: &str = "it is empty, and left on a read-only file system; let it hold {}";
+/// Why an empty file is not renamed. dockerd 26 reads an empty daemon.json as one without settings.
+const MOUNTED: &str = "it is empty, and stays because it is a mount; write {} to the mounted file";
+const READ_ONLY: &str = "it is empty, and its file system is read-only; write {} to it";
 
-/// Of /etc/docker: the old engines' identity, and the engine's settings.
+/// In /etc/docker: the identity key of old engines, and daemon.json.
 pub(crate) fn set_aside_configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
     let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
@@ -40,7 +39,7 @@ pub(crate) fn set_aside_configuration(launch: &Launch<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// Of the data root: the names of the images, which lie in a directory for each storage driver.
+/// In the data root: the names of the images, in one directory for each storage driver.
 pub(crate) fn set_aside_repositories(launch: &Launch<'_>, config: &Config) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
     let data_root = config.data_root.as_c_str();
@@ -68,7 +67,7 @@ pub(crate) fn set_aside_repositories(launch: &Launch<'_>, config: &Config) -> Ou
     Ok(())
 }
 
-/// Whether the file was there and empty, and is set aside. One that was set aside before is replaced: it was empty as well.
+/// Renames the file if it is empty; returns whether it did. An earlier renamed file is overwritten: it was empty too.
 fn set_aside(
     launch: &Launch<'_>,
     (directory, path): (BorrowedFd<'_>, &CStr),
@@ -85,7 +84,7 @@ fn set_aside(
     }
     let error = match renameat(directory, name, directory, corrupt) {
         Ok(()) => {
-            let why = b" was empty, as after a power cut: set aside as ";
+            let why = b" was empty, as after a power cut: renamed to ";
             launch
                 .log
                 .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
@@ -99,7 +98,7 @@ fn set_aside(
     false
 }
 
-/// The image's own daemon.json, if it has one.
+/// Copies the image's default daemon.json back, if there is one.
 fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
     const DEFAULTS: &CStr = c"/usr/etc/docker";
     if let Some(defaults) = root
@@ -114,7 +113,7 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
     }
     let there = fs::stands(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
     let what: &[u8] = if there == Some(true) {
-        b"daemon.json is the image's own again, from /usr/etc"
+        b"daemon.json is restored from /usr/etc"
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"
     };

@@ -1,5 +1,5 @@
-//! Files that a step writes. Docker starts without any of them: what cannot be written is a warning that names the file, and
-//! of a full file system where it is mounted.
+//! Files that a step writes. Docker starts without any of them: a failure is a warning that names the file and, if the file
+//! system is full, its mount point.
 
 use crate::{
     error::Step,
@@ -18,10 +18,10 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// So many warnings are given; those that follow are counted.
+/// Failures that are logged one by one; the rest are only counted.
 const MOST: u32 = 8;
 
-/// What one step writes.
+/// The files that one step writes in a directory.
 pub(crate) struct Files<'f, 'l> {
     launch: &'f Launch<'l>,
     step: Step,
@@ -39,7 +39,7 @@ impl<'f, 'l> Files<'f, 'l> {
         }
     }
 
-    /// Calls `each` to write in a directory, and again where files wait until all of them are durable.
+    /// Calls `each` to write in a directory, and a second time to rename the files once all of them are durable.
     pub(crate) fn write(
         mut self,
         directory: BorrowedFd<'_>,
@@ -69,7 +69,7 @@ impl<'f, 'l> Files<'f, 'l> {
         }
     }
 
-    /// A file of ours, where nothing stands or an empty one. Whether it was empty.
+    /// Writes one of our files if it is missing or empty; returns whether it was empty.
     pub(crate) fn put(
         &mut self,
         parent: BorrowedFd<'_>,
@@ -88,7 +88,7 @@ impl<'f, 'l> Files<'f, 'l> {
         Ok(standing == Standing::Empty)
     }
 
-    /// Copies what a directory lacks, which has this path.
+    /// Copies what the directory `to` lacks; `path` is its path.
     pub(crate) fn copy(
         &mut self,
         copy: Copy,
@@ -100,25 +100,25 @@ impl<'f, 'l> Files<'f, 'l> {
         let (launch, step) = (self.launch, self.step);
         let refused = &mut self.refused;
         let mut report = |path: &[u8], event: Event| {
-            tell(launch, step, refused, path, event);
+            log_event(launch, step, refused, path, event);
             Ok(())
         };
         copy.missing(from, to, path, (&mut self.batch, pass), &mut report)
     }
 
-    /// Something happened to a path.
-    pub(crate) fn tell(&mut self, path: &[u8], event: Event) {
-        tell(self.launch, self.step, &mut self.refused, path, event);
+    /// Logs what happened to a path.
+    pub(crate) fn report(&mut self, path: &[u8], event: Event) {
+        log_event(self.launch, self.step, &mut self.refused, path, event);
     }
 
     fn judge(&mut self, path: &[u8], outcome: Result<()>) {
         if let Err(errno) = outcome {
-            self.tell(path, Event::Refused(errno));
+            self.report(path, Event::Refused(errno));
         }
     }
 }
 
-fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: Event) {
+fn log_event(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: Event) {
     let errno = match event {
         Event::Again => {
             let what = b" was empty, as after a power cut: it is written again";
@@ -137,7 +137,7 @@ fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: 
     }
     if errno == Errno::NOSPC {
         let place = mount_point(path);
-        // One line for all files on it, whichever step writes them.
+        // One line for all files on it, in all steps.
         let device = fs::stat(place.as_c_str()).map(|there| there.st_dev);
         if launch.full.replace(Some(device)) != Some(device) {
             warn_full(launch, path, &place);
@@ -145,7 +145,7 @@ fn tell(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: 
     }
 }
 
-/// A file with exactly these contents, whatever stands there.
+/// Writes a file with these contents, over whatever is there.
 #[cfg(feature = "network")]
 pub(crate) fn replace(
     launch: &Launch<'_>,
@@ -157,11 +157,11 @@ pub(crate) fn replace(
     if let Err(errno) = fs::replace(directory, name, contents) {
         let culprit = fs::culprit(directory, name).unwrap_or(Text::new());
         let path = fs::path(&[path.to_bytes(), b"/", culprit.as_bytes()]);
-        Files::new(launch, step).tell(path.as_bytes(), Event::Refused(errno));
+        Files::new(launch, step).report(path.as_bytes(), Event::Refused(errno));
     }
 }
 
-/// If nothing more can be written in a directory, a warning says so.
+/// Warns if the file system of a directory is full.
 pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
     match fstatfs(directory) {
         Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => {
@@ -173,11 +173,11 @@ pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path:
 }
 
 fn warn_full(launch: &Launch<'_>, path: &[u8], place: &Text<PATH>) {
-    let what = b" lies on a full file system: free space on what is mounted at ";
+    let what = b" is on a full file system: free space on the one mounted at ";
     launch.log.warning(&[path, what, place.as_bytes()]);
 }
 
-/// Where the file system is mounted that a path lies on, or would.
+/// The mount point of the file system that the path is on, or would be.
 fn mount_point(path: &[u8]) -> Text<PATH> {
     let mut place = fs::path(&[path]);
     let mut links = true;

@@ -1,8 +1,9 @@
-//! iptables in its two flavours: nft's, or the legacy one where the kernel has legacy tables already or has no nf_tables.
-//! Chosen as the entry point of docker:dind does, with the same variable and the same folder of links.
+//! Chooses between the two variants of iptables: nft, or legacy if the kernel has legacy tables already or has no
+//! nf_tables. The rules, the variable and the folder of links are those of docker:dind's entry point.
 //!
-//! The kernel is asked itself, by netlink: it loads nf_tables then, as it would for iptables, and no program is run. Rules
-//! of both flavours would judge each packet apart, so legacy tables are looked for before nf_tables is loaded.
+//! The step asks the kernel over netlink and runs no program; the kernel loads nf_tables then, as it would for iptables.
+//! Rules of both variants would each apply to every packet, so the step looks for legacy tables before it causes nf_tables
+//! to load.
 
 use crate::{
     docker::{
@@ -22,60 +23,60 @@ use rustix::{
     net::netlink::NETFILTER,
 };
 
-/// Links to the legacy programs by the names that dockerd asks for: before PATH, they are found first.
+/// Links to the legacy programs, named as dockerd calls them. Put before PATH, they are found first.
 const FOLDER: &str = "/usr/local/sbin/.iptables-legacy";
 const LEGACY: &CStr = c"/usr/local/sbin/.iptables-legacy/iptables";
 /// All legacy programs in one.
 const LEGACY_FILE: &[u8] = b"xtables-legacy-multi";
-/// Set: legacy; set, but empty: nft's.
+/// Set: legacy. Set but empty: nft.
 const VARIABLE: &[u8] = b"DOCKER_IPTABLES_LEGACY";
 
-/// Which legacy tables this network namespace has: empty, or not there, without any.
+/// The legacy tables of this network namespace; empty or missing if there are none.
 const TABLES: [&CStr; 3] = [
     c"/proc/net/ip_tables_names",
     c"/proc/net/ip6_tables_names",
     c"/proc/net/arp_tables_names",
 ];
 
-/// linux/netfilter/nf_tables.h: NFNL_SUBSYS_NFTABLES and its message NFT_MSG_GETGEN; an nfgenmsg of any family, of version 0.
+/// linux/netfilter/nf_tables.h: NFNL_SUBSYS_NFTABLES and its message NFT_MSG_GETGEN; an nfgenmsg of any family, version 0.
 const GET_GENERATION: u16 = 10 << 8 | 16;
 const ANY_FAMILY: &[u8] = &[0; 4];
 
-/// A flavour, and why it is this one.
-struct Flavour {
+/// The chosen variant, and why.
+struct Variant {
     legacy: bool,
     why: &'static str,
-    /// What an image without the legacy programs loses; nothing where nft's do as well.
+    /// What goes wrong in an image without the legacy programs; empty if nft works too.
     lost: &'static str,
 }
 
-const ASKED_FOR_NFT: Flavour = Flavour {
+const SET_TO_NFT: Variant = Variant {
     legacy: false,
     why: "DOCKER_IPTABLES_LEGACY is empty",
     lost: "",
 };
-const ASKED_FOR_LEGACY: Flavour = Flavour {
+const SET_TO_LEGACY: Variant = Variant {
     legacy: true,
     why: "DOCKER_IPTABLES_LEGACY is set",
-    lost: "iptables stays the one in PATH",
+    lost: "iptables in PATH is used",
 };
-const LEGACY_TABLES: Flavour = Flavour {
+const LEGACY_TABLES: Variant = Variant {
     legacy: true,
     why: "the kernel has legacy tables",
     lost: "",
 };
-const NO_NF_TABLES: Flavour = Flavour {
+const NO_NF_TABLES: Variant = Variant {
     legacy: true,
     why: "the kernel has no nf_tables",
     lost: "dockerd cannot make its rules",
 };
-const NF_TABLES: Flavour = Flavour {
+const NF_TABLES: Variant = Variant {
     legacy: false,
     why: "the kernel has nf_tables",
     lost: "",
 };
 
-/// Puts the legacy programs first where they are the ones that the kernel needs.
+/// Puts the legacy programs first in PATH if the kernel needs them.
 ///
 /// # Errors
 /// [`Step::Daemon`]: daemon.json cannot be read.
@@ -87,45 +88,45 @@ pub(crate) fn choose(
     if config.choices & (NO_IPTABLES | NFTABLES) != 0 {
         return Ok(());
     }
-    let flavour = flavour(
+    let variant = variant(
         command.variable(VARIABLE),
         || has_legacy_tables(launch),
         lacks_nf_tables,
     );
-    let name: &[u8] = if flavour.legacy {
+    let name: &[u8] = if variant.legacy {
         b"legacy: "
     } else {
         b"nft: "
     };
     launch
         .log
-        .debug(&[b"iptables ", name, flavour.why.as_bytes()]);
-    if !flavour.legacy {
+        .debug(&[b"iptables ", name, variant.why.as_bytes()]);
+    if !variant.legacy {
         return Ok(());
     }
     let legacy = fs::executable(LEGACY).found(launch.log, Step::Prerequisites, LEGACY);
     if legacy.is_some() {
         command.first_directory = FOLDER;
-    } else if !flavour.lost.is_empty() && is_not_legacy(launch, command) {
+    } else if !variant.lost.is_empty() && is_not_legacy(launch, command) {
         launch.log.warning(&[
-            flavour.why.as_bytes(),
+            variant.why.as_bytes(),
             b", but there is no ",
             LEGACY.to_bytes(),
             b": ",
-            flavour.lost.as_bytes(),
+            variant.lost.as_bytes(),
         ]);
     }
     Ok(())
 }
 
-fn flavour(
+fn variant(
     asked: Option<&[u8]>,
     has_legacy_tables: impl FnOnce() -> bool,
     lacks_nf_tables: impl FnOnce() -> bool,
-) -> Flavour {
+) -> Variant {
     match asked {
-        Some(b"") => ASKED_FOR_NFT,
-        Some(_) => ASKED_FOR_LEGACY,
+        Some(b"") => SET_TO_NFT,
+        Some(_) => SET_TO_LEGACY,
         None if has_legacy_tables() => LEGACY_TABLES,
         None if lacks_nf_tables() => NO_NF_TABLES,
         None => NF_TABLES,
@@ -142,7 +143,7 @@ fn has_legacy_tables(launch: &Launch<'_>) -> bool {
     TABLES.into_iter().any(&mut names)
 }
 
-/// Only where the kernel says that it knows nothing of it: a launch that may not ask leaves iptables as it is.
+/// True only if the kernel says that it has no nf_tables. A launch that may not ask leaves iptables as it is.
 fn lacks_nf_tables() -> bool {
     matches!(
         ask_nf_tables(),
@@ -157,8 +158,8 @@ fn ask_nf_tables() -> Result<()> {
     Netlink::open(Some(NETFILTER))?.request(&mut message)
 }
 
-/// Whether iptables in PATH is another than the legacy one, which Debian's alternatives can make it. That there is none at all
-/// is the prerequisites' to tell.
+/// Whether iptables in PATH is not the legacy one (Debian's alternatives can select that). If there is none, the step
+/// `prerequisites` reports it.
 fn is_not_legacy(launch: &Launch<'_>, command: &Command<'_>) -> bool {
     let Ok(path) = command.look_up(c"iptables") else {
         return false;
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_docker_dind_chooses() {
+    fn chooses_as_docker_dind() {
         for (asked, tables, no_nf_tables, legacy) in [
             (Some(&b"1"[..]), false, false, true),
             (Some(b""), true, true, false),
@@ -182,15 +183,15 @@ mod tests {
             (None, false, true, true),
             (None, false, false, false),
         ] {
-            let flavour = flavour(asked, || tables, || no_nf_tables);
-            assert_eq!(flavour.legacy, legacy, "{}", flavour.why);
+            let variant = variant(asked, || tables, || no_nf_tables);
+            assert_eq!(variant.legacy, legacy, "{}", variant.why);
         }
     }
 
-    /// Asking could load it.
+    /// The request could make the kernel load it.
     #[test]
-    fn nf_tables_is_not_asked_for_where_there_are_legacy_tables() {
-        assert!(flavour(None, || true, || unreachable!()).legacy);
-        assert!(flavour(Some(b"x"), || unreachable!(), || unreachable!()).legacy);
+    fn does_not_ask_for_nf_tables_if_there_are_legacy_tables() {
+        assert!(variant(None, || true, || unreachable!()).legacy);
+        assert!(variant(Some(b"x"), || unreachable!(), || unreachable!()).legacy);
     }
 }

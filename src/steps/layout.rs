@@ -1,5 +1,5 @@
-//! Directories, links and small files that Docker expects, where nothing stands; and what the image keeps in /usr/etc as
-//! defaults for /etc.
+//! Creates the directories, links and small files that Docker expects, where they are missing, and copies the image's
+//! defaults from /usr/etc to /etc.
 
 use crate::{
     error::Step,
@@ -25,13 +25,13 @@ enum Thing {
     Directory(&'static CStr, u32),
     /// Name, target.
     Link(&'static CStr, &'static CStr),
-    /// Name of a link, which may be the image's own; the mode of the directory that it leads to, where that is missing.
+    /// Name of a link, perhaps the image's own; mode of its target directory, which is created if it is missing.
     Target(&'static CStr, u32),
     /// Name, contents.
     File(&'static CStr, &'static str),
-    /// 128 random bits in hexadecimal, made once (machine-id(5)); images for many machines have it empty.
+    /// 128 random bits in hexadecimal, made once (machine-id(5)); in images for many machines the file is empty.
     Id(&'static CStr),
-    /// A directory whose files are copied here where they are missing.
+    /// A directory whose files are copied here if they are missing.
     Defaults(&'static CStr),
 }
 use Thing::{Defaults, Directory, File, Id, Link, Target};
@@ -49,14 +49,14 @@ impl Thing {
     }
 }
 
-/// What stands in a directory, in this order: a directory comes before what it holds.
+/// The contents of a directory. A directory comes before its own contents.
 struct Place {
     parent: &'static CStr,
     things: &'static [Thing],
 }
 
 impl Place {
-    /// Of what is in it. Defaults have a path of their own.
+    /// The path of one of its things. Defaults have an absolute path.
     fn path(&self, name: &CStr) -> Text<PATH> {
         if name.to_bytes().starts_with(b"/") {
             return fs::path(&[name.to_bytes()]);
@@ -103,7 +103,7 @@ const TREE: &[Place] = &[
         parent: c"/var/lib",
         things: &[Directory(c"docker", 0o710)],
     },
-    // What no image's default has brought is written.
+    // These come after the image's defaults, and fill what is still missing.
     Place {
         parent: c"/etc",
         things: &[
@@ -126,7 +126,7 @@ const TREE: &[Place] = &[
 
 pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    // Modes are exact: /tmp is for everybody. The daemon gets its own mask back.
+    // The modes are exact: /tmp is for everybody. The daemon gets the original umask.
     let mask = umask(Mode::empty());
     create_in(launch, &root);
     umask(mask);
@@ -136,13 +136,13 @@ pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// All but the mount, in any directory. What cannot be made is a warning: whatever Docker misses, it names itself.
+/// Creates the tree below any root. A failure is a warning: Docker itself names what it misses.
 fn create_in(launch: &Launch<'_>, root: &Root) {
     for place in TREE {
         let path = place.parent.to_bytes();
         let parent = match root.directory(place.parent) {
             Ok(parent) => parent,
-            Err(Errno::NOENT | Errno::LOOP) => continue, // it could not be made, which was reported
+            Err(Errno::NOENT | Errno::LOOP) => continue, // creating it failed, which was logged
             Err(errno) => {
                 launch.warn_of(Step::Layout, path, errno);
                 continue;
@@ -168,7 +168,7 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
 fn report(files: &mut Files<'_, '_>, place: &Place, name: &CStr, outcome: io::Result<()>) {
     if let Err(errno) = outcome {
         let path = place.path(name);
-        files.tell(path.as_bytes(), Event::Refused(errno));
+        files.report(path.as_bytes(), Event::Refused(errno));
     }
 }
 
@@ -193,13 +193,13 @@ fn make(
         File(name, contents) => {
             let mut fill = |file: BorrowedFd<'_>| fs::fill(file, contents.as_bytes(), 0o644);
             if files.put(parent, name, pass, &mut fill)? {
-                files.tell(path, Event::Again);
+                files.report(path, Event::Again);
             }
             Ok(())
         }
         Id(name) => {
             if files.put(parent, name, pass, &mut make_id)? {
-                let what = b" was empty: a new one is made";
+                let what = b" was empty: a new one is written";
                 launch.log.line(&[path, what]);
             }
             Ok(())
@@ -212,7 +212,7 @@ fn make(
     }
 }
 
-/// Where a link leads to nothing, as an image's does that has not been prepared by its own init.
+/// Creates the target of a dangling link; images have such links for their own init to complete.
 fn make_target(
     launch: &Launch<'_>,
     root: &Root,
@@ -222,7 +222,7 @@ fn make_target(
 ) -> io::Result<()> {
     if fs::lacks(parent, name)? && fs::stands(parent, name)? {
         root.make_directories(path, mode)?;
-        let what = b" is a link to nothing: a directory is made where it leads";
+        let what = b" is a dangling link: its target is created";
         launch.log.debug(&[path, what]);
     }
     Ok(())
@@ -230,7 +230,7 @@ fn make_target(
 
 fn make_id(file: BorrowedFd<'_>) -> io::Result<()> {
     let mut random = [0; 16];
-    // The kernel gathers what it needs for this within a second, if it has not yet (since 5.4).
+    // If the kernel has too little entropy yet, it gathers it within a second (since 5.4).
     getrandom(&mut random, GetRandomFlags::empty())?;
     let mut id = [b'\n'; 33];
     hexadecimal(&random, &mut id);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_directory_gets_all_of_it_and_twice_changes_nothing() {
+    fn fills_an_empty_directory_and_a_second_run_changes_nothing() {
         let (path, root) = scratch("empty");
         fill(&root);
         assert_eq!(mode(path.join("tmp")), 0o1777);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_fill_what_etc_lacks_and_never_go_through_a_link() {
+    fn copies_missing_defaults_and_never_follows_a_link() {
         let (path, root) = scratch("defaults");
         for directory in [
             "usr/etc/ssl/certs",

@@ -1,4 +1,4 @@
-//! The steps whose Cargo feature is off: they have nothing to do. Each has the functions that the recipe calls.
+//! The steps whose Cargo feature is off: the functions that the recipe calls do nothing.
 
 #[cfg(not(feature = "iptables"))]
 pub(crate) mod iptables {

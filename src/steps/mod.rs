@@ -1,7 +1,7 @@
-//! One file or folder for each verb of the recipe in lib.rs, in its order. A step uses no other step: what several share
-//! stands in the files at the end.
+//! One file or folder for each verb of the recipe in lib.rs, in its order. A step uses no other step: shared code is in the
+//! files at the end.
 
-// From an initramfs with `root=`, before everything else.
+// On an initramfs with `root=`, before everything else.
 #[cfg(feature = "switch-root")]
 pub(crate) mod switch_root;
 
@@ -26,11 +26,11 @@ pub(crate) mod state_disk;
 mod left_out;
 #[allow(
     unused_imports,
-    reason = "each is there where its Cargo feature is off"
+    reason = "each exists only if its Cargo feature is off"
 )]
 pub(crate) use left_out::*;
 
-// What several steps share.
+// Shared by several steps.
 mod become_root;
 mod files;
 #[cfg(any(feature = "modprobe", feature = "state"))]

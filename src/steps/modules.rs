@@ -1,6 +1,6 @@
-//! Kernel modules: what Docker's network and storage need and the kernel does not have yet, by one call of the image's
-//! modprobe; on the machine those that the image's files name, too (modules-load.d(5)). What the kernel loads by itself when
-//! it is used (nf_tables, most of xt_*) is left to it.
+//! Loads the kernel modules that Docker's network and storage need and the kernel does not have yet, with one call of the
+//! image's modprobe; on the machine also the modules that the image's files name (modules-load.d(5)). Modules that the
+//! kernel loads by itself on first use (nf_tables, most of xt_*) are left to it.
 
 use crate::{
     docker::command::Command,
@@ -15,7 +15,7 @@ use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{fd::AsFd, fs::CWD, io::Errno};
 
-/// A module, and what is there once the kernel has it, built in or loaded.
+/// A module, and a path that exists once it is loaded or built in.
 struct Row {
     name: &'static str,
     shows: &'static CStr,
@@ -24,9 +24,9 @@ struct Row {
 
 enum When {
     Always,
-    /// Only where this process stays.
+    /// Only if this process stays as the supervisor.
     Supervising,
-    /// Only where iptables is the legacy one.
+    /// Only with legacy iptables.
     Legacy,
 }
 use When::{Always, Legacy, Supervising};
@@ -57,7 +57,7 @@ const TABLE: &[Row] = &[
         shows: c"/sys/module/nf_nat",
         when: Always,
     },
-    // The power button, whose press the kernel then tells of.
+    // With it the kernel reports the power button.
     Row {
         name: "button",
         shows: c"/sys/bus/acpi/drivers/button",
@@ -81,7 +81,7 @@ const TABLE: &[Row] = &[
         shows: c"/sys/module/xt_MASQUERADE",
         when: Always,
     },
-    // iptables asks for them itself, but of the kernel's own modprobe.
+    // iptables loads them too, but with the modprobe path of the kernel.
     Row {
         name: "ip_tables",
         shows: c"/proc/net/ip_tables_names",
@@ -94,27 +94,27 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// Where images name modules to be loaded at boot: a file, and directories of files `NAME.conf`, of which the first hides
-/// those of the same name in the second.
+/// Where images name modules to load at boot: a file, and directories of `NAME.conf` files. A file in the first directory
+/// hides a file of the same name in the second.
 const FILE: &CStr = c"/etc/modules";
 const DIRECTORIES: [&CStr; 2] = [c"/etc/modules-load.d", c"/usr/lib/modules-load.d"];
 
-/// Those of the table and as many as the setting and the files may name, each of up to 56 bytes.
+/// The modules of the table, and up to 48 from the setting and the files; a name has at most 56 bytes.
 const MOST: usize = TABLE.len() + 48;
 type Name = Text<57>;
 
-/// How long modprobe may take, in seconds: slow flash and an emulated processor included.
+/// How long modprobe may take, in seconds: enough for slow flash and an emulated processor.
 const LIMIT: u32 = 60;
 
-/// Loads what is missing. What cannot be loaded is told: Docker says itself which feature fails.
+/// Loads what is missing. A failure is a warning: Docker itself says which feature fails.
 ///
 /// # Errors
-/// [`Step::Modules`]: more modules than fit, or a name that no module can have.
+/// [`Step::Modules`]: too many modules, or a name that no module can have.
 pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     load_with(launch, command, TABLE)
 }
 
-/// Without those that Docker needs: an initramfs has drivers, and the rest lies on the root.
+/// Loads only the named modules: an initramfs has the drivers, and Docker's modules are on the root.
 pub(crate) fn load_named(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     load_with(launch, command, &[])
 }
@@ -124,7 +124,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
     let mut outcome = Ok(());
     let mut add = |name: &[u8]| {
         let added = match module(name) {
-            // Named twice, it is loaded once.
+            // A module that is named twice is loaded once.
             Some(module) if missing.contains(&module) || is_shown(launch, module.as_bytes()) => {
                 true
             }
@@ -132,7 +132,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
             None => false,
         };
         if outcome.is_ok() && !added {
-            let reason = "longer than 56 bytes, or one of more than 48";
+            let reason = "longer than 56 bytes, or more than 48 modules";
             outcome = Err(launch.said(Step::Modules, name, reason));
         }
     };
@@ -153,7 +153,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         return Ok(());
     }
     let mut arguments: Vec<&CStr, { MOST + 3 }> = Vec::new();
-    // There is room for all of them by the lengths above.
+    // The capacity is enough for all of them.
     let _ = arguments.extend_from_slice(&[c"-a", c"-q", c"--"]);
     for name in &missing {
         let _ = arguments.push(name.as_c_str());
@@ -170,23 +170,23 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
     let why: &[u8] = match outcome {
         Ok(0) => return Ok(()),
         Ok(_) => b"modprobe could not load",
-        Err(Errno::NOENT) => b"there is no modprobe in PATH and the kernel does not show",
-        Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was ended, loading",
-        Err(Errno::CANCELED) => b"the end is asked for, and modprobe was killed, loading",
+        Err(Errno::NOENT) => b"there is no modprobe in PATH to load",
+        Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was killed, loading",
+        Err(Errno::CANCELED) => b"a shutdown is requested; modprobe was killed, loading",
         Err(errno) => {
             fs::warn(launch.log, Step::Exec, c"modprobe", errno);
-            b"the kernel does not show"
+            b"modules are not loaded:"
         }
     };
-    tell(launch, why, &missing);
+    warn_of_missing(launch, why, &missing);
     Ok(())
 }
 
-/// Calls `each` with every module that the image's files name. A file that cannot be read names none.
+/// Calls `each` with every module that the image's files name. An unreadable file is logged and skipped.
 fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
     let mut read = |path: &CStr| {
         let outcome = fs::lines(path, &mut |line| {
-            // What follows the name in /etc/modules are options, which belong into modprobe.d.
+            // Options behind the name in /etc/modules are ignored: they go in modprobe.d.
             match words(line).next() {
                 None | Some([b'#' | b';', ..]) => {}
                 Some(name) => each(name),
@@ -213,8 +213,8 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// One warning that names those which the kernel still does not show.
-fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
+/// Warns of the modules that are still missing, in one line.
+fn warn_of_missing(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
     let mut line: Vec<&[u8], { 2 * MOST + 2 }> = Vec::new();
     let _ = line.push(why);
     for name in missing
@@ -225,12 +225,12 @@ fn tell(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
         let _ = line.extend_from_slice(&[b" ", name]);
     }
     if line.len() > 1 {
-        let _ = line.push(b" (no matter if they are built in)");
+        let _ = line.push(b" (harmless if built in)");
         launch.log.warning(&line);
     }
 }
 
-/// Whether the kernel shows what the module gives; of one that is not in the table, the module itself.
+/// Whether the module's path exists: the table's, else /sys/module/NAME.
 fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
     let module = fs::path(&[b"/sys/module/", name]);
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
@@ -238,7 +238,7 @@ fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
     fs::stands(CWD, place).noted(launch.log, Step::Modules, place) == Some(true)
 }
 
-/// As the kernel names it, which has no dashes.
+/// The kernel's spelling, with underscores instead of dashes.
 fn module(name: &[u8]) -> Option<Name> {
     let mut module = Name::new();
     for byte in name {

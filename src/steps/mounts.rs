@@ -1,7 +1,7 @@
 //! The early mounts, with the flags that systemd's mount-setup.c has, and the console.
 //!
-//! A row is skipped where something is mounted already, there or below: the outer engine of a container made it, or an
-//! operator. /proc is not a row: role.rs needs it first.
+//! A row is skipped if something is mounted already, there or below: the outer engine of a container or an operator did it.
+//! /proc is not a row, because role.rs needs it earlier.
 
 use crate::{
     error::{Error, Step},
@@ -24,9 +24,9 @@ use rustix::{
 
 #[derive(Clone, Copy, PartialEq)]
 enum Need {
-    /// Docker does not run without it.
+    /// Docker needs it.
     Required,
-    /// Only on the machine, and only where /proc/filesystems has it: what is lost is told.
+    /// Mounted only on the machine, and only if /proc/filesystems lists it. A failure is a warning that names what is lost.
     Optional,
 }
 use Need::{Optional, Required};
@@ -37,7 +37,7 @@ struct Row {
     flags: MountFlags,
     data: &'static CStr,
     need: Need,
-    /// What Docker cannot do without it, where it can do without it.
+    /// What Docker cannot do without an optional one.
     lost: &'static str,
 }
 
@@ -47,7 +47,7 @@ const PLAIN: MountFlags = MountFlags::NOSUID
 const SHARED_MEMORY: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 const STRICT: MountFlags = MountFlags::NOSUID.union(MountFlags::STRICTATIME);
 
-/// /dev first, so that there is a console to speak to.
+/// /dev comes first, for the console.
 const TABLE: &[Row] = &[
     Row {
         at: c"/dev",
@@ -131,7 +131,7 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// What programs expect in /dev beside the devices.
+/// Links that programs expect in /dev.
 const LINKS: &[(&CStr, &CStr)] = &[
     (c"/dev/fd", c"/proc/self/fd"),
     (c"/dev/stdin", c"/proc/self/fd/0"),
@@ -141,7 +141,7 @@ const LINKS: &[(&CStr, &CStr)] = &[
     (c"/dev/ptmx", c"pts/ptmx"),
 ];
 
-/// Walks the table, then makes the links of /dev.
+/// Mounts the table's rows, then creates the links in /dev.
 pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
     let mounted = rows_where(launch, c"/proc/self/mountinfo", |row, line| {
         Mount::parse(line).is_some_and(|mount| mount.is_within(row.at.to_bytes()))
@@ -157,7 +157,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         if mounted & (1 << number) != 0 || !wanted {
             continue;
         }
-        // An image's /run may be a link to /var/run, where an outer engine has mounted something.
+        // The image's /run may be a link to /var/run, where an outer engine has mounted something.
         if mounted::leads_to_mounts(row.at).at(launch, Step::Mount, row.at)? {
             continue;
         }
@@ -188,7 +188,7 @@ fn warn(launch: &Launch<'_>, parts: &[&[u8]], lost: &'static str) {
 fn mount_row(row: &Row) -> io::Result<()> {
     let once = || mount(row.kind, row.at, row.kind, row.flags, row.data);
     match once() {
-        // The mount point is made only where it is missing: most stand in the image or come with the mount above.
+        // Most mount points are in the image or come with the mount above; a missing one is created.
         Err(Errno::NOENT) => {
             mkdir(row.at, Mode::from_raw_mode(0o755))?;
             once()
@@ -197,26 +197,26 @@ fn mount_row(row: &Row) -> io::Result<()> {
     }
 }
 
-/// The rows, as bits, for which any line of a file of /proc speaks.
+/// The rows, as bits, that match any line of the file.
 fn rows_where(
     launch: &Launch<'_>,
     path: &CStr,
-    speaks: impl Fn(&Row, &[u8]) -> bool,
+    matches: impl Fn(&Row, &[u8]) -> bool,
 ) -> Outcome<u32> {
     let mut found = 0;
     fs::lines(path, &mut |line| {
         for (number, row) in TABLE.iter().enumerate() {
-            found |= u32::from(speaks(row, trim(line))) << number;
+            found |= u32::from(matches(row, trim(line))) << number;
         }
     })
     .at(launch, Step::Mount, path)?;
     Ok(found)
 }
 
-/// Makes sure that PID 1 can speak, before its first word: where descriptors 0 to 2 are not all open it opens
-/// /dev/console on them, or /dev/null and logs to /dev/kmsg where there is no console.
+/// Makes sure that PID 1 can log, before its first line: if descriptors 0 to 2 are not all open, it opens /dev/console on
+/// them. Without a console it opens /dev/null, and logs to /dev/kmsg.
 ///
-/// Nothing can be told when this fails: the launch says the rest.
+/// A failure cannot be logged here: the launch mounts /dev again and reports the reason.
 #[inline(never)]
 pub fn open_console(settings: &mut Settings<'_>) {
     let closed = |number: &u32| fcntl_getfd(sys::inherited(*number)).is_err();
@@ -234,13 +234,13 @@ pub fn open_console(settings: &mut Settings<'_>) {
     } else {
         c"/dev/console"
     };
-    // The kernel gives each open the lowest number that is free: those that are missing.
+    // Each open(2) returns the lowest free number: the missing descriptors.
     let opened =
         core::iter::once(console).chain((1..missing + usize::from(silent)).map(|_| device(path)));
     opened
         .flatten()
         .for_each(|descriptor| _ = sys::keep(descriptor));
-    // Out of the way of the descriptors that are handed to the daemon.
+    // Above the descriptors that are passed to the daemon.
     let high = |kmsg| fcntl_dupfd_cloexec(kmsg, 64);
     if silent
         && log_is_closed
@@ -250,10 +250,10 @@ pub fn open_console(settings: &mut Settings<'_>) {
     }
 }
 
-/// PID 1's devices, where the image brings none and the launch has not come so far.
+/// Mounts /dev for PID 1, if the image has no devices and the launch has not mounted them yet.
 pub(crate) fn mount_devices() {
     let is_free = mounted::is_of_root(c"/dev") != Ok(false);
-    // Nothing can be told yet: the launch mounts it again, and says why it cannot.
+    // A failure cannot be logged yet: the launch tries again and reports the reason.
     if getpid().is_init()
         && is_free
         && fs::stands(CWD, c"/dev/null") == Ok(false)
@@ -263,13 +263,13 @@ pub(crate) fn mount_devices() {
     }
 }
 
-/// How long a serial line may take to carry the last words, in seconds.
+/// How long a serial line may take to send the last lines, in seconds.
 const LAST_WORDS: u32 = 5;
 
-/// Waits until the console has sent what was written to it: the kernel panics as soon as PID 1 ends, and what a serial
-/// line still holds then is lost. A child waits, so that a line that is held (XOFF) cannot hold the end.
+/// Waits until the console has sent everything: the kernel panics as soon as PID 1 ends, and a serial line loses what it
+/// has not sent. A child waits, so that a stopped line (XOFF) cannot block the end.
 pub(crate) fn drain_console(settings: &Settings<'_>) {
-    // A log that still takes nothing is not waited for once more.
+    // A log that still blocks is not waited for again.
     if getpid().is_init() && settings.as_log().catch_up() == u64::MAX {
         let _ = children::in_child(LAST_WORDS, None, &mut || {
             u8::from(tcdrain(sys::inherited(settings.log)).is_err())

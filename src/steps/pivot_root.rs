@@ -1,8 +1,8 @@
-//! `/` as Docker needs it: a mount that pivot_root(2) can move away, shared with what is mounted later.
+//! Makes `/` what Docker needs: a mount that pivot_root(2) can replace, with shared propagation.
 //!
-//! On an initramfs `/` is the bottom of the mount tree, so pivot_root fails and runc with it. Binding `/` on a directory and
-//! moving that mount over `/` puts something under it without copying a byte. The kernel says in mountinfo which mount is
-//! the bottom; only where it says so, or nothing, is it worth a child that tries.
+//! On an initramfs `/` is the bottom of the mount tree, so pivot_root fails, and runc with it. The step binds `/` on a
+//! directory and moves that mount over `/`: then `/` has a mount below it, and nothing is copied. mountinfo shows which
+//! mount is the bottom. Only if `/` is the bottom, or mountinfo does not show `/`, does a child try pivot_root.
 
 use crate::{
     docker::command::Command,
@@ -23,10 +23,10 @@ use rustix::{
     process::{chdir, pivot_root},
 };
 
-/// How long the child may take that tries pivot_root, in seconds.
+/// How long the child that tries pivot_root may take, in seconds.
 const PROBE: u32 = 10;
 
-/// Makes pivot_root work where it does not, then shares `/` recursively: a shared parent would refuse the move.
+/// Makes pivot_root work, then makes `/` shared recursively: the kernel refuses to move a mount whose parent is shared.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
     if may_be_bottom(launch)? && !pivots(launch)? {
         launch
@@ -47,7 +47,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome
     Ok(())
 }
 
-/// Unless mountinfo shows a mount at `/` that stands on another.
+/// False if mountinfo shows that the mount at `/` has another mount below it.
 fn may_be_bottom(launch: &Launch<'_>) -> Outcome<bool> {
     let mut bottom = true;
     fs::lines(c"/proc/self/mountinfo", &mut |line| {
@@ -63,12 +63,12 @@ fn rebind(launch: &Launch<'_>) -> Outcome<()> {
     become_root::make(launch)?;
     mount_bind_recursive(c"/", ASIDE).at(launch, Step::Root, ASIDE)?;
     become_root::enter(launch)?;
-    // Nothing depends on it: the directory is empty and nobody looks there.
+    // It may stay: the directory is empty and unused.
     let _ = rmdir(ASIDE);
     Ok(())
 }
 
-/// Tries what runc will do, in a child with mounts of its own.
+/// Tries what runc will do, in a child with its own mount namespace.
 fn pivots(launch: &Launch<'_>) -> Outcome<bool> {
     let outcome = children::in_child(PROBE, None, &mut || u8::from(try_pivot().is_err()));
     outcome

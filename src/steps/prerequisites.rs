@@ -1,7 +1,8 @@
-//! The check at boot: all that Docker needs and the image lacks is told at once, before dockerd fails on the first of it.
+//! The check at boot: reports everything that Docker needs and the image lacks in one go, before dockerd fails on the first
+//! of them.
 //!
-//! Without a required program the launch ends here, or warns, or nothing is looked for: DOCKER_LAUNCH_PREREQUISITES.
-//! Without an optional one a warning names the Docker feature that is lost.
+//! DOCKER_LAUNCH_PREREQUISITES decides whether a missing required program ends the launch, is a warning, or is not looked
+//! for. A missing optional program is a warning that names the Docker feature that is lost.
 
 use crate::{
     docker::{
@@ -17,12 +18,12 @@ use crate::{
 use heapless::Vec;
 
 const REFUSED: &str =
-    "missing, as told above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon all the same";
+    "missing, see above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon anyway";
 
-/// Looks for everything, then says whether the launch goes on.
+/// Looks for everything, then decides whether the launch goes on.
 ///
 /// # Errors
-/// [`Step::Prerequisites`]: what is required and missing. [`Step::Daemon`]: daemon.json cannot be read.
+/// [`Step::Prerequisites`]: something required is missing.
 pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>, config: &Config) -> Outcome<()> {
     let policy = launch.settings.prerequisites;
     if policy == Prerequisites::Skip {
@@ -41,14 +42,14 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>, config: &Config)
                 .debug(&[name, b" is not needed: ", why.as_bytes()]),
             Found::Not(_) | Found::Unknown(_) => {
                 let stops = row.need == Need::Required && policy == Prerequisites::Require;
-                tell(launch, row, &found, stops);
+                report(launch, row, &found, stops);
                 if stops {
                     let comma = if required.as_bytes().is_empty() {
                         ""
                     } else {
                         ", "
                     };
-                    // The names of all rows fit: a test adds them up.
+                    // The names of all rows fit, which a test checks.
                     let _ = required.push(comma.as_bytes());
                     let _ = required.push(name);
                 }
@@ -61,16 +62,16 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>, config: &Config)
     }
 }
 
-/// `iptables is missing: dockerd does not start; install iptables, or say --iptables=false`; what cannot be told need not be
-/// installed.
-fn tell(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
+/// Logs `iptables is missing: dockerd does not start; install iptables, or use --iptables=false`. If the lookup itself
+/// failed, the line does not say what to install.
+fn report(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
     let (cannot, fault, install, package) = match found {
         Found::Not(fault) => ("", *fault, "; install ", row.package()),
         Found::Unknown(why) => ("cannot be looked up: ", *why, "", ""),
         Found::There | Found::Needless(_) => return,
     };
     let mut line: Vec<&[u8], 16> = Vec::new();
-    // There is room for all choices of any row.
+    // The capacity is enough for the choices of any row.
     let _ = line.extend_from_slice(&[
         row.name.as_bytes(),
         b" ",
@@ -81,7 +82,7 @@ fn tell(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
         install.as_bytes(),
         package.as_bytes(),
     ]);
-    let mut or: &[u8] = b", or say ";
+    let mut or: &[u8] = b", or use ";
     for choice in row.choices() {
         let _ = line.extend_from_slice(&[or, choice.spelled.as_bytes()]);
         or = b" or ";
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_names_fit_into_the_error_and_all_choices_into_a_line() {
+    fn all_names_fit_in_the_error_and_all_choices_in_a_line() {
         let names: usize = TABLE.iter().map(|row| row.name.len() + 2).sum();
         assert!(names < 256, "{names}");
         for row in TABLE {

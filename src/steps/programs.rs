@@ -1,4 +1,5 @@
-//! A program of the image (modprobe, mkfs …), looked up as the daemon is, run with its environment, and waited for.
+//! Runs a program of the image (modprobe, mkfs …) and waits for it. It is looked up in the same way as the daemon and gets
+//! the daemon's environment.
 
 use crate::{
     docker::command::Command,
@@ -12,41 +13,41 @@ use rustix::{
     pipe::{PipeFlags, pipe_with},
 };
 
-/// What becomes of the program when the end is asked for.
+/// What happens to the program when a shutdown is requested.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum AtEnd {
     /// It is killed.
     Killed,
-    /// It writes to a disk, which would be of no use half-written: it is waited for.
+    /// It may finish: it writes to a disk, which would be unusable half-written.
     #[cfg(feature = "state")]
     Finishes,
 }
 
-/// Its exit status.
+/// Returns its exit status.
 ///
 /// # Errors
-/// `NOENT`: the image has no such program; `LIBACC`: its interpreter or loader is missing; `TIMEDOUT` after so many seconds and
-/// `CANCELED` when the end is asked for: it is killed; any other that execve(2) gives.
+/// `NOENT`: the image has no such program. `LIBACC`: its interpreter or loader is missing. `TIMEDOUT`: it ran for longer
+/// than `seconds` and was killed. `CANCELED`: a shutdown was requested and it was killed. Any other error of execve(2).
 pub(crate) fn run(
     launch: &Launch<'_>,
     command: &Command<'_>,
     program: &CStr,
-    words: &[&CStr],
+    arguments: &[&CStr],
     seconds: u32,
     at_end: AtEnd,
 ) -> Result<u8> {
     let path = command.look_up(program).map_err(|error| error.errno())?;
-    let mut all_words = Words::with_room(1 + words.len())?;
-    all_words.push(program);
-    all_words.extend(words);
+    let mut argv = Words::with_room(1 + arguments.len())?;
+    argv.push(program);
+    argv.extend(arguments);
     let environment = command.array_of_environment(None)?;
     let requests = (at_end == AtEnd::Killed).then_some(&launch.requests);
-    // It closes with exec; read when the child has ended, and not waited for.
+    // exec closes it. It is read once the child has ended, without blocking.
     let (reads, writes) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     let outcome = children::in_child(seconds, requests, &mut || {
         launch.requests.restore();
-        let errno = sys::execve(path.as_c_str(), &all_words, &environment);
-        // Where that fails, too, the status tells that something has.
+        let errno = sys::execve(path.as_c_str(), &argv, &environment);
+        // If that fails too, the exit status shows the failure.
         let _ = write(&writes, &errno.raw_os_error().to_ne_bytes());
         127
     });

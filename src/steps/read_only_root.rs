@@ -1,7 +1,7 @@
-//! A root that cannot be written: the directories in which Docker and its tools write become tmpfs, filled with what the
-//! image has there and with what is mounted there. They forget at power off; what must last lies on the state disk, or in a
-//! container's volume. Nothing of the image is altered. All of them are parts of one tmpfs, so that together they cannot take
-//! more than half of the memory.
+//! A read-only root: the directories that Docker and its tools write to become tmpfs, filled with the image's files and
+//! with the mounts that are there. Their contents are lost at power off; data that must last goes on the state disk or in a
+//! container's volume. The image itself does not change. All directories are parts of one tmpfs, so that together they
+//! cannot take more than half of the memory.
 
 use crate::{
     docker::{command::Command, config::Config},
@@ -19,21 +19,21 @@ use rustix::{
     mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount},
 };
 
-/// Where the shared tmpfs is mounted while its parts are bound to their places. Older kernels bind only what is mounted.
+/// Where the shared tmpfs is mounted while its parts are bound to their places: older kernels bind only from a mount.
 const SHARED: &CStr = c"/run/.dockerlaunch";
 
 struct Row {
     place: &'static CStr,
-    /// Its part of the shared tmpfs.
+    /// Its directory in the shared tmpfs.
     part: &'static CStr,
     flags: MountFlags,
     mode: u32,
-    /// What the image has there is copied; of /tmp nothing is.
+    /// Whether the image's files are copied.
     kept: bool,
 }
 
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
-/// Where images are kept, set-user-ID programs and devices are those of containers.
+/// Images are stored here, so set-user-ID programs and devices must work in containers.
 const DATA: MountFlags = MountFlags::empty();
 
 const TABLE: &[Row] = &[
@@ -67,14 +67,14 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// The data root that lies in none of them.
+/// For a data root outside of all of them.
 const DATA_ROOT: &CStr = c"/run/.dockerlaunch/data";
 
-/// Leaves alone what can be written, so that a disk mounted at /var stays, or what a container is given to write. In a
-/// container all that the outer engine has mounted is kept: its resolv.conf, hosts and hostname, and volumes.
+/// Covers only read-only directories: a disk mounted at /var stays, and so does a container's writable volume. In a
+/// container all mounts of the outer engine stay: resolv.conf, hosts, hostname and volumes.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    // Where an outer engine has mounted something below it only (podman its marker, Kubernetes its secrets): /run is fresh at
-    // every start all the same, or pid files and sockets of a life before would be found.
+    // /run must be empty at every start, or the daemon would find old pid files and sockets. It is still on the root if an
+    // outer engine has mounted something only below it (podman's marker, Kubernetes' secrets).
     if mounted::is_of_root(RUN).at(launch, Step::Root, RUN)? {
         let fresh = || mount(c"tmpfs", RUN, c"tmpfs", PLAIN, c"mode=755");
         cover(launch, RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
@@ -87,7 +87,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
         .log
         .debug(&[b"/ is read-only: /etc, /root, /tmp and /var are kept in memory"]);
     let covered = cover_all(launch, command);
-    // Its parts stay. Neither is there if nothing was covered.
+    // The bound parts stay. If nothing was covered, both calls fail harmlessly.
     let _ = unmount(SHARED, UnmountFlags::DETACH);
     let _ = rmdir(SHARED);
     covered
@@ -100,7 +100,7 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let config = Config::read(launch, command)?;
     let data_root = config.data_root.as_c_str();
     for row in TABLE.iter().filter(|row| is_read_only(launch, row.place)) {
-        // What somebody has mounted there read-only would be lost.
+        // A new tmpfs would hide a read-only mount.
         if !row.kept && !mounted::is_of_root(row.place).at(launch, Step::Root, row.place)? {
             continue;
         }
@@ -111,7 +111,7 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
             bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
         } else {
-            let what = b" is mounted read-only and stays so: the engine cannot keep images and containers there; mount it read-write";
+            let what = b" is mounted read-only: the engine cannot keep images and containers there; mount it read-write";
             launch.log.warning(&[data_root.to_bytes(), what]);
         }
     }
@@ -128,8 +128,8 @@ fn is_read_only(launch: &Launch<'_>, place: &CStr) -> bool {
     }
 }
 
-/// The image's images and containers are not copied into memory: they can be larger than it. A file that cannot be copied is a
-/// warning.
+/// Mounts over `place` and copies its contents, except the data root: images and containers can be larger than the memory.
+/// A file that cannot be copied is a warning.
 fn cover(
     launch: &Launch<'_>,
     place: &CStr,
@@ -153,8 +153,8 @@ fn cover(
     copied
 }
 
-/// Makes a part of the shared tmpfs, and binds it to its place. The first that comes mounts the tmpfs, which by itself takes
-/// up to half of the memory (tmpfs(5)).
+/// Creates a part of the shared tmpfs and binds it to its place. The first call mounts the tmpfs; its default size limit is
+/// half of the memory (tmpfs(5)).
 fn bind(part: &CStr, place: &CStr, flags: MountFlags, mode: u32) -> Result<()> {
     match mkdir(SHARED, Mode::RWXU) {
         Ok(()) => mount(c"tmpfs", SHARED, c"tmpfs", PLAIN, c"")?,
@@ -162,7 +162,7 @@ fn bind(part: &CStr, place: &CStr, flags: MountFlags, mode: u32) -> Result<()> {
         Err(errno) => return Err(errno),
     }
     mkdir(part, Mode::RWXU)?;
-    chmod(part, Mode::from_raw_mode(mode))?; // whatever the umask is
+    chmod(part, Mode::from_raw_mode(mode))?; // regardless of the umask
     mount_bind(part, place)?;
     mount_remount(place, MountFlags::BIND | flags, c"")
 }

@@ -1,5 +1,6 @@
-//! The state disk: DOCKER_LAUNCH_STATE, mounted at the daemon's data root. A disk that holds a file system is mounted as it
-//! is; only a blank one is given one, and only if DOCKER_LAUNCH_STATE_FORMAT asks for it. Anything else is left alone.
+//! The state disk: mounts the disk of DOCKER_LAUNCH_STATE at the daemon's data root. A disk with a file system is mounted
+//! as it is. Only a blank disk is formatted, and only if DOCKER_LAUNCH_STATE_FORMAT asks for it. Any other disk is left
+//! alone.
 
 use crate::{
     disks::{
@@ -23,17 +24,18 @@ use rustix::{
 
 /// How long the disk may take to appear, in seconds.
 const APPEARS: u64 = 10;
-const LATE: &str = "no such disk after 10 s; look at its name, or name the module of its driver in DOCKER_LAUNCH_MODULES";
-/// How long its check and its making may take, in seconds: large and slow disks included.
+const LATE: &str =
+    "no such disk after 10 s; check its name, or add its driver's module to DOCKER_LAUNCH_MODULES";
+/// How long e2fsck and mkfs may take, in seconds: enough for large and slow disks.
 const REPAIR: u32 = 900;
 const FORMAT: u32 = 900;
 
-/// No file system, volume or partition table begins later, or keeps its copy farther from the end.
+/// Every file system, volume and partition table has its signature, or its copy, within this distance from one end.
 const EDGE: u64 = 2 << 20;
-/// As much as is read of a copy.
+/// How many bytes of a copy are read.
 const BACKUP: u64 = 4096;
 
-/// What is mounted at the data root or below it already stays, so that a second launch finds the first one's disk.
+/// A mount at the data root or below it stays, so that a second launch keeps the disk of the first.
 pub(crate) fn mount_disk(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -47,9 +49,9 @@ pub(crate) fn mount_disk(
     if mounted::holds_mounts(data_root).at(launch, Step::State, data_root)? {
         let is_mount = copy::is_mount(CWD, data_root).at(launch, Step::State, data_root)?;
         let what: &[u8] = if is_mount {
-            b" is mounted already: the state disk is left"
+            b" is mounted already: the state disk is not mounted"
         } else {
-            b" has something mounted below it, which stays visible: the state disk is left"
+            b" has a mount below it: the state disk is not mounted"
         };
         launch.log.line(&[data_root.to_bytes(), what]);
         return Ok(());
@@ -57,7 +59,7 @@ pub(crate) fn mount_disk(
     let device = disks::find(launch, Step::State, name, APPEARS, LATE, false)?;
     let format = prepare(launch, command, &device)?;
     let device = device.path.as_c_str();
-    // Only root and its group may look into it.
+    // Only root and its group may enter it.
     fs::Root::open(c"/")
         .and_then(|root| root.make_directories(data_root.to_bytes(), 0o710))
         .at(launch, Step::State, data_root)?;
@@ -72,9 +74,9 @@ pub(crate) fn mount_disk(
     Ok(())
 }
 
-/// The type of the file system on the device: found, checked where it was marked, or made.
+/// Returns the file system type of the device, after a repair if it is marked as having errors, or after formatting.
 fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outcome<&'static CStr> {
-    const ELSE: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
+    const OTHER_CONTENTS: &str = "its contents are not ext4, xfs or btrfs, and were left alone; if they may be lost, wipe it: blkdiscard, or dd from /dev/zero";
     let path = device.path.as_c_str();
     let mut block = [0; superblock::LENGTH];
     let contents = device.judge(&mut block).at(launch, Step::State, path)?;
@@ -88,20 +90,20 @@ fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outco
             path.to_bytes(),
             "its file system cannot be written: Docker's state needs ext4, xfs or btrfs",
         ),
-        Contents::Foreign(_) | Contents::Taken(_) => (named.as_bytes(), ELSE),
+        Contents::Foreign(_) | Contents::Taken(_) => (named.as_bytes(), OTHER_CONTENTS),
         Contents::Unknown if !is_blank(path).at(launch, Step::State, path)? => {
-            (path.to_bytes(), ELSE)
+            (path.to_bytes(), OTHER_CONTENTS)
         }
         Contents::Unknown if launch.settings.state_format.is_empty() => (
             path.to_bytes(),
-            "the disk is blank; DOCKER_LAUNCH_STATE_FORMAT=ext4 lets a file system be made on it",
+            "the disk is blank; set DOCKER_LAUNCH_STATE_FORMAT=ext4 to format it",
         ),
         Contents::Unknown => return make(launch, command, path, launch.settings.state_format),
     };
     Err(launch.said(Step::State, subject, reason))
 }
 
-/// One warning, and the image's e2fsck if it has one; the disk is mounted all the same.
+/// Runs the image's e2fsck, if there is one, and logs one warning. The disk is mounted in any case.
 fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Format, block: &[u8]) {
     if !format.has_errors(block) {
         return;
@@ -116,12 +118,12 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
         AtEnd::Finishes,
     ) {
         Err(Errno::NOENT) => b"the image has no e2fsck to repair it",
-        Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was ended",
+        Err(Errno::TIMEDOUT) => b"e2fsck took longer than 900 s and was killed",
         Err(errno) => {
             cannot = "e2fsck could not be run: ";
             reason(errno).as_bytes()
         }
-        // 1: repaired; 2: repaired, and to be booted anew if it was the root, which it is not (e2fsck(8)).
+        // 1: repaired. 2: repaired, reboot needed if it is the root, which it is not (e2fsck(8)).
         Ok(0..=2) => b"e2fsck has repaired it",
         Ok(_) => b"e2fsck could not repair it: run it by hand",
     };
@@ -130,7 +132,7 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
     launch.log.warning(&parts);
 }
 
-/// Makes the file system with the image's own mkfs.
+/// Formats the disk with the image's mkfs.
 fn make(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -141,7 +143,7 @@ fn make(
     launch.log.line(&[
         b"the state disk ",
         path.to_bytes(),
-        b" is blank: making an ",
+        b" is blank: making a new ",
         format.to_bytes(),
         b" file system on it",
     ]);
@@ -154,18 +156,18 @@ fn make(
         AtEnd::Finishes,
     ) {
         Ok(0) => return Ok(format),
-        Ok(_) => "it failed: what it said stands above",
+        Ok(_) => "it failed: see its output above",
         Err(Errno::NOENT) => {
             "the image has no such program: install e2fsprogs, xfsprogs or btrfs-progs"
         }
-        Err(Errno::TIMEDOUT) => "it took longer than 900 s and was ended",
+        Err(Errno::TIMEDOUT) => "it took longer than 900 s and was killed",
         Err(errno) => return Err(launch.refused(Step::State, tool.as_bytes(), errno)),
     };
     Err(launch.said(Step::State, tool.as_bytes(), reason))
 }
 
-/// Whether the device holds nothing but zeros at both ends, where every file system, volume and partition table has its
-/// signature, and where those keep copies whose first one may have been wiped.
+/// Whether the device has only zeros where file systems, volumes and partition tables keep their signatures: at both ends,
+/// and at the places of backup copies, in case the first copy was wiped.
 fn is_blank(path: &CStr) -> io::Result<bool> {
     let device = disks::open_device(path)?;
     let device = device.as_fd();
@@ -199,10 +201,10 @@ mod tests {
 
     /// The first page of a process is never mapped.
     #[test]
-    fn g9_what_cannot_be_read_is_not_zero() {
+    fn g9_an_unreadable_block_is_not_zero() {
         let memory = disks::open_device(c"/proc/self/mem").unwrap();
         assert_eq!(is_zero(memory.as_fd(), 0, 4096), Err(Errno::IO));
-        // A device that ends before its size says so.
+        // A device that ends before its stated size.
         let nothing = disks::open_device(c"/dev/null").unwrap();
         assert_eq!(is_zero(nothing.as_fd(), 0, 4096), Err(Errno::IO));
         assert_eq!(is_zero(nothing.as_fd(), 0, 0), Ok(true));

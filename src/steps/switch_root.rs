@@ -1,6 +1,6 @@
-//! A root that needs drivers: as `rdinit`, with `root=` among the kernel's own words, modules are loaded from the initramfs,
-//! the device is waited for and mounted, the early mounts move there, the initramfs is freed, and the launch goes on as
-//! PID 1 on the new root. The words are the kernel's (Documentation/admin-guide/kernel-parameters.txt).
+//! A root that needs drivers: as `rdinit`, with `root=` on the kernel command line, dockerlaunch loads modules from the
+//! initramfs, waits for the device, mounts it, moves the early mounts there, frees the initramfs, and goes on as PID 1 on
+//! the new root. The parameters are the kernel's own (Documentation/admin-guide/kernel-parameters.txt).
 
 use crate::{
     disks::{self, Contents, Device, superblock},
@@ -19,26 +19,26 @@ use rustix::{
     mount::{MountFlags, mount, mount_move},
 };
 
-/// The early mounts that are below `/` already, and what is below them. They move along.
+/// The early mounts, which move to the new root with everything below them.
 const MOVED: &[&CStr] = &[c"/dev", c"/proc", c"/sys", c"/run"];
-/// How long the device may take to appear, in seconds; with `rootwait`, which is the most that `rootwait=` and `rootdelay=`
-/// may say. Nobody sleeps for `rootdelay=`: the device is waited for.
+/// How long the device may take to appear, in seconds: by default, and with `rootwait`. The second is also the maximum of
+/// `rootwait=` and `rootdelay=`. `rootdelay=` is no fixed delay: the wait ends when the device is there.
 const APPEARS: u64 = 10;
 const WAIT: u64 = 300;
-const LATE: &str = "no such disk in that time; look at root=, say rootwait, or name the module of its driver in DOCKER_LAUNCH_MODULES";
-const PROTECTED: &str = "read-only file system (EROFS): the disk is write-protected, and its journal is to be replayed; let it be written once, or say rootflags=noload (ext4) or rootflags=norecovery (xfs)";
-/// The longest value that is taken.
+const LATE: &str = "no such disk in that time; check root=, add rootwait, or add its driver's module to DOCKER_LAUNCH_MODULES";
+const PROTECTED: &str = "read-only file system (EROFS): the disk is write-protected, and its journal must be replayed; make it writable once, or add rootflags=noload (ext4) or rootflags=norecovery (xfs)";
+/// The maximum length of a value, with its NUL.
 const LONGEST: usize = 1024;
-/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): only an initramfs is freed.
+/// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h): dockerlaunch frees only an initramfs.
 const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
-/// What boot loaders that know of no initramfs call it.
+/// Boot loaders that know only the older initrd pass this for an initramfs.
 const INITRAMFS: &[u8] = b"/dev/ram0";
-/// How deep the initramfs may be.
+/// The maximum directory depth of the initramfs.
 const DEPTH: u8 = 64;
 
-/// The kernel's words that tell of a root.
+/// The kernel parameters about the root.
 #[derive(Clone, Copy)]
-enum Word {
+enum Parameter {
     Root,
     Types,
     Flags,
@@ -47,24 +47,24 @@ enum Word {
     Wait,
 }
 
-const NAMES: &[(&str, Word)] = &[
-    ("root", Word::Root),
-    ("rootfstype", Word::Types),
-    ("rootflags", Word::Flags),
-    ("ro", Word::ReadOnly),
-    ("rw", Word::Writable),
-    ("rootwait", Word::Wait),
-    ("rootdelay", Word::Wait),
+const NAMES: &[(&str, Parameter)] = &[
+    ("root", Parameter::Root),
+    ("rootfstype", Parameter::Types),
+    ("rootflags", Parameter::Flags),
+    ("ro", Parameter::ReadOnly),
+    ("rw", Parameter::Writable),
+    ("rootwait", Parameter::Wait),
+    ("rootdelay", Parameter::Wait),
 ];
 
-/// What they say.
+/// The values of the parameters.
 struct Wanted {
     device: Text<LONGEST>,
     types: Text<LONGEST>,
     flags: Text<LONGEST>,
     writable: bool,
     seconds: u64,
-    /// All values fit.
+    /// Whether all values fit.
     fits: bool,
 }
 
@@ -80,7 +80,7 @@ impl Wanted {
         }
     }
 
-    /// `false` without another root.
+    /// Returns whether `root=` names another root.
     fn read(&mut self, launch: &Launch<'_>) -> Outcome<bool> {
         cmdline::arguments(launch.log, &mut |argument| self.take(argument)).at(
             launch,
@@ -98,20 +98,20 @@ impl Wanted {
         !matches!(self.device.as_bytes(), b"" | INITRAMFS)
     }
 
-    /// Of an argument that stands there twice the last counts, as for the kernel.
+    /// If a parameter is given twice the last counts, as in the kernel.
     fn take(&mut self, argument: &Argument<'_>) {
         if argument.for_init {
             return;
         }
         let value = argument.value.unwrap_or_default();
-        let known = |(known, _): &&(&str, Word)| known.as_bytes() == argument.name;
+        let known = |(known, _): &&(&str, Parameter)| known.as_bytes() == argument.name;
         let text = match NAMES.iter().find(known) {
-            Some((_, Word::Root)) => &mut self.device,
-            Some((_, Word::Types)) => &mut self.types,
-            Some((_, Word::Flags)) => &mut self.flags,
-            Some((_, Word::ReadOnly)) => return self.writable = false,
-            Some((_, Word::Writable)) => return self.writable = true,
-            Some((_, Word::Wait)) => {
+            Some((_, Parameter::Root)) => &mut self.device,
+            Some((_, Parameter::Types)) => &mut self.types,
+            Some((_, Parameter::Flags)) => &mut self.flags,
+            Some((_, Parameter::ReadOnly)) => return self.writable = false,
+            Some((_, Parameter::Writable)) => return self.writable = true,
+            Some((_, Parameter::Wait)) => {
                 let seconds = number(value).unwrap_or(WAIT).min(WAIT);
                 return self.seconds = self.seconds.max(seconds);
             }
@@ -135,7 +135,7 @@ pub(crate) fn is_wanted(launch: &Launch<'_>) -> Outcome<bool> {
     Wanted::new().read(launch)
 }
 
-/// Goes on from the root that is wanted.
+/// Switches to the root that `root=` names.
 pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     let mut wanted = Wanted::new();
     if !wanted.read(launch)? {
@@ -155,7 +155,7 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     let initramfs = fs::directory(c"/").at(launch, Step::Root, c"/")?;
     MOVED
         .iter()
-        .try_for_each(|place| move_along(launch, place))?;
+        .try_for_each(|place| move_mount_point(launch, place))?;
     become_root::enter(launch)?;
     if let Err(errno) = free(initramfs.as_fd(), DEPTH) {
         let what = b"the initramfs could not be freed and keeps its memory: ";
@@ -165,17 +165,18 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// As `rootfstype=` says, else as the superblock does. What can only be read is mounted so, as the kernel does (init/do_mounts.c).
+/// The type is that of `rootfstype=`, else that of the superblock. A write-protected device is mounted read-only, as the
+/// kernel does (init/do_mounts.c).
 fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<()> {
     let path = device.path.as_c_str();
     let mut block = [0; superblock::LENGTH];
     let contents = device.judge(&mut block).at(launch, Step::Root, path)?;
     let reason = match &contents {
         Contents::Taken(_) => {
-            "this is no root: name what lies on it (a partition, an array, a volume)"
+            "it is not a root: name what is on it (a partition, an array, a volume)"
         }
         Contents::Foreign(_) | Contents::Unknown if wanted.types.as_bytes().is_empty() => {
-            "it holds no file system that is known; say rootfstype="
+            "it has no known file system; add rootfstype="
         }
         _ => "",
     };
@@ -219,9 +220,9 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
     }
 }
 
-fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
+fn move_mount_point(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
     let to = fs::path(&[ASIDE.to_bytes(), place.to_bytes()]);
-    // A root that can be written may lack it.
+    // A writable root may lack the directory.
     let _ = mkdir(to.as_c_str(), Mode::from_raw_mode(0o755));
     mount_move(place, to.as_c_str()).map_err(|errno| match errno {
         Errno::NOENT => {
@@ -232,7 +233,7 @@ fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
     })
 }
 
-/// Takes away all files of the file system that the directory lies on: they are memory that nobody can reach any more.
+/// Deletes all files of the directory's file system: they take memory, and nothing can reach them any more.
 fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
     let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     let here = fstat(directory)?.st_dev;
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_each_argument_counts_but_not_those_for_init() {
+    fn the_last_of_a_parameter_counts_and_arguments_for_init_do_not() {
         let mut wanted = wanted(&[
             ("root", "/dev/sda1"),
             ("ro", ""),
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_device_or_with_the_initramfs_there_is_no_other_root() {
+    fn no_device_or_the_initramfs_is_not_another_root() {
         assert!(!wanted(&[("console", "ttyS0"), ("rw", "")]).is_another());
         assert!(!wanted(&[("root", "/dev/ram0")]).is_another());
         assert!(!wanted(&[("root", &"x".repeat(LONGEST))]).fits);

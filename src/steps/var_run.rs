@@ -1,8 +1,8 @@
-//! /var/run is /run. Where an image has a directory there, /run is bound over it: else pid files and sockets in it would
-//! outlive a power cut.
+//! Makes /var/run the same as /run. If the image has a directory there, /run is bound over it: otherwise pid files and
+//! sockets in it would survive a power cut.
 //!
-//! Where somebody has mounted something at /var/run, above it or below it, it stays as it is: an outer engine mounts volumes
-//! there (/var/run/secrets of Kubernetes, a volume for docker.sock), and clients look into them.
+//! If something is mounted at /var/run, above it or below it, it stays as it is: an outer engine mounts volumes there
+//! (/var/run/secrets of Kubernetes, a volume for docker.sock), and clients use them.
 
 use crate::{error::Step, kernel::mounted, launch::Launch};
 use core::ffi::CStr;
@@ -15,7 +15,7 @@ use rustix::{
 const RUN: &CStr = c"/run";
 const VAR_RUN: &CStr = c"/var/run";
 
-/// Before /var may be covered by a tmpfs, which takes along what is mounted below it.
+/// Must run before a tmpfs covers /var: the cover carries over the mounts below it.
 pub(crate) fn bind(launch: &Launch<'_>) {
     let bound = is_to_be_bound(launch).and_then(|bind| {
         if bind {
@@ -42,12 +42,12 @@ fn is_to_be_bound(launch: &Launch<'_>) -> Result<bool> {
     if !free {
         launch
             .log
-            .debug(&[b"/var/run is not /run: somebody has mounted something there, which stays"]);
+            .debug(&[b"/var/run is not /run: something is mounted there, and stays"]);
     }
     Ok(free)
 }
 
-/// Where clients look for the engine's socket: /var/run. It is named by its shorter path where that is the same.
+/// The engine's socket. Clients look in /var/run; the shorter path is used if it is the same directory.
 pub(crate) fn socket() -> &'static CStr {
     match mounted::is_same(RUN, VAR_RUN) {
         Ok(false) => c"/var/run/docker.sock",

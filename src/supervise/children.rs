@@ -1,4 +1,4 @@
-//! Children: reaping all that have ended, whoever's they were, and signalling all that are left.
+//! Children: reaps all that have ended, orphans included, and signals all that are left.
 
 use crate::{
     fs::{self, Root},
@@ -12,7 +12,7 @@ use rustix::{
     process::{Pid, WaitOptions, getpid, wait},
 };
 
-/// How a process ended, as the kernel's wait status has it.
+/// How a process ended: the kernel's wait status.
 #[derive(Clone, Copy)]
 pub(crate) struct Status(u32);
 
@@ -21,7 +21,7 @@ impl Status {
         self.0 & 0x7f
     }
 
-    /// As a shell tells it: its exit status, or 128 and the signal that killed it.
+    /// As in a shell: the exit status, or 128 plus the signal that killed it.
     pub(crate) fn code(self) -> u8 {
         match self.signal() {
             0 => (self.0 >> 8) as u8,
@@ -30,7 +30,7 @@ impl Status {
     }
 
     /// `ended with status 1`, or `was killed by SIGSEGV, core dumped`.
-    pub(crate) fn words(self) -> Text<64> {
+    pub(crate) fn describe(self) -> Text<64> {
         const CORE_DUMPED: u32 = 0x80;
         let code = Decimal::new(self.code().into());
         match self.signal() {
@@ -46,7 +46,7 @@ impl Status {
     }
 }
 
-/// Reaps all that have ended. Whether any child is left that has not.
+/// Reaps all children that have ended. Returns whether any are left.
 pub(crate) fn reap(each: &mut dyn FnMut(Pid, Status)) -> bool {
     loop {
         match wait(WaitOptions::NOHANG) {
@@ -58,8 +58,8 @@ pub(crate) fn reap(each: &mut dyn FnMut(Pid, Status)) -> bool {
     }
 }
 
-/// To all that are left: as PID 1 to every process, otherwise only to this process's own children; what those leave behind
-/// becomes its own when they have ended.
+/// Signals all processes as PID 1, otherwise only the children of this process. Their own children become children of this
+/// process when they have ended.
 pub(crate) fn signal_all(signal: u32) {
     if getpid().is_init() {
         let _ = sys::kill(-1, signal);
@@ -80,7 +80,7 @@ pub(crate) fn signal_all(signal: u32) {
     });
 }
 
-/// The fourth field of /proc/PID/stat; the second, the name, may hold anything but ends at the last parenthesis.
+/// The fourth field of /proc/PID/stat. The second, the name, may contain anything, but ends at the last parenthesis.
 fn parent(pid: &[u8]) -> Option<u64> {
     let mut buffer = [0; 1024];
     let path = Text::<40>::of(&[b"/proc/", pid, b"/stat"]).ok()?;
@@ -95,7 +95,7 @@ mod tests {
     use std::string::ToString;
 
     #[test]
-    fn a_status_is_told_in_words() {
+    fn describes_a_wait_status() {
         for (raw, words, code) in [
             (0, "ended with status 0", 0),
             (0x0300, "ended with status 3", 3),
@@ -106,14 +106,14 @@ mod tests {
         ] {
             let status = Status(raw);
             assert_eq!(
-                (status.words().as_bytes(), status.code()),
+                (status.describe().as_bytes(), status.code()),
                 (words.as_bytes(), code)
             );
         }
     }
 
     #[test]
-    fn a_parent_is_found_behind_any_name() {
+    fn finds_the_parent_behind_any_name() {
         let own_pid = std::process::id().to_string();
         let expected = std::os::unix::process::parent_id();
         assert_eq!(parent(own_pid.as_bytes()), Some(expected.into()));

@@ -1,4 +1,4 @@
-//! Without the Cargo feature `supervise` every daemon replaces this process.
+//! Without the Cargo feature `supervise` the daemon replaces this process.
 
 use crate::{
     docker::command::Command,

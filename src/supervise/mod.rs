@@ -1,11 +1,10 @@
-//! Life as PID 1: the daemon is a child, in a session of its own, and this process takes care of the rest.
+//! PID 1 as the supervisor: the daemon is a child in its own session, and this process does everything else.
 //!
-//! One loop, which sleeps until the kernel has something to tell: a signal, a datagram of the daemon's, a time that has
-//! come. It holds no state but what [`Supervisor`] names. What a turn of it calls is never inlined, so that the stack that
-//! stays in use while it sleeps is small.
+//! One loop, which sleeps until a signal or a datagram of the daemon arrives or a timeout expires. All of its state is in
+//! [`Supervisor`]. The functions that it calls are never inlined, so that it keeps little stack in use while it sleeps.
 //!
-//! Every turn, here and in [`shutdown`], reads its signals first and reaps children after that: a child that ends between the
-//! two has its SIGCHLD still to come. The other way round that signal would be read, and its child never reaped.
+//! Every turn, here and in [`shutdown`], reads signals first and then reaps children: if a child ends in between, its
+//! SIGCHLD wakes the next turn. In the other order the signal could be read and the child never reaped.
 
 mod children;
 mod readiness;
@@ -29,7 +28,7 @@ use crate::{
     text::{Decimal, Text},
 };
 use children::Status;
-use readiness::{Notify, Told};
+use readiness::{Notification, Notify};
 use restart::{Backoff, UNIT};
 use rustix::{
     event::{PollFd, PollFlags},
@@ -37,13 +36,13 @@ use rustix::{
     process::{Pid, getpid, set_child_subreaper},
 };
 
-/// How long the daemon may take until it is ready, in seconds; then a line says so. It may take longer.
+/// After how many seconds without readiness a warning is logged. The daemon may take longer.
 const READY: u64 = 120;
 
-/// So many signals are read in one turn.
+/// The maximum number of signals that one turn reads.
 const AT_ONCE: usize = 64;
 
-/// How deep the stack is that a launch may have used, and that a turn of the loop may use, in bytes.
+/// How much stack a launch may have used, and a turn of the loop may use, in bytes.
 const LAUNCH: usize = 256 * 1024;
 const TURN: usize = 128 * 1024;
 
@@ -57,21 +56,21 @@ struct Supervisor<'l> {
     daemon: Option<Pid>,
     /// The program of DOCKER_LAUNCH_READY, while it runs.
     ready_program: Option<Pid>,
-    /// How the last daemon ended.
+    /// The exit status of the last daemon.
     last: u8,
     started: u64,
-    /// When the next daemon is started, while none runs.
+    /// When to start the next daemon, while none runs.
     next: u64,
-    /// When the daemon is told to be late.
+    /// When to warn that the daemon is not ready.
     late: u64,
-    /// This daemon is ready.
+    /// Whether this daemon is ready.
     ready: bool,
-    /// One was.
+    /// Whether any daemon was ready before.
     was_ready: bool,
     backoff: Backoff,
 }
 
-/// Supervises the daemon, or becomes it where that is asked for.
+/// Supervises the daemon, or executes it in place of this process, depending on the settings.
 pub(crate) fn start(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -88,13 +87,13 @@ fn supervise(launch: &Launch<'_>, command: &Command<'_>, prepared: &Daemon) -> O
     sys::give_back_stack::<LAUNCH>();
     let mut supervisor = Supervisor::new(launch, command, prepared)?;
     if let Some(asked) = asked(launch.role) {
-        // During the launch: no daemon is started.
+        // A shutdown was requested during the launch: start no daemon.
         asked.tell(launch.log);
         supervisor.shut_down(asked.end);
         let status = asked.status();
         return Ok(Ended { status });
     }
-    // A first daemon that cannot be executed is a launch that failed.
+    // If the first daemon cannot be executed, the launch has failed.
     supervisor.start()?;
     supervisor.late = supervisor.started + READY * UNIT;
     let end = supervisor.watch();
@@ -112,7 +111,7 @@ impl<'l> Supervisor<'l> {
         prepared: &'l Daemon,
     ) -> Outcome<Self> {
         if !getpid().is_init() {
-            // With the host's PID namespace orphans would go to the host's PID 1.
+            // In the host's PID namespace, orphans would go to the host's PID 1.
             set_child_subreaper(Some(getpid())).at(launch, Step::Daemon, c"child subreaper")?;
         }
         let notify = Notify::open();
@@ -122,7 +121,7 @@ impl<'l> Supervisor<'l> {
         if launch.role == Role::Machine && launch.requests.button.is_none() {
             launch
                 .log
-                .debug(&[b"no power button: the kernel tells of no ACPI events"]);
+                .debug(&[b"no power button: the kernel reports no ACPI events"]);
         }
         Ok(Self {
             launch,
@@ -144,13 +143,13 @@ impl<'l> Supervisor<'l> {
 }
 
 impl Supervisor<'_> {
-    /// Until an end is asked for, or follows from the daemon's.
+    /// Runs until a shutdown is requested, or follows from the daemon's exit.
     fn watch(&mut self) -> End {
         loop {
             let retry = self.launch.log.catch_up();
             self.wait(self.next.min(self.late).min(retry));
             let request = self.request();
-            self.hear();
+            self.receive();
             let ran = self.daemon.is_some();
             self.reap();
             if let Some(asked) = request {
@@ -169,16 +168,16 @@ impl Supervisor<'_> {
             }
             if now >= self.late {
                 self.late = NEVER;
-                self.warn_of_daemon(b" is not ready after 120 s; it goes on");
+                self.warn_of_daemon(b" is not ready after 120 s; still waiting");
             }
         }
     }
 
-    /// Sleeps until there is something to look at.
+    /// Sleeps until there is something to do.
     #[inline(never)]
     fn wait(&self, until: u64) {
         let signals = self.signals.as_fd();
-        // Where there is no such descriptor, that of the signals stands again.
+        // A missing descriptor is replaced by the signalfd.
         let notify = self.notify.as_ref().map_or(signals, AsFd::as_fd);
         let button = self.button().map_or(signals, AsFd::as_fd);
         let mut all = [signals, notify, button]
@@ -187,14 +186,14 @@ impl Supervisor<'_> {
         let _ = readable(&mut all, until);
     }
 
-    /// The next request to end; the daemon gets those signals that are its own.
+    /// Returns the next shutdown request; forwards the daemon's signals.
     #[inline(never)]
     fn request(&self) -> Option<Asked> {
         if self.button().is_some_and(Button::was_pressed) {
             let (end, signal) = (End::PowerOff, BUTTON);
             return Some(Asked { end, signal });
         }
-        // Not more in one turn: whoever sends more than that does not hold up the rest.
+        // Limited, so that a flood of signals does not block the rest of the turn.
         for signal in core::iter::from_fn(|| self.signals.next()).take(AT_ONCE) {
             match meaning(signal, self.launch.role) {
                 Meaning::End(end) => return Some(Asked { end, signal }),
@@ -205,17 +204,17 @@ impl Supervisor<'_> {
         None
     }
 
-    /// What the daemon has told.
+    /// Handles the daemon's notifications.
     #[inline(never)]
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         let Some(notify) = &self.notify else { return };
         let (mut ready, log) = (false, self.launch.log);
-        notify.hear(self.daemon, &mut |told| match told {
-            Told::Ready => ready = true,
-            Told::Reloading => self.tell_of_daemon(&[b" reloads its configuration"]),
-            Told::Stopping => log.debug(&[self.name(), b" is stopping"]),
+        notify.receive(self.daemon, &mut |notification| match notification {
+            Notification::Ready => ready = true,
+            Notification::Reloading => self.log_of_daemon(&[b" reloads its configuration"]),
+            Notification::Stopping => log.debug(&[self.name(), b" is stopping"]),
         });
-        // It says so again when it has reloaded.
+        // The daemon sends READY again after a reload.
         if ready && !self.ready {
             self.is_ready();
         }
@@ -242,7 +241,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Reaps; tells of the daemon and of the program of DOCKER_LAUNCH_READY. Whether children are left.
+    /// Reaps children; logs the exit of the daemon and of the program of DOCKER_LAUNCH_READY. Returns whether children are
+    /// left.
     #[inline(never)]
     fn reap(&mut self) -> bool {
         children::reap(&mut |pid, status| {
@@ -254,8 +254,8 @@ impl Supervisor<'_> {
                 self.ready_program = None;
                 if status.code() != 0 {
                     let path = self.launch.settings.ready.to_bytes();
-                    let words = status.words();
-                    self.launch.log.warning(&[path, b" ", words.as_bytes()]);
+                    let how = status.describe();
+                    self.launch.log.warning(&[path, b" ", how.as_bytes()]);
                 }
             }
         })
@@ -264,10 +264,10 @@ impl Supervisor<'_> {
     #[inline(never)]
     fn has_ended(&mut self, status: Status) {
         (self.last, self.ready) = (status.code(), false);
-        self.tell_of_daemon(&[b" ", status.words().as_bytes()]);
+        self.log_of_daemon(&[b" ", status.describe().as_bytes()]);
     }
 
-    /// What follows when the daemon has ended by itself; `None`: another is started.
+    /// What follows when the daemon has ended by itself; `None`: a restart.
     #[inline(never)]
     fn policy(&mut self) -> Option<End> {
         let default = if self.is_container() {
@@ -294,15 +294,15 @@ impl Supervisor<'_> {
         self.next = now + wait;
         self.late = NEVER;
         let wait = Decimal::new(wait / 1000);
-        self.tell_of_daemon(&[b" is started again in ", wait.as_bytes(), b" s"]);
+        self.log_of_daemon(&[b" is started again in ", wait.as_bytes(), b" s"]);
         if self.backoff.failures == restart::LOOP {
             let last = Decimal::new(self.last.into());
             self.launch.log.warning(&[
                 b"crash loop: ",
                 self.name(),
-                b" has ended five times within a minute of its start, at last with status ",
+                b" has ended five times within a minute of its start, the last time with status ",
                 last.as_bytes(),
-                b"; its own lines say why",
+                b"; see its log above",
             ]);
         }
     }
@@ -328,16 +328,16 @@ impl Supervisor<'_> {
         self.command.name()
     }
 
-    /// Its name, and what it does.
+    /// Logs the daemon's name and `what` it does.
     #[inline(never)]
-    fn tell_of_daemon(&self, what: &[&[u8]]) {
-        let mut words: Text<400> = Text::new();
-        // The longest name of a file, and a few words.
-        let _ = words.push(self.name()).and(words.push_all(what));
-        self.launch.log.line(&[words.as_bytes()]);
+    fn log_of_daemon(&self, what: &[&[u8]]) {
+        let mut line: Text<400> = Text::new();
+        // There is room for the longest file name and a short text.
+        let _ = line.push(self.name()).and(line.push_all(what));
+        self.launch.log.line(&[line.as_bytes()]);
     }
 
-    /// The same as a warning.
+    /// The same, as a warning.
     #[inline(never)]
     fn warn_of_daemon(&self, what: &[u8]) {
         self.launch.log.warning(&[self.name(), what]);

@@ -1,7 +1,7 @@
-//! NOTIFY_SOCKET (sd_notify(3)): the daemon tells when it is ready, reloads or stops.
+//! NOTIFY_SOCKET (sd_notify(3)): the daemon reports that it is ready, reloads or stops.
 //!
-//! The socket lies in a directory of root's own: one without a path could be written to from every container that shares the
-//! network. Of what arrives, only the daemon's own datagrams count; the kernel names the sender.
+//! The socket is in a directory that only root can enter: every container on the host network could send to an abstract
+//! socket. Only datagrams of the daemon itself count; the kernel tells the sender's PID.
 
 use crate::{
     docker::command::Command,
@@ -26,21 +26,21 @@ const SOCKET: &CStr = c"/run/dockerlaunch/notify";
 /// For the daemon's environment.
 pub(crate) const VARIABLE: &CStr = c"NOTIFY_SOCKET=/run/dockerlaunch/notify";
 
-/// So many datagrams are read in one turn: whoever sends more than that does not hold up the rest.
+/// The maximum number of datagrams that one turn reads, so that a flood does not block the rest.
 const AT_ONCE: usize = 64;
 
-/// What the daemon has told.
+/// What the daemon reports.
 #[derive(Clone, Copy)]
-pub(crate) enum Told {
+pub(crate) enum Notification {
     Ready,
     Reloading,
     Stopping,
 }
 
-const TOLD: &[(&str, Told)] = &[
-    ("READY=1", Told::Ready),
-    ("RELOADING=1", Told::Reloading),
-    ("STOPPING=1", Told::Stopping),
+const NOTIFICATIONS: &[(&str, Notification)] = &[
+    ("READY=1", Notification::Ready),
+    ("RELOADING=1", Notification::Reloading),
+    ("STOPPING=1", Notification::Stopping),
 ];
 
 pub(crate) struct Notify(OwnedFd);
@@ -59,8 +59,8 @@ impl Notify {
         Ok(Self(socket))
     }
 
-    /// Takes what has arrived, and calls `each` with what the daemon has told.
-    pub(crate) fn hear(&self, daemon: Option<Pid>, each: &mut dyn FnMut(Told)) {
+    /// Reads the datagrams that have arrived, and calls `each` with the daemon's reports.
+    pub(crate) fn receive(&self, daemon: Option<Pid>, each: &mut dyn FnMut(Notification)) {
         let mut buffer = [0; 1024];
         for _ in 0..AT_ONCE {
             let Ok((text, sender)) = sys::receive_from_pid(self.0.as_fd(), &mut buffer) else {
@@ -70,9 +70,11 @@ impl Notify {
                 continue;
             }
             for line in fields(text, b'\n') {
-                let known = TOLD.iter().find(|(known, _)| known.as_bytes() == line);
-                if let Some((_, told)) = known {
-                    each(*told);
+                let known = NOTIFICATIONS
+                    .iter()
+                    .find(|(known, _)| known.as_bytes() == line);
+                if let Some((_, notification)) = known {
+                    each(*notification);
                 }
             }
         }
@@ -85,7 +87,7 @@ impl AsFd for Notify {
     }
 }
 
-/// READY=1 for whoever supervises this process itself, by a path or, behind an `@`, a name without one.
+/// Sends READY=1 to the supervisor of this process, at a path or, with a leading `@`, an abstract socket.
 pub(crate) fn pass_on(command: &Command<'_>) -> Result<()> {
     let address = match command.variable(b"NOTIFY_SOCKET") {
         None | Some(b"") => return Ok(()),

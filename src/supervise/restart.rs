@@ -1,24 +1,24 @@
-//! When a daemon that has ended is started again: after 1, 2, 4 … 60 s, and from 1 s again once one has lived for 60 s.
+//! When a daemon that has ended is restarted: after 1, 2, 4 … 60 s, and after 1 s again once a daemon has run for 60 s.
 
-/// A second in milliseconds, but in a build that a test makes.
+/// A second in milliseconds; shorter in builds for tests.
 pub(crate) const UNIT: u64 = match u64::from_str_radix(env!("DOCKERLAUNCH_BACKOFF_MS"), 10) {
     Ok(milliseconds) => milliseconds,
     Err(_) => panic!("DOCKERLAUNCH_BACKOFF_MS is no number"),
 };
-/// The longest wait, in those.
+/// The longest wait, in units.
 const LONGEST: u64 = 60;
-/// How long a daemon lives that is healthy, in milliseconds.
+/// A daemon that has run this long is healthy, in milliseconds.
 const HEALTHY: u64 = 60_000;
-/// From so many ends in a row on, it is called a crash loop.
+/// This many failures in a row are a crash loop.
 pub(crate) const LOOP: u32 = 5;
 
 pub(crate) struct Backoff {
-    /// Daemons in a row that ended before they were healthy.
+    /// How many daemons in a row have ended before they were healthy.
     pub(crate) failures: u32,
 }
 
 impl Backoff {
-    /// A daemon has ended that lived for so many milliseconds: how many to wait before the next.
+    /// The wait before the next daemon, after one that ran for `lived`, both in milliseconds.
     pub(crate) fn after(&mut self, lived: u64) -> u64 {
         if lived >= HEALTHY {
             self.failures = 0;
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_healthy_minute_begins_anew() {
+    fn a_healthy_daemon_resets_the_wait() {
         let mut backoff = Backoff { failures: 6 };
         assert_eq!(backoff.after(60_000) / UNIT, 1);
         assert_eq!(backoff.after(0) / UNIT, 2);

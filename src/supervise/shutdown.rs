@@ -1,6 +1,7 @@
-//! The end: one TERM to the daemon, who ends its containers itself; TERM and KILL to what is left; then the machine.
+//! The shutdown: one SIGTERM to the daemon, which stops its containers itself; SIGTERM and SIGKILL to what is left; then
+//! the end of the machine.
 //!
-//! Every wait has a limit, and a second request shortens the longest.
+//! Every wait has a limit, and a second request shortens the daemon's.
 
 use super::{Supervisor, children::signal_all};
 use crate::{
@@ -11,11 +12,11 @@ use crate::{
     text::Decimal,
 };
 
-/// How long processes may take that the daemon has left, in seconds; and the daemon, after a second request.
+/// How long the remaining processes may take, in seconds; and the daemon after a second request or SIGKILL.
 const REST: u64 = 5;
 
 impl Supervisor<'_> {
-    /// The machine ends in it; otherwise this process has nothing left to do.
+    /// On the machine this ends the machine; in a container the caller exits.
     #[inline(never)]
     pub(super) fn shut_down(&mut self, end: End) {
         self.end_daemon();
@@ -35,7 +36,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// TERM once: at the third dockerd would leave everything as it is.
+    /// Sends SIGTERM once: at the third one dockerd exits without a clean shutdown.
     fn end_daemon(&mut self) {
         let log = &self.launch.log;
         let Some(daemon) = self.daemon else { return };
@@ -53,47 +54,47 @@ impl Supervisor<'_> {
         while self.daemon.is_some() {
             if sys::since_boot() >= deadline {
                 if killed {
-                    self.warn_of_daemon(b" does not die; it is left");
+                    self.warn_of_daemon(b" does not die; going on without it");
                     return;
                 }
                 killed = true;
                 deadline = sys::since_boot() + REST * 1000;
-                self.warn_of_daemon(b" has not ended in its time: SIGKILL");
+                self.warn_of_daemon(b" has not ended in time: SIGKILL");
                 send(daemon, KILL);
             }
             self.wait(deadline);
-            // What else has arrived wakes the next turn.
+            // Further signals wake the next turn.
             if self.request().is_some() {
                 let sooner = sys::since_boot() + REST * 1000;
                 if !killed && sooner < deadline {
                     deadline = sooner;
-                    log.line(&[b"asked again: ", self.name(), b" has 5 s left"]);
+                    log.line(&[b"second request: ", self.name(), b" has 5 s left"]);
                 }
             }
-            self.hear();
+            self.receive();
             self.reap();
         }
     }
 
-    /// Containers outlive a daemon with live-restore, and one that was killed.
+    /// Containers survive a daemon with live-restore, and a killed daemon.
     fn end_rest(&mut self) {
-        for (signal, words) in [
+        for (signal, line) in [
             (TERM, "SIGTERM to all other processes, which have 5 s"),
-            (KILL, "SIGKILL to those that are left"),
+            (KILL, "SIGKILL to those still running"),
         ] {
             if !self.reap() {
                 return;
             }
-            self.launch.log.line(&[words.as_bytes()]);
+            self.launch.log.line(&[line.as_bytes()]);
             signal_all(signal);
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {
                 self.wait(deadline);
-                // Nothing can be asked for any more.
+                // Further requests change nothing.
                 let _ = self.request();
-                self.hear();
+                self.receive();
                 if signal == KILL {
-                    // Not as PID 1: those that were its grandchildren have become its children.
+                    // Not as PID 1: grandchildren have become children of this process.
                     signal_all(signal);
                 }
             }

@@ -1,11 +1,11 @@
-//! Starting the daemon and the program of DOCKER_LAUNCH_READY: children in sessions of their own, with the signals that this
-//! process was started with.
+//! Starts the daemon and the program of DOCKER_LAUNCH_READY: children in their own sessions, with the signal mask and
+//! dispositions that this process was started with.
 
 use super::{Supervisor, readiness};
 use crate::{
     error::Step,
     launch::{Context, Outcome},
-    steps::daemon::{self, Made},
+    steps::daemon::{self, Composed},
     sys::{self, Words},
 };
 use core::convert::Infallible;
@@ -16,18 +16,18 @@ use rustix::{
     process::setsid,
 };
 
-/// How long the kernel may take to read a program, in seconds.
+/// How long exec may take to read the program, in seconds.
 const EXEC: u64 = 60;
 
 impl Supervisor<'_> {
-    /// Starts the daemon; an error if it cannot be executed.
+    /// Starts the daemon. Returns an error if it cannot be executed.
     #[inline(never)]
     pub(super) fn start(&mut self) -> Outcome<()> {
         daemon::remove_stale_files(self.launch, self.command)?;
         let path = self.command.path();
         let path = path.as_c_str();
         let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).at(self.launch, Step::Exec, path)?;
-        // Out of the way of the descriptors that are handed over.
+        // Above the descriptors that are passed on.
         let writes = fcntl_dupfd_cloexec(writes, 64).at(self.launch, Step::Exec, path)?;
         let Some(child) = sys::fork().at(self.launch, Step::Exec, path)? else {
             self.in_child(&writes)
@@ -40,7 +40,7 @@ impl Supervisor<'_> {
         let told = self.launch.requests.wait(reads.as_fd(), deadline);
         match told.and_then(|()| retry_on_intr(|| read(&reads, &mut errno))) {
             Ok(4) => {
-                // It ends by itself, and is reaped as any other child.
+                // The child ends by itself, and is reaped like any other.
                 self.daemon = None;
                 let errno = Errno::from_raw_os_error(i32::from_ne_bytes(errno));
                 Err(errno).at(self.launch, Step::Exec, path)
@@ -49,12 +49,12 @@ impl Supervisor<'_> {
                 self.launch.warn_of(Step::Exec, path.to_bytes(), errno);
                 Ok(())
             }
-            // It runs; or it is to end, whether it runs or not.
+            // The daemon runs, or a shutdown was requested.
             _ => Ok(()),
         }
     }
 
-    /// Becomes the daemon, or tells through the pipe why not: that closes with exec.
+    /// Executes the daemon. On failure it writes the errno to the pipe, which exec would have closed.
     fn in_child(&self, writes: &OwnedFd) -> ! {
         let _ = setsid();
         self.launch.requests.restore();
@@ -65,14 +65,14 @@ impl Supervisor<'_> {
             Some(readiness::VARIABLE),
         );
         if write(writes, &errno.raw_os_error().to_ne_bytes()).is_err() {
-            // Linux 5.10 has closed it.
+            // Linux 5.10 has closed the pipe.
             let path = self.command.path();
             self.launch.warn_of(Step::Exec, path.as_bytes(), errno);
         }
         sys::exit(126)
     }
 
-    /// Once, when the engine answers first. Nothing waits for it: it may run as long as it likes.
+    /// Called once, when the engine is ready for the first time. Nothing waits for the program: it may run for any time.
     #[inline(never)]
     pub(super) fn run_ready_program(&mut self) {
         let path = self.launch.settings.ready;
@@ -86,12 +86,12 @@ impl Supervisor<'_> {
                 self.launch.requests.restore();
                 sys::close_on_exec_from(3);
                 let executed = || {
-                    let mut made = Made::new();
+                    let mut texts = Composed::new();
                     let (role, command) = (self.launch.role, self.command);
                     let environment =
-                        daemon::environment(&mut made, role, command, (0, false), Some(c""))?;
-                    let words = Words::of(&[path])?;
-                    Err::<Infallible, _>(sys::execve(path, &words, &environment))
+                        daemon::environment(&mut texts, role, command, (0, false), Some(c""))?;
+                    let arguments = Words::of(&[path])?;
+                    Err::<Infallible, _>(sys::execve(path, &arguments, &environment))
                 };
                 let Err(errno) = executed();
                 self.launch.warn_of(Step::Exec, path.to_bytes(), errno);

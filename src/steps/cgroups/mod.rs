@@ -1,7 +1,7 @@
-//! cgroups below /sys/fs/cgroup: which version, which controllers, and in a container a subtree of our own.
+//! Mounts cgroups below /sys/fs/cgroup: which version, which controllers, and in a container its own subtree.
 //!
-//! What is mounted stays. The machine gets v2, unless cpu, memory or pids is missing there and v1 really offers it. A
-//! container never gets a new v1 hierarchy: it would take the controllers away from the host.
+//! Existing mounts stay. The machine gets v2, unless v2 lacks cpu, memory or pids and v1 really has it. A container never
+//! gets a new v1 hierarchy: it would take the controllers away from the host.
 
 mod nesting;
 
@@ -25,23 +25,24 @@ const FLAGS: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NOEXEC)
     .union(MountFlags::NODEV);
 
-/// What v2 is mounted with: the most that the kernel takes.
+/// Mount options of v2: the first set that the kernel accepts.
 const V2_OPTIONS: &[&CStr] = &[c"nsdelegate,memory_recursiveprot", c"nsdelegate", c""];
-/// Without these in v2, v1 is tried.
+/// If v2 lacks one of these, v1 is tried.
 const NEEDED: &[&CStr] = &[c"cpu", c"memory", c"pids"];
-/// What `docker run` has limits for: its loss is told.
+/// Controllers behind the limits of `docker run`: a missing one is logged.
 const LIMITING: &[&CStr] = &[c"cpu", c"cpuset", c"memory", c"pids"];
-/// v1 controllers that share a hierarchy, and its name.
+/// v1 controllers that share a hierarchy, and the name of the hierarchy.
 const JOINED: &[(&[&[u8]], &[u8])] = &[
     (&[b"cpu", b"cpuacct"], b"cpu,cpuacct"),
     (&[b"net_cls", b"net_prio"], b"net_cls,net_prio"),
 ];
 
-/// What somebody has mounted before, and what follows from it.
-const WITHOUT_DEVICES: &[u8] = b"below /sys/fs/cgroup are cgroup v1 hierarchies, but not that of the controller devices: they stay, \
-    and dockerd does not start; unmount them, or mount the controllers there";
+/// For v1 hierarchies that somebody has mounted before.
+const WITHOUT_DEVICES: &[u8] =
+    b"/sys/fs/cgroup has cgroup v1 hierarchies, but none of the controller devices: \
+    dockerd does not start; unmount them, or mount that one too";
 
-/// The kernel's controllers are a dozen.
+/// The kernel has about a dozen controllers.
 const MOST: usize = 32;
 type Name = Text<32>;
 type Path = Text<128>;
@@ -74,7 +75,7 @@ pub(crate) fn mount_all(launch: &Launch<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// What somebody else mounted is left, and told if it is not what was asked for.
+/// Keeps what somebody else has mounted, with a warning if the setting asks for another layout.
 fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
     if launch.settings.cgroup != Cgroup::Auto && launch.settings.cgroup != version {
         launch.log.warning(&[b"cgroups are mounted already, in another layout than DOCKER_LAUNCH_CGROUP asks for; they stay"]);
@@ -85,7 +86,7 @@ fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
     }
 }
 
-/// v2, or v1 if a controller that Docker's limits need is only there.
+/// Mounts v2, or v1 if a controller that Docker's limits need exists only there.
 fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
     match try_mount_v2(ROOT) {
         Err(Errno::NODEV) => return mount_v1(launch),
@@ -110,7 +111,7 @@ fn mount_best(launch: &Launch<'_>) -> Outcome<()> {
     }
 }
 
-/// Only mounting tells: /proc/cgroups of 6.12 lists controllers as enabled that v1 no longer has.
+/// Tries to mount it: /proc/cgroups of 6.12 lists controllers as enabled that v1 no longer has.
 fn offered_in_v1(launch: &Launch<'_>, controller: &CStr) -> bool {
     match mount(c"cgroup", ROOT, c"cgroup", FLAGS, controller) {
         Ok(()) => {
@@ -147,7 +148,8 @@ fn mount_hybrid(launch: &Launch<'_>) -> Outcome<()> {
     mount_v2(launch, UNIFIED)
 }
 
-/// A tmpfs, a hierarchy for each enabled controller of /proc/cgroups, and the named one that systemd's tools look for.
+/// Mounts a tmpfs, a hierarchy for each enabled controller of /proc/cgroups, and the hierarchy name=systemd for systemd's
+/// tools.
 fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
     mount(c"cgroup", ROOT, c"tmpfs", FLAGS, c"mode=755").at(launch, Step::Cgroup, ROOT)?;
     let enabled = enabled_controllers(launch)?;
@@ -157,7 +159,7 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
             members.contains(&name) && members.iter().all(|member| has(&enabled, member))
         });
         let hierarchy = group.map_or(name, |(_, joined)| joined);
-        // The first member of a group mounts it; each is a link to it.
+        // The first controller of a group mounts it; every one gets a link to it.
         let first = group.is_none_or(|(members, _)| members.first() == Some(&name));
         if first && !mount_hierarchy(launch, hierarchy, hierarchy)? {
             let _ = refused.extend_from_slice(&[b" ", hierarchy]);
@@ -165,7 +167,7 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
             make_link(launch, name, hierarchy)?;
         }
     }
-    // Kernel 7 does not even list those that v1 has lost.
+    // Kernel 7 no longer lists the controllers that v1 has lost.
     for name in LIMITING.iter().map(|name| name.to_bytes()) {
         if !has(&enabled, name) {
             let _ = refused.extend_from_slice(&[b" ", name]);
@@ -173,21 +175,22 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
     }
     if !refused.is_empty() {
         let mut message: Vec<&[u8], { 2 * (MOST + LIMITING.len()) + 1 }> = Vec::new();
-        let _ = message.push(b"the kernel does not give all controllers in cgroup v1, so containers have no limits of:");
+        let what = b"the kernel lacks some cgroup v1 controllers, so containers have no limits of:";
+        let _ = message.push(what);
         let _ = message.extend_from_slice(&refused);
         launch.log.warning(&message);
     }
     if !mount_hierarchy(launch, b"systemd", b"none,name=systemd")? {
-        let what = b"the kernel does not give the cgroup v1 hierarchy name=systemd, which the systemd tools of containers look for";
+        let what = b"the kernel refuses the cgroup v1 hierarchy name=systemd, which systemd tools in containers look for";
         launch.log.warning(&[what]);
     }
-    // Before 5.11 a v1 memory cgroup did not count its children's; the file is gone or fixed to 1 since.
+    // Before 5.11 a v1 memory cgroup did not count the memory of its children. Since then the file is gone or always 1.
     const HIERARCHY: &CStr = c"/sys/fs/cgroup/memory/memory.use_hierarchy";
     fs::write_word(HIERARCHY, b"1").found(launch.log, Step::Cgroup, HIERARCHY);
     Ok(())
 }
 
-/// The controllers that /proc/cgroups says are enabled; a line that is not of its form is told and left out.
+/// The enabled controllers of /proc/cgroups. A malformed line is skipped with a warning.
 fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
     let mut enabled: Vec<Name, MOST> = Vec::new();
     let mut rubbish = Name::new();
@@ -203,7 +206,7 @@ fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
     })
     .at(launch, Step::Cgroup, c"/proc/cgroups")?;
     if !rubbish.as_bytes().is_empty() {
-        let what = b"/proc/cgroups has a line that is no controller and is left out: ";
+        let what = b"/proc/cgroups has a line that is not a controller, ignored: ";
         launch.log.warning(&[what, rubbish.as_bytes()]);
     }
     Ok(enabled)
@@ -212,7 +215,7 @@ fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
 /// A line of /proc/cgroups.
 enum Line {
     Enabled(Name),
-    /// The heading, or a controller that is switched off.
+    /// The heading, or a disabled controller.
     Passed,
     Rubbish,
 }
@@ -240,7 +243,7 @@ fn has(enabled: &[Name], name: &[u8]) -> bool {
         .any(|controller| controller.as_bytes() == name)
 }
 
-/// `false` where the kernel does not offer it in v1; its directory is gone again then.
+/// Returns `false`, without leaving a directory, if the kernel does not offer it in v1.
 fn mount_hierarchy(launch: &Launch<'_>, directory: &[u8], options: &[u8]) -> Outcome<bool> {
     let at = below_root(launch, directory)?;
     let options = fs::path(&[options]);
@@ -252,7 +255,7 @@ fn mount_hierarchy(launch: &Launch<'_>, directory: &[u8], options: &[u8]) -> Out
         FLAGS,
         options.as_c_str(),
     ) {
-        // EINVAL: not in v1 any more. EBUSY, EPERM: another hierarchy has it, or a namespace may not make one.
+        // EINVAL: v1 no longer has it. EBUSY: another hierarchy has it. EPERM: this namespace may not create one.
         Err(Errno::INVAL | Errno::NOENT | Errno::BUSY | Errno::PERM) => {
             rmdir(at.as_c_str()).at(launch, Step::Cgroup, at.as_c_str())?;
             Ok(false)
@@ -289,7 +292,7 @@ mod tests {
     use std::{format, vec::Vec};
 
     #[test]
-    fn lines_of_the_kernel() {
+    fn parses_lines_of_the_kernel() {
         assert!(matches!(
             controller(b"#subsys_name\thierarchy\tnum_cgroups\tenabled"),
             Line::Passed
@@ -304,7 +307,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_judged(line: Vec<u8>) {
+        fn any_line_is_parsed(line: Vec<u8>) {
             if let Line::Enabled(name) = controller(&line) {
                 prop_assert!(line.trim_ascii_start().starts_with(name.as_bytes()));
             }

@@ -1,8 +1,8 @@
-//! A container's part of cgroup v2: its processes move to /init, so that the controllers can be handed to the cgroups of
-//! inner containers beside it. The kernel hands on nothing while there are processes in the cgroup itself.
+//! A container's part of cgroup v2: moves its processes to /init, so that the controllers can be enabled for the cgroups of
+//! inner containers beside it. The kernel enables none while the cgroup itself has processes.
 //!
-//! Only what is this container's own is touched. Where the cgroup is another's too, threaded or read-only, nothing moves, one
-//! sentence says so, and the launch goes on: inner containers run there, but without limits.
+//! This happens only in the container's own cgroup. If the cgroup is shared, threaded or read-only, nothing moves and a
+//! warning says so. The launch goes on: inner containers run there, but without limits.
 
 use crate::{
     error::{Step, reason},
@@ -22,7 +22,7 @@ use rustix::{
 const TYPE: &CStr = c"/sys/fs/cgroup/cgroup.type";
 const PROCESSES: &CStr = c"/sys/fs/cgroup/cgroup.procs";
 const CONTROLLERS: &CStr = c"/sys/fs/cgroup/cgroup.controllers";
-const HANDED_ON: &CStr = c"/sys/fs/cgroup/cgroup.subtree_control";
+const SUBTREE_CONTROL: &CStr = c"/sys/fs/cgroup/cgroup.subtree_control";
 const INIT: &CStr = c"/sys/fs/cgroup/init";
 const INIT_PROCESSES: &CStr = c"/sys/fs/cgroup/init/cgroup.procs";
 
@@ -31,12 +31,12 @@ const THREADED: &str = "threaded here";
 const READ_ONLY: &str =
     "read-only here (run with --privileged, and with --userns=host if root is remapped)";
 const FOREIGN: &str = "held for 10 s by processes of another PID namespace, which cannot be moved";
-const RUSHED: &str = "entered for 10 s by new processes faster than they can be moved";
+const BUSY: &str = "entered by new processes for 10 s, faster than they can be moved";
 
-/// How long `docker exec` may bring in processes while the cgroup is being emptied, in milliseconds. On a busy host one that
-/// has not entered the PID namespace yet can need seconds for it.
+/// How long emptying the cgroup may take while `docker exec` adds processes, in milliseconds. On a busy host such a process
+/// can need seconds to enter the PID namespace.
 const LIMIT: u64 = 10_000;
-/// Between two rounds, in milliseconds: the kernel does not tell when a process leaves.
+/// Between two rounds, in milliseconds: the kernel does not report when a process leaves.
 const PAUSE: u64 = 1;
 
 pub(super) fn nest(launch: &Launch<'_>) -> Outcome<()> {
@@ -50,14 +50,14 @@ pub(super) fn nest(launch: &Launch<'_>) -> Outcome<()> {
         let mut buffer = [0; 1024];
         let controllers =
             fs::read_small(CONTROLLERS, &mut buffer).at(launch, Step::Cgroup, CONTROLLERS)?;
-        match hand_on(&mut words(controllers)) {
+        match enable(&mut words(controllers)) {
             Ok(()) => return Ok(()),
-            // Somebody came in between.
+            // A process has entered meanwhile.
             Err(Errno::BUSY) => {}
-            Err(_) => return hand_on_each(launch, controllers),
+            Err(_) => return enable_each(launch, controllers),
         }
         if sys::since_boot() > deadline {
-            return give_up(launch, if foreign { FOREIGN } else { RUSHED });
+            return give_up(launch, if foreign { FOREIGN } else { BUSY });
         }
         let _ = children::readable(&mut [], sys::since_boot() + PAUSE);
     }
@@ -70,11 +70,11 @@ fn give_up(launch: &Launch<'_>, why: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Why the cgroup is not ours to change.
+/// Why this container must not change the cgroup.
 fn obstacle() -> Option<&'static str> {
     let mut buffer = [0; 64];
     match fs::read_small(TYPE, &mut buffer) {
-        // Only a hierarchy's own root lacks the file.
+        // Only the root of the hierarchy lacks the file.
         Err(Errno::NOENT | Errno::NOTDIR) => Some(SHARED),
         Err(errno) => Some(reason(errno)),
         Ok(kind) => match is_root_of_namespace() {
@@ -90,8 +90,8 @@ fn obstacle() -> Option<&'static str> {
     }
 }
 
-/// The kernel names a process's cgroup from the root of its cgroup namespace on. In a namespace that is an outer container's
-/// this one's cgroup lies deeper; an earlier launch has moved it to /init.
+/// The kernel shows the cgroup's path from the root of the cgroup namespace. If the namespace is an outer container's, the
+/// path is longer. /init is the result of an earlier launch.
 fn is_root_of_namespace() -> Result<bool> {
     let mut is_root = false;
     fs::lines(c"/proc/self/cgroup", &mut |line| {
@@ -100,8 +100,8 @@ fn is_root_of_namespace() -> Result<bool> {
     Ok(is_root)
 }
 
-/// Moves every process; whether some cannot be named here. One that has ended meanwhile, or that the kernel does not let go now,
-/// is met again in the next round if it matters.
+/// Moves every process; returns whether some have no PID in this namespace. A failed move is ignored: the process has
+/// ended, or the next round tries again.
 fn evacuate() -> Result<bool> {
     let mut foreign = false;
     fs::lines(PROCESSES, &mut |pid| match pid {
@@ -111,24 +111,25 @@ fn evacuate() -> Result<bool> {
     Ok(foreign)
 }
 
-/// All of these controllers at once.
-fn hand_on(controllers: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
+/// Enables all of these controllers in one write.
+fn enable(controllers: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
     let mut switches = Text::<1024>::new();
     for controller in controllers {
         for part in [b"+", controller, b" "] {
             switches.push(part).map_err(|_| Errno::TOOBIG)?;
         }
     }
-    fs::write_word(HANDED_ON, switches.as_bytes())
+    fs::write_word(SUBTREE_CONTROL, switches.as_bytes())
 }
 
-/// The kernel takes all or none: one that it refuses (cpu, while a real-time process runs) shall not cost the others.
-fn hand_on_each(launch: &Launch<'_>, controllers: &[u8]) -> Outcome<()> {
+/// Enables them one by one. One write enables all or none, and one refused controller (cpu, while a real-time process runs)
+/// must not disable the others.
+fn enable_each(launch: &Launch<'_>, controllers: &[u8]) -> Outcome<()> {
     let mut line: Vec<&[u8], { 2 * super::MOST + 1 }> = Vec::new();
-    let _ = line.push(b"the kernel does not hand on all controllers of cgroup v2, so inner containers have no limits of:");
+    let _ = line.push(b"the kernel does not enable all cgroup v2 controllers, so inner containers have no limits of:");
     for controller in words(controllers) {
-        if hand_on(&mut core::iter::once(controller)).is_err() {
-            // There is room for all that a kernel has.
+        if enable(&mut core::iter::once(controller)).is_err() {
+            // The capacity is enough for all controllers.
             let _ = line.extend_from_slice(&[b" ", controller]);
         }
     }

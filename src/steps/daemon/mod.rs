@@ -1,5 +1,5 @@
-//! The daemon: what is made once for all its starts (limits, the listening socket), what is done before each (stale pid
-//! files), and exec with its environment and descriptors, from which nothing returns.
+//! The daemon: what is prepared once for all starts (limits, the listening socket), what is done before each start (stale
+//! pid files), and exec with its environment and descriptors.
 
 mod pid_files;
 
@@ -27,17 +27,17 @@ use rustix::{
     process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
 };
 
-/// A resource limit that the daemon, and every container after it, begins with; `None` is unlimited.
+/// A resource limit that the daemon and its containers start with; `None` is unlimited.
 struct Limit {
     resource: Resource,
     soft: Option<u64>,
     hard: Option<u64>,
-    /// Where the kernel tells the highest that it takes.
+    /// The file with the highest value that the kernel accepts.
     highest: &'static CStr,
     name: &'static CStr,
 }
 
-/// What moby's own unit file asks for: 1024:524288 (moby#45534), and no limit of processes and core files.
+/// The limits of moby's unit file: 1024:524288 open files (moby#45534), and no limit on processes and core files.
 const LIMITS: &[Limit] = &[
     Limit {
         resource: Resource::Nofile,
@@ -62,23 +62,23 @@ const LIMITS: &[Limit] = &[
     },
 ];
 
-/// dockerd is one of the last that the kernel should kill; containers are set back by runc.
+/// The kernel should kill dockerd among the last; runc resets the value for containers.
 const OOM_SCORE: &[u8] = b"-500";
 const OOM_SCORE_ADJ: &CStr = c"/proc/self/oom_score_adj";
-/// As many clients wait as the kernel lets.
+/// As many waiting clients as the kernel allows.
 const BACKLOG: i32 = 4096;
-/// Descriptors that are handed over begin here (sd_listen_fds(3)).
+/// The first descriptor that is passed (sd_listen_fds(3)).
 const FIRST_PASSED: u32 = 3;
 
-/// What all starts of the daemon share.
+/// Shared by all starts of the daemon.
 pub(crate) struct Daemon {
-    /// The socket of `-H fd://`. It is this process's: clients that connect while no daemon runs wait for the next.
+    /// The socket of `-H fd://`. This process keeps it: clients that connect while no daemon runs wait for the next one.
     listener: Option<OwnedFd>,
-    /// How many descriptors this process was handed over itself, from the third on: they are passed on.
+    /// How many descriptors this process itself got, from the third on; they are passed on to the daemon.
     inherited: u32,
 }
 
-/// Makes what stays for all starts.
+/// Prepares what all starts share.
 pub(crate) fn prepare(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -86,7 +86,7 @@ pub(crate) fn prepare(
 ) -> Outcome<Daemon> {
     raise_limits(launch);
     match fs::write_word(OOM_SCORE_ADJ, OOM_SCORE) {
-        // Without CAP_SYS_RESOURCE it can only be raised.
+        // Without CAP_SYS_RESOURCE the score can only be raised.
         Err(Errno::ACCESS | Errno::PERM) => launch
             .log
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
@@ -101,8 +101,8 @@ pub(crate) fn prepare(
     })
 }
 
-/// Becomes the daemon in place of this process.
-#[inline(never)] // its stack is not the caller's, which may supervise
+/// Replaces this process with the daemon.
+#[inline(never)] // its stack frame must not stay in a caller that supervises
 pub(crate) fn replace(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -113,8 +113,7 @@ pub(crate) fn replace(
     Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
 }
 
-/// Becomes the daemon; returns only the reason why it did not. With `notify` the daemon is told where to say that it is
-/// ready.
+/// Executes the daemon; returns only on failure. `notify` tells the daemon where to send that it is ready.
 pub(crate) fn exec(
     launch: &Launch<'_>,
     command: &Command<'_>,
@@ -124,13 +123,13 @@ pub(crate) fn exec(
     let path = command.path();
     launch.log.debug(&[b"exec ", path.as_bytes()]);
     let executed = || {
-        let mut made = Made::new();
+        let mut texts = Composed::new();
         if let Some(listener) = &daemon.listener {
             sys::pass_as(listener.as_fd(), FIRST_PASSED)?;
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let handed = (passed, daemon.inherited > 0);
-        let environment = environment(&mut made, launch.role, command, handed, notify)?;
+        let environment = environment(&mut texts, launch.role, command, handed, notify)?;
         let words = command.array_of_words()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
@@ -140,7 +139,7 @@ pub(crate) fn exec(
     errno
 }
 
-/// Raised, never lowered; what the kernel refuses is raised as far as it lets.
+/// Raises limits, never lowers them. If the kernel refuses a value, the limit is raised as far as it allows.
 fn raise_limits(launch: &Launch<'_>) {
     let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
     for limit in LIMITS {
@@ -167,7 +166,7 @@ fn raise_limits(launch: &Launch<'_>) {
         }
         launch.log.debug(&[
             limit.name.to_bytes(),
-            b": the kernel lets it be raised less far",
+            b": the kernel does not allow raising it that far",
         ]);
         let mut buffer = [0; 32];
         let highest = fs::read_small(limit.highest, &mut buffer)
@@ -184,14 +183,14 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     let path = socket();
     match listen_at(path, docker_group(launch)) {
         Err(Errno::NOTSOCK) => {
-            let reason = "something stands there that is no socket; remove it";
+            let reason = "something that is not a socket is there; remove it";
             Err(launch.said(Step::Daemon, path.to_bytes(), reason))
         }
         listener => listener.at(launch, Step::Daemon, path),
     }
 }
 
-/// `NOTSOCK`: something else stands there.
+/// `NOTSOCK`: something else is there.
 fn listen_at(path: &CStr, group: Gid) -> io::Result<OwnedFd> {
     if let Some(there) = fs::look(CWD, path)? {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
@@ -224,11 +223,11 @@ fn id_of_group(line: &[u8], group: &[u8]) -> Option<u32> {
     let mut fields = fields(line, b':');
     let name = fields.next()?;
     let id = u32::try_from(number(fields.nth(1)?)?).ok()?;
-    // -1 is no number of a group.
+    // -1 is not a valid group ID.
     (name == group && id != u32::MAX).then_some(id)
 }
 
-/// How many descriptors were handed to this very process (sd_listen_fds(3)).
+/// How many descriptors were passed to this process (sd_listen_fds(3)).
 fn inherited(command: &Command<'_>) -> u32 {
     let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
     let count = command
@@ -239,14 +238,14 @@ fn inherited(command: &Command<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// Variables that are made here: they stay as long as the environment that holds them.
-pub(crate) struct Made {
+/// Variables that are composed here: they must live as long as the environment.
+pub(crate) struct Composed {
     listen_pid: Text<32>,
-    /// A PATH that is not as it was given; empty where it is.
+    /// A changed PATH; empty if PATH is passed on unchanged.
     path: Text<PATH>,
 }
 
-impl Made {
+impl Composed {
     pub(crate) const fn new() -> Self {
         Self {
             listen_pid: Text::new(),
@@ -255,13 +254,13 @@ impl Made {
     }
 }
 
-/// The environment of the daemon, or of another program in its place: what was given, PATH and HOME, and who listens. Of the
-/// process that calls it: LISTEN_PID is its own.
+/// The environment of the daemon or of the program of DOCKER_LAUNCH_READY: the given variables, PATH and HOME, and the
+/// LISTEN_* variables. LISTEN_PID is the caller's PID.
 ///
-/// It is handed so many descriptors; where they were inherited the variables that count and name them stay as they are. It is
-/// told to say at `notify` that it is ready; `None` leaves what was given.
+/// `passed` is the number of descriptors. If they were inherited, LISTEN_FDS and LISTEN_FDNAMES stay as they are. `notify`
+/// is the new NOTIFY_SOCKET: empty removes it, `None` keeps the given one.
 pub(crate) fn environment<'c>(
-    made: &'c mut Made,
+    texts: &'c mut Composed,
     role: Role,
     command: &'c Command<'_>,
     (passed, inherited): (u32, bool),
@@ -270,13 +269,13 @@ pub(crate) fn environment<'c>(
     let given = command.environment();
     let own_path = !command.first_directory.is_empty();
     let (mut has_path, mut has_home) = (false, false);
-    let mut words = Words::with_room(given.clone().count() + 5)?;
+    let mut variables = Words::with_room(given.clone().count() + 5)?;
     for variable in given {
         let (name, _) = split_once(variable.to_bytes(), b'=');
         let is = |known: &str| name == known.as_bytes();
         let (is_path, is_home) = (is("PATH"), is("HOME"));
         let goes = is_path && own_path
-            // The kernel's HOME for init; root's own is meant.
+            // The kernel sets this HOME for init; root's home is meant.
             || role == Role::Machine && variable == c"HOME=/"
             || is("LISTEN_PID")
             || !inherited && (is("LISTEN_FDS") || is("LISTEN_FDNAMES"))
@@ -284,32 +283,32 @@ pub(crate) fn environment<'c>(
         if !goes {
             has_path |= is_path;
             has_home |= is_home;
-            words.push(variable);
+            variables.push(variable);
         }
     }
     if own_path {
         let (first, path) = (command.first_directory.as_bytes(), command.path_variable());
-        let whole = made.path.set(&[b"PATH=", first, b":", path]);
+        let whole = texts.path.set(&[b"PATH=", first, b":", path]);
         whole.map_err(|TooLong| Errno::NAMETOOLONG)?;
-        words.push(made.path.as_c_str());
+        variables.push(texts.path.as_c_str());
     } else if !has_path {
-        words.push(DEFAULT_PATH);
+        variables.push(DEFAULT_PATH);
     }
     if !has_home {
-        words.push(c"HOME=/root");
+        variables.push(c"HOME=/root");
     }
     if passed > 0 {
         let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-        let _ = made.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
-        words.push(made.listen_pid.as_c_str());
+        let _ = texts.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
+        variables.push(texts.listen_pid.as_c_str());
         if !inherited {
-            words.push(c"LISTEN_FDS=1");
+            variables.push(c"LISTEN_FDS=1");
         }
     }
     if let Some(notify) = notify.filter(|notify| !notify.is_empty()) {
-        words.push(notify);
+        variables.push(notify);
     }
-    Ok(words)
+    Ok(variables)
 }
 
 #[cfg(test)]
@@ -319,7 +318,7 @@ mod tests {
     use std::{format, vec::Vec};
 
     #[test]
-    fn only_the_groups_own_line_counts() {
+    fn reads_only_the_line_of_the_group() {
         assert_eq!(id_of_group(b"docker:x:999:a,b", b"docker"), Some(999));
         assert_eq!(id_of_group(b"dockers:x:999:", b"docker"), None);
         assert_eq!(id_of_group(b"docker:x", b"docker"), None);
@@ -328,7 +327,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_judged(line: Vec<u8>) {
+        fn any_line_is_parsed(line: Vec<u8>) {
             let _ = id_of_group(&line, b"docker");
         }
 

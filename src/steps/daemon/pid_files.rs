@@ -1,4 +1,4 @@
-//! Pid files that a daemon before this one has left: dockerd refuses to start over one, or takes a stranger for its containerd.
+//! Stale pid files of an earlier daemon: with one, dockerd refuses to start, or takes another process for its containerd.
 
 use crate::{
     docker::{command::Command, config::Config},
@@ -13,7 +13,8 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// Removes what an earlier daemon has left: before every start, by the configuration that this start will read.
+/// Removes the files of an earlier daemon, where the configuration that this start will read has them; called before every
+/// start.
 pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     let config = Config::read(launch, command)?;
     let programs = [command.name(), b"dockerd"];
@@ -22,23 +23,23 @@ pub(crate) fn remove_stale_files(launch: &Launch<'_>, command: &Command<'_>) -> 
     remove_stale(launch, containerd.as_c_str(), &[b"containerd"])
 }
 
-/// A pid file is stale if it names PID 1, which this process is or was, or a process that is none of those programs (the
-/// daemon's word may be a script that execs dockerd), or that has another root (`docker run --pid=host` shows every
-/// container's): dockerd would refuse to start over it, or take a stranger for its containerd.
+/// A pid file is stale if it names PID 1, which this process is or was, or a process that is none of `programs` (the
+/// daemon's argument may be a script that execs dockerd) or has another root (`docker run --pid=host` shows the processes
+/// of every container).
 fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome<()> {
     let mut buffer = [0; 64];
     let pid = match fs::read_small(file, &mut buffer) {
         Ok(contents) => number(trim(contents)),
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-        // Too long for a number: not a pid file that anybody can use.
+        // Too long for a number, so nobody can use it.
         Err(Errno::FBIG) => None,
         Err(errno) => return Err(errno).at(launch, Step::Daemon, file),
     };
     if let Some(pid) = pid
         && pid != 1
     {
-        let lives = runs(pid, programs).and_then(|runs| Ok(runs && is_at_home(pid)?));
-        // What cannot be told is left: it may be a daemon's that runs.
+        let lives = is_one_of(pid, programs).and_then(|runs| Ok(runs && has_own_root(pid)?));
+        // If it is unclear the file stays: its daemon may be running.
         if lives.noted(launch.log, Step::Daemon, file) != Some(false) {
             return Ok(());
         }
@@ -49,13 +50,13 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
     unlink(file).at(launch, Step::Daemon, file)
 }
 
-/// Whether that process is one of those programs: the kernel keeps the first 15 bytes of its name.
-fn runs(pid: u64, programs: &[&[u8]]) -> Result<bool> {
+/// Whether the process is one of `programs`. The kernel keeps the first 15 bytes of a name.
+fn is_one_of(pid: u64, programs: &[&[u8]]) -> Result<bool> {
     let mut buffer = [0; 64];
     let comm = of_process(pid, b"/comm");
     let name = match fs::read_small(comm.as_c_str(), &mut buffer).there() {
         Ok(Some(name)) => trim(name),
-        // It ends at this moment.
+        // The process is just ending.
         Ok(None) | Err(Errno::SRCH) => return Ok(false),
         Err(errno) => return Err(errno),
     };
@@ -67,8 +68,8 @@ fn of_process(pid: u64, file: &[u8]) -> Text<40> {
     Text::fitting(&[b"/proc/", Decimal::new(pid).as_bytes(), file])
 }
 
-/// Whether that process has this one's root.
-fn is_at_home(pid: u64) -> Result<bool> {
+/// Whether the process has the same root as this one.
+fn has_own_root(pid: u64) -> Result<bool> {
     let root = of_process(pid, b"/root");
     let (its, own) = (fs::stat(root.as_c_str()).there()?, fs::stat(c"/")?);
     Ok(its.is_some_and(|its| (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino)))

@@ -1,6 +1,6 @@
-//! The bridge of `-b NAME --bip ADDRESS/PREFIX`. dockerd refuses to be told both, and takes only a bridge that is there: so
-//! it is made here, with that address and the MTU that the daemon is told, and `--bip` is left out of the daemon's words.
-//! One of them alone is dockerd's to follow, as `--fixed-cidr` always is.
+//! The bridge of `-b NAME --bip ADDRESS/PREFIX`. dockerd rejects the two flags together, and accepts only a bridge that
+//! exists: so it is created here, with that address and the daemon's MTU, and `--bip` is dropped from the daemon's
+//! arguments. dockerd handles either flag alone, and always handles `--fixed-cidr`.
 
 use super::{
     changes::{Changes, FOR_EVER},
@@ -33,7 +33,7 @@ pub(super) fn make(
     let (address, prefix) = split_once(bip, b'/');
     let prefix = prefix.and_then(number).filter(|prefix| *prefix <= 32);
     let (Some(address), Some(prefix)) = (ip::address(address), prefix) else {
-        let reason = "--bip is not an address and its prefix, as in 172.18.0.1/16";
+        let reason = "--bip is not an address with a prefix, as in 172.18.0.1/16";
         return Err(launch.said(Step::Network, bip, reason));
     };
     let made = || {

@@ -1,4 +1,4 @@
-//! rtnetlink(7): giving an interface an address and a route, and taking a lease's address away. What is there already stays.
+//! rtnetlink(7): adds a bridge, addresses and routes, and removes the addresses of a lease. What exists already stays.
 
 use super::links::{DUMP, IFLA_IFNAME, IFLA_LINKINFO, NEW_LINK};
 use crate::kernel::netlink::{
@@ -28,22 +28,22 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 const IFA_CACHEINFO: u16 = 6;
-/// IFA_F_PERMANENT: without a lifetime.
+/// IFA_F_PERMANENT: an address without a lifetime.
 const PERMANENT: u8 = 0x80;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
-/// RTNH_F_ONLINK: the gateway is reached although no route leads there.
+/// RTNH_F_ONLINK: the gateway is on the link, although no route leads to it.
 const ON_LINK: u32 = 4;
 
-/// An attribute in an attribute: IFLA_INFO_KIND is `bridge`.
+/// A nested attribute: IFLA_INFO_KIND is `bridge`.
 const KIND_BRIDGE: &[u8] = b"\x0a\0\x01\0bridge";
 
 const UP: u32 = 1;
 const INET: u8 = 2;
 const INET6: u8 = 10;
 
-/// The lifetime of an address that nobody has leased.
+/// The lifetime of an address that is not leased.
 pub(super) const FOR_EVER: u32 = u32::MAX;
 
 /// The kernel's network configuration.
@@ -54,7 +54,7 @@ impl Changes {
         Netlink::open(ROUTE).map(Self)
     }
 
-    /// A bridge that is there already is left.
+    /// Adds a bridge, unless it exists.
     pub(super) fn add_bridge(&self, name: &[u8], mtu: Option<u32>) -> Result<()> {
         let mut message = Message::new(NEW_LINK, REQUEST | ACKNOWLEDGE | CREATE_ONLY);
         message.put(&[0; 16]);
@@ -76,7 +76,7 @@ impl Changes {
         self.change(&mut message)
     }
 
-    /// An address that is there already is left; one with a lifetime, in seconds, gets it anew.
+    /// Adds an address, unless it exists. `lifetime` is in seconds; an existing address with one is renewed.
     pub(super) fn add_address(
         &self,
         index: u32,
@@ -102,14 +102,14 @@ impl Changes {
             message.attribute(IFA_BROADCAST, &broadcast.to_be_bytes());
         }
         if lifetime != FOR_EVER {
-            // struct ifa_cacheinfo: preferred, valid, and when it came and changed.
+            // struct ifa_cacheinfo: preferred and valid lifetime, times of creation and change.
             let times = [lifetime, lifetime, 0, 0].map(u32::to_ne_bytes);
             message.attribute(IFA_CACHEINFO, times.as_flattened());
         }
         self.change(&mut message)
     }
 
-    /// Takes away the interface's IPv4 addresses that have a lifetime, but for one.
+    /// Removes the interface's IPv4 addresses that have a lifetime, except `keep`.
     pub(super) fn remove_leased(&self, index: u32, keep: Option<Ipv4Addr>) -> Result<()> {
         let mut message = Message::new(GET_ADDRESS, REQUEST | DUMP);
         message.put(&[INET, 0, 0, 0, 0, 0, 0, 0]);
@@ -147,12 +147,13 @@ impl Changes {
         Ok(())
     }
 
-    /// The default route. A gateway that no route leads to is reached on the link: hosting companies give such ones.
+    /// Adds the default route. A gateway that no route leads to is taken as on the link: hosting companies use such
+    /// gateways.
     pub(super) fn add_default_route(&self, index: u32, gateway: IpAddr) -> Result<()> {
         self.add_route(index, None, Some(gateway))
     }
 
-    /// A route that is there already is left. Without a gateway it leads to the link itself.
+    /// Adds a route, unless it exists. Without a gateway it leads to the link itself.
     pub(super) fn add_route(
         &self,
         index: u32,
@@ -167,7 +168,7 @@ impl Changes {
         }
     }
 
-    /// What is there already stays as it is.
+    /// Sends the request; that the object exists already is no error.
     fn change(&self, message: &mut Message) -> Result<()> {
         match self.0.request(message) {
             Err(Errno::EXIST) => Ok(()),
@@ -186,7 +187,7 @@ fn link(index: u32, up: u32) -> Message {
     message
 }
 
-/// struct rtmsg, and what it is about.
+/// struct rtmsg, with its attributes.
 fn route(index: u32, to: Option<(IpAddr, u8)>, gateway: Option<IpAddr>, flags: u32) -> Message {
     const MAIN_TABLE: u8 = 254;
     const BY_BOOT: u8 = 3;

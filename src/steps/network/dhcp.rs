@@ -1,8 +1,8 @@
-//! DHCP, by the image's udhcpc. It renews the lease in the background, and goes on asking there while no server answers: the
-//! engine starts all the same. Where no card is named all of them are asked, as by the kernel, and the first lease counts.
+//! DHCP with the image's udhcpc. It renews the lease in the background, and keeps trying there if no server answers: the
+//! engine starts anyway. If no card is named, udhcpc runs on all cards, as in the kernel, and the first lease counts.
 //!
-//! What a lease says is put in place by this program itself (lease.rs), so that the image needs no shell for it. An init that
-//! uses the library is another program: there it is udhcpc's default script.
+//! This program itself applies the lease (lease.rs), so that the image needs no shell for it. An init that uses the library
+//! is another program: there udhcpc's default script applies it.
 
 use super::{Network, lease, links, links::Link, names::Names, routes};
 use crate::{
@@ -24,24 +24,24 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, waitpid},
 };
 
-/// How long udhcpc may ask before it goes on in the background, in seconds: it does so itself after three requests, which
-/// take ten.
+/// How long udhcpc may take before it goes to the background, in seconds. By itself it does so after three requests, which
+/// take ten seconds.
 const LEASE: u64 = 30;
-/// How many cards are asked at once; those behind them are not.
+/// The maximum number of cards that are tried in parallel; the rest are not tried.
 const CARDS: usize = 8;
-/// What is asked for beside udhcpc's own: the MTU, the domains to search, routes (RFC 2132, 3397, 3442). By number, which
-/// needs no name that a busybox may have been built without.
+/// Options in addition to udhcpc's own: MTU, search domains, routes (RFC 2132, 3397, 3442). They are given by number,
+/// because a busybox may be built without the names.
 const OPTIONS: [&CStr; 6] = [c"-O", c"26", c"-O", c"119", c"-O", c"121"];
 /// The program's name, its interface, the options, the script, and the client id.
-const WORDS: usize = 4 + OPTIONS.len() + 2 + 2;
+const ARGUMENTS: usize = 4 + OPTIONS.len() + 2 + 2;
 /// `0x3d:` and 251 bytes in hexadecimal.
 type ClientId = Text<512>;
 
-/// PID 1 may stay this program.
+/// Whether PID 1 may stay this program.
 const STAYS: bool = cfg!(feature = "supervise");
 
-/// An udhcpc that has not gone to the background yet.
-struct Asked<'l> {
+/// A udhcpc that has not gone to the background yet.
+struct Client<'l> {
     link: &'l Link,
     child: Pid,
     ends: OwnedFd,
@@ -62,35 +62,35 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
     })?;
     let (script, id) = (script(launch), client_id(ip));
     let mark = lease::mark(launch, names);
-    let mut asked: Vec<Asked<'_>, CARDS> = Vec::new();
+    let mut clients: Vec<Client<'_>, CARDS> = Vec::new();
     for link in &cards {
         let up = network.changes.set_up(link.index);
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
         let started = || {
             let environment = network.command.array_of_environment(Some(mark))?;
-            let mut words = Words::with_room(WORDS)?;
-            words.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
-            words.extend(&OPTIONS);
+            let mut arguments = Words::with_room(ARGUMENTS)?;
+            arguments.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
+            arguments.extend(&OPTIONS);
             for (option, value) in [(c"-s", script.as_c_str()), (c"-x", id.as_c_str())] {
                 if !value.is_empty() {
-                    words.extend(&[option, value]);
+                    arguments.extend(&[option, value]);
                 }
             }
             let Some(child) = sys::fork()? else {
                 launch.requests.restore();
-                sys::execve(path.as_c_str(), &words, &environment);
+                sys::execve(path.as_c_str(), &arguments, &environment);
                 sys::exit(127)
             };
-            Asked::new(link, child)
+            Client::new(link, child)
         };
         let started = started();
         let started = started.map_err(|errno| launch.refused(Step::Network, b"udhcpc", errno))?;
-        let _ = asked.push(started);
+        let _ = clients.push(started);
     }
-    wait(launch, &mut asked, called(&cards))
+    wait(launch, &mut clients, called(&cards))
 }
 
-/// What messages call them.
+/// The name of the cards in messages.
 fn called(cards: &[Link]) -> &[u8] {
     match cards {
         [card] => card.name.as_bytes(),
@@ -98,15 +98,15 @@ fn called(cards: &[Link]) -> &[u8] {
     }
 }
 
-/// Those to ask: the one that is meant, or all that have no route. What the kernel, an outer engine or a launch before this one
-/// has configured is not asked for again.
+/// The cards to try: the named one, or all that have no route. A card that the kernel, an outer engine or an earlier launch
+/// has configured is skipped.
 #[inline(never)] // smaller
 fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     let launch = network.launch;
     let mut cards: Vec<Link, CARDS> = Vec::new();
     let is_any = ip.device.is_empty() && network.boot_card().is_none();
     if is_any && network.had_default_route {
-        launch.log.debug(&[b"dhcp is not asked: there is a route"]);
+        launch.log.debug(&[b"no dhcp: there is a route already"]);
         return Ok(cards);
     }
     let Some(first) = network.find(ip.device)? else {
@@ -114,7 +114,7 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     };
     let mut more = |link: &Link| {
         if routes::goes_through(launch.log, link.name.as_bytes()) {
-            let what = b": dhcp is not asked: there is a route";
+            let what = b": no dhcp: there is a route already";
             launch.log.debug(&[link.name.as_bytes(), what]);
         } else {
             let _ = cards.push(*link);
@@ -129,37 +129,37 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     Ok(cards)
 }
 
-/// Until one has a lease, or all have gone to the background.
+/// Waits until one has a lease, or all have gone to the background.
 #[inline(never)] // smaller
-fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<()> {
+fn wait(launch: &Launch<'_>, clients: &mut [Client<'_>], called: &[u8]) -> Outcome<()> {
     let failed = |errno| launch.refused(Step::Network, called, errno);
     let deadline = sys::since_boot() + LEASE * 1000;
-    // Readable while a child that it holds has ended.
+    // Readable once a child in it has ended.
     let ends = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
-    for asked in &*asked {
+    for client in &*clients {
         let data = epoll::EventData::new_u64(0);
-        epoll::add(&ends, &asked.ends, data, epoll::EventFlags::IN).map_err(failed)?;
+        epoll::add(&ends, &client.ends, data, epoll::EventFlags::IN).map_err(failed)?;
     }
     let mut waited = Ok(());
     while waited.is_ok()
-        && asked.iter().any(|asked| asked.ended.is_none())
-        && !any_has_lease(launch, asked)
+        && clients.iter().any(|client| client.ended.is_none())
+        && !any_has_lease(launch, clients)
     {
         waited = launch.requests.wait(ends.as_fd(), deadline);
-        asked.iter_mut().for_each(|asked| asked.reap(&ends));
+        clients.iter_mut().for_each(|client| client.reap(&ends));
     }
-    // Where one has a lease the others are not asked any more.
-    asked.iter_mut().for_each(|asked| asked.end(&ends));
+    // Once one card has a lease, udhcpc ends on the others.
+    clients.iter_mut().for_each(|client| client.end(&ends));
     let later: &[u8] = match waited {
-        _ if any_has_lease(launch, asked) => return Ok(()),
-        Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was ended",
-        Err(Errno::CANCELED) => b" has no lease: the end is asked for, and udhcpc was killed",
+        _ if any_has_lease(launch, clients) => return Ok(()),
+        Err(Errno::TIMEDOUT) => b" has no lease: udhcpc took longer than 30 s and was killed",
+        Err(Errno::CANCELED) => b" has no lease: a shutdown is requested; udhcpc was killed",
         Err(errno) => return Err(failed(errno)),
-        Ok(()) if asked.iter().any(|asked| asked.ended == Some(0)) => {
-            b" has no lease yet: no DHCP server has answered, and udhcpc goes on asking"
+        Ok(()) if clients.iter().any(|client| client.ended == Some(0)) => {
+            b" has no lease yet: no DHCP server has answered; udhcpc keeps trying"
         }
         Ok(()) => {
-            let reason = "udhcpc failed: what it said stands above";
+            let reason = "udhcpc failed: see its output above";
             return Err(launch.said(Step::Network, called, reason));
         }
     };
@@ -167,15 +167,15 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
     Ok(())
 }
 
-fn any_has_lease(launch: &Launch<'_>, asked: &[Asked<'_>]) -> bool {
-    let has_lease = |asked: &Asked<'_>| {
-        asked.ended == Some(0) && routes::goes_through(launch.log, asked.link.name.as_bytes())
+fn any_has_lease(launch: &Launch<'_>, clients: &[Client<'_>]) -> bool {
+    let has_lease = |client: &Client<'_>| {
+        client.ended == Some(0) && routes::goes_through(launch.log, client.link.name.as_bytes())
     };
-    asked.iter().any(has_lease)
+    clients.iter().any(has_lease)
 }
 
-impl<'l> Asked<'l> {
-    /// A child that has just been started.
+impl<'l> Client<'l> {
+    /// Takes a child that has just been started.
     fn new(link: &'l Link, child: Pid) -> io::Result<Self> {
         let ends = pidfd_open(child, PidfdFlags::empty()).inspect_err(|_| {
             let _ = kill_process(child, Signal::KILL);
@@ -188,7 +188,7 @@ impl<'l> Asked<'l> {
         })
     }
 
-    /// Nothing where it has ended before, or still runs.
+    /// Does nothing if it was reaped before or still runs.
     fn reap(&mut self, ends: &OwnedFd) {
         if self.ended.is_none()
             && let Ok(Some((_, status))) = waitpid(Some(self.child), WaitOptions::NOHANG)
@@ -205,15 +205,15 @@ impl<'l> Asked<'l> {
             return;
         }
         let _ = kill_process(self.child, Signal::KILL);
-        // What hangs in the kernel does not die: it is left behind.
+        // A process that hangs in the kernel does not die, and is left behind.
         let soon = sys::since_boot() + 1000;
         let _ = children::readable(&mut [PollFd::new(&self.ends, PollFlags::IN)], soon);
         self.reap(ends);
     }
 }
 
-/// This program, where udhcpc finds it; empty: its default script. The one of an initramfs that was freed has no path any more,
-/// but PID 1 is still it.
+/// A path to this program for udhcpc; empty means udhcpc's default script. A program from a freed initramfs has no path any
+/// more, but /proc/1/exe is still this program.
 fn script(launch: &Launch<'_>) -> Text<PATH> {
     let mut path = Text::new();
     if !launch.settings.is_program {
@@ -231,7 +231,7 @@ fn script(launch: &Launch<'_>) -> Text<PATH> {
     path
 }
 
-/// As udhcpc takes it: option 61 in hexadecimal; empty without one.
+/// The client ID in udhcpc's format: option 61 in hexadecimal. Empty if there is none.
 fn client_id(ip: &Ip<'_>) -> ClientId {
     let Some((kind, id)) = ip.client_id else {
         return ClientId::new();

@@ -1,7 +1,7 @@
-//! This program as udhcpc's script: what a DHCP server has offered becomes an address with a lifetime, routes, the MTU and
-//! /etc/resolv.conf. The environment holds it, as busybox has it (networking/udhcp/dhcpc.c).
+//! This program as udhcpc's script: turns the offer of a DHCP server into an address with a lifetime, routes, the MTU and
+//! /etc/resolv.conf. The offer is in the environment, in busybox's format (networking/udhcp/dhcpc.c).
 //!
-//! The kernel takes an address away when its lifetime ends, so a lease that nobody renews is not kept.
+//! The kernel removes an address when its lifetime ends, so a lease that nobody renews goes away.
 
 use super::{
     changes::{Changes, FOR_EVER},
@@ -19,7 +19,8 @@ use crate::{
 use core::{ffi::CStr, net::IpAddr};
 use rustix::io::{Errno, Result};
 
-/// In udhcpc's environment, so that its script is taken for one: name servers are the lease's, or are given.
+/// Set in udhcpc's environment, so that this program knows that it runs as the script, and whether to take the lease's name
+/// servers.
 const NAMES: &CStr = c"DOCKERLAUNCH_LEASE=names";
 const ADDRESS: &CStr = c"DOCKERLAUNCH_LEASE=address";
 
@@ -27,11 +28,11 @@ const ADDRESS: &CStr = c"DOCKERLAUNCH_LEASE=address";
 enum Event {
     HasLease,
     HasNone,
-    /// What the interface has stays.
+    /// The interface keeps what it has.
     Nothing,
 }
 
-/// What udhcpc starts its script for.
+/// The first argument of udhcpc's script.
 const EVENTS: &[(&str, Event)] = &[
     ("bound", Event::HasLease),
     ("deconfig", Event::HasNone),
@@ -40,10 +41,10 @@ const EVENTS: &[(&str, Event)] = &[
     ("renew", Event::HasLease),
 ];
 
-/// The least MTU that every host must take (RFC 791, 3.1): less is a mistake of the server's.
+/// The minimum MTU of every host (RFC 791, 3.1): less is a mistake of the server.
 const LEAST_MTU: u64 = 576;
 
-/// Whether a lease may say where names are looked up.
+/// The variable for udhcpc: a lease sets the name servers if no setting or parameter does.
 pub(super) fn mark(launch: &Launch<'_>, names: &Names) -> &'static CStr {
     if launch.settings.dns.is_empty() && !names.has_servers() {
         NAMES
@@ -52,9 +53,9 @@ pub(super) fn mark(launch: &Launch<'_>, names: &Names) -> &'static CStr {
     }
 }
 
-/// Where udhcpc has started this program as its script, does what that asks, and gives the exit status.
+/// If udhcpc has started this program as its script, does the script's work and returns the exit status.
 #[doc(hidden)]
-#[inline(never)] // its stack is not that of main, which stays
+#[inline(never)] // its stack frame must not stay in main
 pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8> {
     let mut variables = environment;
     let mark = variables.find(|variable| [NAMES, ADDRESS].contains(variable))?;
@@ -70,7 +71,7 @@ pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8>
     };
     let interface = value(b"interface")?;
     let settings = Settings::default();
-    // What this process is does not matter to a lease; the machine's button would be opened for nothing.
+    // The role does not matter here; for the machine's role the power button would be opened needlessly.
     let status = blocked(&settings, |before| {
         let launch = Launch::new(Role::Container, &settings, before);
         let outcome = match event {
@@ -92,7 +93,7 @@ pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8>
 
 type Value<'v> = dyn Fn(&[u8]) -> Option<&'v [u8]> + 'v;
 
-/// udhcpc begins, or has lost its lease.
+/// udhcpc starts, or has lost its lease.
 fn take_away(interface: &[u8]) -> Result<()> {
     let link = links::find(Which::Named(interface))?;
     let changes = Changes::open()?;
@@ -110,14 +111,14 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
     let prefix = value(b"mask").and_then(number).filter(|bits| *bits <= 32);
     let lifetime = value(b"lease").and_then(number);
     let lifetime = lifetime.and_then(|seconds| u32::try_from(seconds).ok());
-    let tell = |what: &[u8], text: &[u8]| {
+    let warn = |what: &[u8], text: &[u8]| {
         launch.log.warning(&[
             interface,
             b": the lease's ",
             what,
             b" ",
             text,
-            b" is not taken",
+            b" is ignored",
         ]);
     };
 
@@ -125,14 +126,14 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
         let mtu = number(text).filter(|mtu| *mtu >= LEAST_MTU);
         let mtu = mtu.and_then(|mtu| u32::try_from(mtu).ok());
         if mtu.is_none_or(|mtu| changes.set_mtu(index, mtu).is_err()) {
-            tell(b"MTU", text);
+            warn(b"MTU", text);
         }
     }
     changes.remove_leased(index, Some(own))?;
     let prefix = prefix.unwrap_or(32) as u8;
     changes.add_address(index, own.into(), prefix, lifetime.unwrap_or(FOR_EVER))?;
 
-    // Routes stand for the router, too (RFC 3442): it counts only without them.
+    // Routes replace the router (RFC 3442): it counts only without them.
     let Some(routes) = value(b"staticroutes") else {
         if let Some(router) = value(b"router").and_then(|routers| words(routers).next()) {
             let Some(gateway) = address(router) else {
@@ -145,13 +146,13 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
     let mut parts = words(routes);
     while let (Some(network), Some(gateway)) = (parts.next(), parts.next()) {
         if add_route(&changes, index, network, gateway).is_none() {
-            tell(b"route", network);
+            warn(b"route", network);
         }
     }
     Ok(())
 }
 
-/// `10.0.0.0/8`; the gateway 0.0.0.0 is the link itself.
+/// `network` is like `10.0.0.0/8`; the gateway 0.0.0.0 means the link itself.
 fn add_route(changes: &Changes, index: u32, network: &[u8], gateway: &[u8]) -> Option<()> {
     let (to, prefix) = split_once(network, b'/');
     let prefix = prefix.map_or(Some(32), number).filter(|bits| *bits <= 32)?;
@@ -161,7 +162,7 @@ fn add_route(changes: &Changes, index: u32, network: &[u8], gateway: &[u8]) -> O
     changes.add_route(index, to, gateway).ok()
 }
 
-/// resolv.conf(5), where the lease names servers.
+/// Writes resolv.conf(5), if the lease names servers.
 fn look_up_names(launch: &Launch<'_>, value: &Value<'_>) {
     let mut lines: Text<1024> = Text::new();
     let mut fits = true;
@@ -185,7 +186,7 @@ fn look_up_names(launch: &Launch<'_>, value: &Value<'_>) {
     }
 }
 
-/// A server is not trusted to write other lines.
+/// A DHCP server must not be able to add other lines.
 fn is_of_domain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b' ')
 }

@@ -1,6 +1,5 @@
-//! The arguments of the kernel command line that are about the network: those of the kernel itself, of PXELINUX, and of dracut,
-//! whose users bring them along. Each is followed, or refused in one line; of several `ip=` every one counts, while the
-//! environment would keep only the last.
+//! Network parameters on the kernel command line: the kernel's own, PXELINUX's, and dracut's, which its users bring along.
+//! Each is applied, or ignored with a warning. Every `ip=` counts, while the environment keeps only the last.
 
 use super::{Network, links, links::Which, names::Names};
 use crate::{
@@ -16,13 +15,13 @@ use rustix::io::Errno;
 
 #[derive(Clone, Copy)]
 enum Meaning {
-    /// `ip=`, and as the kernel once called it.
+    /// `ip=`, and its old name in the kernel.
     Ip,
     /// dracut.cmdline(7): `nameserver=ADDRESS`.
     Server,
-    /// The same: `rd.route=NETWORK/PREFIX:GATEWAY[:INTERFACE]`. Followed when all addresses are there.
+    /// dracut.cmdline(7): `rd.route=NETWORK/PREFIX:GATEWAY[:INTERFACE]`. Applied once all addresses are set.
     Route,
-    /// Makes an interface: nothing here does.
+    /// Would create an interface, which dockerlaunch does not do.
     Refused,
 }
 
@@ -43,7 +42,7 @@ fn meaning(argument: &Argument<'_>) -> Option<Meaning> {
     TABLE.iter().find(known).map(|(_, meaning)| *meaning)
 }
 
-/// Twice, if there are routes: they are added when all addresses are there.
+/// Reads the line a second time if it has routes: they are added once all addresses are set.
 pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
     let log = &network.launch.log;
     let mut routes = false;
@@ -64,7 +63,9 @@ pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
                     None => ignored("it is not an address"),
                 },
                 Some(Meaning::Refused) => {
-                    ignored("dockerlaunch makes and renames no interface; give ip= a network card");
+                    ignored(
+                        "dockerlaunch creates and renames no interfaces; name a network card in ip=",
+                    );
                 }
                 None => {}
             }
@@ -85,9 +86,9 @@ fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names)
     }
     let log = &network.launch.log;
     let mut last = None;
-    let tell = |fault: &str, followed: bool| {
+    let warn = |fault: &str, followed: bool| {
         let rest: &[u8] = if followed {
-            b"; the rest of it is followed"
+            b"; the rest of it is used"
         } else {
             b""
         };
@@ -95,20 +96,20 @@ fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names)
         log.warning(&[name, b"=", text, ignored, fault.as_bytes(), rest]);
     };
     let ip = Ip::read(text, &mut |fault| {
-        // The last is why nothing can be followed, if nothing can.
+        // If nothing can be applied, the last fault is the reason.
         if let Some(before) = last.replace(fault) {
-            tell(before, true);
+            warn(before, true);
         }
     });
     if let Some(fault) = last {
-        tell(fault, ip.is_some());
+        warn(fault, ip.is_some());
     }
     if let Some(ip) = ip {
         network.take(&ip, names);
     }
 }
 
-/// Also IPv6 without brackets, as dracut has it.
+/// Accepts IPv6 without brackets too, as dracut does.
 fn server(text: &[u8]) -> Option<IpAddr> {
     any_address(text).or_else(|| crate::settings::ip::address6(text).map(IpAddr::V6))
 }
@@ -116,7 +117,7 @@ fn server(text: &[u8]) -> Option<IpAddr> {
 fn follow_route(network: &Network<'_>, text: &[u8]) {
     let log = &network.launch.log;
     let Some((to, prefix, gateway, device)) = route(text) else {
-        let why = b" is ignored: it is not NETWORK/PREFIX:GATEWAY, nor with an interface behind it";
+        let why = b" is ignored: it is not NETWORK/PREFIX:GATEWAY[:INTERFACE]";
         return log.warning(&[b"rd.route=", text, why]);
     };
     let index = match device {
@@ -149,8 +150,8 @@ fn route(text: &[u8]) -> Option<(IpAddr, u8, IpAddr, &[u8])> {
     (to.is_ipv4() == gateway.is_ipv4()).then_some((to, prefix as u8, gateway, device))
 }
 
-/// The hardware address of the card that PXE booted from: `BOOTIF=01-52-54-00-12-34-56`, where 01 is Ethernet. PXELINUX appends
-/// it to the line, so it may stand behind `--`. Of several the last counts.
+/// The hardware address of the card that PXE booted from: `BOOTIF=01-52-54-00-12-34-56`, where 01 is Ethernet. PXELINUX
+/// appends it to the line, so it may be behind `--`. The last one counts.
 pub(super) fn boot_card(log: Log) -> Option<[u8; 6]> {
     let mut found = None;
     let read = cmdline::arguments(log, &mut |argument| {
@@ -186,7 +187,7 @@ mod tests {
     use std::vec::Vec as Bytes;
 
     #[test]
-    fn f5_the_card_of_pxe() {
+    fn f5_parses_the_card_of_pxe() {
         let card = Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
         for (text, address) in [
             ("01-52-54-00-12-34-56", card),
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn f5_routes_of_dracut() {
+    fn f5_parses_routes_of_dracut() {
         let parsed = |text: &'static str| {
             let (to, prefix, gateway, device) = route(text.as_bytes())?;
             let device = core::str::from_utf8(device).unwrap();
@@ -232,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_judged(text: Bytes<u8>) {
+        fn any_bytes_are_parsed(text: Bytes<u8>) {
             let _ = (hardware_address(&text), route(&text), server(&text));
         }
     }

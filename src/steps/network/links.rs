@@ -1,8 +1,8 @@
-//! rtnetlink(7): which interfaces there are, and which one is meant.
+//! rtnetlink(7): which interfaces exist, and which one to configure.
 //!
-//! Where none is named it is the first network card. A driver of a card leaves IFLA_INFO_KIND out; what software has made has
-//! one. Some kinds appear with their module although nobody asked for one (dummy0, ifb0, bond0): they are never taken. Others
-//! were made on purpose, as an outer engine makes a container's veth: they are taken where there is no card.
+//! If none is named it is the first network card. Cards have no IFLA_INFO_KIND; virtual interfaces have one. Some kinds
+//! appear as soon as their module is loaded (dummy0, ifb0, bond0): they are never taken. Others were created on purpose, as
+//! a container's veth by the outer engine: they are taken if there is no card.
 
 use crate::{
     kernel::{
@@ -24,8 +24,8 @@ use rustix::{
     net::{bind, netlink},
 };
 
-/// Kinds of which interfaces appear with the module; only by its name is such a one taken.
-const UNASKED: &[&str] = &[
+/// Kinds whose interfaces appear with their module; they are taken only by name.
+const AUTOMATIC: &[&str] = &[
     "bond",
     "dummy",
     "erspan",
@@ -48,7 +48,7 @@ const IFLA_INFO_KIND: u16 = 1;
 
 const ETHERNET: u16 = 1;
 
-/// RTMGRP_LINK: the kernel reports interfaces that come.
+/// RTMGRP_LINK: the kernel reports new interfaces.
 const LINKS: u32 = 1;
 
 /// An interface.
@@ -56,29 +56,29 @@ const LINKS: u32 = 1;
 pub(super) struct Link {
     pub(super) index: u32,
     pub(super) name: Text<17>,
-    /// Its hardware address; zeros where it has none of six bytes.
+    /// Its hardware address; zeros if it has no address of six bytes.
     pub(super) address: [u8; 6],
-    made: Made,
+    origin: Origin,
 }
 
-/// Who has made it; the first is taken first.
+/// Who has created it, in the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-enum Made {
+enum Origin {
     /// The driver of a network card.
-    ForCard,
-    /// Somebody, on purpose.
-    OnPurpose,
-    /// A module that was loaded; or it is not Ethernet, as lo.
-    Unasked,
+    Card,
+    /// Somebody, on purpose: a virtual interface.
+    Virtual,
+    /// A module, when it was loaded; or it is not Ethernet, like lo.
+    Automatic,
 }
 
-/// The interface that is meant.
+/// Which interface to find.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Which<'w> {
     Named(&'w [u8]),
     /// By its hardware address.
     Card([u8; 6]),
-    /// The first card, or else the first that was made on purpose.
+    /// The first card, or else the first virtual interface.
     First,
 }
 
@@ -86,23 +86,23 @@ impl Which<'_> {
     fn is(&self, link: &Link) -> bool {
         match self {
             Self::Named(name) => link.name.as_bytes() == *name,
-            Self::Card(address) => link.made != Made::Unasked && link.address == *address,
-            Self::First => link.made != Made::Unasked,
+            Self::Card(address) => link.origin != Origin::Automatic && link.address == *address,
+            Self::First => link.origin != Origin::Automatic,
         }
     }
 
-    /// No other can be better.
+    /// Whether no later interface can be better.
     fn is_final(&self, link: &Link) -> bool {
-        matches!(self, Self::Named(_)) || link.made == Made::ForCard
+        matches!(self, Self::Named(_)) || link.origin == Origin::Card
     }
 }
 
-/// Only those that are there are looked at; `TIMEDOUT` without it.
+/// Looks only at the interfaces that exist; `TIMEDOUT` if it is not among them.
 pub(super) fn find(which: Which<'_>) -> Result<Link> {
     look(None, which, 0)
 }
 
-/// Waits for the interface to come, but not longer than `seconds`; `CANCELED` when the end is asked for.
+/// Waits up to `seconds` for the interface to appear; `CANCELED` if a shutdown is requested.
 pub(super) fn wait_for(requests: &Requests, which: Which<'_>, seconds: u64) -> Result<Link> {
     look(Some(requests), which, seconds)
 }
@@ -111,7 +111,7 @@ fn look(requests: Option<&Requests>, which: Which<'_>, seconds: u64) -> Result<L
     let mut found: Option<Link> = None;
     watch(requests, seconds, &mut |link| match link {
         Some(link) if which.is(link) => {
-            if found.is_none_or(|found| link.made < found.made) {
+            if found.is_none_or(|found| link.origin < found.origin) {
                 found = Some(*link);
             }
             which.is_final(link)
@@ -122,7 +122,7 @@ fn look(requests: Option<&Requests>, which: Which<'_>, seconds: u64) -> Result<L
     found.ok_or(Errno::TIMEDOUT)
 }
 
-/// Calls `each` with every interface that is there.
+/// Calls `each` with every interface that exists.
 pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
     watch(None, 0, &mut |link| {
         link.map(&mut *each);
@@ -130,17 +130,17 @@ pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
     })
 }
 
-/// All cards; where there is none, all that were made on purpose.
+/// Calls `call` with all cards; if there is none, with all virtual interfaces.
 pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
     let first = find(Which::First)?;
     each(&mut |link| {
-        if link.made == first.made {
+        if link.origin == first.origin {
             call(link);
         }
     })
 }
 
-/// Calls `enough` with the interfaces that are there, then with `None`, then with those that come, until it is true.
+/// Calls `enough` with the existing interfaces, then with `None`, then with new ones, until it returns true.
 fn watch(
     requests: Option<&Requests>,
     seconds: u64,
@@ -155,7 +155,7 @@ fn watch(
     let deadline = sys::since_boot() + seconds * 1000;
     let mut buffer = [0; 16384];
     loop {
-        // What the dump holds can be read at once.
+        // The dump can be read without waiting.
         match requests {
             Some(requests) => requests.wait(socket.as_fd(), deadline)?,
             None => children::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?,
@@ -180,33 +180,36 @@ fn read(body: &[u8]) -> Option<Link> {
         index,
         name: Text::new(),
         address: [0; 6],
-        made: if hardware == ETHERNET {
-            Made::ForCard
+        origin: if hardware == ETHERNET {
+            Origin::Card
         } else {
-            Made::Unasked
+            Origin::Automatic
         },
     };
     for (kind, value) in attributes(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => link.name = Text::of(&[value.strip_suffix(b"\0")?]).ok()?,
             IFLA_ADDRESS => link.address = value.try_into().unwrap_or_default(),
-            IFLA_LINKINFO if link.made == Made::ForCard => link.made = made(value),
+            IFLA_LINKINFO if link.origin == Origin::Card => link.origin = origin(value),
             _ => {}
         }
     }
     Some(link)
 }
 
-fn made(information: &[u8]) -> Made {
+fn origin(information: &[u8]) -> Origin {
     let kind = attributes(information).find(|(kind, _)| *kind == IFLA_INFO_KIND);
     let Some((_, kind)) = kind else {
-        return Made::ForCard;
+        return Origin::Card;
     };
     let kind = kind.strip_suffix(b"\0").unwrap_or(kind);
-    if UNASKED.iter().any(|unasked| unasked.as_bytes() == kind) {
-        Made::Unasked
+    if AUTOMATIC
+        .iter()
+        .any(|automatic| automatic.as_bytes() == kind)
+    {
+        Origin::Automatic
     } else {
-        Made::OnPurpose
+        Origin::Virtual
     }
 }
 
@@ -227,29 +230,29 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_come_is_not_found() {
+    fn a_missing_interface_times_out() {
         assert_eq!(find(Which::Named(b"never")), Err(Errno::TIMEDOUT));
     }
 
     #[test]
-    fn d2_a_card_comes_before_what_was_made_and_some_kinds_are_never_taken() {
+    fn d2_a_card_comes_before_virtual_interfaces_and_some_kinds_are_never_taken() {
         let kind = |kind: &[u8]| {
             let length = kind.len() as u16 + 4;
-            made(&[&length.to_ne_bytes()[..], &1_u16.to_ne_bytes(), kind].concat())
+            origin(&[&length.to_ne_bytes()[..], &1_u16.to_ne_bytes(), kind].concat())
         };
-        for unasked in [&b"dummy\0"[..], b"ifb\0", b"bond\0", b"gretap\0"] {
-            assert_eq!(kind(unasked), Made::Unasked);
+        for automatic in [&b"dummy\0"[..], b"ifb\0", b"bond\0", b"gretap\0"] {
+            assert_eq!(kind(automatic), Origin::Automatic);
         }
-        for on_purpose in [&b"veth\0"[..], b"macvlan\0", b"bridge\0", b"tun"] {
-            assert_eq!(kind(on_purpose), Made::OnPurpose);
+        for software in [&b"veth\0"[..], b"macvlan\0", b"bridge\0", b"tun"] {
+            assert_eq!(kind(software), Origin::Virtual);
         }
-        assert_eq!(made(b""), Made::ForCard);
-        assert!(Made::ForCard < Made::OnPurpose);
+        assert_eq!(origin(b""), Origin::Card);
+        assert!(Origin::Card < Origin::Virtual);
     }
 
     proptest! {
         #[test]
-        fn any_datagram_is_read_to_its_end(bytes: Bytes<u8>) {
+        fn any_datagram_is_parsed_to_its_end(bytes: Bytes<u8>) {
             for (_, body) in messages(&bytes) {
                 let _ = read(body);
             }

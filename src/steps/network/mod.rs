@@ -1,7 +1,7 @@
-//! Addresses, by netlink: lo up; then what DOCKER_LAUNCH_IP says, else what the kernel command line does that no kernel with
-//! IP_PNP has followed already. What is there stays. Then the names.
+//! Configures the network over netlink: sets lo up, then applies DOCKER_LAUNCH_IP, else the kernel command line, unless a
+//! kernel with IP_PNP has done so already. Existing configuration stays. Then the host name and the name servers.
 //!
-//! A network that cannot be configured ends no launch: it is a warning, and the engine starts, so that somebody can look.
+//! A failure is a warning: the engine starts, so that somebody can look into it.
 
 mod bridge;
 mod changes;
@@ -55,7 +55,7 @@ pub(crate) fn configure(
     match &launch.settings.ip {
         Some(ip) => network.take(ip, &mut names),
         None if launch.role == Role::Machine => line::follow(&network, &mut names),
-        None => {} // that command line is the host's
+        None => {} // the command line is the host's
     }
     if network.given_up.get() {
         return Err(Failed);
@@ -67,19 +67,19 @@ pub(crate) fn configure(
     Ok(())
 }
 
-/// What is needed to follow an `ip=`.
+/// The state while the `ip=` parameters are applied.
 struct Network<'n> {
     launch: &'n Launch<'n>,
     command: &'n Command<'n>,
     changes: &'n Changes,
-    /// Before anything was followed: the kernel, an outer engine or an earlier launch has configured the network.
+    /// Set before anything was applied: the kernel, an outer engine or an earlier launch has configured the network.
     had_default_route: bool,
-    /// The end was asked for while an interface was waited for: the launch's error says so.
+    /// A shutdown was requested during the wait for an interface: the launch's error says so.
     given_up: Cell<bool>,
 }
 
 impl Network<'_> {
-    /// Follows it, its names later.
+    /// Applies it, except the names, which follow later.
     fn take(&self, ip: &Ip<'_>, names: &mut Names) {
         names.take(ip);
         if self.follow(ip, names).is_err() && !self.given_up.get() {
@@ -115,8 +115,8 @@ impl Network<'_> {
         Ok(())
     }
 
-    /// The interface of that name; without a name the card that the machine was booted from, or else the first. `None` where
-    /// it does not come, which is logged with those that there are.
+    /// The interface of that name; without a name the card that the machine booted from, else the first. `None` if it does
+    /// not appear: a warning lists the interfaces that exist.
     fn find(&self, name: &[u8]) -> Outcome<Option<Link>> {
         if !name.is_empty() {
             return self.wait_for(Which::Named(name), name);
@@ -179,22 +179,22 @@ impl Network<'_> {
             missing,
             b": no such interface after 10 s; there is ",
             there.as_bytes(),
-            b"; name one of them, or the module of its driver in DOCKER_LAUNCH_MODULES",
+            b"; name one of them, or add its driver's module to DOCKER_LAUNCH_MODULES",
         ]);
     }
 
-    /// dockerd turns on forwarding for its networks. The kernel drops the routes then that routers have advertised on an
+    /// dockerd turns on forwarding for its networks. The kernel then drops the routes from router advertisements on an
     /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst).
     fn keep_advertised_routes(&self) {
         match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
-            Ok(()) | Err(Errno::TIMEDOUT) => {} // no card is there
+            Ok(()) | Err(Errno::TIMEDOUT) => {} // there is no card
             Err(errno) => self.launch.warn_of(Step::Network, b"accept_ra", errno),
         }
     }
 
     fn keep_advertised_route(&self, link: &Link) {
         match accept_advertisements(link.name.as_bytes()) {
-            // Without IPv6, or where an outer engine holds its settings.
+            // Without IPv6 the file is missing. In a container it may be read-only.
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ROFS | Errno::ACCESS) if self.launch.role == Role::Container => {}
             Err(errno) => {
@@ -206,7 +206,7 @@ impl Network<'_> {
     }
 }
 
-/// Only the kernel's default is changed: who has turned advertisements off does not want them.
+/// Changes only the kernel's default: an operator may have turned advertisements off.
 fn accept_advertisements(name: &[u8]) -> io::Result<()> {
     let path = Text::<64>::fitting(&[b"/proc/sys/net/ipv6/conf/", name, b"/accept_ra"]);
     let path = path.as_c_str();

@@ -1,4 +1,4 @@
-//! The host's name and its name servers. What is there stays, except where a setting or the kernel's words ask.
+//! The host name and the name servers. Existing ones stay, unless a setting or the kernel command line asks for others.
 
 use super::links::{self, Which};
 use crate::{
@@ -15,20 +15,20 @@ use rustix::{
     system::{setdomainname, sethostname},
 };
 
-/// What a kernel with IP_PNP has found out for its `ip=`.
+/// The result of `ip=` in a kernel with IP_PNP.
 const BY_KERNEL: &CStr = c"/proc/net/pnp";
 
-/// What sethostname(2) takes.
+/// The limit of sethostname(2).
 const LONGEST: usize = 64;
 
-/// What is found out before anything is written.
+/// The names, collected before anything is written.
 pub(super) struct Names {
     host: Text<65>,
     /// The NIS domain.
     domain: Text<65>,
     /// The lines of resolv.conf.
     servers: Text<1024>,
-    /// It may hold all of them.
+    /// Whether all lines fit.
     fits: bool,
 }
 
@@ -42,10 +42,10 @@ impl Names {
         }
     }
 
-    /// Those of an `ip=`; of several host names the last.
+    /// Takes the names of an `ip=`; the last host name counts.
     pub(super) fn take(&mut self, ip: &Ip<'_>) {
         if !ip.hostname.is_empty() {
-            // They were checked to fit.
+            // Their length was checked before.
             let (host, domain) = split_once(ip.hostname, b'.');
             let _ = self.host.set(&[host]);
             let _ = self.domain.set(&[domain.unwrap_or_default()]);
@@ -68,7 +68,7 @@ impl Names {
                     add_part(&mut address, b".", Decimal::new(number.into()).as_bytes());
                 }
             }
-            // In full: resolv.conf(5) asks for no shortest form.
+            // In full: resolv.conf(5) does not need the shortest form.
             IpAddr::V6(server) => {
                 for group in server.segments() {
                     let mut digits = [0; 4];
@@ -80,7 +80,7 @@ impl Names {
         self.add(&[b"nameserver ", address.as_bytes(), b"\n"]);
     }
 
-    /// A whole line or none.
+    /// Adds the whole line or nothing.
     fn add(&mut self, parts: &[&[u8]]) {
         self.fits &= self.servers.push_all(parts).is_ok();
     }
@@ -111,7 +111,7 @@ impl Names {
         write(launch, self.servers.as_bytes());
     }
 
-    /// The kernel writes its lease as lines of resolv.conf and comments (net/ipv4/ipconfig.c).
+    /// The kernel writes its lease as resolv.conf lines and comments (net/ipv4/ipconfig.c).
     fn take_from_kernel(&mut self, launch: &Launch<'_>) {
         let mut buffer = [0; 1024];
         let lease = fs::read_small(BY_KERNEL, &mut buffer);
@@ -126,7 +126,7 @@ impl Names {
     }
 }
 
-/// The next number of an address.
+/// Adds the next number of an address.
 fn add_part(address: &mut Text<40>, between: &[u8], number: &[u8]) {
     let between = if address.as_bytes().is_empty() {
         b""
@@ -136,8 +136,8 @@ fn add_part(address: &mut Text<40>, between: &[u8], number: &[u8]) {
     let _ = address.push_all(&[between, number]);
 }
 
-/// The setting's, that of `ip=`; on the machine that of /etc/hostname, or one made of the network card's address. Docker
-/// needs none: what cannot be read or set is a warning.
+/// The host name is the setting's, else that of `ip=`; on the machine also that of /etc/hostname, else one made from the
+/// network card's address. Docker needs none, so a failure is a warning.
 fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
     let (mut buffer, made) = ([0; 4096], from_card());
     let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
@@ -155,7 +155,7 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
     }
 }
 
-/// The first line of hostname(5) that is no comment; without blanks, which no host name has.
+/// The first line of hostname(5) that is not a comment, up to the first blank.
 fn from_file<'b>(launch: &Launch<'_>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     const FILE: &CStr = c"/etc/hostname";
     let file = fs::read_small(FILE, buffer).found(launch.log, Step::Network, FILE)?;
@@ -179,8 +179,8 @@ fn from_card() -> Text<16> {
     name
 }
 
-/// /etc/resolv.conf anew, where servers are named. Docker's own bind mount of it is written in place. Docker starts without
-/// it: what cannot be written is a warning.
+/// Writes a new /etc/resolv.conf, if there are servers. Docker's bind mount of the file is written in place. Docker starts
+/// without it, so a failure is a warning.
 pub(super) fn write(launch: &Launch<'_>, servers: &[u8]) {
     const ETC: &CStr = c"/etc";
     const FILE: &CStr = c"resolv.conf";
@@ -199,7 +199,7 @@ mod tests {
     use std::string::ToString;
 
     #[test]
-    fn name_servers_are_written_as_they_are_read() {
+    fn writes_name_servers_as_they_were_given() {
         let mut names = Names::new();
         for server in ["1.2.3.4", "10.0.2.3", "255.255.255.255"] {
             let ip = std::format!("dhcp::::box:::{server}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn c6_the_file_is_read_as_hostname_5_has_it() {
+    fn c6_reads_the_file_as_hostname_5_describes() {
         for (file, name) in [
             ("box\n", Some("box")),
             (
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_server_that_does_not_fit_leaves_no_part_of_its_line() {
+    fn a_name_server_that_does_not_fit_is_left_out_whole() {
         let mut names = Names::new();
         for _ in 0..20 {
             names.take(&Ip::parse(b"dhcp:::::::255.255.255.255:255.255.255.255").unwrap());

@@ -1,5 +1,5 @@
-//! Which IPv4 routes there are: /proc/net/route, a line of titles, then interface, destination, gateway, flags, references, use,
-//! metric, mask.
+//! Reads the IPv4 routes of /proc/net/route: a heading, then lines of interface, destination, gateway, flags, references,
+//! use, metric, mask.
 
 use crate::{
     error::Step,

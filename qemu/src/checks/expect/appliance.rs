@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// dockerlaunch's line about the clock, up to the number of seconds since 1970.
-const SET_TO: &str = "the clock stands before the build date; it is set to ";
+const SET_TO: &str = "the clock is before the build date; it is set to ";
 /// The longest life of a guest, in seconds.
 const LIFE: i64 = 300;
 

@@ -46,7 +46,7 @@ const HELD: &[Expect] = &[
     SaysInOrder(
         "steps",
         &[
-            &["dockerlaunch: SIGKILL to those that are left"],
+            &["dockerlaunch: SIGKILL to those still running"],
             &["dockerlaunch: swap off: /swap"],
             &["dockerlaunch: unmounted: "],
             &["dockerlaunch: warning: /var/lib/docker is in use; it is detached"],

@@ -13,7 +13,7 @@ const SERVERS: Expect = File("/etc/resolv.conf", "644", Is("nameserver 10.0.2.3\
 
 const FULL: &[&str] = &[
     "warning: ",
-    " lies on a full file system: free space on what is mounted at /",
+    " is on a full file system: free space on the one mounted at /",
 ];
 /// One file cannot be written, the same name servers need no write, and the data root is full.
 const SECOND: &[Expect] = &[

@@ -83,9 +83,9 @@ const HANGS: &[Expect] = &[
         &[
             &["dockerlaunch: signal 38: power off"],
             &["dockerlaunch: SIGTERM to dockerd, which has 3 s"],
-            &["dockerlaunch: warning: dockerd has not ended in its time: SIGKILL"],
+            &["dockerlaunch: warning: dockerd has not ended in time: SIGKILL"],
             &["dockerlaunch: SIGTERM to all other processes, which have 5 s"],
-            &["dockerlaunch: SIGKILL to those that are left"],
+            &["dockerlaunch: SIGKILL to those still running"],
             &["dockerlaunch: unmounted: "],
             &["dockerlaunch: / is read-only"],
             &["dockerlaunch: everything is written out"],
@@ -102,8 +102,8 @@ const IMPATIENT: &[Expect] = &[
         &[
             &["dockerlaunch: SIGINT: reboot"],
             &["dockerlaunch: SIGTERM to dockerd, which has 3600 s"],
-            &["dockerlaunch: asked again: dockerd has 5 s left"],
-            &["dockerlaunch: warning: dockerd has not ended in its time: SIGKILL"],
+            &["dockerlaunch: second request: dockerd has 5 s left"],
+            &["dockerlaunch: warning: dockerd has not ended in time: SIGKILL"],
         ],
     ),
     CleanDisk,
