@@ -11,7 +11,7 @@ use crate::{
     launch::role::find_role,
     settings::{OnFailure, Role, Settings},
     steps::mounts::{drain_console, mount_devices},
-    sys::{self, Words},
+    sys::{self, ExecArray},
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -123,7 +123,7 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let words = Words::of(&[path])?;
-    let environment = Words::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
+    let words = ExecArray::of(&[path])?;
+    let environment = ExecArray::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
     Err(sys::execve(path, &words, &environment))
 }

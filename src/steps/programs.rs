@@ -4,7 +4,7 @@ use crate::{
     docker::command::Command,
     kernel::children,
     launch::Launch,
-    sys::{self, Words},
+    sys::{self, ExecArray},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -36,7 +36,7 @@ pub(crate) fn run(
     at_end: AtEnd,
 ) -> Result<u8> {
     let path = command.look_up(program).map_err(|error| error.errno())?;
-    let mut all_words = Words::with_room(1 + words.len())?;
+    let mut all_words = ExecArray::with_room(1 + words.len())?;
     all_words.push(program);
     all_words.extend(words);
     let environment = command.array_of_environment(None)?;

@@ -6,7 +6,7 @@ use crate::{
     error::Step,
     launch::{Context, Outcome},
     steps::daemon::{self, Made},
-    sys::{self, Words},
+    sys::{self, ExecArray},
 };
 use core::convert::Infallible;
 use rustix::{
@@ -90,7 +90,7 @@ impl Supervisor<'_> {
                     let (role, command) = (self.launch.role, self.command);
                     let environment =
                         daemon::environment(&mut made, role, command, (0, false), Some(c""))?;
-                    let words = Words::of(&[path])?;
+                    let words = ExecArray::of(&[path])?;
                     Err::<Infallible, _>(sys::execve(path, &words, &environment))
                 };
                 let Err(errno) = executed();

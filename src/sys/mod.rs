@@ -7,7 +7,7 @@ use core::{
     arch::asm,
     ffi::{CStr, c_char},
 };
-pub(crate) use exec::{Words, execve};
+pub(crate) use exec::{ExecArray, execve};
 use linux_raw_sys::general::{
     __NR_clock_gettime, __NR_clock_settime, __NR_close_range, __NR_dup3, __NR_exit_group,
     __NR_fork, __NR_getdents64, __NR_swapoff, CLOCK_BOOTTIME, CLOCK_REALTIME,

@@ -15,7 +15,7 @@ use crate::{
     launch::{Context, Launch, Outcome, role::in_first_namespace},
     settings::Role,
     steps::var_run::socket,
-    sys::{self, Words},
+    sys::{self, ExecArray},
     text::{Decimal, Text, TooLong, fields, number, split_once, trim},
 };
 use core::{convert::Infallible, ffi::CStr};
@@ -267,11 +267,11 @@ pub(crate) fn environment<'c>(
     command: &'c Command<'_>,
     (passed, inherited): (u32, bool),
     notify: Option<&'static CStr>,
-) -> io::Result<Words<'c>> {
+) -> io::Result<ExecArray<'c>> {
     let given = command.environment();
     let own_path = !command.first_directory.is_empty();
     let (mut has_path, mut has_home) = (false, false);
-    let mut words = Words::with_room(given.clone().count() + 5)?;
+    let mut words = ExecArray::with_room(given.clone().count() + 5)?;
     for variable in given {
         let (name, _) = split_once(variable.to_bytes(), b'=');
         let is = |known: &str| name == known.as_bytes();

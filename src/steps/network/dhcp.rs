@@ -11,7 +11,7 @@ use crate::{
     kernel::children,
     launch::{Launch, Outcome},
     settings::{Reap, ip::Ip},
-    sys::{self, Words},
+    sys::{self, ExecArray},
     text::{Text, hexadecimal},
 };
 use core::ffi::CStr;
@@ -68,7 +68,7 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
         let started = || {
             let environment = network.command.array_of_environment(Some(mark))?;
-            let mut words = Words::with_room(WORDS)?;
+            let mut words = ExecArray::with_room(WORDS)?;
             words.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
             words.extend(&OPTIONS);
             for (option, value) in [(c"-s", script.as_c_str()), (c"-x", id.as_c_str())] {
