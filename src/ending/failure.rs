@@ -6,7 +6,7 @@ use crate::{
     docker::command::DEFAULT_PATH,
     ending::reboot,
     error::{Error, Step},
-    fs::{self, There},
+    fs::{self, Lookup},
     kernel::requests::{self, Asked},
     launch::role::find_role,
     settings::{OnFailure, Role, Settings},
@@ -75,7 +75,7 @@ fn act(settings: &Settings<'_>) {
         OnFailure::Reboot => (RebootCommand::Restart, "reboot after this failure"),
         OnFailure::Shell => {
             let is_there = |path: &&&CStr| {
-                let there = fs::executable(path).found(log, Step::Exec, path);
+                let there = fs::executable(path).if_exists_or_warn(log, Step::Exec, path);
                 there.is_some()
             };
             let found = SHELLS.iter().find(is_there);

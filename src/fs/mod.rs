@@ -120,7 +120,7 @@ pub(crate) fn subdirectory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedF
 
 /// What stands there, if only a dangling link.
 pub(crate) fn look(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>> {
-    retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).there()
+    retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).if_exists()
 }
 
 /// Whether anything stands there, if only a dangling link.

@@ -24,19 +24,19 @@ const LONGEST_OF_KERNEL: u64 = 256 << 20;
 /// Linux's major and minor number of /dev/null, as stat(2) has them.
 const NULL: u64 = 1 << 8 | 3;
 
-/// What an error of a system call means to one who looks for something.
-pub(crate) trait There<T> {
-    /// ENOENT and ENOTDIR are an answer: nothing stands there.
-    fn there(self) -> Result<Option<T>>;
-    /// The same, and any other error is a warning.
-    fn found(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
-    /// Any error is a warning.
-    fn noted(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
+/// How a caller that looks for something handles the error of a system call.
+pub(crate) trait Lookup<T> {
+    /// ENOENT and ENOTDIR mean that it does not exist.
+    fn if_exists(self) -> Result<Option<T>>;
+    /// The same; any other error is logged as a warning.
+    fn if_exists_or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
+    /// Any error is logged as a warning.
+    fn or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
 }
 
-impl<T> There<T> for Result<T> {
+impl<T> Lookup<T> for Result<T> {
     #[inline]
-    fn there(self) -> Result<Option<T>> {
+    fn if_exists(self) -> Result<Option<T>> {
         match self {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             outcome => outcome.map(Some),
@@ -44,12 +44,12 @@ impl<T> There<T> for Result<T> {
     }
 
     #[inline]
-    fn found(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
-        self.there().noted(log, step, subject).flatten()
+    fn if_exists_or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
+        self.if_exists().or_warn(log, step, subject).flatten()
     }
 
     #[inline]
-    fn noted(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
+    fn or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
         match self {
             Ok(found) => Some(found),
             Err(errno) => {

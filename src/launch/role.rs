@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Error, Result, Step},
-    fs::{self, There},
+    fs::{self, Lookup},
     settings::{Role, Settings},
     sys::namespaces,
     text::{Decimal, Text},
@@ -72,7 +72,7 @@ fn neither() -> Error {
 
 fn is_marked(settings: &Settings<'_>) -> bool {
     let stands = |marker: &&CStr| {
-        let there = fs::stands(CWD, marker).noted(settings.as_log(), Step::Role, marker);
+        let there = fs::stands(CWD, marker).or_warn(settings.as_log(), Step::Role, marker);
         there == Some(true)
     };
     settings.in_container || MARKERS.iter().any(stands)

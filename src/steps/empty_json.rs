@@ -4,7 +4,7 @@
 use crate::{
     docker::{command::Command, config::Places},
     error::{Error, Step},
-    fs::{self, Root, There, copy::FILES},
+    fs::{self, Lookup, Root, copy::FILES},
     launch::{Context, Launch, Outcome},
     steps::files::{Files, warn_if_full},
 };
@@ -29,7 +29,10 @@ const READ_ONLY: &str = "it is empty, and left on a read-only file system; let i
 /// Of /etc/docker: the old engines' identity, and the engine's settings.
 pub(crate) fn configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
+    let Some(etc) = root
+        .directory(ETC)
+        .if_exists_or_warn(launch.log, Step::Layout, ETC)
+    else {
         return Ok(());
     };
     let etc = etc.as_fd();
@@ -45,19 +48,21 @@ pub(crate) fn repositories(launch: &Launch<'_>, command: &Command<'_>) -> Outcom
     const NAME: &CStr = c"repositories.json";
     let places = Places::of(launch, command)?;
     let data_root = places.data_root.as_c_str();
-    if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
+    if let Some(data_root) =
+        fs::directory(data_root).if_exists_or_warn(launch.log, Step::Layout, data_root)
+    {
         warn_if_full(launch, data_root.as_fd(), places.data_root.as_bytes());
     }
     let path = fs::path(&[places.data_root.as_bytes(), b"/image"]);
     let images = fs::directory(path.as_c_str());
-    let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
+    let Some(images) = images.if_exists_or_warn(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());
     };
     let read = fs::entries(images.as_fd(), &mut |driver| {
         let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()]);
         let path = path.as_c_str();
         let driver = fs::subdirectory(images.as_fd(), driver);
-        if let Some(driver) = driver.found(launch.log, Step::Layout, path) {
+        if let Some(driver) = driver.if_exists_or_warn(launch.log, Step::Layout, path) {
             let driver = (driver.as_fd(), path);
             set_aside(launch, driver, NAME, c"repositories.json.corrupt");
         }
@@ -77,7 +82,7 @@ fn set_aside(
     corrupt: &CStr,
 ) -> bool {
     let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]);
-    let there = fs::look(directory, name).noted(launch.log, Step::Layout, whole.as_c_str());
+    let there = fs::look(directory, name).or_warn(launch.log, Step::Layout, whole.as_c_str());
     let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
     });
@@ -103,17 +108,17 @@ fn set_aside(
 /// The image's own daemon.json, if it has one.
 fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
     const DEFAULTS: &CStr = c"/usr/etc/docker";
-    if let Some(defaults) = root
-        .directory(DEFAULTS)
-        .found(launch.log, Step::Layout, DEFAULTS)
+    if let Some(defaults) =
+        root.directory(DEFAULTS)
+            .if_exists_or_warn(launch.log, Step::Layout, DEFAULTS)
     {
         let files = Files::new(launch, Step::Layout);
         files.write(etc, path.to_bytes(), &mut |files, pass| {
             let copied = files.copy(FILES, defaults.as_fd(), etc, path, pass);
-            copied.found(launch.log, Step::Layout, DEFAULTS);
+            copied.if_exists_or_warn(launch.log, Step::Layout, DEFAULTS);
         });
     }
-    let there = fs::stands(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
+    let there = fs::stands(etc, CONFIGURATION).or_warn(launch.log, Step::Layout, path);
     let what: &[u8] = if there == Some(true) {
         b"daemon.json is the image's own again, from /usr/etc"
     } else {

@@ -5,7 +5,7 @@
 use crate::{
     docker::command::Command,
     error::Step,
-    fs::{self, There},
+    fs::{self, Lookup},
     launch::{Launch, Outcome},
     settings::Role,
     steps::programs::{self, AtEnd},
@@ -192,12 +192,13 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
                 Some(name) => each(name),
             }
         });
-        outcome.found(launch.log, Step::Modules, path);
+        outcome.if_exists_or_warn(launch.log, Step::Modules, path);
     };
     read(FILE);
     let [hiding, _] = DIRECTORIES;
     for directory in DIRECTORIES {
-        let opened = fs::directory(directory).found(launch.log, Step::Modules, directory);
+        let opened =
+            fs::directory(directory).if_exists_or_warn(launch.log, Step::Modules, directory);
         let Some(opened) = opened else {
             continue;
         };
@@ -209,7 +210,7 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
             }
             Ok(())
         });
-        outcome.noted(launch.log, Step::Modules, directory);
+        outcome.or_warn(launch.log, Step::Modules, directory);
     }
 }
 
@@ -235,7 +236,7 @@ fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
     let module = fs::path(&[b"/sys/module/", name]);
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
     let place = row.map_or(module.as_c_str(), |row| row.shows);
-    fs::stands(CWD, place).noted(launch.log, Step::Modules, place) == Some(true)
+    fs::stands(CWD, place).or_warn(launch.log, Step::Modules, place) == Some(true)
 }
 
 /// As the kernel names it, which has no dashes.

@@ -11,7 +11,7 @@ use crate::{
         config::Places,
     },
     error::Step,
-    fs::{self, PATH, There},
+    fs::{self, Lookup, PATH},
     launch::{Context, Launch, Outcome, role::in_first_namespace},
     settings::Role,
     steps::var_run::socket,
@@ -87,11 +87,11 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<Dae
         Err(Errno::ACCESS | Errno::PERM) => launch
             .log
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
-        outcome => _ = outcome.noted(launch.log, Step::Daemon, OOM_SCORE_ADJ),
+        outcome => _ = outcome.or_warn(launch.log, Step::Daemon, OOM_SCORE_ADJ),
     }
     if launch.role == Role::Machine && in_first_namespace() {
         // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
-        reboot(RebootCommand::CadOff).noted(launch.log, Step::Daemon, c"ctrl-alt-del");
+        reboot(RebootCommand::CadOff).or_warn(launch.log, Step::Daemon, c"ctrl-alt-del");
     }
     let inherited = inherited(command);
     let asks = inherited == 0 && Places::of(launch, command)?.inherits_listener;
@@ -164,7 +164,7 @@ fn raise_limits(launch: &Launch<'_>) {
         match raise(limit.hard) {
             Ok(()) => continue,
             Err(Errno::PERM) => {}
-            outcome => _ = outcome.noted(launch.log, Step::Daemon, limit.name),
+            outcome => _ = outcome.or_warn(launch.log, Step::Daemon, limit.name),
         }
         launch.log.debug(&[
             limit.name.to_bytes(),
@@ -172,10 +172,10 @@ fn raise_limits(launch: &Launch<'_>) {
         ]);
         let mut buffer = [0; 32];
         let highest = fs::read_small(limit.highest, &mut buffer)
-            .found(launch.log, Step::Daemon, limit.highest)
+            .if_exists_or_warn(launch.log, Step::Daemon, limit.highest)
             .and_then(|text| number(trim(text)));
         if highest.is_none_or(|highest| raise(Some(highest)) == Err(Errno::PERM)) {
-            raise(now.maximum).noted(launch.log, Step::Daemon, limit.name);
+            raise(now.maximum).or_warn(launch.log, Step::Daemon, limit.name);
         }
     }
 }
@@ -216,7 +216,7 @@ fn docker_group(launch: &Launch<'_>) -> Gid {
     let outcome = fs::lines(FILE, &mut |line| {
         group = id_of_group(line, b"docker").map_or(group, Gid::from_raw);
     });
-    outcome.found(launch.log, Step::Daemon, FILE);
+    outcome.if_exists_or_warn(launch.log, Step::Daemon, FILE);
     group
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     docker::{command::Command, config::Places},
     error::Step,
-    fs::{self, There},
+    fs::{self, Lookup},
     launch::{Context, Launch, Outcome},
     text::{Decimal, Text, number, trim},
 };
@@ -39,7 +39,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
     {
         let lives = runs(pid, programs).and_then(|runs| Ok(runs && is_at_home(pid)?));
         // What cannot be told is left: it may be a daemon's that runs.
-        if lives.noted(launch.log, Step::Daemon, file) != Some(false) {
+        if lives.or_warn(launch.log, Step::Daemon, file) != Some(false) {
             return Ok(());
         }
     }
@@ -53,7 +53,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
 fn runs(pid: u64, programs: &[&[u8]]) -> Result<bool> {
     let mut buffer = [0; 64];
     let comm = of_process(pid, b"/comm");
-    let name = match fs::read_small(comm.as_c_str(), &mut buffer).there() {
+    let name = match fs::read_small(comm.as_c_str(), &mut buffer).if_exists() {
         Ok(Some(name)) => trim(name),
         // It ends at this moment.
         Ok(None) | Err(Errno::SRCH) => return Ok(false),
@@ -70,6 +70,6 @@ fn of_process(pid: u64, file: &[u8]) -> Text<40> {
 /// Whether that process has this one's root.
 fn is_at_home(pid: u64) -> Result<bool> {
     let root = of_process(pid, b"/root");
-    let (its, own) = (fs::stat(root.as_c_str()).there()?, fs::stat(c"/")?);
+    let (its, own) = (fs::stat(root.as_c_str()).if_exists()?, fs::stat(c"/")?);
     Ok(its.is_some_and(|its| (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino)))
 }
