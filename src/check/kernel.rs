@@ -296,7 +296,7 @@ impl Lists {
         let shows = match row.how {
             FileSystem => self.file_systems & bit != 0,
             // What cannot be looked at stands there.
-            Module(file) | File(file) => fs::stands(CWD, file) != Ok(false),
+            Module(file) | File(file) => fs::exists(CWD, file) != Ok(false),
             First(kind) => kind.is_first() == Some(true),
         };
         match row.how {

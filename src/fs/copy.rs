@@ -4,7 +4,7 @@
 //! What cannot be copied is reported with its path, and whoever copies decides whether to go on.
 
 use crate::{
-    fs::{self, Batch, Over, PATH, Pass, Standing},
+    fs::{self, Batch, Existing, Over, PATH, Pass},
     text::{Text, TooLong},
 };
 use core::ffi::CStr;
@@ -111,7 +111,7 @@ impl Walk<'_> {
                 }
                 self.path.cut(length);
                 // A path that would be too long is reported by its directory.
-                self.step_down(fs::culprit(to, name)?.as_c_str())
+                self.step_down(fs::blocking_name(to, name)?.as_c_str())
                     .unwrap_or(());
                 (self.report)(self.path.as_bytes(), Event::Refused(errno))
             });
@@ -169,7 +169,7 @@ impl Walk<'_> {
             (Err(Errno::EXIST), target) => {
                 let target = target?;
                 if self.pass == Pass::Write {
-                    fs::sweep(target.as_fd())?;
+                    fs::remove_temporary(target.as_fd())?;
                 }
                 target
             }
@@ -206,10 +206,10 @@ impl Walk<'_> {
         stat: &Stat,
     ) -> Result<()> {
         if self.pass != Pass::Write {
-            return self.batch.settle(to, name, self.pass);
+            return self.batch.finish(to, name, self.pass);
         }
-        let standing = self.batch.standing(to, name)?;
-        if standing == Standing::Something || standing == Standing::Empty && stat.st_size == 0 {
+        let existing = self.batch.existing(to, name)?;
+        if existing == Existing::Something || existing == Existing::Empty && stat.st_size == 0 {
             return Ok(());
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -229,7 +229,7 @@ impl Walk<'_> {
         if let Some(errno) = disowned {
             (self.report)(self.path.as_bytes(), Event::Disowned(errno))?;
         }
-        if standing == Standing::Empty {
+        if existing == Existing::Empty {
             (self.report)(self.path.as_bytes(), Event::Again)?;
         }
         Ok(())

@@ -73,7 +73,7 @@ impl Root {
             let entry = path(&[name]);
             let entry = entry.as_c_str();
             make_directory(parent.as_fd(), entry, Mode::from_raw_mode(mode))?;
-            if lacks(parent.as_fd(), entry)? {
+            if is_missing(parent.as_fd(), entry)? {
                 let links = links.checked_sub(1).ok_or(Errno::LOOP)?;
                 let mut target = [0; PATH];
                 let length = readlinkat_raw(&parent, entry, &mut target)?;
@@ -119,13 +119,13 @@ pub(crate) fn subdirectory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedF
 }
 
 /// What stands there, if only a dangling link.
-pub(crate) fn look(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>> {
+pub(crate) fn lstat(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>> {
     retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).if_exists()
 }
 
 /// Whether anything stands there, if only a dangling link.
-pub(crate) fn stands(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    Ok(look(directory, name)?.is_some())
+pub(crate) fn exists(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    Ok(lstat(directory, name)?.is_some())
 }
 
 /// What a path leads to, links followed.
@@ -139,7 +139,7 @@ pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) ->
 }
 
 /// Whether nothing stands there, or a link to nothing.
-pub(crate) fn lacks(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+pub(crate) fn is_missing(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
     match accessat(parent, name, Access::EXISTS, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(true),
         there => there.map(|()| false),

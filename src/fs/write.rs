@@ -5,7 +5,7 @@
 //! syncfs(2), their names, one syncfs(2). In a container that would write out all that the host has in memory, so there it is
 //! one fsync(2) a file and one a directory. In memory (tmpfs, ramfs) nothing lasts, and nothing waits.
 
-use super::{is_mount, look, stands};
+use super::{exists, is_mount, lstat};
 use crate::text::Text;
 use core::ffi::CStr;
 use rustix::{
@@ -18,7 +18,7 @@ use rustix::{
 };
 
 /// How the name begins that a file has while it is being written; the file's own name follows.
-const ASIDE: &[u8] = b".dockerlaunch.new";
+const TEMPORARY: &[u8] = b".dockerlaunch.new";
 
 /// The longest file name, and its NUL.
 type Name = Text<256>;
@@ -28,7 +28,7 @@ const IN_MEMORY: [FsWord; 2] = [0x0102_1994, 0x8584_58F6];
 
 /// What stands under a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Existing {
     Nothing,
     /// A regular file without contents, as a power cut leaves it.
     Empty,
@@ -81,17 +81,17 @@ impl Batch {
     }
 
     /// A file that waits stands there already. An empty one that is mounted is its owner's choice.
-    pub(crate) fn standing(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Standing> {
-        let standing = match look(parent, name)? {
-            Some(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Standing::Something,
-            Some(_) if is_mount(parent, name)? => Standing::Something,
-            Some(_) => Standing::Empty,
-            None => Standing::Nothing,
+    pub(crate) fn existing(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Existing> {
+        let existing = match lstat(parent, name)? {
+            Some(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Existing::Something,
+            Some(_) if is_mount(parent, name)? => Existing::Something,
+            Some(_) => Existing::Empty,
+            None => Existing::Nothing,
         };
-        if standing != Standing::Something && self.waiting && is_aside(parent, name)? {
-            return Ok(Standing::Something);
+        if existing != Existing::Something && self.waiting && has_temporary(parent, name)? {
+            return Ok(Existing::Something);
         }
-        Ok(standing)
+        Ok(existing)
     }
 
     /// Writes a file: `fill` gives it contents, owner and mode.
@@ -102,23 +102,23 @@ impl Batch {
         over: Over,
         fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (aside, is_own) = aside(name);
-        let file = create(parent, aside.as_c_str())?;
+        let (temporary, is_own) = temporary_name(name);
+        let file = create(parent, temporary.as_c_str())?;
         let mut finish = || {
             fill(file.as_fd())?;
             if IN_MEMORY.contains(&fstatfs(&file)?.f_type) {
-                return give_name(parent, aside.as_c_str(), name, over);
+                return rename_into_place(parent, temporary.as_c_str(), name, over);
             }
             if self.together && is_own && self.shares(&file)? {
                 self.waiting = true;
                 return Ok(());
             }
             durable(retry_on_intr(|| fsync(&file)))?;
-            give_name(parent, aside.as_c_str(), name, over)?;
+            rename_into_place(parent, temporary.as_c_str(), name, over)?;
             self.renamed = true;
             Ok(())
         };
-        finish().inspect_err(|_| take_away(parent, aside.as_c_str()))
+        finish().inspect_err(|_| remove(parent, temporary.as_c_str()))
     }
 
     /// Whether the file lies where the first one lies: only that file system is synced.
@@ -128,17 +128,18 @@ impl Batch {
     }
 
     /// A file that waits gets its name, or is taken away.
-    pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
-        let (aside, _) = aside(name);
-        let aside = aside.as_c_str();
-        if !stands(parent, aside)? {
+    pub(crate) fn finish(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
+        let (temporary, _) = temporary_name(name);
+        let temporary = temporary.as_c_str();
+        if !exists(parent, temporary)? {
             return Ok(()); // it does not wait
         }
         if pass == Pass::Discard {
-            take_away(parent, aside);
+            remove(parent, temporary);
             return Ok(());
         }
-        give_name(parent, aside, name, Over::Empty).inspect_err(|_| take_away(parent, aside))
+        rename_into_place(parent, temporary, name, Over::Empty)
+            .inspect_err(|_| remove(parent, temporary))
     }
 
     /// All that was written is durable, and so are the names.
@@ -218,63 +219,69 @@ fn overwrite(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()>
 }
 
 /// Takes away what a launch that was cut has left in a directory. What is no file is not ours.
-pub(crate) fn sweep(directory: BorrowedFd<'_>) -> Result<()> {
+pub(crate) fn remove_temporary(directory: BorrowedFd<'_>) -> Result<()> {
     super::entries(directory, &mut |name| {
-        if name.to_bytes().starts_with(ASIDE) {
-            take_away(directory, name);
+        if name.to_bytes().starts_with(TEMPORARY) {
+            remove(directory, name);
         }
         Ok(())
     })
 }
 
 /// What is in the way of a file that could not be written: the name it would have had meanwhile, or its own.
-pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
-    let (aside, _) = aside(name);
-    if stands(parent, aside.as_c_str())? {
-        return Ok(aside);
+pub(crate) fn blocking_name(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
+    let (temporary, _) = temporary_name(name);
+    if exists(parent, temporary.as_c_str())? {
+        return Ok(temporary);
     }
     Text::of(&[name.to_bytes()]).map_err(|_| Errno::NAMETOOLONG)
 }
 
 /// The name aside, and whether it is this file's own: a name that would be too long shares one, and does not wait.
-fn aside(name: &CStr) -> (Name, bool) {
-    let mut aside = Name::new();
-    let is_own = aside.set(&[ASIDE, b".", name.to_bytes()]).is_ok();
+fn temporary_name(name: &CStr) -> (Name, bool) {
+    let mut temporary = Name::new();
+    let is_own = temporary.set(&[TEMPORARY, b".", name.to_bytes()]).is_ok();
     if !is_own {
-        let _ = aside.set(&[ASIDE]);
+        let _ = temporary.set(&[TEMPORARY]);
     }
-    (aside, is_own)
+    (temporary, is_own)
 }
 
-fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    let (aside, _) = aside(name);
-    stands(parent, aside.as_c_str())
+fn has_temporary(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    let (temporary, _) = temporary_name(name);
+    exists(parent, temporary.as_c_str())
 }
 
 /// A fresh file; one that an earlier launch left is taken away first.
-fn create(parent: BorrowedFd<'_>, aside: &CStr) -> Result<OwnedFd> {
+fn create(parent: BorrowedFd<'_>, temporary: &CStr) -> Result<OwnedFd> {
     let mode = Mode::from_raw_mode(0o600);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(parent, aside, flags, mode) {
+    match openat(parent, temporary, flags, mode) {
         Err(Errno::EXIST) => {
-            unlinkat(parent, aside, AtFlags::empty())?;
-            openat(parent, aside, flags, mode)
+            unlinkat(parent, temporary, AtFlags::empty())?;
+            openat(parent, temporary, flags, mode)
         }
         other => other,
     }
 }
 
 /// If it cannot be taken away, the next launch tries again.
-fn take_away(parent: BorrowedFd<'_>, aside: &CStr) {
-    unlinkat(parent, aside, AtFlags::empty()).unwrap_or(());
+fn remove(parent: BorrowedFd<'_>, temporary: &CStr) {
+    unlinkat(parent, temporary, AtFlags::empty()).unwrap_or(());
 }
 
-fn give_name(parent: BorrowedFd<'_>, aside: &CStr, name: &CStr, over: Over) -> Result<()> {
-    let replace = || renameat(parent, aside, parent, name);
+fn rename_into_place(
+    parent: BorrowedFd<'_>,
+    temporary: &CStr,
+    name: &CStr,
+    over: Over,
+) -> Result<()> {
+    let replace = || renameat(parent, temporary, parent, name);
     match over {
         #[cfg(feature = "network")]
         Over::Anything => replace(),
-        Over::Empty => match renameat_with(parent, aside, parent, name, RenameFlags::NOREPLACE) {
+        Over::Empty => match renameat_with(parent, temporary, parent, name, RenameFlags::NOREPLACE)
+        {
             // Not every file system has the flag; that nothing stands there was looked up before.
             Err(Errno::INVAL) => replace(),
             Err(Errno::EXIST) => {
@@ -282,7 +289,7 @@ fn give_name(parent: BorrowedFd<'_>, aside: &CStr, name: &CStr, over: Over) -> R
                 if is_empty_file(there.st_mode, there.st_size) {
                     return replace();
                 }
-                take_away(parent, aside);
+                remove(parent, temporary);
                 Ok(())
             }
             other => other,

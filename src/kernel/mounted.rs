@@ -40,7 +40,7 @@ pub(crate) fn holds_mounts(place: &CStr) -> Result<bool> {
 
 /// It is a link to where something is mounted, or below which.
 pub(crate) fn leads_to_mounts(place: &CStr) -> Result<bool> {
-    let kind = fs::look(CWD, place)?.map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let kind = fs::lstat(CWD, place)?.map(|stat| FileType::from_raw_mode(stat.st_mode));
     Ok(kind == Some(FileType::Symlink) && holds_mounts(place)?)
 }
 

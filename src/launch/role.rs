@@ -72,7 +72,7 @@ fn neither() -> Error {
 
 fn is_marked(settings: &Settings<'_>) -> bool {
     let stands = |marker: &&CStr| {
-        let there = fs::stands(CWD, marker).or_warn(settings.as_log(), Step::Role, marker);
+        let there = fs::exists(CWD, marker).or_warn(settings.as_log(), Step::Role, marker);
         there == Some(true)
     };
     settings.in_container || MARKERS.iter().any(stands)
@@ -84,7 +84,7 @@ pub(crate) fn in_first_namespace() -> bool {
 }
 
 fn mount_proc() -> io::Result<()> {
-    if fs::stands(CWD, c"/proc/self")? {
+    if fs::exists(CWD, c"/proc/self")? {
         return Ok(());
     }
     match mkdir(PROC, Mode::from_raw_mode(0o555)) {

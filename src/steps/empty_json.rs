@@ -82,7 +82,7 @@ fn set_aside(
     corrupt: &CStr,
 ) -> bool {
     let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]);
-    let there = fs::look(directory, name).or_warn(launch.log, Step::Layout, whole.as_c_str());
+    let there = fs::lstat(directory, name).or_warn(launch.log, Step::Layout, whole.as_c_str());
     let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
     });
@@ -118,7 +118,7 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
             copied.if_exists_or_warn(launch.log, Step::Layout, DEFAULTS);
         });
     }
-    let there = fs::stands(etc, CONFIGURATION).or_warn(launch.log, Step::Layout, path);
+    let there = fs::exists(etc, CONFIGURATION).or_warn(launch.log, Step::Layout, path);
     let what: &[u8] = if there == Some(true) {
         b"daemon.json is the image's own again, from /usr/etc"
     } else {

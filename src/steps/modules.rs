@@ -204,7 +204,7 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
         };
         let outcome = fs::entries(opened.as_fd(), &mut |name| {
             let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
-            let hidden = directory != hiding && fs::stands(CWD, path(hiding).as_c_str())?;
+            let hidden = directory != hiding && fs::exists(CWD, path(hiding).as_c_str())?;
             if name.to_bytes().ends_with(b".conf") && !hidden {
                 read(path(directory).as_c_str());
             }
@@ -236,7 +236,7 @@ fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
     let module = fs::path(&[b"/sys/module/", name]);
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
     let place = row.map_or(module.as_c_str(), |row| row.shows);
-    fs::stands(CWD, place).or_warn(launch.log, Step::Modules, place) == Some(true)
+    fs::exists(CWD, place).or_warn(launch.log, Step::Modules, place) == Some(true)
 }
 
 /// As the kernel names it, which has no dashes.

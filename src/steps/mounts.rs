@@ -256,7 +256,7 @@ pub(crate) fn mount_devices() {
     // Nothing can be told yet: the launch mounts it again, and says why it cannot.
     if getpid().is_init()
         && is_free
-        && fs::stands(CWD, c"/dev/null") == Ok(false)
+        && fs::exists(CWD, c"/dev/null") == Ok(false)
         && let Some(dev) = TABLE.first()
     {
         let _ = mount_row(dev);

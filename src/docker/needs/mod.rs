@@ -322,7 +322,7 @@ impl Kernel {
             Self::Any => None,
             #[cfg(feature = "modprobe")]
             Self::Modules => {
-                let there = fs::stands(rustix::fs::CWD, c"/proc/modules");
+                let there = fs::exists(rustix::fs::CWD, c"/proc/modules");
                 (there == Ok(false)).then_some("the kernel loads no modules")
             }
             Self::AppArmor => {

@@ -194,7 +194,7 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
 
 /// `NOTSOCK`: something else stands there.
 fn listen_at(path: &CStr, group: Gid) -> io::Result<OwnedFd> {
-    if let Some(there) = fs::look(CWD, path)? {
+    if let Some(there) = fs::lstat(CWD, path)? {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
             return Err(Errno::NOTSOCK);
         }
