@@ -121,7 +121,7 @@ pub(crate) fn find(
     };
     let Some(parsed) = parsed else {
         list(launch, b"there", None);
-        return Err(launch.said(step, name, NO_NAME));
+        return Err(launch.failed(step, name, NO_NAME));
     };
     let deadline = sys::since_boot() + seconds * 1000;
     let events = Events::open().map_err(refuse)?;
@@ -138,7 +138,7 @@ pub(crate) fn find(
             }
             Found::Several => {
                 list(launch, name, Some(&parsed));
-                return Err(launch.said(step, name, AMBIGUOUS));
+                return Err(launch.failed(step, name, AMBIGUOUS));
             }
             Found::Nothing | Found::Member(_) => {}
         }
@@ -153,12 +153,12 @@ pub(crate) fn find(
         match events.wait(launch, deadline) {
             Ok(()) => continue,
             Err(Errno::TIMEDOUT) => {}
-            Err(Errno::CANCELED) => return Err(launch.said(step, name, ASKED)),
+            Err(Errno::CANCELED) => return Err(launch.failed(step, name, ASKED)),
             Err(errno) => return Err(refuse(errno)),
         }
         list(launch, b"there", None);
         let Found::Member(present) = found else {
-            return Err(launch.said(step, name, late));
+            return Err(launch.failed(step, name, late));
         };
         let (present, count) = (Decimal::new(present), Decimal::new(members.count));
         launch.log.warning(&[
@@ -171,7 +171,7 @@ pub(crate) fn find(
             b" devices are there",
         ]);
         if !degraded {
-            return Err(launch.said(step, name, MISSING));
+            return Err(launch.failed(step, name, MISSING));
         }
         btrfs::register(launch, step, members);
         break;

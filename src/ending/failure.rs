@@ -52,7 +52,7 @@ fn obey(settings: &Settings<'_>) -> Option<u8> {
     };
     let asked = requests::asked(role)?;
     let log = settings.as_log();
-    asked.tell(log);
+    asked.log(log);
     if role == Role::Machine
         && let (Some(command), word) = asked.command()
     {
@@ -89,7 +89,7 @@ fn act(settings: &Settings<'_>) {
             match shell(settings, path) {
                 Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
                 Ok(Some(asked)) => {
-                    asked.tell(log);
+                    asked.log(log);
                     let (command, word) = asked.command();
                     (command.unwrap_or(RebootCommand::Restart), word)
                 }

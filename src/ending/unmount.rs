@@ -108,7 +108,7 @@ fn detach_all(log: Log) {
 /// What could not be done in the end.
 #[inline(never)]
 pub(crate) fn tell(log: Log, subject: &[u8], errno: Errno) {
-    Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
+    Error::new(Step::Unmount, subject, errno).format(&mut |parts| log.warning(parts));
 }
 
 /// The places where something is mounted, in the kernel's order.

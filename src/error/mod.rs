@@ -176,7 +176,7 @@ impl Error {
     }
 
     /// Our own refusal, in words that say what to do.
-    pub(crate) fn said(step: Step, subject: &[u8], reason: &'static str) -> Self {
+    pub(crate) fn with_reason(step: Step, subject: &[u8], reason: &'static str) -> Self {
         Self {
             step,
             subject: shortened(subject),
@@ -220,7 +220,7 @@ impl Error {
     }
 
     /// The message in parts, for one write.
-    pub(crate) fn tell(&self, line: &mut dyn FnMut(&[&[u8]])) {
+    pub(crate) fn format(&self, line: &mut dyn FnMut(&[&[u8]])) {
         let number = Decimal::new(self.errno.into());
         let known = errnos::name(self.errno);
         let (word, reason) = match known {
@@ -264,7 +264,7 @@ fn shortened(subject: &[u8]) -> Text<256> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut outcome = Ok(());
-        self.tell(&mut |parts| {
+        self.format(&mut |parts| {
             outcome = parts
                 .iter()
                 .flat_map(|part| part.utf8_chunks())
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((error.raw_os_error(), error.exit_status()), (Some(1), 125));
         let error = Error::new(Step::Network, b"", Errno::from_raw_os_error(133));
         assert_eq!(format!("{error}"), "network: errno 133");
-        let error = Error::said(Step::Role, b"PID 7", "not PID 1");
+        let error = Error::with_reason(Step::Role, b"PID 7", "not PID 1");
         assert_eq!(
             (format!("{error}").as_str(), error.raw_os_error()),
             ("role PID 7: not PID 1", None)
@@ -329,7 +329,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_long_subject_keeps_its_end(subject in "[a-z]{0,600}") {
-            let error = Error::said(Step::Find, subject.as_bytes(), "x");
+            let error = Error::with_reason(Step::Find, subject.as_bytes(), "x");
             if subject.len() <= 255 {
                 prop_assert_eq!(error.subject(), subject.as_bytes());
             } else {

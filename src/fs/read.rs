@@ -64,7 +64,7 @@ impl<T> Lookup<T> for Result<T> {
 #[cold]
 #[inline(never)]
 pub(crate) fn warn(log: Log, step: Step, subject: &CStr, errno: Errno) {
-    Error::new(step, subject.to_bytes(), errno).tell(&mut |parts| log.warning(parts));
+    Error::new(step, subject.to_bytes(), errno).format(&mut |parts| log.warning(parts));
 }
 
 /// Opens a regular file without waiting; how much may be read of it. Anything else is EISDIR, or EBADFD, as systemd has it.

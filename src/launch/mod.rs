@@ -42,7 +42,7 @@ pub(crate) struct Launch<'l> {
 
 impl<'l> Launch<'l> {
     pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: Before) -> Self {
-        let error = Cell::new(Error::said(Step::Exec, b"", ""));
+        let error = Cell::new(Error::with_reason(Step::Exec, b"", ""));
         Self {
             role,
             settings,
@@ -71,8 +71,8 @@ impl<'l> Launch<'l> {
     /// We refuse, in words that say what to do.
     #[cold]
     #[inline(never)]
-    pub(crate) fn said(&self, step: Step, subject: &[u8], reason: &'static str) -> Failed {
-        self.error.set(Error::said(step, subject, reason));
+    pub(crate) fn failed(&self, step: Step, subject: &[u8], reason: &'static str) -> Failed {
+        self.error.set(Error::with_reason(step, subject, reason));
         Failed
     }
 
@@ -87,7 +87,7 @@ impl<'l> Launch<'l> {
     #[cold]
     #[inline(never)]
     pub(crate) fn warn(&self, error: &Error) {
-        error.tell(&mut |parts| self.log.warning(parts));
+        error.format(&mut |parts| self.log.warning(parts));
     }
 
     /// What the step that failed has noted.

@@ -40,7 +40,11 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
     let role = match settings.role {
         Some(Role::Machine) if !first => {
             let reason = "only PID 1 can be the machine's; say container";
-            return Err(Error::said(Step::Role, b"DOCKER_LAUNCH_AS=machine", reason));
+            return Err(Error::with_reason(
+                Step::Role,
+                b"DOCKER_LAUNCH_AS=machine",
+                reason,
+            ));
         }
         None if !first && !is_marked(settings) => {
             return Err(neither());
@@ -67,7 +71,7 @@ fn neither() -> Error {
         Some(false) => SHARED,
         _ => NEITHER,
     };
-    Error::said(Step::Role, subject.as_bytes(), reason)
+    Error::with_reason(Step::Role, subject.as_bytes(), reason)
 }
 
 fn is_marked(settings: &Settings<'_>) -> bool {

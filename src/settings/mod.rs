@@ -216,7 +216,7 @@ impl<'a> Settings<'a> {
         }
         let reason = "name the disk in DOCKER_LAUNCH_STATE, too";
         let subject = b"DOCKER_LAUNCH_STATE_FORMAT";
-        Err(Error::said(Step::Setting, subject, reason))
+        Err(Error::with_reason(Step::Setting, subject, reason))
     }
 
     /// What is wrong with an environment variable: the name behind DOCKER_LAUNCH_, and the error of a launch with it, or none
@@ -232,7 +232,13 @@ impl<'a> Settings<'a> {
     }
 
     fn set(&mut self, row: &Row, variable: &'a CStr) -> Result<()> {
-        let refused = |reason| Err(Error::said(Step::Setting, variable.to_bytes(), reason));
+        let refused = |reason| {
+            Err(Error::with_reason(
+                Step::Setting,
+                variable.to_bytes(),
+                reason,
+            ))
+        };
         let value = value(variable);
         let place = match row.set {
             Choice(set) => {
@@ -267,7 +273,7 @@ impl<'a> Settings<'a> {
 
     /// Writes the message of a launch that failed, as one line on the log.
     pub fn report(&self, error: &Error) {
-        error.tell(&mut |parts| self.as_log().line(parts));
+        error.format(&mut |parts| self.as_log().line(parts));
     }
 
     /// This process stays and supervises the daemon.

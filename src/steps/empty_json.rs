@@ -97,8 +97,8 @@ fn set_aside(
                 .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
             return true;
         }
-        Err(Errno::BUSY) => Error::said(Step::Layout, whole.as_bytes(), MOUNTED),
-        Err(Errno::ROFS) => Error::said(Step::Layout, whole.as_bytes(), READ_ONLY),
+        Err(Errno::BUSY) => Error::with_reason(Step::Layout, whole.as_bytes(), MOUNTED),
+        Err(Errno::ROFS) => Error::with_reason(Step::Layout, whole.as_bytes(), READ_ONLY),
         Err(errno) => Error::new(Step::Layout, whole.as_bytes(), errno),
     };
     launch.warn(&error);

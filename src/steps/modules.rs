@@ -133,7 +133,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         };
         if outcome.is_ok() && !added {
             let reason = "longer than 56 bytes, or one of more than 48";
-            outcome = Err(launch.said(Step::Modules, name, reason));
+            outcome = Err(launch.failed(Step::Modules, name, reason));
         }
     };
     let is_wanted = |row: &&Row| match row.when {

@@ -164,7 +164,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         match mount_row(row) {
             Err(errno) if row.need == Optional => {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
-                error.tell(&mut |parts| warn(launch, parts, row.lost));
+                error.format(&mut |parts| warn(launch, parts, row.lost));
             }
             outcome => outcome.at(launch, Step::Mount, row.at)?,
         }

@@ -95,7 +95,7 @@ fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outco
         ),
         Contents::Unknown => return make(launch, command, path, launch.settings.state_format),
     };
-    Err(launch.said(Step::State, subject, reason))
+    Err(launch.failed(Step::State, subject, reason))
 }
 
 /// One warning, and the image's e2fsck if it has one; the disk is mounted all the same.
@@ -158,7 +158,7 @@ fn make(
         Err(Errno::TIMEDOUT) => "it took longer than 900 s and was ended",
         Err(errno) => return Err(launch.refused(Step::State, tool.as_bytes(), errno)),
     };
-    Err(launch.said(Step::State, tool.as_bytes(), reason))
+    Err(launch.failed(Step::State, tool.as_bytes(), reason))
 }
 
 /// Whether the device holds nothing but zeros at both ends, where every file system, volume and partition table has its

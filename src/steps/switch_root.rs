@@ -90,7 +90,7 @@ impl Wanted {
         )?;
         if !self.fits {
             let reason = "root=, rootfstype= or rootflags= is longer than 1,023 bytes";
-            return Err(launch.said(Step::Root, cmdline::FILE.to_bytes(), reason));
+            return Err(launch.failed(Step::Root, cmdline::FILE.to_bytes(), reason));
         }
         Ok(self.is_another())
     }
@@ -183,7 +183,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
     };
     if !reason.is_empty() {
         let subject = device.described(&contents);
-        return Err(launch.said(Step::Root, subject.as_bytes(), reason));
+        return Err(launch.failed(Step::Root, subject.as_bytes(), reason));
     }
     let data = wanted.flags.as_c_str();
     let found = match contents {
@@ -209,7 +209,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
         }
         if !is_protected || flags == MountFlags::RDONLY {
             return match outcome {
-                Err(Errno::ROFS) => Err(launch.said(Step::Root, path.to_bytes(), PROTECTED)),
+                Err(Errno::ROFS) => Err(launch.failed(Step::Root, path.to_bytes(), PROTECTED)),
                 outcome => outcome.at(launch, Step::Root, path),
             };
         }
@@ -228,7 +228,7 @@ fn move_along(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
     mount_move(place, to.as_c_str()).map_err(|errno| match errno {
         Errno::NOENT => {
             let reason = "the root lacks this directory: an image needs /dev, /proc, /run and /sys";
-            launch.said(Step::Root, place.to_bytes(), reason)
+            launch.failed(Step::Root, place.to_bytes(), reason)
         }
         errno => launch.refused(Step::Root, place.to_bytes(), errno),
     })

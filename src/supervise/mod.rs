@@ -89,7 +89,7 @@ fn supervise(launch: &Launch<'_>, command: &Command<'_>, prepared: &Daemon) -> O
     let mut supervisor = Supervisor::new(launch, command, prepared)?;
     if let Some(asked) = asked(launch.role) {
         // During the launch: no daemon is started.
-        asked.tell(launch.log);
+        asked.log(launch.log);
         supervisor.shut_down(asked.end);
         let status = asked.status();
         return Ok(Ended { status });
@@ -154,7 +154,7 @@ impl Supervisor<'_> {
             let ran = self.daemon.is_some();
             self.reap();
             if let Some(asked) = request {
-                asked.tell(self.launch.log);
+                asked.log(self.launch.log);
                 return asked.end;
             }
             if ran

@@ -130,7 +130,7 @@ impl Asked {
     }
 
     /// By whom, and what.
-    pub(crate) fn tell(&self, log: Log) {
+    pub(crate) fn log(&self, log: Log) {
         log.line(&[name(self.signal).as_bytes(), self.end.words()]);
     }
 

@@ -54,7 +54,7 @@ impl Asked {
         match *self {}
     }
 
-    pub(crate) fn tell(&self, _: Log) {
+    pub(crate) fn log(&self, _: Log) {
         match *self {}
     }
 

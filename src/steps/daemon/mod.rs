@@ -186,7 +186,7 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     match listen_at(path, docker_group(launch)) {
         Err(Errno::NOTSOCK) => {
             let reason = "something stands there that is no socket; remove it";
-            Err(launch.said(Step::Daemon, path.to_bytes(), reason))
+            Err(launch.failed(Step::Daemon, path.to_bytes(), reason))
         }
         listener => listener.at(launch, Step::Daemon, path),
     }

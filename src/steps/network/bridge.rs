@@ -36,7 +36,7 @@ pub(super) fn make(
     let prefix = prefix.and_then(number).filter(|prefix| *prefix <= 32);
     let (Some(address), Some(prefix)) = (ip::address(address), prefix) else {
         let reason = "--bip is not an address and its prefix, as in 172.18.0.1/16";
-        return Err(launch.said(Step::Network, bip, reason));
+        return Err(launch.failed(Step::Network, bip, reason));
     };
     let mtu = asked(command, "mtu").map_err(failed)?;
     let mtu = number(mtu.as_bytes()).and_then(|mtu| u32::try_from(mtu).ok());

@@ -58,7 +58,7 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
     let path = network.command.look_up(c"udhcpc").map_err(|_| {
         let reason =
             "dhcp needs the image's udhcpc, and there is none in PATH: install busybox or udhcpc";
-        launch.said(Step::Network, called(&cards), reason)
+        launch.failed(Step::Network, called(&cards), reason)
     })?;
     let (script, id) = (script(launch), client_id(ip));
     let mark = lease::mark(launch, names);
@@ -160,7 +160,7 @@ fn wait(launch: &Launch<'_>, asked: &mut [Asked<'_>], called: &[u8]) -> Outcome<
         }
         Ok(()) => {
             let reason = "udhcpc failed: what it said stands above";
-            return Err(launch.said(Step::Network, called, reason));
+            return Err(launch.failed(Step::Network, called, reason));
         }
     };
     launch.log.warning(&[called, later]);

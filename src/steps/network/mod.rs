@@ -149,7 +149,7 @@ impl Network<'_> {
             }
             Err(Errno::CANCELED) => {
                 self.given_up.set(true);
-                Err(self.launch.said(Step::Network, called, ASKED))
+                Err(self.launch.failed(Step::Network, called, ASKED))
             }
             Err(errno) => Err(self.launch.refused(Step::Network, called, errno)),
         }
