@@ -79,7 +79,7 @@ pub use {
     steps::{mounts::open_console, network::lease},
 };
 
-use kernel::requests::{Before, blocked};
+use kernel::requests::{SavedMask, blocked};
 use launch::{Failed, Launch, Outcome};
 use steps::{
     cgroups, clock,
@@ -116,7 +116,7 @@ pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<(
     blocked(settings, |before| go_on(environment, settings, before))
 }
 
-fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> Result<()> {
+fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: SavedMask) -> Result<()> {
     let role = find_role(settings)?;
     let launch = Launch::new(role, settings, before);
     let command = Command::without_daemon(c"", environment);

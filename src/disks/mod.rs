@@ -13,7 +13,7 @@ mod sysfs;
 
 use crate::{
     error::Step,
-    kernel::requests::ASKED,
+    kernel::requests::END_REQUESTED,
     launch::{Launch, Outcome},
     sys,
     text::{Decimal, Text},
@@ -153,7 +153,7 @@ pub(crate) fn find(
         match events.wait(launch, deadline) {
             Ok(()) => continue,
             Err(Errno::TIMEDOUT) => {}
-            Err(Errno::CANCELED) => return Err(launch.failed(step, name, ASKED)),
+            Err(Errno::CANCELED) => return Err(launch.failed(step, name, END_REQUESTED)),
             Err(errno) => return Err(refuse(errno)),
         }
         list(launch, b"there", None);

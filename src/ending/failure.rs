@@ -7,7 +7,7 @@ use crate::{
     ending::reboot,
     error::{Error, Step},
     fs::{self, Lookup},
-    kernel::requests::{self, Asked},
+    kernel::requests::{self, EndRequest},
     launch::role::find_role,
     settings::{OnFailure, Role, Settings},
     steps::mounts::{drain_console, mount_devices},
@@ -50,16 +50,16 @@ fn obey(settings: &Settings<'_>) -> Option<u8> {
     } else {
         Role::Container
     };
-    let asked = requests::asked(role)?;
+    let end_request = requests::end_request(role)?;
     let log = settings.as_log();
-    asked.log(log);
+    end_request.log(log);
     if role == Role::Machine
-        && let (Some(command), word) = asked.command()
+        && let (Some(command), word) = end_request.command()
     {
         reboot::clean_up(log);
         reboot::end(settings, command, word);
     }
-    Some(asked.status())
+    Some(end_request.status())
 }
 
 /// A wrong setting is found before the role is.
@@ -88,9 +88,9 @@ fn act(settings: &Settings<'_>) {
             log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
             match shell(settings, path) {
                 Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
-                Ok(Some(asked)) => {
-                    asked.log(log);
-                    let (command, word) = asked.command();
+                Ok(Some(end_request)) => {
+                    end_request.log(log);
+                    let (command, word) = end_request.command();
                     (command.unwrap_or(RebootCommand::Restart), word)
                 }
                 Err(errno) => {
@@ -105,7 +105,7 @@ fn act(settings: &Settings<'_>) {
 }
 
 /// A root shell; until it ends, or an end is asked for.
-fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<Asked>> {
+fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<EndRequest>> {
     let Some(shell) = sys::fork()? else {
         requests::restore(settings);
         let errno = become_shell(path).err().unwrap_or(Errno::INVAL);

@@ -7,7 +7,7 @@ pub(crate) mod role;
 
 use crate::{
     error::{Error, Step},
-    kernel::requests::{Before, Requests},
+    kernel::requests::{Requests, SavedMask},
     log::Log,
     settings::{Role, Settings},
 };
@@ -41,7 +41,7 @@ pub(crate) struct Launch<'l> {
 }
 
 impl<'l> Launch<'l> {
-    pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: Before) -> Self {
+    pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: SavedMask) -> Self {
         let error = Cell::new(Error::with_reason(Step::Exec, b"", ""));
         Self {
             role,

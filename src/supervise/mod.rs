@@ -18,7 +18,7 @@ use crate::{
     error::Step,
     kernel::{
         power::Button,
-        requests::{Asked, asked},
+        requests::{EndRequest, end_request},
         signals::{BUTTON, End, Meaning, Signals, meaning, send},
         wait::{NEVER, readable},
     },
@@ -87,7 +87,7 @@ pub(crate) fn start(
 fn supervise(launch: &Launch<'_>, command: &Command<'_>, prepared: &Daemon) -> Outcome<Ended> {
     sys::give_back_stack::<LAUNCH>();
     let mut supervisor = Supervisor::new(launch, command, prepared)?;
-    if let Some(asked) = asked(launch.role) {
+    if let Some(asked) = end_request(launch.role) {
         // During the launch: no daemon is started.
         asked.log(launch.log);
         supervisor.shut_down(asked.end);
@@ -189,15 +189,15 @@ impl Supervisor<'_> {
 
     /// The next request to end; the daemon gets those signals that are its own.
     #[inline(never)]
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<EndRequest> {
         if self.button().is_some_and(Button::was_pressed) {
             let (end, signal) = (End::PowerOff, BUTTON);
-            return Some(Asked { end, signal });
+            return Some(EndRequest { end, signal });
         }
         // Not more in one turn: whoever sends more than that does not hold up the rest.
         for signal in core::iter::from_fn(|| self.signals.next()).take(AT_ONCE) {
             match meaning(signal, self.launch.role) {
-                Meaning::End(end) => return Some(Asked { end, signal }),
+                Meaning::End(end) => return Some(EndRequest { end, signal }),
                 Meaning::Forward => self.forward(signal),
                 Meaning::Nothing => {}
             }

@@ -6,24 +6,25 @@
 //!
 //! Without the Cargo feature `supervise` nothing is blocked and nothing obeyed.
 
-#[cfg(feature = "supervise")]
-mod heard;
 #[cfg(not(feature = "supervise"))]
-mod unheard;
+mod ignored;
+#[cfg(feature = "supervise")]
+mod obeyed;
 
-#[cfg(feature = "supervise")]
-pub use heard::block_signals;
-#[cfg(feature = "supervise")]
-pub(crate) use heard::{
-    Asked, Before, Requests, are_pending, asked, blocked, restore, until_ended,
+#[cfg(not(feature = "supervise"))]
+pub use ignored::block_signals;
+#[cfg(not(feature = "supervise"))]
+pub(crate) use ignored::{
+    EndRequest, Requests, SavedMask, are_pending, blocked, end_request, restore, until_ended,
 };
-#[cfg(not(feature = "supervise"))]
-pub use unheard::block_signals;
-#[cfg(not(feature = "supervise"))]
-pub(crate) use unheard::{
-    Asked, Before, Requests, are_pending, asked, blocked, restore, until_ended,
+#[cfg(feature = "supervise")]
+pub use obeyed::block_signals;
+#[cfg(feature = "supervise")]
+pub(crate) use obeyed::{
+    EndRequest, Requests, SavedMask, are_pending, blocked, end_request, restore, until_ended,
 };
 
 /// Why a launch gives up what it waits for.
 #[cfg(any(feature = "network", feature = "state"))]
-pub(crate) const ASKED: &str = "given up, because a signal or the power button asks for the end";
+pub(crate) const END_REQUESTED: &str =
+    "given up, because a signal or the power button asks for the end";

@@ -22,7 +22,7 @@ use rustix::{
 const REST: u64 = 5000;
 
 /// What was blocked before.
-pub(crate) type Before = Mask;
+pub(crate) type SavedMask = Mask;
 
 /// All signals wait from here on. The daemon begins with what was blocked before.
 #[doc(hidden)]
@@ -31,7 +31,7 @@ pub fn block_signals(settings: &mut Settings<'_>) {
 }
 
 /// All signals wait while `work` is done; it is given what was blocked before the program, or its caller, began.
-pub(crate) fn blocked<T>(settings: &Settings<'_>, work: impl FnOnce(Before) -> T) -> T {
+pub(crate) fn blocked<T>(settings: &Settings<'_>, work: impl FnOnce(SavedMask) -> T) -> T {
     let mask = sys::set_signal_mask(Mask::ALL);
     // Ignored by whoever started this process, the kernel would reap without a word.
     let action = sys::set_action(CHLD, Action::DEFAULT);
@@ -50,7 +50,7 @@ pub(crate) fn restore(settings: &Settings<'_>) {
 
 /// Those that have been made, or will be, of one launch.
 pub(crate) struct Requests {
-    before: Before,
+    before: SavedMask,
     /// Those that ask for the end: in this role, or of a daemon that replaces this process.
     ends: Mask,
     signals: Option<OwnedFd>,
@@ -58,7 +58,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn open(role: Role, supervises: bool, before: Before) -> Self {
+    pub(crate) fn open(role: Role, supervises: bool, before: SavedMask) -> Self {
         let is_machine = role == Role::Machine;
         if is_machine && namespaces::PID.is_first() == Some(true) {
             // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
@@ -118,12 +118,12 @@ impl Requests {
 
 /// An end that was asked for, and by which signal.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked {
+pub(crate) struct EndRequest {
     pub(crate) end: End,
     pub(crate) signal: u32,
 }
 
-impl Asked {
+impl EndRequest {
     /// As a shell tells it: 128 and the signal.
     pub(crate) fn status(&self) -> u8 {
         128 + self.signal as u8
@@ -147,16 +147,16 @@ pub(crate) fn are_pending() -> bool {
 }
 
 /// The first request that is pending.
-pub(crate) fn asked(role: Role) -> Option<Asked> {
+pub(crate) fn end_request(role: Role) -> Option<EndRequest> {
     let signals = Signals::open().ok()?;
     core::iter::from_fn(|| signals.next()).find_map(|signal| match meaning(signal, role) {
-        Meaning::End(end) => Some(Asked { end, signal }),
+        Meaning::End(end) => Some(EndRequest { end, signal }),
         _ => None,
     })
 }
 
 /// Until this child of PID 1 has ended, or an end is asked for: then all processes are ended. Orphans are reaped meanwhile.
-pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
+pub(crate) fn until_ended(child: Pid) -> Result<Option<EndRequest>> {
     let signals = Signals::open()?;
     let requests = Requests::open(Role::Machine, true, Mask::ALL);
     let (mut end, mut killed, mut deadline) = (None, false, NEVER);
@@ -164,7 +164,7 @@ pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
         // The signals are read before children are reaped: so no death is missed.
         let descriptor = signals.as_fd();
         let _ = requests.wait(descriptor, deadline);
-        if let Some(request) = asked(Role::Machine)
+        if let Some(request) = end_request(Role::Machine)
             && end.is_none()
         {
             // An interactive shell ignores TERM.
