@@ -162,8 +162,8 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first: it has the console
     clock::set(launch); // before anything is written
-    read_only_root::prepare(launch, command)?; // puts a writable tmpfs over a read-only root
-    pivot_root::prepare(launch, command)?; // moves an initramfs, then shares `/`: a shared parent refuses the move
+    read_only_root::prepare(launch, command)?; // tmpfs where a read-only image must be writable
+    pivot_root::prepare(launch, command)?; // rebinds an initramfs, then shares `/`: a shared parent refuses the move
     cgroups::mount_all(launch)?;
     empty_json::configuration(launch)?; // before daemon.json is read for the data root
     layout::create(launch)?; // after it: writes empty files of /etc again

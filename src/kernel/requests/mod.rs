@@ -27,4 +27,4 @@ pub(crate) use obeyed::{
 /// Why a launch gives up what it waits for.
 #[cfg(any(feature = "network", feature = "state"))]
 pub(crate) const END_REQUESTED: &str =
-    "given up, because a signal or the power button asks for the end";
+    "given up: a signal or the power button asked for a shutdown";
