@@ -174,7 +174,7 @@ fn a5_each_mount_goes_from_the_last_to_the_first() {
     assert_eq!(places, expected);
     assert!(unmounted(&ended) == expected.len() && ended.stderr.ends_with(END));
     assert!(
-        !ended.stderr.contains("warning: the end"),
+        !ended.stderr.contains("warning: shutdown"),
         "{}",
         ended.stderr
     );

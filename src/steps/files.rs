@@ -4,7 +4,7 @@
 use crate::{
     error::Step,
     fs::{
-        self, Batch, Existing, Over, PATH, Pass,
+        self, Batch, Existing, PATH, Pass, Replace,
         copy::{Copy, Event},
     },
     launch::Launch,
@@ -83,7 +83,7 @@ impl<'f, 'l> Files<'f, 'l> {
         }
         let existing = self.batch.existing(parent, name)?;
         if existing != Existing::Something {
-            self.batch.put(parent, name, Over::Empty, fill)?;
+            self.batch.put(parent, name, Replace::Empty, fill)?;
         }
         Ok(existing == Existing::Empty)
     }
