@@ -147,8 +147,7 @@ const NOT_BUILT: &[(&str, &str, &[&str], &str)] = &[
     ),
 ];
 const SUPERVISE: &str = "supervise";
-const NO_SUPERVISE: &str =
-    "this build execs the daemon: supervising needs the Cargo feature `supervise`";
+const NO_SUPERVISE: &str = "this build cannot supervise: it needs the Cargo feature `supervise`";
 const STATE: &str = "state";
 const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
 const NETWORK: &str = "network";
@@ -233,7 +232,7 @@ fn an_unknown_setting_is_only_told() {
         .running();
     for variable in ["DOCKER_LAUNCH_DEBUGS=true", "DOCKER_LAUNCH_="] {
         let line = format!(
-            "dockerlaunch: warning: {variable} is no setting of dockerlaunch; it is ignored\n"
+            "dockerlaunch: warning: {variable} is not a setting of dockerlaunch; it is ignored\n"
         );
         assert!(daemon.log().contains(&line), "{}", daemon.log());
     }

@@ -1,4 +1,4 @@
-//! Where nothing is supervised: the same functions, which do nothing.
+//! Requests without the feature `supervise`: the same functions, but they ignore requests.
 
 use crate::{
     kernel::wait::readable,
@@ -46,7 +46,7 @@ pub(crate) fn are_pending() -> bool {
     false
 }
 
-/// There is never one.
+/// There is never a request.
 pub(crate) enum EndRequest {}
 
 impl EndRequest {
@@ -67,7 +67,7 @@ pub(crate) fn end_request(_: Role) -> Option<EndRequest> {
     None
 }
 
-/// Until this child of PID 1 has ended. Orphans are reaped meanwhile.
+/// Waits until this child of PID 1 has ended. Reaps orphans meanwhile.
 pub(crate) fn until_ended(child: Pid) -> Result<Option<EndRequest>> {
     loop {
         match wait(WaitOptions::empty()) {

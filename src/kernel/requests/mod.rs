@@ -1,10 +1,10 @@
-//! What asks for the end while a launch goes on: a signal, or the power button.
+//! Requests for a shutdown during a launch: a signal, or the power button.
 //!
-//! All signals are blocked from the start, so that none is lost. Nothing reads them during the launch: those that ask for the
-//! end only cut its waits short, and stay pending until the supervisor reads them, or the failure of the launch, or the daemon
-//! that replaces this process. A press of the button becomes a signal of our own and waits with the others.
+//! All signals are blocked from the start, so that none is lost. The launch does not read them: a signal that asks for a
+//! shutdown cuts its waits short and stays pending. The supervisor reads it, or the handling of a failed launch, or the daemon
+//! that replaces this process. For a press of the button the launch sends itself a signal, which stays pending like the others.
 //!
-//! Without the Cargo feature `supervise` nothing is blocked and nothing obeyed.
+//! Without the Cargo feature `supervise` no signal is blocked, and requests are ignored.
 
 #[cfg(not(feature = "supervise"))]
 mod ignored;
@@ -24,7 +24,7 @@ pub(crate) use obeyed::{
     EndRequest, Requests, SavedMask, are_pending, blocked, end_request, restore, until_ended,
 };
 
-/// Why a launch gives up what it waits for.
+/// The reason in the error of a wait that was cut short.
 #[cfg(any(feature = "network", feature = "state"))]
 pub(crate) const END_REQUESTED: &str =
     "given up: a signal or the power button asked for a shutdown";
