@@ -44,12 +44,12 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2", "10.0.2.256/24", ""],
-        "its client address is neither IPv4, as 10.0.2.15, nor IPv6 in brackets, nor dhcp",
+        "its client address is neither IPv4 (10.0.2.15) nor IPv6 in brackets nor dhcp",
     ),
     (
         "IP",
         &["10.0.2.15/33", "10.0.2.15:::255.0.255.0"],
-        "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
+        "its netmask is neither /0 to /32 nor a mask like 255.255.255.0",
     ),
     (
         "IP",
@@ -59,7 +59,7 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2.15::gateway"],
-        "its gateway is not an address like the client's",
+        "its gateway is not an address of the client's IP version",
     ),
     (
         "IP",
