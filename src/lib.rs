@@ -1,64 +1,64 @@
-//! The one small thing between the Linux kernel and Docker.
+//! The program between the Linux kernel and Docker.
 //!
 //! A kernel boots with `init=/usr/bin/dockerlaunch`, or a privileged container starts with it, and a moment later a Docker
-//! engine runs on a system that holds nothing else. This is the library behind that program: another init calls
+//! engine runs on a system that has nothing else. This is the library behind that program: another init calls
 //! [`launch_docker`], or [`launch`] with [`Settings`] of its own. [`guide`] has the README and its pages: the program's settings
 //! and exit status, the appliance, Docker in Docker.
 //!
 //! # How Docker gets its user space
-//! [`launch`] is the recipe; read it first. Each verb is a module whose first lines say what it decides and why, then
-//! comes a table, then the few functions that walk it. All of them find before they make: what somebody else has mounted,
-//! linked or written stays, and running twice changes nothing.
+//! [`launch`] is the recipe; read it first. Each step is a module: its first lines say what it decides and why, then comes a
+//! table, then the few functions that walk it. Every step looks before it acts: it keeps what somebody else has mounted, linked
+//! or written, and running twice changes nothing.
 //!
 //! # What it promises
-//! Nothing is allocated and nothing panics. The library keeps no global state but the number of lines that its log has
-//! dropped, writes only to the descriptor [`Settings::log`], and never exits; it changes the process that calls it (its root,
-//! its mounts, its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded one. All signals are blocked
-//! until it returns: a signal that asks for the end cuts its waits short, and is the caller's where it returns an error. While
-//! it supervises, all children are reaped; as the machine's PID 1 it then ends with the machine, by reboot(2), and does not
-//! return. A step that Docker cannot do without returns an [`Error`]; anything else is a warning on the log. Linux 5.10 or
-//! newer, x86_64.
+//! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The library
+//! prints only to the descriptor [`Settings::log`] and never exits. It changes the process that calls it (its root, its mounts,
+//! its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded process. It blocks all signals until it
+//! returns: a signal that asks for a shutdown cuts its waits short, and stays pending for the caller if it returns an error.
+//! While it supervises, it reaps all children; as the machine's PID 1 it ends the machine by reboot(2) and does not return. A
+//! step that Docker cannot do without returns an [`Error`]; any other failure is a warning on the log. It needs x86_64 and
+//! Linux 5.10 or newer.
 //!
 //! # Features
-//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (what is looked for at boot; modules), `network` (addresses,
-//! names), `state` (the state disk), `switch-root` (`root=` from an initramfs), `supervise` (a daemon that is a child): all on
-//! by default.
+//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (programs looked for at boot; `modprobe` also loads modules),
+//! `network` (addresses, names), `state` (the state disk), `switch-root` (`root=` from an initramfs), `supervise` (the daemon as
+//! a child): all on by default.
 #![no_std]
 
 #[cfg(test)]
 extern crate std;
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-compile_error!("dockerlaunch speaks to the Linux kernel of x86_64 only");
+compile_error!("dockerlaunch runs on Linux on x86_64 only");
 
-// The rooms, from the ground up: each uses only rooms above it here. tests/floors.rs has the table, and fails on any other use.
+// The folders, lowest first: each uses only those listed before it. The test floors:: has the table and fails on any other use.
 
 // The base.
 mod sys; // system calls that rustix does not offer: all unsafe code
-mod text; // bytes: buffers of a fixed size, words, numbers
+mod text; // buffers of a fixed size, words, numbers
 
 mod error; // what failed, why, and what to do; the exit status
-mod log; // our own lines
+mod log; // dockerlaunch's own log lines
 
-mod fs; // files: read, written as a whole, copied
+mod fs; // read files, write them as a whole, copy them
 mod settings; // DOCKER_LAUNCH_*
 
-// What every launch stands on.
-mod kernel; // what we ask of the kernel: its command line, mounts, signals, netlink, children
-mod launch; // what all steps of one launch share: role, settings, log, error
+// What every launch uses.
+mod kernel; // the kernel's interfaces: command line, mounts, signals, netlink, children
+mod launch; // shared by all steps of one launch: role, settings, log, error
 
 // The launch.
 #[cfg(feature = "state")]
-mod disks; // disks by name, and what is on them
-mod docker; // what we know of Docker: its command line, daemon.json, what it needs
-mod steps; // a file for each verb of the recipe below
+mod disks; // finds disks by name; recognises what is on them
+mod docker; // Docker's command line, daemon.json and requirements
+mod steps; // a file for each step of the recipe below
 
 // Around it.
 #[cfg_attr(not(feature = "check"), path = "check/left_out.rs")]
 mod check; // --check
-mod ending; // how the machine ends: on request, or because it cannot launch
+mod ending; // power off, reboot or halt: on request, or after a failed launch
 #[cfg_attr(not(feature = "supervise"), path = "supervise/left_out.rs")]
-mod supervise; // life as PID 1: the loop, restarts, readiness, shutdown
+mod supervise; // PID 1's loop, restarts, readiness, shutdown
 
 #[cfg(doc)] // text only
 pub mod guide;
@@ -69,7 +69,7 @@ pub use launch::Ended;
 pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip};
 pub use sys::Strings;
 
-// For main.rs alone: an init that uses the library has a console and knows what it is.
+// For main.rs only: another init opens its own console and knows its role.
 #[doc(hidden)]
 pub use {
     check::check,
@@ -80,7 +80,7 @@ pub use {
 };
 
 use docker::config::Config;
-use kernel::requests::{Before, blocked};
+use kernel::requests::{SavedMask, blocked};
 use launch::{Failed, Launch, Outcome};
 use steps::{
     cgroups, clock,
@@ -91,14 +91,14 @@ use steps::{
 
 use core::{convert::Infallible, ffi::CStr};
 
-/// Prepares the system and becomes the daemon, or supervises it: as the machine's PID 1, and where
-/// [`Settings::reap`] says so. It returns when a supervised daemon in a container has ended.
+/// Prepares the system, then becomes the daemon or supervises it ([`Settings::reap`]; by default only the machine's PID 1
+/// supervises). It returns when a supervised daemon in a container has ended.
 ///
 /// # Errors
-/// The first required step that fails; what was done until then stays, and a second launch finds it.
+/// The first required step that fails. What the steps before it did is kept, and a second launch finds it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
     blocked(settings, |before| {
-        let role = find_role(settings)?; // mounts /proc if it must
+        let role = find_role(settings)?; // mounts /proc if it is missing
         let launch = Launch::new(role, settings, before);
         let outcome = steps(&launch, command);
         let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
@@ -106,18 +106,24 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
     })
 }
 
-/// From an initramfs with `root=` on the kernel's command line, goes on to that root: the machine's PID 1 does so before it
+/// In an initramfs with `root=` on the kernel command line, switches to that root: the machine's PID 1 does so before it
 /// looks for a daemon. Elsewhere it does nothing.
 ///
 /// # Errors
-/// The step that fails, [`Step::Root`] above all; the initramfs is still `/` then, unless it was being freed.
+/// The step that fails, mostly [`Step::Root`]. `/` is still the initramfs then, unless freeing it had begun.
 #[doc(hidden)]
 #[inline(never)] // its stack is given back before the daemon is waited for
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
-    blocked(settings, |before| go_on(environment, settings, before))
+    blocked(settings, |before| {
+        switch_to_root(environment, settings, before)
+    })
 }
 
-fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> Result<()> {
+fn switch_to_root(
+    environment: Strings<'_>,
+    settings: &Settings<'_>,
+    before: SavedMask,
+) -> Result<()> {
     let role = find_role(settings)?;
     let launch = Launch::new(role, settings, before);
     let command = Command::without_daemon(c"", environment);
@@ -125,8 +131,8 @@ fn go_on(environment: Strings<'_>, settings: &Settings<'_>, before: Before) -> R
     outcome.map_err(|Failed| launch.error())
 }
 
-/// The original's `func LaunchDocker(docker string, args ...string) error`: default settings, an environment of PATH and
-/// HOME only, and it never supervises. It returns only if the launch fails.
+/// The original's `func LaunchDocker(docker string, args ...string) error`: default settings, only PATH and HOME in the
+/// environment, no supervision. It returns only if the launch fails.
 ///
 /// # Errors
 /// As [`Command::new`] and [`launch`].
@@ -149,8 +155,8 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
 fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     if switch_root::is_wanted(launch)? {
         mounts::mount_api(launch)?;
-        layout::create(launch)?; // modprobe looks below /lib
-        modules::load_named(launch, command)?; // of the initramfs: drivers and file systems
+        layout::create(launch)?; // modprobe needs /lib
+        modules::load_named(launch, command)?; // the initramfs's drivers and file systems
         switch_root::enter(launch)?;
     }
     Ok(())
@@ -159,19 +165,19 @@ fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 /// The steps of every launch, on the root that Docker gets.
 #[inline(never)] // its stack is given back before the daemon is waited for
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
-    mounts::mount_api(launch)?; // /dev first, so that there is a console to speak to
+    mounts::mount_api(launch)?; // /dev first: it has the console
     clock::set(launch); // before anything is written
-    read_only_root::prepare(launch, command)?; // an image that cannot be written
-    pivot_root::prepare(launch, command)?; // rebind an initramfs; sharing comes last: a shared parent refuses the move
+    read_only_root::prepare(launch, command)?; // tmpfs where a read-only image must be writable
+    pivot_root::prepare(launch, command)?; // rebinds an initramfs, then shares `/`: a shared parent refuses the move
     cgroups::mount_all(launch)?;
     empty_json::set_aside_configuration(launch)?; // before daemon.json is read
-    layout::create(launch)?; // after it: an empty file of /etc is written again
-    let config = &Config::read(launch, command)?; // flags and daemon.json: once, for all that follows
-    iptables::choose(launch, command, config)?; // before the modules, which are not the same for both of its flavours
+    layout::create(launch)?; // after it: writes empty files of /etc again
+    let config = &Config::read(launch, command)?; // the daemon's flags and daemon.json: once, for all steps below
+    iptables::choose(launch, command, config)?; // before the modules: legacy and nft need different ones
     modules::load(launch, command)?;
-    state_disk::mount_disk(launch, command, config)?; // after the modules: its driver and file system may be among them
-    empty_json::set_aside_repositories(launch, config)?; // the data root is there now
+    state_disk::mount_disk(launch, command, config)?; // after the modules: its driver may be one of them
+    empty_json::set_aside_repositories(launch, config)?; // after the data root is mounted
     network::configure(launch, command, config)?;
     prerequisites::check(launch, command, config)?;
-    daemon::prepare(launch, command, config) // what follows is the point of no return
+    daemon::prepare(launch, command, config) // the last step before the point of no return
 }

@@ -1,11 +1,12 @@
-//! One line, one write: so that lines of several processes never mix, and /dev/kmsg takes each as one record.
+//! dockerlaunch's log. Each line is one write, so that lines of several processes do not mix and /dev/kmsg takes each line as
+//! one record.
 //!
-//! No line is worth a hang. A console that is held (^S) or a full pipe takes nothing for hours, and PID 1 must not sit in
-//! write(2) for it: a line waits up to [`PATIENCE`], then it is dropped, and those that follow are tried without waiting.
-//! How many were dropped is the first thing that the log takes again.
+//! The log never blocks PID 1. A stopped console (^S) or a full pipe can take nothing for hours. So a line waits up to
+//! [`PATIENCE`], then it is dropped, and the lines after it are tried without waiting. When the log takes lines again, the first
+//! one says how many were dropped.
 //!
-//! O_NONBLOCK belongs to the open file description, which the daemon and the outer engine share: it is never set there.
-//! A terminal, FIFO or pipe is opened anew through /proc for each line; a socket takes a flag; a file does not wait.
+//! O_NONBLOCK belongs to the open file description, which the daemon and the outer engine share, so it is never set there. A
+//! terminal, FIFO or pipe is opened anew through /proc for each line; a socket takes a flag; a file does not block.
 
 use crate::{
     sys,
@@ -21,19 +22,19 @@ use rustix::{
     net::{SendFlags, send},
 };
 
-/// A line is written at once up to this length, which /dev/kmsg takes as one record and a pipe that has any room takes
-/// whole; more follows in a second write.
+/// The longest line that is one write: /dev/kmsg takes it as one record, and a pipe with any room takes it whole. The rest of
+/// a longer line is a second write.
 const LINE: usize = 1000;
 
-/// How long a log that takes nothing is waited for, in milliseconds: a serial line of 9,600 baud sends a line meanwhile.
+/// How long a line waits for the log, in milliseconds: a serial line of 9,600 baud sends a line in that time.
 const PATIENCE: u64 = 1000;
 
-/// How many lines were dropped since the log took one. It belongs to the process: all its logs are one.
+/// How many lines were dropped since the log last took one. One number for the process: all its logs are the same file.
 static DROPPED: AtomicU32 = AtomicU32::new(0);
-/// What was written last is the beginning of a line.
+/// The last write ended in the middle of a line.
 static CUT: AtomicBool = AtomicBool::new(false);
 
-/// Where lines go, and which.
+/// Where lines are written, and whether debug lines are.
 #[derive(Clone, Copy)]
 pub(crate) struct Log {
     pub(crate) descriptor: u32,
@@ -41,17 +42,17 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// `dockerlaunch: PARTS`. A log that cannot be written is nobody's error.
+    /// Writes `dockerlaunch: PARTS`. A log that cannot be written is not an error.
     pub(crate) fn line(&self, parts: &[&[u8]]) {
         self.write(&[b"dockerlaunch: "], parts);
     }
 
-    /// Something optional is missing: the boot goes on.
+    /// Something optional failed, and the launch goes on.
     pub(crate) fn warning(&self, parts: &[&[u8]]) {
         self.write(&[b"dockerlaunch: warning: "], parts);
     }
 
-    /// With DOCKER_LAUNCH_DEBUG only, behind the time since the kernel's start.
+    /// Only with DOCKER_LAUNCH_DEBUG; the line begins with the time since the kernel started.
     pub(crate) fn debug(&self, parts: &[&[u8]]) {
         if self.debug {
             let time = Decimal::new(sys::since_boot());
@@ -59,7 +60,7 @@ impl Log {
         }
     }
 
-    /// Reports what was dropped, if the log takes it now; when to try again, on the kernel's clock.
+    /// Reports how many lines were dropped, if the log takes that now. Returns when to try again, on the kernel's clock.
     #[inline(never)]
     pub(crate) fn catch_up(self) -> u64 {
         let dropped = DROPPED.load(Relaxed);
@@ -80,7 +81,7 @@ impl Log {
             were,
             b" dropped: the log was not read\n",
         ]);
-        // It fits.
+        // It always fits.
         if let Ok(report) = report
             && self.put(report.as_bytes(), 0)
         {
@@ -105,7 +106,7 @@ impl Log {
             if line.is_full() {
                 end(&mut line);
             }
-            // What was given to us must not look like a line of ours.
+            // Foreign text must not look like another line of ours.
             let byte = if byte.is_ascii_control() { b'?' } else { *byte };
             line.extend(core::iter::once(byte));
         }
@@ -119,7 +120,7 @@ impl Log {
         }
     }
 
-    /// `false` where the log did not take all of it until the deadline.
+    /// `false` if the log has not taken all bytes by the deadline.
     #[inline(never)]
     fn put(self, mut bytes: &[u8], deadline: u64) -> bool {
         let sink = Sink::of(self.descriptor);
@@ -129,7 +130,7 @@ impl Log {
                 Ok(length) => {
                     let (written, rest) = bytes.split_at_checked(length).unwrap_or((bytes, b""));
                     let cut = !written.ends_with(b"\n");
-                    // A page that nobody writes to is no memory of this process's.
+                    // Written only when it changes: an unwritten page costs the process no memory.
                     if CUT.load(Relaxed) != cut {
                         CUT.store(cut, Relaxed);
                     }
@@ -142,7 +143,7 @@ impl Log {
                     }
                     sink.wait(deadline);
                 }
-                // It is closed, or nobody reads it any more: no later line would be taken either.
+                // It is closed or has no reader: later lines would fail as well.
                 Err(_) => return true,
             }
         }
@@ -150,15 +151,15 @@ impl Log {
     }
 }
 
-/// How a log is written without waiting in write(2).
+/// How to write to the log without blocking in write(2).
 enum Sink {
-    /// A file, or what is no descriptor at all.
+    /// A file, or not an open descriptor at all.
     Plain(BorrowedFd<'static>),
     Socket(BorrowedFd<'static>),
-    /// A terminal or pipe, opened anew without waiting.
+    /// A terminal or pipe, opened anew with O_NONBLOCK.
     Own(OwnedFd),
-    /// One that cannot be opened anew: there is no /proc yet, or it is another user's. A write of up to [`LINE`] bytes does
-    /// not wait where poll(2) tells of room, unless another process fills it in between.
+    /// It cannot be opened anew: there is no /proc yet, or it belongs to another user. A write of up to [`LINE`] bytes does not
+    /// block after poll(2) has reported room, unless another process fills it in between.
     Shared(BorrowedFd<'static>),
 }
 
@@ -189,7 +190,7 @@ impl Sink {
         }
     }
 
-    /// Until there is room, or the deadline has come.
+    /// Waits for room until the deadline; whether there is room.
     fn wait(&self, deadline: u64) -> bool {
         let descriptor = match self {
             Self::Own(own) => own.as_fd(),

@@ -1,4 +1,5 @@
-//! The program: its words and environment become a launch; what fails is told in one line and becomes the exit status.
+//! The program: reads its arguments and environment and starts a launch. A failure is logged in one line and decides the exit
+//! status.
 #![no_std]
 #![no_main]
 
@@ -23,51 +24,51 @@ Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG.
 Prepares the system that a kernel or a privileged container starts it on, and
 runs DAEMON: a path, or a name in PATH; dockerd if there is none. As the kernel's
 PID 1 it supervises DAEMON, in a container it becomes DAEMON.
-Behind -- no word is dockerlaunch's own. On a kernel command line:
+After -- all arguments are DAEMON's. On a kernel command line:
 
   init=/usr/bin/dockerlaunch panic=10 DOCKER_LAUNCH_DEBUG=true -- --debug
 
---check tells what DAEMON with these words needs, what of it is there, and what
-the kernel offers; it changes nothing, and is 1 if something required is missing.
+--check lists what DAEMON needs with these arguments, what is missing, and what
+the kernel has. It changes nothing, and exits with 1 if a requirement is missing.
 
-Settings, as environment or on the kernel command line: DOCKER_LAUNCH_ and
+Settings, in the environment or on the kernel command line: DOCKER_LAUNCH_ and
   DEBUG AS CGROUP MODULES IP DNS HOSTNAME
   REAP PREREQUISITES STATE STATE_FORMAT READY ON_EXIT ON_FAILURE SHUTDOWN_TIMEOUT
-A wrong value is told with those that are allowed.
+For a wrong value the allowed ones are printed.
 
 Exit status: 127 daemon not found, 126 not executable, 125 a step failed,
 2 usage or settings, 1 neither the machine's PID 1 nor a container; supervising
 in a container: DAEMON's own, or 128 and the signal that killed it.
 ";
 
-/// Called by `_start`; returns the exit status.
-fn main(mut words: Strings<'static>, environment: Strings<'static>) -> u8 {
-    if let Some(status) = lease(words, environment) {
+/// `_start` calls it and exits with the status that it returns.
+fn main(mut arguments: Strings<'static>, environment: Strings<'static>) -> u8 {
+    if let Some(status) = lease(arguments, environment) {
         return status;
     }
-    let mut behind = words;
-    match behind.next().map(CStr::to_bytes) {
+    let mut rest = arguments;
+    match rest.next().map(CStr::to_bytes) {
         Some(b"--help") => return start::print(1, HELP),
         Some(b"--version") => return start::print(1, VERSION),
-        Some(b"--") => words = behind,
-        Some(word) if word == b"--check" || word.starts_with(b"--check=") => {
-            let word = words.next().unwrap_or_default();
-            return check(word, words, environment);
+        Some(b"--") => arguments = rest,
+        Some(first) if first == b"--check" || first.starts_with(b"--check=") => {
+            let option = arguments.next().unwrap_or_default();
+            return check(option, arguments, environment);
         }
         _ => {}
     }
     let mut settings = Settings::default();
     settings.is_program = true;
-    block_signals(&mut settings); // first of all: one that arrives from here on is obeyed
+    block_signals(&mut settings); // first: a signal that arrives from here on is obeyed
     open_console(&mut settings);
-    match run(words, environment, &mut settings) {
+    match run(arguments, environment, &mut settings) {
         Ok(Ended { status, .. }) => status,
         Err(error) => fail(&settings, &error),
     }
 }
 
 fn run(
-    words: Strings<'static>,
+    arguments: Strings<'static>,
     environment: Strings<'static>,
     settings: &mut Settings<'static>,
 ) -> Result<Ended> {
@@ -75,6 +76,6 @@ fn run(
     let role = find_role(settings)?;
     settings.role = Some(role);
     enter_root(environment, settings)?;
-    let mut command = Command::from_words(role, words, environment, settings)?;
+    let mut command = Command::from_words(role, arguments, environment, settings)?;
     launch(&mut command, settings)
 }

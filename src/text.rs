@@ -1,6 +1,6 @@
-//! Bytes as PID 1 meets them: a buffer that never cuts, numbers and lists.
+//! Text as bytes: a buffer of a fixed size that never truncates, numbers, words and lists.
 //!
-//! Nothing here allocates, indexes or panics; too much input is [`TooLong`], which the caller turns into an error.
+//! Nothing here allocates, indexes or panics. Input that does not fit is [`TooLong`], which the caller turns into an error.
 
 use core::ffi::CStr;
 
@@ -8,7 +8,7 @@ use core::ffi::CStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
-/// Up to `N - 1` bytes without NUL, always followed by one: a path or a word that a system call takes.
+/// Up to `N - 1` bytes without NUL, and a NUL after them: a path or another string for a system call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
@@ -23,27 +23,27 @@ impl<const N: usize> Text<N> {
         }
     }
 
-    /// All parts one after another.
+    /// The parts, joined.
     pub(crate) fn of(parts: &[&[u8]]) -> Result<Self, TooLong> {
         let mut text = Self::new();
         text.length = append(&mut text.bytes, 0, parts)?;
         Ok(text)
     }
 
-    /// The same of parts that are known to fit; empty if they do not.
+    /// The same for parts that are known to fit; empty if they do not.
     pub(crate) fn fitting(parts: &[&[u8]]) -> Self {
         let mut text = Self::new();
         let _ = text.set(parts);
         text
     }
 
-    /// Those parts in place of what it holds; it is empty if they do not fit.
+    /// Replaces its contents with the parts; it is empty if they do not fit.
     pub(crate) fn set(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
         self.cut(0);
         self.push_all(parts)
     }
 
-    /// As long as it can be, of one byte only.
+    /// Fills the whole buffer with one byte.
     pub(crate) fn fill(&mut self, byte: u8) {
         self.bytes.fill(byte);
         self.length = N;
@@ -54,13 +54,13 @@ impl<const N: usize> Text<N> {
         self.push_all(&[more])
     }
 
-    /// All of them, or none.
+    /// Appends all parts, or none.
     pub(crate) fn push_all(&mut self, parts: &[&[u8]]) -> Result<(), TooLong> {
         self.length = append(&mut self.bytes, self.length, parts)?;
         Ok(())
     }
 
-    /// Only its first bytes.
+    /// Keeps only the first `length` bytes.
     #[inline(never)]
     pub(crate) fn cut(&mut self, length: usize) {
         if let Some(end) = self.bytes.get_mut(length) {
@@ -79,19 +79,19 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// One for texts of all sizes, which is smaller than its three lines wherever a text is read.
+/// Not generic over the size: one function is smaller than a copy wherever a text is read.
 #[inline(never)]
 fn beginning(bytes: &[u8], length: usize) -> &[u8] {
     bytes.get(..length).unwrap_or_default()
 }
 
-/// Writes the parts and a NUL from `length` on; the new length. One for texts of all sizes.
+/// Writes the parts and a NUL from `length` on and returns the new length. Not generic over the size, as above.
 fn append(bytes: &mut [u8], length: usize, parts: &[&[u8]]) -> Result<usize, TooLong> {
     let mut end = length;
     for part in parts {
         let free = bytes.get_mut(end..).unwrap_or_default();
         if part.len() >= free.len() || part.contains(&0) {
-            // The NUL stands again where it stood.
+            // Put the NUL back.
             bytes
                 .iter_mut()
                 .skip(length)
@@ -107,7 +107,7 @@ fn append(bytes: &mut [u8], length: usize, parts: &[&[u8]]) -> Result<usize, Too
     Ok(end)
 }
 
-/// A number in decimal, without its leading zeros.
+/// A number in decimal, without leading zeros.
 pub(crate) struct Decimal {
     digits: [u8; 20],
     start: usize,
@@ -136,7 +136,7 @@ impl Decimal {
     }
 }
 
-/// Fills `digits` with hexadecimal ones, two for each byte.
+/// Fills `digits` with hexadecimal digits, two for each byte.
 pub(crate) fn hexadecimal(bytes: &[u8], digits: &mut [u8]) {
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     for (digit, half) in digits.iter_mut().zip(halves) {
@@ -144,7 +144,7 @@ pub(crate) fn hexadecimal(bytes: &[u8], digits: &mut [u8]) {
     }
 }
 
-/// A whole decimal number and nothing else: no sign, no space, no overflow.
+/// A decimal number; `None` if there is anything else (a sign, a space) or it overflows.
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -160,12 +160,12 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
     bytes.trim_ascii()
 }
 
-/// The fields between single bytes `at`, empty ones too.
+/// The fields that the byte `at` separates, empty ones too.
 pub(crate) fn fields(bytes: &[u8], at: u8) -> impl Iterator<Item = &[u8]> + Clone {
     bytes.split(move |byte| *byte == at)
 }
 
-/// The words between blanks, as in /proc/cgroups and modules files.
+/// The words that white space separates, as in /proc/cgroups and modules files.
 pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes
         .split(|byte| byte.is_ascii_whitespace())
@@ -177,7 +177,7 @@ pub(crate) fn list(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     fields(bytes, b',').filter(|item| !item.is_empty())
 }
 
-/// Before and after the first `at`; without one, nothing is after.
+/// The bytes before and after the first `at`; after is `None` if there is no `at`.
 pub(crate) fn split_once(bytes: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
     match bytes.iter().position(|byte| *byte == at) {
         Some(place) => (
@@ -199,7 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn text_keeps_what_it_holds_when_more_does_not_fit() {
+    fn a_full_text_is_not_changed() {
         let mut text = Text::<6>::of(&[b"/dev"]).unwrap();
         assert_eq!(text.push(b"/x"), Err(TooLong));
         assert_eq!(text.push(b"\0"), Err(TooLong));
@@ -217,7 +217,7 @@ mod tests {
         }
 
         #[test]
-        fn hexadecimal_is_that_of_the_standard_library(number: u64) {
+        fn hexadecimal_matches_the_standard_library(number: u64) {
             let mut digits = [0; 16];
             hexadecimal(&number.to_be_bytes(), &mut digits);
             let expected = std::format!("{number:016x}");
@@ -225,13 +225,13 @@ mod tests {
         }
 
         #[test]
-        fn numbers_are_those_of_the_standard_library(text in "[0-9 +-]{0,24}") {
+        fn numbers_match_the_standard_library(text in "[0-9 +-]{0,24}") {
             let standard = (!text.starts_with('+')).then(|| text.parse::<u64>().ok()).flatten();
             prop_assert_eq!(number(text.as_bytes()), standard);
         }
 
         #[test]
-        fn base_name_ends_the_path(path in "[a-z/]{0,30}") {
+        fn base_name_is_the_end_of_the_path(path in "[a-z/]{0,30}") {
             let name = base_name(path.as_bytes());
             prop_assert!(path.as_bytes().ends_with(name) && !name.contains(&b'/'));
         }

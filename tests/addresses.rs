@@ -76,7 +76,7 @@ fn c8_a_wrong_field_costs_only_itself() {
     };
     wrong(
         "ip=10.9.8.7/24::10.9.8:::eth0:off",
-        "its gateway is not an address like the client's",
+        "its gateway is not an address of the client's IP version",
     );
     wrong(
         "ip=10.9.8.7/24:::::eth0:off:ns.example",
@@ -84,7 +84,7 @@ fn c8_a_wrong_field_costs_only_itself() {
     );
     wrong(
         "ip=10.9.8.7/24:::255.255.0.0::eth0",
-        "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
+        "its netmask is neither /0 to /32 nor a mask like 255.255.255.0",
     );
     wrong(
         "ip=10.9.8.7/24:::::eth0:perhaps",

@@ -112,7 +112,7 @@ fn f5_names_that_cannot_be_followed_are_refused_immediately() {
         let ended = disks.start().variable("DOCKER_LAUNCH_STATE", name).ended();
         let expected = format!(
             "dockerlaunch: the disks that are there: /dev/vda (ext4 LABEL=state)\n\
-            dockerlaunch: state disk {name}: this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=\n"
+            dockerlaunch: state disk {name}: this name of a disk is not supported; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=\n"
         );
         assert_eq!((ended.status, ended.said()), (125, expected));
     }

@@ -22,7 +22,7 @@ tests![Needs::Root;
 ];
 
 const REASON: &str = "dockerlaunch: daemon no-such: no such file or directory (ENOENT); install it, or name another daemon \
-    as the first word\n";
+    as the first argument\n";
 
 fn failing<'r>(root: &'r Root, policy: &str) -> Start<'r> {
     let start = root.machine().words(["no-such"]);

@@ -152,7 +152,7 @@ fn b3_a_report_begins_its_own_line() {
     );
     let whole = text
         .lines()
-        .filter(|line| line.ends_with(" is no setting of dockerlaunch; it is ignored"));
+        .filter(|line| line.ends_with(" is not a setting of dockerlaunch; it is ignored"));
     let whole = u32::try_from(whole.count()).unwrap();
     let all = u32::try_from(LINES).unwrap() - 1;
     // All are told or counted, and those of the machine are counted, too.

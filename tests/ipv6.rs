@@ -105,7 +105,7 @@ fn ipv6_a_wrong_field_costs_only_itself() {
     for (line, fault) in [
         (
             "ip=[2001:db8::2]::10.9.8.1:64",
-            "its gateway is not an address like the client's",
+            "its gateway is not an address of the client's IP version",
         ),
         (
             "ip=[2001:db8::2]:::255.255.255.0",

@@ -73,7 +73,7 @@ fn words_for_another_init_are_told_once() {
         .running();
     let said = |word: &str| {
         format!(
-            "dockerlaunch: warning: {word} is ignored: its client address is neither IPv4, as 10.0.2.15, nor IPv6 in brackets, nor dhcp"
+            "dockerlaunch: warning: {word} is ignored: its client address is neither IPv4 (10.0.2.15) nor IPv6 in brackets nor dhcp"
         )
     };
     let words = ["ip=eth0:dhcp", "ip=2001:db8::1"];

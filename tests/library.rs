@@ -114,7 +114,7 @@ fn a_missing_daemon_is_an_error() {
         .words(["no-such"]);
     let before = root.tree();
     let ended = start.ended();
-    let line = "daemon no-such: no such file or directory (ENOENT); install it, or name another daemon as the first word";
+    let line = "daemon no-such: no such file or directory (ENOENT); install it, or name another daemon as the first argument";
     assert_eq!(
         ended.stdout,
         format!("{line}\nError({line})\nFind no-such Some(2)\n")

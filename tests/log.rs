@@ -71,7 +71,7 @@ fn a_long_word_is_told_whole() {
         .running();
     let told = value.replace(['\x1b', '\n'], "?");
     let line = format!(
-        "dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN={told} is no setting of dockerlaunch; it is ignored\n"
+        "dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN={told} is not a setting of dockerlaunch; it is ignored\n"
     );
     assert!(daemon.log().contains(&line), "{}", daemon.log());
 }

@@ -109,7 +109,7 @@ fn c1_name_servers_on_a_full_file_system() {
         .before(read_only)
         .variable(SERVERS.0, SERVERS.1)
         .running();
-    let line = "dockerlaunch: warning: network /etc/resolv.conf: read-only file system (EROFS); mount the root read-write (rw), or let the image hold it\n";
+    let line = "dockerlaunch: warning: network /etc/resolv.conf: read-only file system (EROFS); mount the root read-write (rw), or add it to the image\n";
     assert_eq!(of_the_network(&daemon), line);
 }
 

@@ -25,7 +25,7 @@ tests![Needs::Root;
 
 const FULL: &str = "no space left on device (ENOSPC); free space there";
 const READ_ONLY: &str =
-    "read-only file system (EROFS); mount the root read-write (rw), or let the image hold it";
+    "read-only file system (EROFS); mount the root read-write (rw), or add it to the image";
 
 /// The warnings of these steps.
 fn warnings(daemon: &Running<'_>) -> Vec<String> {

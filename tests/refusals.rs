@@ -34,7 +34,7 @@ pub(crate) fn assert_refused(start: Start<'_>, status: i32, line: &str) {
 }
 
 const MISSING: &str =
-    "no such file or directory (ENOENT); install it, or name another daemon as the first word";
+    "no such file or directory (ENOENT); install it, or name another daemon as the first argument";
 const CANNOT: &str = "permission denied (EACCES); make it an executable file";
 
 fn a_daemon_that_is_not_there() {

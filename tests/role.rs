@@ -102,7 +102,7 @@ fn only_pid_1_can_be_the_machines() {
     let root = Root::new();
     let before = root.tree();
     let ended = root.machine().not_pid_1().ended();
-    let line = "dockerlaunch: role DOCKER_LAUNCH_AS=machine: only PID 1 can be the machine's; say container\n";
+    let line = "dockerlaunch: role DOCKER_LAUNCH_AS=machine: only PID 1 can be the machine's; use container\n";
     assert_eq!((ended.status, ended.stderr.as_str()), (1, line));
     assert_eq!(root.tree(), before);
 }

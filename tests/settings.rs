@@ -44,12 +44,12 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2", "10.0.2.256/24", ""],
-        "its client address is neither IPv4, as 10.0.2.15, nor IPv6 in brackets, nor dhcp",
+        "its client address is neither IPv4 (10.0.2.15) nor IPv6 in brackets nor dhcp",
     ),
     (
         "IP",
         &["10.0.2.15/33", "10.0.2.15:::255.0.255.0"],
-        "its netmask is neither /0 to /32 nor a mask as 255.255.255.0",
+        "its netmask is neither /0 to /32 nor a mask like 255.255.255.0",
     ),
     (
         "IP",
@@ -59,7 +59,7 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     (
         "IP",
         &["10.0.2.15::gateway"],
-        "its gateway is not an address like the client's",
+        "its gateway is not an address of the client's IP version",
     ),
     (
         "IP",
@@ -147,8 +147,7 @@ const NOT_BUILT: &[(&str, &str, &[&str], &str)] = &[
     ),
 ];
 const SUPERVISE: &str = "supervise";
-const NO_SUPERVISE: &str =
-    "this build execs the daemon: supervising needs the Cargo feature `supervise`";
+const NO_SUPERVISE: &str = "this build cannot supervise: it needs the Cargo feature `supervise`";
 const STATE: &str = "state";
 const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
 const NETWORK: &str = "network";
@@ -233,7 +232,7 @@ fn an_unknown_setting_is_only_told() {
         .running();
     for variable in ["DOCKER_LAUNCH_DEBUGS=true", "DOCKER_LAUNCH_="] {
         let line = format!(
-            "dockerlaunch: warning: {variable} is no setting of dockerlaunch; it is ignored\n"
+            "dockerlaunch: warning: {variable} is not a setting of dockerlaunch; it is ignored\n"
         );
         assert!(daemon.log().contains(&line), "{}", daemon.log());
     }

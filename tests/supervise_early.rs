@@ -140,7 +140,7 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
         ),
         (
             "10.9.8.7:::::eth7",
-            "given up, because a signal or the power button asks for the end",
+            "given up: a signal or the power button asked for a shutdown",
         ),
     ] {
         let start = container(&root).variable("DOCKER_LAUNCH_IP", address);

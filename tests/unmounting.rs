@@ -174,7 +174,7 @@ fn a5_each_mount_goes_from_the_last_to_the_first() {
     assert_eq!(places, expected);
     assert!(unmounted(&ended) == expected.len() && ended.stderr.ends_with(END));
     assert!(
-        !ended.stderr.contains("warning: the end"),
+        !ended.stderr.contains("warning: shutdown"),
         "{}",
         ended.stderr
     );
@@ -317,7 +317,7 @@ fn a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason() {
         }
         Then::GoOn
     });
-    let line = "dockerlaunch: warning: the end /a: input/output error (EIO)\n";
+    let line = "dockerlaunch: warning: shutdown /a: input/output error (EIO)\n";
     assert!(
         ended.stderr.contains(line) && ended.stderr.ends_with(END),
         "{}",

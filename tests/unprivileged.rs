@@ -64,7 +64,7 @@ fn what_is_refused_is_told_to_be_the_user_namespaces() {
     assert_eq!((ended.status, ended.stderr.as_str()), (125, line));
     let start = with_terminals(&root).before(Before::DropCapability(SYS_ADMIN));
     let ended = start.unprivileged().ended();
-    let line = "operation not permitted (EPERM); root is not the machine's here: run with --privileged --userns=host, by an engine that is not rootless\n";
+    let line = "operation not permitted (EPERM); this is a user namespace: run with --privileged --userns=host, by an engine that is not rootless\n";
     assert_eq!(ended.status, 125);
     assert!(ended.stderr.ends_with(line), "{}", ended.stderr);
     // Where something else is wrong, that is told.

@@ -298,7 +298,7 @@ impl Lists {
         let shows = match row.how {
             FileSystem => self.file_systems & bit != 0,
             // A path that cannot be looked up counts as existing.
-            Module(file) | File(file) => fs::stands(CWD, file) != Ok(false),
+            Module(file) | File(file) => fs::exists(CWD, file) != Ok(false),
             First(kind) => kind.is_first() == Some(true),
         };
         match row.how {

@@ -10,7 +10,7 @@ use core::ffi::CStr;
 /// Refuses `--check`.
 pub fn check(flag: &CStr, _: Strings<'_>, _: Strings<'_>) -> u8 {
     let reason = "this build has no check: it needs the Cargo feature `check`";
-    let error = Error::said(Step::Usage, flag.to_bytes(), reason);
+    let error = Error::with_reason(Step::Usage, flag.to_bytes(), reason);
     Settings::default().report(&error);
     error.exit_status()
 }

@@ -40,7 +40,7 @@ pub fn check(flag: &CStr, arguments: Strings<'_>, environment: Strings<'_>) -> u
         b"--check=json" => Report::new(true),
         other => {
             let reason = "allowed: --check, --check=json";
-            return refuse(&Error::said(Step::Usage, other, reason));
+            return refuse(&Error::with_reason(Step::Usage, other, reason));
         }
     };
     let command = Command::to_check(arguments, environment);
@@ -195,7 +195,7 @@ fn settings<'a>(report: &mut Report, environment: impl Iterator<Item = &'a CStr>
         };
         if let Some(error) = error {
             report.begin(&thing);
-            error.tell(&mut |parts| {
+            error.format(&mut |parts| {
                 report.line(parts, false);
                 report.fact("reason", parts);
             });

@@ -1,4 +1,4 @@
-//! A file system that lies on several devices: btrfs. mount(2) names one of them; of the others btrfs has to be told before.
+//! btrfs on several devices: mount(2) takes one of them, so the others are registered with the driver before.
 
 use super::{Candidate, Device, Name, matches, sysfs};
 use crate::{disks::superblock::Format, error::Step, launch::Launch, sys};
@@ -10,10 +10,10 @@ use rustix::{
     mount::{MountFlags, mount},
 };
 
-/// How btrfs learns of its devices.
+/// The file through which devices are registered.
 const BTRFS: &CStr = c"/dev/btrfs-control";
 
-/// A file system that lies on several devices: its UUID, and how many they are.
+/// A file system's UUID, and on how many devices it is.
 pub(super) struct Members {
     pub(super) uuid: [u8; 16],
     pub(super) count: u64,
@@ -29,7 +29,7 @@ impl Members {
     }
 }
 
-/// Calls `each` with every device of the file system that is there.
+/// Calls `each` with every present device of the file system.
 pub(super) fn each_member(members: &Members, each: &mut dyn FnMut(&Device)) -> Result<()> {
     let mut candidate = Candidate::NONE;
     sysfs::each(&mut |entry| {
@@ -42,9 +42,9 @@ pub(super) fn each_member(members: &Members, each: &mut dyn FnMut(&Device)) -> R
     })
 }
 
-/// Tells btrfs of all devices, which mount(2) does not: it names one.
+/// Registers all present devices of the file system with btrfs.
 pub(super) fn register(launch: &Launch<'_>, step: Step, members: &Members) {
-    // The device appears with the driver, and the kernel loads the driver when its name is mounted: here nothing.
+    // The driver makes this file. If it is missing, the mount, which fails, makes the kernel load the driver.
     let control = open_control().or_else(|_| {
         let _ = mount(c"", c"/", c"btrfs", MountFlags::RDONLY, None);
         open_control()

@@ -1,6 +1,6 @@
-//! What a device holds, judged from everything on it. As for libblkid, the signature of a RAID array or of a volume wins over
-//! a file system that an earlier use has left; a disk with partitions holds nothing but those; and of two file systems none
-//! is the right one.
+//! Decides what is on a device, from all signatures on it. As in libblkid, a signature of a RAID array or a volume takes
+//! precedence over a file system left from an earlier use, and a disk with partitions has no other contents. If there are two
+//! file systems, neither is used.
 
 use super::{Device, sysfs};
 use crate::disks::{
@@ -16,13 +16,13 @@ use rustix::{
 };
 
 pub(crate) enum Contents {
-    /// Exactly one of ours.
+    /// Exactly one file system, of a supported kind.
     FileSystem(&'static Format),
-    /// A file system that is not one of ours, or several: its name.
+    /// Another file system, or several: the name for messages.
     Foreign(&'static str),
-    /// What no file system may be mounted from, and none made on: its name.
+    /// In use for something else: no file system on it may be mounted, and none made. The name for messages.
     Taken(&'static str),
-    /// Nothing that is known.
+    /// No known signature.
     Unknown,
 }
 
@@ -40,10 +40,10 @@ impl Contents {
     }
 }
 
-/// Of a file system of ours, `block` is its superblock.
+/// Reads the device; `block` receives the superblock of a supported file system.
 ///
 /// # Errors
-/// What cannot be read cannot be judged: it is never taken for nothing. `NXIO`: no medium.
+/// The device cannot be read: it is never taken for blank. `NXIO`: no medium.
 pub(super) fn judge(device: &Device, block: &mut [u8; superblock::LENGTH]) -> Result<Contents> {
     let entry = device.entry.as_c_str();
     let opened = super::open_device(device.path.as_c_str())?;
@@ -90,8 +90,8 @@ pub(super) fn judge(device: &Device, block: &mut [u8; superblock::LENGTH]) -> Re
     })
 }
 
-/// The array that the whole disk belongs to on which a partition lies: its superblock is behind all partitions, so that each of
-/// its disks looks like the array. One that lies in a partition is that partition's.
+/// The RAID array that a partition's whole disk belongs to. Its superblock is behind all partitions of the disk; one within a
+/// partition belongs to that partition.
 fn array_below(entry: &CStr) -> Option<&'static str> {
     sysfs::is_partition(entry).then_some(())?;
     let mut buffer = [0; 1024];
@@ -110,7 +110,7 @@ fn array_below(entry: &CStr) -> Option<&'static str> {
     found.map(|signature| signature.name)
 }
 
-/// In bytes.
+/// The size in bytes.
 pub(crate) fn size(device: BorrowedFd<'_>) -> Result<u64> {
     match seek(device, SeekFrom::End(0))? {
         0 => Err(Errno::NXIO), // a drive without a medium
@@ -134,7 +134,8 @@ pub(super) fn read_superblock(
     pread(device, &mut block[..], format.offset).map(|_| ())
 }
 
-/// The kernel reads a table only on a whole disk, and not before its driver is there; so the disk itself is read, too.
+/// Whether the device has a partition table. The kernel may not have read it: it does so only on whole disks, and only with the
+/// driver loaded.
 fn has_table(device: BorrowedFd<'_>) -> Result<bool> {
     let mut tail = [0; partitions::LENGTH];
     pread(device, &mut tail[..], partitions::MBR_TAIL)?;

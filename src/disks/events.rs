@@ -1,4 +1,4 @@
-//! Waiting for disks: the kernel reports every device that comes (Documentation/ABI/testing/sysfs-uevent).
+//! Waits for disks: the kernel reports every new device in a uevent (Documentation/ABI/testing/sysfs-uevent).
 
 use crate::{launch::Launch, text::fields};
 use rustix::{
@@ -7,12 +7,13 @@ use rustix::{
     net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with},
 };
 
-/// The kernel's own group of device events; those of a udev are another.
+/// The multicast group of the kernel's events; udev's is another.
 const KERNEL: u32 = 1;
+
 pub(super) struct Events(OwnedFd);
 
 impl Events {
-    /// From now on none is missed.
+    /// From here on no event is missed.
     pub(super) fn open() -> Result<Self> {
         let flags = SocketFlags::CLOEXEC;
         let protocol = Some(netlink::KOBJECT_UEVENT);
@@ -21,7 +22,7 @@ impl Events {
         Ok(Self(socket))
     }
 
-    /// Until the kernel reports a block device, or may have.
+    /// Waits until the kernel reports a block device, or events were lost.
     pub(super) fn wait(&self, launch: &Launch<'_>, deadline: u64) -> Result<()> {
         let mut event = [0; 4096];
         loop {
@@ -33,7 +34,7 @@ impl Events {
                         return Ok(());
                     }
                 }
-                // More came than the socket holds.
+                // The socket's buffer has overflowed.
                 Err(Errno::NOBUFS) => return Ok(()),
                 Err(_) => {}
             }

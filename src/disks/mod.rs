@@ -1,6 +1,6 @@
-//! Block devices by the names that an operator gives them, and waiting until one is there. The kernel reports each device
-//! that comes, so no device is looked for twice in vain. A name that fits several file systems is an error: which of them is
-//! meant cannot be guessed, and a wrong guess writes over somebody's data.
+//! Finds block devices by the names that operators use, and waits for them to appear. The kernel reports each new device, so
+//! disks are searched again only after a report. A name that several file systems have is an error: a wrong guess would
+//! overwrite somebody's data.
 
 mod btrfs;
 mod contents;
@@ -13,7 +13,7 @@ mod sysfs;
 
 use crate::{
     error::Step,
-    kernel::requests::ASKED,
+    kernel::requests::END_REQUESTED,
     launch::{Launch, Outcome},
     sys,
     text::{Decimal, Text},
@@ -33,13 +33,14 @@ use superblock::{FORMATS, is_uuid};
 
 pub(crate) use contents::{Contents, size};
 
-/// What a disk that does not say otherwise counts in (include/linux/blk_types.h).
+/// The default size of a logical block (include/linux/blk_types.h).
 const SECTOR: u32 = 512;
-const NO_NAME: &str = "this is no name of a disk that can be followed here; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=";
+const NO_NAME: &str =
+    "this name of a disk is not supported; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=";
 const AMBIGUOUS: &str = "several file systems have this name, and none was mounted; use a name that only one has (UUID=, PARTUUID=, /dev/…), or wipe the others (wipefs -a)";
-const MISSING: &str = "not all devices of this btrfs are there; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES";
+const MISSING: &str = "devices of this btrfs are missing; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES";
 
-/// `/dev/` and a name of up to 32 bytes (DISK_NAME_LEN), or the path that the operator gave.
+/// `/dev/` and a name of up to 32 bytes (DISK_NAME_LEN), or the path in the setting.
 pub(crate) type Path = Text<256>;
 
 /// A device that was found.
@@ -51,12 +52,12 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// What it holds; of a file system of ours `block` is the superblock.
+    /// What is on the device; `block` receives the superblock of a supported file system.
     pub(crate) fn judge(&self, block: &mut [u8; superblock::LENGTH]) -> Result<Contents> {
         contents::judge(self, block)
     }
 
-    /// As /sys has it; `false` where it has no name.
+    /// Sets it from /sys; `false` if the uevent file has no DEVNAME.
     fn fill(&mut self, entry: &CStr, uevent: &[u8]) -> bool {
         self.path = Path::new();
         self.entry = Text::new();
@@ -68,14 +69,14 @@ impl Device {
         })
     }
 
-    /// As a message names it, with what it holds.
+    /// The path and the contents, for messages.
     pub(crate) fn described(&self, contents: &Contents) -> Text<320> {
         let parts = [self.path.as_bytes(), b" (", contents.name(), b")"];
         Text::of(&parts).unwrap_or(Text::new())
     }
 }
 
-/// A device that has the name. It stays in one place and is filled there: copies of it would be much code.
+/// A device that has the name. It is filled in place: copying it would take much code.
 struct Candidate {
     device: Device,
     members: Members,
@@ -97,13 +98,13 @@ impl Candidate {
 enum Found {
     Nothing,
     One,
-    /// One of a file system of which so many devices are there.
+    /// A device of a file system on several; this many of them are there.
     Member(u64),
     Several,
 }
 
-/// The device of this name. Waits for it to come, but not longer than `seconds`: then `late` says what to do. A btrfs on
-/// several devices is found when all are there, or, where it may be `degraded`, after that time.
+/// Finds the device of this name, and waits up to `seconds` for it; `late` is the reason in the error then. A btrfs on several
+/// devices is found when all of them are there, or after that time if it may be `degraded`.
 pub(crate) fn find(
     launch: &Launch<'_>,
     step: Step,
@@ -114,21 +115,21 @@ pub(crate) fn find(
 ) -> Outcome<Device> {
     let refuse = |errno| launch.refused(step, name, errno);
     let parsed = names::parse(name);
-    // A link of a udev's needs no interpretation.
+    // An existing path, such as one of udev's links, is used as it is.
     let parsed = match at(name) {
         Ok(Some(_)) => Some(Name::Path(name)),
         _ => parsed,
     };
     let Some(parsed) = parsed else {
         list(launch, b"there", None);
-        return Err(launch.said(step, name, NO_NAME));
+        return Err(launch.failed(step, name, NO_NAME));
     };
     let deadline = sys::since_boot() + seconds * 1000;
     let events = Events::open().map_err(refuse)?;
     let mut is_waiting = false;
     let mut candidate = Candidate::NONE;
     loop {
-        let found = look(&parsed, &mut candidate).map_err(refuse)?;
+        let found = search(&parsed, &mut candidate).map_err(refuse)?;
         let (device, members) = (&candidate.device, &candidate.members);
         match found {
             Found::One => break,
@@ -138,7 +139,7 @@ pub(crate) fn find(
             }
             Found::Several => {
                 list(launch, name, Some(&parsed));
-                return Err(launch.said(step, name, AMBIGUOUS));
+                return Err(launch.failed(step, name, AMBIGUOUS));
             }
             Found::Nothing | Found::Member(_) => {}
         }
@@ -153,12 +154,12 @@ pub(crate) fn find(
         match events.wait(launch, deadline) {
             Ok(()) => continue,
             Err(Errno::TIMEDOUT) => {}
-            Err(Errno::CANCELED) => return Err(launch.said(step, name, ASKED)),
+            Err(Errno::CANCELED) => return Err(launch.failed(step, name, END_REQUESTED)),
             Err(errno) => return Err(refuse(errno)),
         }
         list(launch, b"there", None);
         let Found::Member(present) = found else {
-            return Err(launch.said(step, name, late));
+            return Err(launch.failed(step, name, late));
         };
         let (present, count) = (Decimal::new(present), Decimal::new(members.count));
         launch.log.warning(&[
@@ -171,7 +172,7 @@ pub(crate) fn find(
             b" devices are there",
         ]);
         if !degraded {
-            return Err(launch.said(step, name, MISSING));
+            return Err(launch.failed(step, name, MISSING));
         }
         btrfs::register(launch, step, members);
         break;
@@ -180,7 +181,7 @@ pub(crate) fn find(
 }
 
 #[inline(never)]
-fn look(name: &Name<'_>, found: &mut Candidate) -> Result<Found> {
+fn search(name: &Name<'_>, found: &mut Candidate) -> Result<Found> {
     let mut number = *name;
     let mut given = None;
     *found = Candidate::NONE;
@@ -204,7 +205,7 @@ fn look(name: &Name<'_>, found: &mut Candidate) -> Result<Found> {
         }
         is_found = true;
     })?;
-    // It is there, although /sys may not be that of this kernel.
+    // The path exists, even if this /sys does not list the device.
     if let Some(path) = given {
         found.device.path = Path::of(&[path]).map_err(|_| Errno::NAMETOOLONG)?;
         is_found = true;
@@ -227,7 +228,7 @@ fn look(name: &Name<'_>, found: &mut Candidate) -> Result<Found> {
     })
 }
 
-/// A disk's number. Nothing is there yet, or something is, but no disk.
+/// The device number of a path: `None` if it does not exist yet, an error if it is not a block device.
 fn at(name: &[u8]) -> Result<Option<u64>> {
     let path = Path::of(&[name]).map_err(|_| Errno::NAMETOOLONG)?;
     match statat(CWD, path.as_c_str(), AtFlags::empty()) {
@@ -240,7 +241,8 @@ fn at(name: &[u8]) -> Result<Option<u64>> {
     }
 }
 
-/// Whether the device that /sys lists under this name is the one; and its file system, if it lies on several devices.
+/// Whether the device that /sys lists as `entry` has the name. Sets the candidate, also the file system if it is on several
+/// devices.
 #[inline(never)]
 fn matches(entry: &CStr, name: &Name<'_>, candidate: &mut Candidate) -> bool {
     let mut buffer = [0; 1024];
@@ -259,12 +261,11 @@ fn matches(entry: &CStr, name: &Name<'_>, candidate: &mut Candidate) -> bool {
             candidate.members = Members::of(format, &block);
             true
         }
-        // The one on top of it has the name as well.
+        // Such a name means the device on top of it.
         Ok(Contents::Taken(HELD)) => !matches!(name, Name::By(..) | Name::Behind(..)),
-        // It has no file in /dev: a container was not given it. The operator may have named another file of the device.
+        // It has no file in /dev, as in a container. The setting may name another file of the device.
         Err(Errno::NOENT) => matches!(name, Name::Number(..)),
-        // A device that cannot be read has no label, but it has the name of its partition: what is wrong with it is said when
-        // it is used.
+        // A device that cannot be read has no label, but its partition has a name. The error is reported when it is used.
         _ => !matches!(name, Name::By(By::Label | By::Uuid, _)),
     }
 }
@@ -282,14 +283,14 @@ fn has_name(device: &Device, uevent: &[u8], name: &Name<'_>) -> Option<bool> {
         }
         Name::By(By::PartUuid, value) => (value, 0),
         Name::Behind(value, offset) => (value, offset.checked_neg()?),
-        Name::By(by, value) => return bears(device, by, value),
+        Name::By(by, value) => return has_superblock(device, by, value),
     };
     let partition = count(b"PARTN")?.checked_add_signed(offset)?;
     has_part_uuid(device.entry.as_c_str(), partition, value)
 }
 
-/// A superblock on the device has this label or UUID, whatever else is on it.
-fn bears(device: &Device, by: By, value: &[u8]) -> Option<bool> {
+/// Whether a superblock on the device has this label or UUID, whatever else is on it.
+fn has_superblock(device: &Device, by: By, value: &[u8]) -> Option<bool> {
     let opened = open_device(device.path.as_c_str()).ok()?;
     let mut block = [0; superblock::LENGTH];
     for format in FORMATS {
@@ -308,24 +309,23 @@ fn bears(device: &Device, by: By, value: &[u8]) -> Option<bool> {
     None
 }
 
-/// More than the line holds.
+/// Ends a list that is too long for the line.
 const MORE: &[u8] = ", …".as_bytes();
 
-/// A line of the disks that have this name, or of all, each with what is on it.
+/// Logs the disks that have this name, or all disks, with what is on each.
 fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
     let mut line = Text::<768>::new();
     let mut block = [0; superblock::LENGTH];
     let mut candidate = Candidate::NONE;
     let mut rest: &[u8] = b"none";
     let _ = sysfs::each(&mut |entry| {
-        // Of all disks every one is listed that has a device.
         if !matches(entry, parsed.unwrap_or(&Name::All), &mut candidate) {
             return;
         }
         let device = &candidate.device;
         let contents = device.judge(&mut block);
         let (what, label): (_, &[u8]) = match &contents {
-            // A loop device without a file, a drive without a medium.
+            // A loop device without a file, or a drive without a medium.
             Err(Errno::NXIO | Errno::NOMEDIUM) => return,
             Err(_) => (&b"unreadable"[..], b""),
             Ok(Contents::FileSystem(format)) => (format.name.to_bytes(), format.label(&block)),
@@ -352,13 +352,13 @@ fn unless_empty(text: &[u8], then: &'static [u8]) -> &'static [u8] {
     if text.is_empty() { b"" } else { then }
 }
 
-/// For reading; a drive without a medium is not waited for.
+/// Opens a device for reading, without waiting for a medium.
 pub(crate) fn open_device(path: &CStr) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     open(path, flags, Mode::empty())
 }
 
-/// Looks into the partition table of the disk that the partition lies on.
+/// Whether the partition table of the partition's disk has this PARTUUID.
 fn has_part_uuid(entry: &CStr, partition: u64, value: &[u8]) -> Option<bool> {
     let mut buffer = [0; 1024];
     let disk = sysfs::path(sysfs::uevent(entry, b"/..", &mut buffer)?)?;

@@ -1,5 +1,5 @@
-//! The names that an operator gives disks: those of the kernel's `root=` (Documentation/admin-guide/kernel-parameters.txt,
-//! block/early-lookup.c) and of udev's links in /dev/disk.
+//! Parses names of disks: the forms of the kernel's `root=` (Documentation/admin-guide/kernel-parameters.txt,
+//! block/early-lookup.c) and udev's links in /dev/disk.
 
 use crate::text::{number, split_once};
 use core::iter;
@@ -14,7 +14,7 @@ pub(super) enum By {
 
 struct Scheme {
     name: &'static [u8],
-    /// The folder of udev's links.
+    /// The directory of udev's links.
     links: &'static [u8],
     by: By,
 }
@@ -45,17 +45,17 @@ const SCHEMES: &[Scheme] = &[
 /// What a name means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name<'n> {
-    /// What every device has.
+    /// Any device.
     All,
     Path(&'n [u8]),
     By(By, &'n [u8]),
-    /// So many partitions behind the one of this PARTUUID, or before it.
+    /// This many partitions after the one with this PARTUUID; negative: before it.
     Behind(&'n [u8], i64),
     /// Major and minor.
     Number(u64, u64),
 }
 
-/// `None`: it cannot be followed.
+/// `None`: the form is not supported.
 pub(super) fn parse(name: &[u8]) -> Option<Name<'_>> {
     if let Some(link) = name.strip_prefix(b"/dev/disk/") {
         let (links, value) = split_once(link, b'/');
@@ -63,7 +63,7 @@ pub(super) fn parse(name: &[u8]) -> Option<Name<'_>> {
         return Some(Name::By(scheme.by, value?));
     }
     if name.starts_with(b"/") {
-        // Of these two the kernel makes a network's root.
+        // For these two the kernel mounts a root over the network.
         return (name != b"/dev/nfs" && name != b"/dev/cifs").then_some(Name::Path(name));
     }
     let (scheme, value) = split_once(name, b'=');
@@ -85,7 +85,7 @@ pub(super) fn parse(name: &[u8]) -> Option<Name<'_>> {
     }
 }
 
-/// `MAJOR:MINOR`, or both in hexadecimal as new_decode_dev() parts them (include/linux/kdev_t.h).
+/// `MAJOR:MINOR`, or one hexadecimal number as new_decode_dev() splits it (include/linux/kdev_t.h).
 fn device_number(name: &[u8]) -> Option<Name<'static>> {
     if let (major, Some(minor)) = split_once(name, b':') {
         return Some(Name::Number(number(major)?, number(minor)?));
@@ -104,7 +104,7 @@ fn digit_value(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// Whether a label is the one of this text, which may have udev's `\x20` for a blank.
+/// Whether `text` is this label, or the label with udev's escapes (`\x20` for a space).
 pub(super) fn is_label(text: &[u8], label: &[u8]) -> bool {
     let mut rest = text;
     let plain = iter::from_fn(|| {
@@ -128,7 +128,7 @@ mod tests {
     use std::{format, vec::Vec};
 
     #[test]
-    fn f5_every_form_of_the_kernel_and_of_udev() {
+    fn f5_all_forms_of_the_kernel_and_udev_are_parsed() {
         for (name, meaning) in [
             ("/dev/vda", Some(Name::Path(b"/dev/vda"))),
             ("LABEL=my root", Some(Name::By(By::Label, b"my root"))),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn f5_escapes_are_those_of_udev() {
+    fn f5_labels_may_have_udevs_escapes() {
         for (text, label) in [
             (r"my\x20root", "my root"),
             (r"a\x2fb\x5cc", r"a/b\c"),
@@ -185,13 +185,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_judged(name: Vec<u8>, label: Vec<u8>) {
+        fn any_bytes_are_handled(name: Vec<u8>, label: Vec<u8>) {
             let _ = (parse(&name), is_label(&name, &label));
         }
 
-        /// As the kernel writes it: new_encode_dev().
+        /// new_encode_dev() makes the number.
         #[test]
-        fn numbers_in_hexadecimal_are_those_of_the_kernel(major in 0..0x1000_u64, minor in 0..0x10_0000_u64) {
+        fn hexadecimal_numbers_are_split_as_in_the_kernel(major in 0..0x1000_u64, minor in 0..0x10_0000_u64) {
             let number = (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12);
             let name = format!("{number:x}");
             prop_assert_eq!(parse(name.as_bytes()), Some(Name::Number(major, minor)));

@@ -1,20 +1,20 @@
-//! PARTUUID= as the kernel forms it: of a GPT the partition's own GUID (UEFI 5.3.3), of an MBR the disk's signature and the
-//! partition's number, `1234abcd-02`. The kernel tells it in uevent files only since 6.13, so the table itself is read.
+//! PARTUUID= as in the kernel: with a GPT the partition's own GUID (UEFI 5.3.3), with an MBR the disk's signature and the
+//! partition's number, `1234abcd-02`. The kernel's uevent files have it only since 6.13, so the table itself is read.
 
 use crate::{
     disks::superblock::is_uuid,
     text::{hexadecimal, split_once},
 };
 
-/// As much as is read of a disk's first sector, of the GPT's header and of an entry.
+/// How many bytes are read of a disk's first sector, of the GPT's header and of an entry.
 pub(crate) const LENGTH: usize = 128;
-/// Where in the first sector an MBR's signature lies; [`LENGTH`] bytes before its end.
+/// The last [`LENGTH`] bytes of the first sector begin here; they include the MBR's signature and table.
 pub(crate) const MBR_TAIL: u64 = 384;
 
-/// What a GPT's header begins with; it lies in the second logical block.
+/// The first bytes of a GPT's header, which is in the second logical block.
 pub(crate) const GPT: &[u8] = b"EFI PART";
 
-/// Where the GPT's entries lie.
+/// Where the GPT's entries are.
 pub(crate) struct Header {
     first_block: u64,
     count: u32,
@@ -22,7 +22,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The beginning of the disk's second logical block; `None` if it is no GPT's.
+    /// Parses the beginning of the disk's second logical block; `None` if it is not a GPT header.
     pub(crate) fn parse(block: &[u8]) -> Option<Self> {
         let word = |at: usize| Some(u32::from_le_bytes(*block.get(at..)?.first_chunk()?));
         let first_block = u64::from_le_bytes(*block.get(72..)?.first_chunk()?);
@@ -34,7 +34,7 @@ impl Header {
         })
     }
 
-    /// Where the entry of a partition lies on the disk, in bytes; partitions are counted from 1.
+    /// The place of a partition's entry on the disk, in bytes; the first partition is 1.
     pub(crate) fn entry(&self, partition: u64, block_size: u64) -> Option<u64> {
         let place = partition
             .checked_sub(1)
@@ -44,7 +44,7 @@ impl Header {
     }
 }
 
-/// Whether the entry's own GUID is the one of this text. GUIDs are written with their first three fields as numbers.
+/// Whether `text` is the entry's own GUID. Its first three fields are stored as little-endian numbers.
 pub(crate) fn is_guid(text: &[u8], entry: &[u8]) -> bool {
     let Some(&[d, c, b, a, f, e, h, g, ref rest @ ..]) =
         entry.get(16..).and_then(|rest| rest.first_chunk::<16>())
@@ -55,7 +55,7 @@ pub(crate) fn is_guid(text: &[u8], entry: &[u8]) -> bool {
     is_uuid(text, &[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
 }
 
-/// Whether the last bytes of a disk's first sector, and the number of a partition, make this text.
+/// Whether `text` is the PARTUUID of an MBR partition; `tail` is the end of the disk's first sector.
 pub(crate) fn is_mbr_id(text: &[u8], tail: &[u8], partition: u64) -> bool {
     let Some(&[d, c, b, a]) = tail.get(56..60) else {
         return false;
@@ -70,9 +70,9 @@ pub(crate) fn is_mbr_id(text: &[u8], tail: &[u8], partition: u64) -> bool {
         && second.is_some_and(|second| second.eq_ignore_ascii_case(&[tens, ones]))
 }
 
-/// Whether the last bytes of a disk's first sector are an MBR with a partition. Boot sectors of file systems end with the same
-/// two bytes and have code where the table would be. So, as for the kernel (block/partitions/msdos.c) and libblkid, each of
-/// the four entries must be bootable or not, and nothing else; and one must have a type, a beginning and a length.
+/// Whether the end of a disk's first sector is an MBR with a partition. The boot sector of a file system ends with the same two
+/// bytes, but has code where the table would be. So, as in the kernel (block/partitions/msdos.c) and libblkid, the boot flag of
+/// all four entries must be 0 or 0x80, and one entry must have a type, a start and a length.
 pub(crate) fn is_mbr(tail: &[u8]) -> bool {
     let entries = || tail.get(62..126).unwrap_or_default().chunks_exact(16);
     let is_set =
@@ -92,7 +92,7 @@ mod tests {
     use std::{format, vec, vec::Vec};
 
     #[test]
-    fn the_guid_of_an_efi_system_partition() {
+    fn a_guid_is_recognised() {
         let mut entry = vec![0; LENGTH];
         entry[16..32].copy_from_slice(&[
             0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a1_boot_code_is_no_partition_table() {
+    fn a1_boot_code_is_not_a_partition_table() {
         let mut tail = vec![0; LENGTH];
         tail[126..].copy_from_slice(&[0x55, 0xaa]);
         assert!(!is_mbr(&tail), "a boot sector without a table");
@@ -134,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_mbr_id_is_known_by_its_text(signature: u32, partition in 1..100_u64) {
+        fn an_mbr_id_is_recognised(signature: u32, partition in 1..100_u64) {
             let mut tail = vec![0; LENGTH];
             tail[56..60].copy_from_slice(&signature.to_le_bytes());
             tail[126..].copy_from_slice(&[0x55, 0xaa]);
@@ -146,7 +146,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_judged(block: Vec<u8>, text: Vec<u8>, partition: u64, size: u64) {
+        fn any_bytes_are_handled(block: Vec<u8>, text: Vec<u8>, partition: u64, size: u64) {
             let _ = Header::parse(&block).map(|header| header.entry(partition, size));
             let _ = (is_mbr(&block), is_guid(&text, &block), is_mbr_id(&text, &block, partition));
         }

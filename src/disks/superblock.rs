@@ -1,36 +1,36 @@
-//! The file systems that a root or a state disk may have, by their superblocks.
+//! The supported file systems of a root or a state disk, recognised by their superblocks.
 //!
-//! The layouts are those of the kernel: fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, include/uapi/linux/btrfs_tree.h.
+//! The layouts are from the kernel: fs/ext4/ext4.h, fs/xfs/libxfs/xfs_format.h, include/uapi/linux/btrfs_tree.h.
 
 use crate::text::{hexadecimal, split_once};
 use core::ffi::CStr;
 
-/// As much of a superblock as holds all that is asked of it.
+/// How many bytes of a superblock are read: all fields used here are within them.
 pub(crate) const LENGTH: usize = 1024;
 
-/// Where a file system keeps what. Places are bytes from the superblock's beginning.
+/// The layout of a superblock. Places are bytes from its beginning.
 pub(crate) struct Format {
-    /// As mount(2) and /proc/filesystems name it.
+    /// The name in mount(2) and /proc/filesystems.
     pub(crate) name: &'static CStr,
-    /// Bytes from the device's beginning.
+    /// The superblock's place, in bytes from the device's beginning.
     pub(crate) offset: u64,
     magic_at: usize,
     pub(crate) magic: &'static [u8],
     uuid_at: usize,
     label_at: usize,
     label_length: usize,
-    /// A flag of the byte there says that errors were found.
+    /// The byte and its flag that record an error.
     errors: Option<(usize, u8)>,
-    /// Where it counts its devices, eight bytes, if it can lie on several.
+    /// The number of its devices, eight bytes, if it can have several.
     devices_at: Option<usize>,
     /// It can hold Docker's state.
     pub(crate) writable: bool,
 }
 
-/// Where nothing is kept.
+/// The superblock has no such field.
 const NOWHERE: usize = usize::MAX;
 
-/// ext2 and ext3 have ext4's superblock, and its driver mounts them.
+/// ext2 and ext3 have ext4's superblock, and ext4's driver mounts them.
 pub(crate) const FORMATS: &[Format] = &[
     Format {
         name: c"ext4",
@@ -95,12 +95,12 @@ pub(crate) const FORMATS: &[Format] = &[
 ];
 
 impl Format {
-    /// Where its magic lies, in bytes from the device's beginning.
+    /// The place of the magic, in bytes from the device's beginning.
     pub(crate) fn magic_place(&self) -> u64 {
         self.offset + self.magic_at as u64
     }
 
-    /// On how many devices the file system lies.
+    /// How many devices the file system has.
     pub(crate) fn devices(&self, block: &[u8]) -> u64 {
         let count = self
             .devices_at
@@ -108,17 +108,17 @@ impl Format {
         count.map_or(1, |count| u64::from_le_bytes(*count))
     }
 
-    /// Up to the first NUL; empty if it has none.
+    /// The label, up to the first NUL; empty if there is none.
     pub(crate) fn label<'b>(&self, block: &'b [u8]) -> &'b [u8] {
         split_once(part(block, self.label_at, self.label_length), 0).0
     }
 
-    /// 16 bytes, in the order in which they are written as text.
+    /// The UUID: 16 bytes in the order of the text form.
     pub(crate) fn uuid<'b>(&self, block: &'b [u8]) -> &'b [u8] {
         part(block, self.uuid_at, 16)
     }
 
-    /// The file system was marked when its driver met an error.
+    /// Whether the driver has recorded an error in the superblock.
     pub(crate) fn has_errors(&self, block: &[u8]) -> bool {
         let marked = |(at, flag): (usize, u8)| block.get(at).is_some_and(|byte| byte & flag != 0);
         self.errors.is_some_and(marked)
@@ -132,7 +132,7 @@ fn part(block: &[u8], at: usize, length: usize) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// The text form of a UUID, in either case, with its dashes anywhere or not at all.
+/// Whether `text` is this UUID: in either case, with dashes anywhere or none.
 pub(crate) fn is_uuid(text: &[u8], uuid: &[u8]) -> bool {
     let mut digits = [0; 32];
     hexadecimal(uuid, &mut digits);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn each_format_keeps_its_names_where_they_are_asked_for() {
+    fn label_and_uuid_are_read_from_each_format() {
         for format in FORMATS {
             let bytes = block(format, b"state", [7; 16]);
             assert_eq!(
@@ -179,13 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_fills_its_field_has_no_nul() {
+    fn a_label_may_fill_its_field_without_a_nul() {
         let bytes = block(&FORMATS[1], b"twelve_bytes", [0; 16]);
         assert_eq!(FORMATS[1].label(&bytes), b"twelve_bytes");
     }
 
     #[test]
-    fn ext4_tells_of_errors() {
+    fn ext4_records_errors() {
         let mut bytes = block(&FORMATS[0], b"", [0; 16]);
         for (state, errors) in [(1, false), (3, true), (2, true), (4, false)] {
             bytes[58] = state;
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_uuid_is_known_by_its_text(uuid: [u8; 16], other: [u8; 16]) {
+        fn a_uuid_is_recognised_in_its_text_forms(uuid: [u8; 16], other: [u8; 16]) {
             let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
             let dashed = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
             prop_assert!(is_uuid(hex.as_bytes(), &uuid) && is_uuid(dashed.to_uppercase().as_bytes(), &uuid));
@@ -205,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_judged(bytes: Vec<u8>) {
+        fn any_bytes_are_handled(bytes: Vec<u8>) {
             for format in FORMATS {
                 let _ = (format.devices(&bytes), format.label(&bytes), format.uuid(&bytes), format.has_errors(&bytes));
             }

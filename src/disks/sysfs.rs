@@ -1,4 +1,4 @@
-//! What the kernel says of block devices in /sys: their names, their partitions, and which other device holds them.
+//! Block devices in /sys: their names, their partitions, and which other devices hold them.
 
 use crate::{
     fs,
@@ -11,7 +11,7 @@ use rustix::{
     io::Result,
 };
 
-/// The kernel's list of all disks and their partitions.
+/// All disks and partitions.
 const CLASS: &CStr = c"/sys/class/block";
 
 /// Calls `each` with the name of every disk and partition.
@@ -28,13 +28,13 @@ fn file(entry: &CStr, below: &[&[u8]]) -> Option<Text<256>> {
     Some(file)
 }
 
-/// What the kernel says of a device, or with `/..` of the disk that a partition lies on: lines `NAME=value`.
+/// Reads the uevent file of a device, or with `/..` of a partition's disk: lines `NAME=value`.
 pub(super) fn uevent<'b>(entry: &CStr, above: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let file = file(entry, &[above, b"/uevent"])?;
     fs::read_small(file.as_c_str(), buffer).ok()
 }
 
-/// The value of a line.
+/// The value of a line with this name.
 pub(super) fn value<'u>(uevent: &'u [u8], key: &[u8]) -> Option<&'u [u8]> {
     fields(uevent, b'\n').find_map(|line| match split_once(line, b'=') {
         (name, value) if name == key => value,
@@ -42,18 +42,18 @@ pub(super) fn value<'u>(uevent: &'u [u8], key: &[u8]) -> Option<&'u [u8]> {
     })
 }
 
-/// The same, where it is a number.
+/// The same, as a number.
 pub(super) fn count(uevent: &[u8], key: &[u8]) -> Option<u64> {
     number(value(uevent, key)?)
 }
 
-/// Where the device lies.
+/// The device's path in /dev.
 pub(super) fn path(uevent: &[u8]) -> Option<super::Path> {
     super::Path::of(&[b"/dev/", value(uevent, b"DEVNAME")?]).ok()
 }
 
-/// device-mapper, md or bcache lies on top of the device, or on top of the disk that the partition lies on (a path of a
-/// multipath device): what is on it is that one's.
+/// Whether device-mapper, md or bcache holds the device, or a partition's disk (a path of a multipath device): then the contents
+/// belong to the holder.
 pub(super) fn is_held(entry: &CStr) -> bool {
     let has = |above: &[u8]| has_entry(entry, &[above, b"/holders"], &mut |_| true);
     has(b"") || is_partition(entry) && has(b"/..")
@@ -63,7 +63,7 @@ pub(super) fn is_partition(entry: &CStr) -> bool {
     exists(entry, &[b"/partition"])
 }
 
-/// A partition of the disk that this one lies on reaches as far as this place of the disk, in bytes.
+/// Whether a partition of this partition's disk ends after this place of the disk, in bytes.
 pub(super) fn is_in_partition(entry: &CStr, place: u64) -> bool {
     has_entry(entry, &[b"/.."], &mut |sibling| {
         let sectors = |what: &[u8]| {
@@ -77,7 +77,7 @@ pub(super) fn is_in_partition(entry: &CStr, place: u64) -> bool {
     })
 }
 
-/// The kernel has found partitions on the disk. Not all that lies below a disk is one: eMMC has its boot areas there.
+/// Whether the kernel has found partitions on the disk. Not every entry below a disk is one: eMMC has its boot areas there.
 pub(super) fn has_partitions(entry: &CStr) -> bool {
     has_entry(entry, &[], &mut |below| {
         exists(entry, &[b"/", below.to_bytes(), b"/partition"])

@@ -7,12 +7,12 @@ use crate::{
     docker::command::DEFAULT_PATH,
     ending::reboot,
     error::{Error, Step},
-    fs::{self, There},
-    kernel::requests::{self, Asked},
+    fs::{self, Lookup},
+    kernel::requests::{self, EndRequest},
     launch::role::find_role,
     settings::{OnFailure, Role, Settings},
     steps::mounts::{drain_console, mount_devices},
-    sys::{self, Words},
+    sys::{self, ExecArray},
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -51,16 +51,16 @@ fn obey(settings: &Settings<'_>) -> Option<u8> {
     } else {
         Role::Container
     };
-    let asked = requests::asked(role)?;
+    let end_request = requests::end_request(role)?;
     let log = settings.as_log();
-    asked.tell(log);
+    end_request.log(log);
     if role == Role::Machine
-        && let (Some(command), word) = asked.command()
+        && let (Some(command), word) = end_request.command()
     {
         reboot::clean_up(log);
         reboot::end(settings, command, word);
     }
-    Some(asked.status())
+    Some(end_request.status())
 }
 
 /// Finds the role again: wrong settings are reported before the role is known.
@@ -76,7 +76,7 @@ fn act(settings: &Settings<'_>) {
         OnFailure::Reboot => (RebootCommand::Restart, "reboot after this failure"),
         OnFailure::Shell => {
             let is_there = |path: &&&CStr| {
-                let there = fs::executable(path).found(log, Step::Exec, path);
+                let there = fs::executable(path).if_exists_or_warn(log, Step::Exec, path);
                 there.is_some()
             };
             let found = SHELLS.iter().find(is_there);
@@ -89,9 +89,9 @@ fn act(settings: &Settings<'_>) {
             log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
             match shell(settings, path) {
                 Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
-                Ok(Some(asked)) => {
-                    asked.tell(log);
-                    let (command, word) = asked.command();
+                Ok(Some(end_request)) => {
+                    end_request.log(log);
+                    let (command, word) = end_request.command();
                     (command.unwrap_or(RebootCommand::Restart), word)
                 }
                 Err(errno) => {
@@ -106,7 +106,7 @@ fn act(settings: &Settings<'_>) {
 }
 
 /// Runs a root shell until it ends or a shutdown is requested.
-fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<Asked>> {
+fn shell(settings: &Settings<'_>, path: &CStr) -> Result<Option<EndRequest>> {
     let Some(shell) = sys::fork()? else {
         requests::restore(settings);
         let errno = become_shell(path).err().unwrap_or(Errno::INVAL);
@@ -124,7 +124,7 @@ fn become_shell(path: &CStr) -> Result<Infallible> {
     for number in 0..=2 {
         sys::duplicate_to(console.as_fd(), number)?;
     }
-    let arguments = Words::of(&[path])?;
-    let environment = Words::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
+    let arguments = ExecArray::of(&[path])?;
+    let environment = ExecArray::of(&[DEFAULT_PATH, c"HOME=/root", c"TERM=linux"])?;
     Err(sys::execve(path, &arguments, &environment))
 }

@@ -108,7 +108,7 @@ fn detach_all(log: Log) {
 /// Logs a failure.
 #[inline(never)]
 pub(crate) fn warn(log: Log, subject: &[u8], errno: Errno) {
-    Error::new(Step::Unmount, subject, errno).tell(&mut |parts| log.warning(parts));
+    Error::new(Step::Unmount, subject, errno).format(&mut |parts| log.warning(parts));
 }
 
 /// The mount points, in the kernel's order.

@@ -1,10 +1,10 @@
-//! The kernel's errnos as messages name them: with the words of strerror(3), and the name that a search finds.
+//! The text of the kernel's errnos in messages: that of strerror(3), and the name to search for.
 
 use linux_raw_sys::errno::*;
 use rustix::io::Errno;
 
-/// Of each errno its number and how long its name is; and all names, one behind another. A reference to each name would be
-/// as long as the name.
+/// Each errno's number and the length of its text; and all texts joined. A `&str` for each text would take as much space as the
+/// text.
 macro_rules! table {
     ($($errno:ident $name:literal;)*) => {
         const ERRNOS: &[(u8, u8)] = &[$(($errno as u8, $name.len() as u8)),*];
@@ -12,7 +12,7 @@ macro_rules! table {
     };
 }
 
-// The errors of system calls that a launch can meet.
+// The errors that a launch's system calls can return.
 table! {
     EPERM "operation not permitted (EPERM)";
     ENOENT "no such file or directory (ENOENT)";
@@ -45,7 +45,7 @@ table! {
     ELOOP "too many levels of symbolic links (ELOOP)";
     EPROTO "protocol error (EPROTO)";
     EBADMSG "bad message (EBADMSG)";
-    // The kernel gives it for nothing that a launch calls: as in systemd, what should be a file is something else.
+    // No system call of a launch returns it. As in systemd, it means that something is not a regular file.
     EBADFD "is not a regular file (EBADFD)";
     ELIBBAD "accessing a corrupted shared library (ELIBBAD)";
     EMSGSIZE "message too long (EMSGSIZE)";
@@ -61,14 +61,14 @@ table! {
     EHOSTUNREACH "no route to host (EHOSTUNREACH)";
     ESTALE "stale file handle (ESTALE)";
     EDQUOT "disk quota exceeded (EDQUOT)";
-    // As the kernel gives it for a program that is there.
+    // ENOENT from execve(2) although the program exists.
     ELIBACC "its interpreter or loader is missing from the image (ENOENT)";
     EUCLEAN "structure needs cleaning (EUCLEAN)";
     ENOMEDIUM "no medium found (ENOMEDIUM)";
     EOPNOTSUPP "operation not supported (EOPNOTSUPP)";
 }
 
-/// As the kernel names it.
+/// The text of an errno, if the table has it.
 pub(super) fn name(errno: u32) -> Option<&'static str> {
     let mut names = NAMES;
     for (known, length) in ERRNOS {
@@ -81,8 +81,8 @@ pub(super) fn name(errno: u32) -> Option<&'static str> {
     None
 }
 
-/// The kernel's reason, where a message has no room for a number.
+/// The text of an errno, for messages that have no room for a number.
 pub(crate) fn reason(errno: Errno) -> &'static str {
     let number = errno.raw_os_error().unsigned_abs();
-    name(number).unwrap_or("an errno that has no name here")
+    name(number).unwrap_or("an errno without a name here")
 }

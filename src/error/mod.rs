@@ -1,7 +1,7 @@
-//! What went wrong, in one line: the step, the thing, the kernel's reason, and what to do about it.
+//! The error of a launch, in one line: the step, the thing, the kernel's reason, and what to do about it.
 //!
-//! An [`Error`] is `Copy` and holds its words itself, so that it can be made where nothing can be allocated and
-//! told where `core::fmt` is not linked. Its `Display` says the same for the users of the library.
+//! An [`Error`] is `Copy` and owns its text, because nothing can be allocated. [`Error::format`] works without `core::fmt`, which
+//! the program does not link; `Display` prints the same for users of the library.
 
 mod errnos;
 
@@ -19,7 +19,7 @@ use rustix::io::Errno;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// The words given to the program.
+    /// The program's arguments.
     Usage,
     /// A `DOCKER_LAUNCH_` setting.
     Setting,
@@ -27,7 +27,7 @@ pub enum Step {
     Role,
     /// Looking up the daemon.
     Find,
-    /// Mounting /proc, /sys, /dev and what is below them.
+    /// Mounting /proc, /sys, /dev and the file systems below them.
     Mount,
     /// Making `/` a root that `pivot_root(2)` accepts, and sharing it.
     Root,
@@ -39,22 +39,22 @@ pub enum Step {
     Clock,
     /// Loading kernel modules.
     Modules,
-    /// Finding, making and mounting the state disk.
+    /// Finding, formatting and mounting the state disk.
     State,
-    /// Addresses, routes, names.
+    /// Addresses, routes, the hostname, name servers.
     Network,
-    /// What the daemon needs and the image lacks.
+    /// Programs and files that the daemon needs and the image lacks.
     Prerequisites,
     /// Limits, sockets and pid files of the daemon.
     Daemon,
     /// Executing the daemon.
     Exec,
-    /// Swap off, unmounting, and what else ends the machine.
+    /// Shutting the machine down: swap off, unmounting, reboot(2).
     Unmount,
 }
 
 impl Step {
-    /// As messages name it.
+    /// Its name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Usage => "usage",
@@ -72,7 +72,7 @@ impl Step {
             Self::Prerequisites => "prerequisites",
             Self::Daemon => "prepare daemon",
             Self::Exec => "exec",
-            Self::Unmount => "the end",
+            Self::Unmount => "shutdown",
         }
     }
 }
@@ -83,7 +83,7 @@ pub struct Error {
     step: Step,
     subject: Text<256>,
     errno: u32,
-    /// Our own; of what the kernel has refused, what to do about it where the table of advice does not know.
+    /// Without an errno: the reason. With one: advice in place of the table's general one, or empty.
     reason: &'static str,
 }
 
@@ -91,10 +91,10 @@ pub struct Error {
 pub type Result<T> = core::result::Result<T, Error>;
 
 const PRIVILEGED: &str = "run with --privileged";
-/// In a user namespace even root of a privileged container may not do everything.
-const NOT_REMAPPED: &str = "root is not the machine's here: run with --privileged --userns=host, by an engine that is not rootless";
+/// In a user namespace not even root in a privileged container is allowed everything.
+const IN_USER_NAMESPACE: &str = "this is a user namespace: run with --privileged --userns=host, by an engine that is not rootless";
 
-/// What to do about an error of the kernel: the step (all steps where none is given), the errno, the advice.
+/// What to do about an errno: the step (`None`: all steps), the errno, the advice.
 const ADVICE: &[(Option<Step>, u32, &str)] = &[
     (
         Some(Step::Mount),
@@ -124,7 +124,7 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
     (
         Some(Step::Find),
         ENOENT,
-        "install it, or name another daemon as the first word",
+        "install it, or name another daemon as the first argument",
     ),
     (Some(Step::Find), EACCES, "make it an executable file"),
     (
@@ -141,17 +141,17 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
     (
         Some(Step::Root),
         ENOSPC,
-        "what the image has in /etc, /root and /var must fit into half of the memory",
+        "the image's /etc, /root and /var must fit into half of the memory",
     ),
     (None, EPERM, PRIVILEGED),
     (None, EACCES, PRIVILEGED),
     (
         None,
         EROFS,
-        "mount the root read-write (rw), or let the image hold it",
+        "mount the root read-write (rw), or add it to the image",
     ),
     (None, ENOSPC, "free space there"),
-    // What every kernel from 5.10 on has.
+    // Every kernel from 5.10 on has the system calls used here.
     (
         None,
         ENOSYS,
@@ -160,7 +160,7 @@ const ADVICE: &[(Option<Step>, u32, &str)] = &[
 ];
 
 impl Error {
-    /// The kernel refused: the errno is its reason.
+    /// A system call failed: the errno is the reason.
     pub(crate) fn new(step: Step, subject: &[u8], errno: Errno) -> Self {
         Self {
             step,
@@ -168,15 +168,15 @@ impl Error {
             errno: errno.raw_os_error().unsigned_abs(),
             reason: match errno {
                 Errno::PERM | Errno::ACCESS if namespaces::USER.is_first() == Some(false) => {
-                    NOT_REMAPPED
+                    IN_USER_NAMESPACE
                 }
                 _ => "",
             },
         }
     }
 
-    /// Our own refusal, in words that say what to do.
-    pub(crate) fn said(step: Step, subject: &[u8], reason: &'static str) -> Self {
+    /// An error that is not the kernel's; the reason says what to do.
+    pub(crate) fn with_reason(step: Step, subject: &[u8], reason: &'static str) -> Self {
         Self {
             step,
             subject: shortened(subject),
@@ -190,7 +190,7 @@ impl Error {
         self.step
     }
 
-    /// The path, setting, word or device it failed on: up to 255 bytes, of a longer one the last 252 behind `…`.
+    /// The path, setting, argument or device it failed on: up to 255 bytes; of a longer one `…` and the last 252.
     pub fn subject(&self) -> &[u8] {
         self.subject.as_bytes()
     }
@@ -200,14 +200,14 @@ impl Error {
         (self.errno != 0).then_some(self.errno.cast_signed())
     }
 
-    /// The same; `NOENT` where it is our own refusal.
+    /// The same; `NOENT` if no system call failed.
     #[cfg(any(feature = "modprobe", feature = "state"))]
     pub(crate) fn errno(&self) -> Errno {
         self.raw_os_error()
             .map_or(Errno::NOENT, Errno::from_raw_os_error)
     }
 
-    /// What the program exits with: 127 daemon not found, 126 not executable, 125 a required step failed, 2 usage or
+    /// The program's exit status: 127 daemon not found, 126 not executable, 125 a required step failed, 2 usage or
     /// settings, 1 neither the machine's PID 1 nor a container.
     pub fn exit_status(&self) -> u8 {
         match (self.step, self.errno) {
@@ -219,11 +219,11 @@ impl Error {
         }
     }
 
-    /// The message in parts, for one write.
-    pub(crate) fn tell(&self, line: &mut dyn FnMut(&[&[u8]])) {
+    /// Passes the message to `line` in parts, for one write.
+    pub(crate) fn format(&self, line: &mut dyn FnMut(&[&[u8]])) {
         let number = Decimal::new(self.errno.into());
         let known = errnos::name(self.errno);
-        let (word, reason) = match known {
+        let (prefix, reason) = match known {
             Some(name) => ("", name.as_bytes()),
             None if self.errno != 0 => ("errno ", number.as_bytes()),
             None => ("", self.reason.as_bytes()),
@@ -231,31 +231,31 @@ impl Error {
         let advice = ADVICE.iter().find(|(step, errno, _)| {
             *errno == self.errno && step.is_none_or(|step| step == self.step)
         });
-        let (dash, advice) = match advice {
+        let (semicolon, advice) = match advice {
             Some((None, EPERM | EACCES, _)) if !self.reason.is_empty() => ("; ", self.reason),
             Some((_, _, advice)) => ("; ", *advice),
             None => ("", ""),
         };
-        let colon = if self.subject().is_empty() { "" } else { " " };
+        let space = if self.subject().is_empty() { "" } else { " " };
         line(&[
             self.step.name().as_bytes(),
-            colon.as_bytes(),
+            space.as_bytes(),
             self.subject(),
             b": ",
-            word.as_bytes(),
+            prefix.as_bytes(),
             reason,
-            dash.as_bytes(),
+            semicolon.as_bytes(),
             advice.as_bytes(),
         ]);
     }
 }
 
-/// The last 252 bytes behind an ellipsis, where the whole does not fit.
+/// The whole subject if it fits, else an ellipsis and the last 252 bytes.
 fn shortened(subject: &[u8]) -> Text<256> {
     let tail = subject
         .get(subject.len().saturating_sub(252)..)
         .unwrap_or_default();
-    // What has a NUL byte cannot be a path or a word of this program.
+    // A subject with a NUL byte is left empty: no path or argument has one.
     Text::of(&[subject])
         .or_else(|_| Text::of(&["…".as_bytes(), tail]))
         .unwrap_or(Text::new())
@@ -264,7 +264,7 @@ fn shortened(subject: &[u8]) -> Text<256> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut outcome = Ok(());
-        self.tell(&mut |parts| {
+        self.format(&mut |parts| {
             outcome = parts
                 .iter()
                 .flat_map(|part| part.utf8_chunks())
@@ -296,7 +296,7 @@ mod tests {
     use std::{format, string::ToString, vec::Vec};
 
     #[test]
-    fn one_line_names_step_thing_reason_and_remedy() {
+    fn a_message_has_step_subject_reason_and_advice() {
         let error = Error::new(Step::Mount, b"/run", Errno::PERM);
         assert_eq!(
             format!("{error}"),
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((error.raw_os_error(), error.exit_status()), (Some(1), 125));
         let error = Error::new(Step::Network, b"", Errno::from_raw_os_error(133));
         assert_eq!(format!("{error}"), "network: errno 133");
-        let error = Error::said(Step::Role, b"PID 7", "not PID 1");
+        let error = Error::with_reason(Step::Role, b"PID 7", "not PID 1");
         assert_eq!(
             (format!("{error}").as_str(), error.raw_os_error()),
             ("role PID 7: not PID 1", None)
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_follows_the_shells() {
+    fn exit_status_is_the_one_shells_use() {
         for (step, errno, status) in [
             (Step::Find, Errno::NOENT, 127),
             (Step::Find, Errno::ACCESS, 126),
@@ -329,7 +329,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_long_subject_keeps_its_end(subject in "[a-z]{0,600}") {
-            let error = Error::said(Step::Find, subject.as_bytes(), "x");
+            let error = Error::with_reason(Step::Find, subject.as_bytes(), "x");
             if subject.len() <= 255 {
                 prop_assert_eq!(error.subject(), subject.as_bytes());
             } else {
@@ -339,7 +339,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_can_be_told(subject: Vec<u8>, errno in 1..200_i32) {
+        fn any_subject_can_be_formatted(subject: Vec<u8>, errno in 1..200_i32) {
             let error = Error::new(Step::Layout, &subject, Errno::from_raw_os_error(errno));
             prop_assert!(error.to_string().starts_with("layout"));
         }

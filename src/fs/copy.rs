@@ -1,10 +1,10 @@
-//! Copying a tree of files: what it has and another lacks, with owners and modes; and, where the copy takes its place, what is
-//! mounted in it. Nothing is written over or through a link; only an empty file, as a power cut leaves it, is written again.
+//! Copies what is missing from one tree of files to another, with owners and modes; on request also the mounts in it. Nothing is
+//! overwritten or written through a link; only an empty file, as a power cut leaves it, is written again.
 //!
-//! What cannot be copied is reported with its path, and whoever copies decides whether to go on.
+//! What cannot be copied is reported with its path, and the caller decides whether to go on.
 
 use crate::{
-    fs::{self, Batch, Over, PATH, Pass, Standing},
+    fs::{self, Batch, Existing, PATH, Pass, Replace},
     text::{Text, TooLong},
 };
 use core::ffi::CStr;
@@ -27,41 +27,41 @@ const DEPTH: u8 = 32;
 /// Set-user-ID and set-group-ID.
 const SET_ID: u32 = 0o6000;
 
-/// What is copied.
+/// What to copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Copy {
-    /// Of this directory, by device and inode, only itself.
+    /// This directory, by device and inode, is copied without its contents.
     pub(crate) empty: Option<(u64, u64)>,
-    /// Files, links, and directories that are empty.
+    /// Copy files, links and empty directories.
     pub(crate) files: bool,
-    /// What is mounted on a file or a directory is mounted in the copy, too; else its contents are copied.
+    /// Mount in the copy what is mounted on a file or directory; otherwise its contents are copied.
     pub(crate) mounts: bool,
 }
 
-/// Directories, files and links.
+/// Directories, files and links, but no mounts.
 pub(crate) const FILES: Copy = Copy {
     empty: None,
     files: true,
     mounts: false,
 };
 
-/// What is reported of a path.
+/// What is reported about a path.
 #[derive(Clone, Copy)]
 pub(crate) enum Event {
     /// It could not be copied.
     Refused(Errno),
-    /// It has lost its set-user-ID and set-group-ID bits with its owner.
+    /// Its owner could not be kept, so its set-user-ID and set-group-ID bits were cleared.
     Disowned(Errno),
-    /// It was empty, and is written again.
+    /// It was empty and has been written again.
     Again,
 }
 
-/// Who hears of it. An error ends the copying.
+/// Receives the reports. If it returns an error, copying ends.
 pub(crate) type Report<'r> = &'r mut dyn FnMut(&[u8], Event) -> Result<()>;
 
 impl Copy {
-    /// Copies what `from` has and `to` lacks, which has this path. What cannot be copied is reported; a mount that cannot be
-    /// taken along ends the copying, because the copy would hide it.
+    /// Copies what is missing in `to`, whose path is `path`. What cannot be copied is reported. A mount that cannot be copied ends
+    /// copying, because the copy would hide it.
     pub(crate) fn missing(
         self,
         from: BorrowedFd<'_>,
@@ -86,10 +86,10 @@ struct Walk<'w> {
     copy: Copy,
     batch: &'w mut Batch,
     pass: Pass,
-    /// Of the directory, or of what is being copied.
+    /// The path of the directory, or of its entry being copied.
     path: Text<PATH>,
     report: Report<'w>,
-    /// A mount could not be taken along.
+    /// A mount could not be copied, and the copy would hide it.
     hides: bool,
 }
 
@@ -97,7 +97,7 @@ impl Walk<'_> {
     fn tree(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u8) -> Result<()> {
         let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
         if self.pass != Pass::Write {
-            seek(from, SeekFrom::Start(0))?; // it was read to its end
+            seek(from, SeekFrom::Start(0))?; // the first pass has read it to its end
         }
         let around = self.batch.enter();
         let walked = fs::entries(from, &mut |name| {
@@ -110,8 +110,8 @@ impl Walk<'_> {
                     return Err(errno);
                 }
                 self.path.cut(length);
-                // A path that would be too long is reported by its directory.
-                self.step_down(fs::culprit(to, name)?.as_c_str())
+                // If the path would be too long, its directory is reported.
+                self.step_down(fs::blocking_name(to, name)?.as_c_str())
                     .unwrap_or(());
                 (self.report)(self.path.as_bytes(), Event::Refused(errno))
             });
@@ -162,14 +162,14 @@ impl Walk<'_> {
             Pass::Rename | Pass::Discard => Err(Errno::EXIST),
         };
         let target = match (made, fs::subdirectory(to, name)) {
-            // A file or a link stands there: it is the owner's choice.
+            // A file or a link is there and is kept.
             (Err(Errno::EXIST), Err(Errno::NOTDIR | Errno::LOOP)) => return Ok(()),
-            // It could not be made, which was reported.
+            // The first pass could not make it, and has reported that.
             (Err(Errno::EXIST), Err(Errno::NOENT)) if self.pass != Pass::Write => return Ok(()),
             (Err(Errno::EXIST), target) => {
                 let target = target?;
                 if self.pass == Pass::Write {
-                    fs::sweep(target.as_fd())?;
+                    fs::remove_temporary(target.as_fd())?;
                 }
                 target
             }
@@ -186,7 +186,7 @@ impl Walk<'_> {
         let source = fs::subdirectory(from, name)?;
         self.tree(source.as_fd(), target.as_fd(), deeper)?;
         if !self.copy.files {
-            // It stays where something was mounted in it.
+            // This fails, as it should, where something is mounted in it.
             let _ = unlinkat(to, name, AtFlags::REMOVEDIR);
         }
         Ok(())
@@ -206,16 +206,16 @@ impl Walk<'_> {
         stat: &Stat,
     ) -> Result<()> {
         if self.pass != Pass::Write {
-            return self.batch.settle(to, name, self.pass);
+            return self.batch.finish(to, name, self.pass);
         }
-        let standing = self.batch.standing(to, name)?;
-        if standing == Standing::Something || standing == Standing::Empty && stat.st_size == 0 {
+        let existing = self.batch.existing(to, name)?;
+        if existing == Existing::Something || existing == Existing::Empty && stat.st_size == 0 {
             return Ok(());
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let source = openat(from, name, flags, Mode::empty())?;
         let mut disowned = None;
-        self.batch.put(to, name, Over::Empty, &mut |target| {
+        self.batch.put(to, name, Replace::Empty, &mut |target| {
             loop {
                 match sendfile(target, &source, None, 1 << 20) {
                     Ok(0) => break,
@@ -229,7 +229,7 @@ impl Walk<'_> {
         if let Some(errno) = disowned {
             (self.report)(self.path.as_bytes(), Event::Disowned(errno))?;
         }
-        if standing == Standing::Empty {
+        if existing == Existing::Empty {
             (self.report)(self.path.as_bytes(), Event::Again)?;
         }
         Ok(())
@@ -238,15 +238,15 @@ impl Walk<'_> {
 
 fn link(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     let mut target = [0; PATH];
-    // readlink gives no NUL: the last byte of the buffer is kept for it.
+    // readlink(2) adds no NUL: the last byte of the buffer stays 0.
     let room = target.get_mut(..PATH - 1).unwrap_or_default();
     readlinkat_raw(from, name, room)?;
     let target = CStr::from_bytes_until_nul(&target).unwrap_or_default();
     fs::make_link(to, name, target)
 }
 
-/// Owner first: a change of owner clears set-user-ID and set-group-ID. Where the owner cannot be kept, as in an unprivileged
-/// launch, those bits would be another's: they are lost, and the reason is returned.
+/// Sets owner and mode; owner first, because chown(2) clears set-user-ID and set-group-ID. Where the owner cannot be kept, as in
+/// an unprivileged launch, these bits would take effect for the wrong user: they are cleared, and the reason is returned.
 fn own(fd: BorrowedFd<'_>, stat: &Stat) -> Result<Option<Errno>> {
     let (user, group) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
     let owned = fchown(fd, Some(user), Some(group)).err();
@@ -255,7 +255,7 @@ fn own(fd: BorrowedFd<'_>, stat: &Stat) -> Result<Option<Errno>> {
     Ok(owned.filter(|_| stat.st_mode & SET_ID != 0))
 }
 
-/// Mounts the same there, with all that is mounted below it.
+/// Mounts the same in the copy, with all mounts below it.
 fn take_mount(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     // AT_RECURSIVE, which is a flag of open_tree(2) as well.
     let recursive = OpenTreeFlags::AT_RECURSIVE | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;

@@ -1,7 +1,7 @@
-//! Files, relative to directories that are open: so that every file step can run against any directory, and no link in
-//! an image leads out of it (openat2(2), RESOLVE_IN_ROOT).
+//! Files, relative to open directories: so every step that writes files can be tested in any directory, and no link in an image
+//! leads out of it (openat2(2), RESOLVE_IN_ROOT).
 //!
-//! What is there already is left; new files appear whole, under their name, or not at all.
+//! What exists already is kept. A new file appears under its name complete or not at all.
 
 pub(crate) mod copy;
 mod read;
@@ -22,13 +22,13 @@ use rustix::{
     io::{Errno, Result, retry_on_intr},
 };
 
-/// One byte more than the kernel takes, NUL included: it says itself that such a path is too long.
+/// One byte more than the kernel accepts (PATH_MAX, NUL included): the kernel itself reports that such a path is too long.
 pub(crate) const PATH: usize = 4097;
 
-/// How many links are followed to what is missing.
+/// How many dangling links are followed.
 const LINKS: u8 = 8;
 
-/// Where a file really lies, all links followed.
+/// A file's path with all links resolved.
 pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let file = retry_on_intr(|| open(path_to, flags, Mode::empty()))?;
@@ -39,7 +39,7 @@ pub(crate) fn real_path(path_to: &CStr) -> Result<Text<PATH>> {
     Ok(path(&[target.get(..length).unwrap_or_default()]))
 }
 
-/// The directory that a launch takes for `/`.
+/// The directory that a step treats as `/`.
 pub(crate) struct Root(OwnedFd);
 
 impl Root {
@@ -52,12 +52,12 @@ impl Root {
         .map(Self)
     }
 
-    /// A directory below the root, to make things in.
+    /// Opens a directory below the root.
     pub(crate) fn directory(&self, path: &CStr) -> Result<OwnedFd> {
         self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY)
     }
 
-    /// Makes a directory and those above it where nothing stands, and the targets of links.
+    /// Makes a directory and its missing parents, also those that dangling links point to.
     pub(crate) fn make_directories(&self, path_to: &[u8], mode: u32) -> Result<()> {
         self.make_all(path_to, mode, LINKS)
     }
@@ -73,7 +73,7 @@ impl Root {
             let entry = path(&[name]);
             let entry = entry.as_c_str();
             make_directory(parent.as_fd(), entry, Mode::from_raw_mode(mode))?;
-            if lacks(parent.as_fd(), entry)? {
+            if is_missing(parent.as_fd(), entry)? {
                 let links = links.checked_sub(1).ok_or(Errno::LOOP)?;
                 let mut target = [0; PATH];
                 let length = readlinkat_raw(&parent, entry, &mut target)?;
@@ -96,8 +96,8 @@ impl Root {
     }
 }
 
-/// A path's bytes with the NUL that system calls want. What is too long, or has a NUL, becomes a path that the kernel refuses
-/// as too long: whoever uses it learns of it there.
+/// A path with the NUL that system calls need. If it is too long or contains a NUL, it becomes a path that the kernel refuses
+/// as too long, so that the system call reports it.
 pub(crate) fn path(parts: &[&[u8]]) -> Text<PATH> {
     let mut path = Text::new();
     if path.set(parts).is_err() {
@@ -106,66 +106,67 @@ pub(crate) fn path(parts: &[&[u8]]) -> Text<PATH> {
     path
 }
 
-/// A directory, through links, to look into.
+/// Opens a directory for reading, links followed.
 pub(crate) fn directory(path: &CStr) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     retry_on_intr(|| open(path, flags, Mode::empty()))
 }
 
-/// A directory in another, but no link.
+/// Opens a directory in another one, links not followed.
 pub(crate) fn subdirectory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     retry_on_intr(|| openat(parent, name, flags, Mode::empty()))
 }
 
-/// What stands there, if only a dangling link.
-pub(crate) fn look(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>> {
-    retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).there()
+/// fstatat(2), links not followed; `None` if nothing is there.
+pub(crate) fn lstat(directory: BorrowedFd<'_>, name: &CStr) -> Result<Option<Stat>> {
+    retry_on_intr(|| statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)).if_exists()
 }
 
-/// Whether anything stands there, if only a dangling link.
-pub(crate) fn stands(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    Ok(look(directory, name)?.is_some())
+/// Whether anything is there, even a dangling link.
+pub(crate) fn exists(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    Ok(lstat(directory, name)?.is_some())
 }
 
-/// What a path leads to, links followed.
+/// stat(2): links are followed.
 pub(crate) fn stat(path: &CStr) -> Result<Stat> {
     retry_on_intr(|| statat(CWD, path, AtFlags::empty()))
 }
 
-/// Makes a directory where nothing stands.
+/// Makes a directory if nothing is there.
 pub(crate) fn make_directory(parent: BorrowedFd<'_>, name: &CStr, mode: Mode) -> Result<()> {
-    unless_there(mkdirat(parent, name, mode))
+    unless_exists(mkdirat(parent, name, mode))
 }
 
-/// Whether nothing stands there, or a link to nothing.
-pub(crate) fn lacks(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+/// Whether nothing is there, or only a dangling link.
+pub(crate) fn is_missing(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
     match accessat(parent, name, Access::EXISTS, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(true),
-        there => there.map(|()| false),
+        found => found.map(|()| false),
     }
 }
 
-/// By the mount itself: a file of an overlay can have another device than its directory.
+/// Whether it is a mount point. statx(2) knows; st_dev does not, because a file on an overlay can have another device than its
+/// directory.
 pub(crate) fn is_mount(directory: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     let stat = statx(directory, name, flags, StatxFlags::empty())?;
     Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// Makes a symbolic link where nothing stands.
+/// Makes a symbolic link if nothing is there.
 pub(crate) fn make_link(parent: BorrowedFd<'_>, name: &CStr, target: &CStr) -> Result<()> {
-    unless_there(symlinkat(target, parent, name))
+    unless_exists(symlinkat(target, parent, name))
 }
 
-fn unless_there(outcome: Result<()>) -> Result<()> {
+fn unless_exists(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(Errno::EXIST) => Ok(()),
         other => other,
     }
 }
 
-/// A regular file that may be executed, a directory, or nothing of use: as execve(2) will see it.
+/// Whether execve(2) will accept the file: a regular file that this process may execute.
 pub(crate) fn executable(path: &CStr) -> Result<()> {
     retry_on_intr(|| accessat(CWD, path, Access::EXEC_OK, AtFlags::empty()))?;
     match FileType::from_raw_mode(stat(path)?.st_mode) {

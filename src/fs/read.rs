@@ -1,7 +1,7 @@
-//! Reading: files and directories, whole, in pieces, by lines or by entries.
+//! Reading files (whole, by bytes, by lines) and directories.
 //!
-//! Only regular files are read, those of procfs and sysfs among them, and no read is without an end: a FIFO, a terminal or
-//! /dev/zero in place of a configuration file would keep PID 1 for ever. /dev/null is an empty file.
+//! Only regular files are read (files in procfs and sysfs are regular, too), and only up to a limit: a FIFO, a terminal or
+//! /dev/zero in place of a configuration file would block PID 1 for ever. /dev/null counts as an empty file.
 
 use crate::{
     error::{Error, Step},
@@ -16,27 +16,27 @@ use rustix::{
     io::{Errno, Result, read, retry_on_intr},
 };
 
-/// No configuration file is longer, in bytes: a list of all modules is below one MiB.
+/// The limit for a file on a disk, in bytes: a list of all modules is below one MiB.
 const LONGEST: u64 = 4 << 20;
-/// The kernel's own files tell no size, and end: 100,000 mounts are 20 MB of mountinfo.
+/// The limit for the kernel's own files, whose size is 0: 100,000 mounts are 20 MB of mountinfo.
 const LONGEST_OF_KERNEL: u64 = 256 << 20;
 
-/// Linux's major and minor number of /dev/null, as stat(2) has them.
+/// The device number of /dev/null in stat(2): 1:3.
 const NULL: u64 = 1 << 8 | 3;
 
-/// What an error of a system call means to one who looks for something.
-pub(crate) trait There<T> {
-    /// ENOENT and ENOTDIR are an answer: nothing stands there.
-    fn there(self) -> Result<Option<T>>;
-    /// The same, and any other error is a warning.
-    fn found(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
-    /// Any error is a warning.
-    fn noted(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
+/// How a caller that looks for something handles the error of a system call.
+pub(crate) trait Lookup<T> {
+    /// ENOENT and ENOTDIR mean that it does not exist.
+    fn if_exists(self) -> Result<Option<T>>;
+    /// The same; any other error is logged as a warning.
+    fn if_exists_or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
+    /// Any error is logged as a warning.
+    fn or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T>;
 }
 
-impl<T> There<T> for Result<T> {
+impl<T> Lookup<T> for Result<T> {
     #[inline]
-    fn there(self) -> Result<Option<T>> {
+    fn if_exists(self) -> Result<Option<T>> {
         match self {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             outcome => outcome.map(Some),
@@ -44,12 +44,12 @@ impl<T> There<T> for Result<T> {
     }
 
     #[inline]
-    fn found(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
-        self.there().noted(log, step, subject).flatten()
+    fn if_exists_or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
+        self.if_exists().or_warn(log, step, subject).flatten()
     }
 
     #[inline]
-    fn noted(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
+    fn or_warn(self, log: Log, step: Step, subject: &CStr) -> Option<T> {
         match self {
             Ok(found) => Some(found),
             Err(errno) => {
@@ -60,14 +60,14 @@ impl<T> There<T> for Result<T> {
     }
 }
 
-/// What the kernel refuses can be done without.
+/// Logs an error as a warning: the launch goes on.
 #[cold]
 #[inline(never)]
 pub(crate) fn warn(log: Log, step: Step, subject: &CStr, errno: Errno) {
-    Error::new(step, subject.to_bytes(), errno).tell(&mut |parts| log.warning(parts));
+    Error::new(step, subject.to_bytes(), errno).format(&mut |parts| log.warning(parts));
 }
 
-/// Opens a regular file without waiting; how much may be read of it. Anything else is EISDIR, or EBADFD, as systemd has it.
+/// Opens a regular file without blocking; returns how much of it may be read. Anything else is EISDIR or, as in systemd, EBADFD.
 fn open_regular(path: &CStr) -> Result<(OwnedFd, u64)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match retry_on_intr(|| open(path, flags, Mode::empty())) {
@@ -84,7 +84,7 @@ fn open_regular(path: &CStr) -> Result<(OwnedFd, u64)> {
     }
 }
 
-/// Reads a small file whole; one that does not fit is an error.
+/// Reads a whole small file; one that does not fit is an error.
 pub(crate) fn read_small<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     let room = buffer.len();
     match read_beginning(path, buffer)? {
@@ -107,13 +107,13 @@ pub(crate) fn read_beginning<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'
     Ok(buffer.get(..filled).unwrap_or_default())
 }
 
-/// Calls `each` with every byte of a file, up to the most that any file may have; of a longer one the rest is EFBIG.
+/// Calls `each` with every byte of a file up to the limit; a longer file is EFBIG.
 pub(crate) fn bytes(path: &CStr, each: &mut dyn FnMut(u8)) -> Result<()> {
     let (file, longest) = open_regular(path)?;
     bytes_of(file.as_fd(), longest, each)
 }
 
-/// The same of a file that is open, up to so many bytes.
+/// The same for an open file, up to `longest` bytes.
 pub(crate) fn bytes_of(file: BorrowedFd<'_>, longest: u64, each: &mut dyn FnMut(u8)) -> Result<()> {
     let (mut buffer, mut left) = ([0; 1024], longest);
     loop {
@@ -126,8 +126,8 @@ pub(crate) fn bytes_of(file: BorrowedFd<'_>, longest: u64, each: &mut dyn FnMut(
     }
 }
 
-/// Calls `each` with every line of a file, without its newline. Of a line over 4096 bytes only the beginning is given: what
-/// is asked for stands there (in mountinfo before an overlay's many layers).
+/// Calls `each` with every line of a file, without its newline. A line over 4096 bytes is truncated: the fields needed come
+/// first (in mountinfo before an overlay's many layers).
 pub(crate) fn lines(path: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<()> {
     let mut line: Vec<u8, 4096> = Vec::new();
     bytes(path, &mut |byte| {
@@ -144,7 +144,7 @@ pub(crate) fn lines(path: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<()> {
     Ok(())
 }
 
-/// Calls `each` with the name of every entry of an open directory, but not `.` and `..`.
+/// Calls `each` with the name of every entry of an open directory except `.` and `..`.
 pub(crate) fn entries(
     directory: BorrowedFd<'_>,
     each: &mut dyn FnMut(&CStr) -> Result<()>,

@@ -1,11 +1,11 @@
-//! Writing files: aside, made durable, renamed, the directory made durable. A power cut or a full file system leaves what
-//! was there or the whole new file, never an empty one.
+//! Writing files: write a temporary file, sync it, rename it, sync the directory. So a power cut or a full file system leaves
+//! the old file or the whole new one, never an empty one.
 //!
-//! Each file that lasts goes through [`Batch::put`]. The machine writes the files of a step together: all of them, one
-//! syncfs(2), their names, one syncfs(2). In a container that would write out all that the host has in memory, so there it is
-//! one fsync(2) a file and one a directory. In memory (tmpfs, ramfs) nothing lasts, and nothing waits.
+//! [`Batch::put`] does this. The machine writes the files of a step in one go: all temporary files, one syncfs(2), all renames,
+//! one syncfs(2). In a container syncfs would write out the host's dirty pages, so there it is one fsync(2) for each file and
+//! directory. On tmpfs and ramfs nothing is synced.
 
-use super::{is_mount, look, stands};
+use super::{exists, is_mount, lstat};
 use crate::text::Text;
 use core::ffi::CStr;
 use rustix::{
@@ -17,8 +17,8 @@ use rustix::{
     io::{Errno, Result, retry_on_intr, write},
 };
 
-/// How the name begins that a file has while it is being written; the file's own name follows.
-const ASIDE: &[u8] = b".dockerlaunch.new";
+/// The prefix of a temporary file's name; the final name follows.
+const TEMPORARY: &[u8] = b".dockerlaunch.new";
 
 /// The longest file name, and its NUL.
 type Name = Text<256>;
@@ -26,155 +26,156 @@ type Name = Text<256>;
 /// TMPFS_MAGIC and RAMFS_MAGIC (linux/magic.h).
 const IN_MEMORY: [FsWord; 2] = [0x0102_1994, 0x8584_58F6];
 
-/// What stands under a name.
+/// What a name refers to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Existing {
     Nothing,
-    /// A regular file without contents, as a power cut leaves it.
+    /// An empty regular file, as a power cut leaves it.
     Empty,
     Something,
 }
 
-/// What a new file may take the place of.
+/// What a new file may replace.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Over {
-    /// An empty file. Anything else that appears under the name meanwhile wins.
+pub(crate) enum Replace {
+    /// An empty file. Anything else that appears under the name meanwhile is kept.
     Empty,
-    /// Whatever stands there, but for a directory or a mount.
+    /// Anything but a directory or a mount.
     #[cfg(feature = "network")]
     Anything,
 }
 
-/// A batch is gone through twice.
+/// The passes over a batch: Write, then Rename or Discard.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pass {
     Write,
-    /// What waits gets its name.
+    /// Rename the temporary files.
     Rename,
-    /// What waits could not be made durable: it is taken away.
+    /// The sync failed: remove the temporary files.
     Discard,
 }
 
-/// Files that one step writes.
+/// The files that one step writes.
 pub(crate) struct Batch {
-    together: bool,
-    /// The device of the file system that all who wait lie on.
+    in_one_go: bool,
+    /// The file system that all waiting files are on.
     device: Option<u64>,
     waiting: bool,
-    /// In the directory that is being filled a file got its name, which is not durable yet.
+    /// A file in the current directory was renamed, and the directory is not synced yet.
     renamed: bool,
 }
 
 impl Batch {
-    pub(crate) const fn new(together: bool) -> Self {
+    pub(crate) const fn new(in_one_go: bool) -> Self {
         Self {
-            together,
+            in_one_go,
             device: None,
             waiting: false,
             renamed: false,
         }
     }
 
-    /// Whether files wait for their names.
+    /// Whether temporary files wait for their rename.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting
     }
 
-    /// A file that waits stands there already. An empty one that is mounted is its owner's choice.
-    pub(crate) fn standing(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Standing> {
-        let standing = match look(parent, name)? {
-            Some(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Standing::Something,
-            Some(_) if is_mount(parent, name)? => Standing::Something,
-            Some(_) => Standing::Empty,
-            None => Standing::Nothing,
+    /// What is there already; a waiting file counts. An empty file that is mounted is kept: somebody put it there on purpose.
+    pub(crate) fn existing(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Existing> {
+        let existing = match lstat(parent, name)? {
+            Some(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Existing::Something,
+            Some(_) if is_mount(parent, name)? => Existing::Something,
+            Some(_) => Existing::Empty,
+            None => Existing::Nothing,
         };
-        if standing != Standing::Something && self.waiting && is_aside(parent, name)? {
-            return Ok(Standing::Something);
+        if existing != Existing::Something && self.waiting && has_temporary(parent, name)? {
+            return Ok(Existing::Something);
         }
-        Ok(standing)
+        Ok(existing)
     }
 
-    /// Writes a file: `fill` gives it contents, owner and mode.
+    /// Writes a file: `fill` sets its contents, owner and mode.
     pub(crate) fn put(
         &mut self,
         parent: BorrowedFd<'_>,
         name: &CStr,
-        over: Over,
+        over: Replace,
         fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (aside, is_own) = aside(name);
-        let file = create(parent, aside.as_c_str())?;
+        let (temporary, is_own) = temporary_name(name);
+        let file = create(parent, temporary.as_c_str())?;
         let mut finish = || {
             fill(file.as_fd())?;
             if IN_MEMORY.contains(&fstatfs(&file)?.f_type) {
-                return give_name(parent, aside.as_c_str(), name, over);
+                return rename_into_place(parent, temporary.as_c_str(), name, over);
             }
-            if self.together && is_own && self.shares(&file)? {
+            if self.in_one_go && is_own && self.is_on_same_device(&file)? {
                 self.waiting = true;
                 return Ok(());
             }
-            durable(retry_on_intr(|| fsync(&file)))?;
-            give_name(parent, aside.as_c_str(), name, over)?;
+            ignore_unsupported(retry_on_intr(|| fsync(&file)))?;
+            rename_into_place(parent, temporary.as_c_str(), name, over)?;
             self.renamed = true;
             Ok(())
         };
-        finish().inspect_err(|_| take_away(parent, aside.as_c_str()))
+        finish().inspect_err(|_| remove(parent, temporary.as_c_str()))
     }
 
-    /// Whether the file lies where the first one lies: only that file system is synced.
-    fn shares(&mut self, file: &OwnedFd) -> Result<bool> {
+    /// Whether the file is on the same file system as the first one: only that one is synced.
+    fn is_on_same_device(&mut self, file: &OwnedFd) -> Result<bool> {
         let device = fstat(file)?.st_dev;
         Ok(*self.device.get_or_insert(device) == device)
     }
 
-    /// A file that waits gets its name, or is taken away.
-    pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
-        let (aside, _) = aside(name);
-        let aside = aside.as_c_str();
-        if !stands(parent, aside)? {
+    /// Renames a waiting file, or removes it.
+    pub(crate) fn finish(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
+        let (temporary, _) = temporary_name(name);
+        let temporary = temporary.as_c_str();
+        if !exists(parent, temporary)? {
             return Ok(()); // it does not wait
         }
         if pass == Pass::Discard {
-            take_away(parent, aside);
+            remove(parent, temporary);
             return Ok(());
         }
-        give_name(parent, aside, name, Over::Empty).inspect_err(|_| take_away(parent, aside))
+        rename_into_place(parent, temporary, name, Replace::Empty)
+            .inspect_err(|_| remove(parent, temporary))
     }
 
-    /// All that was written is durable, and so are the names.
+    /// Syncs all files and their names.
     pub(crate) fn sync(on: BorrowedFd<'_>) -> Result<()> {
-        durable(retry_on_intr(|| syncfs(on)))
+        ignore_unsupported(retry_on_intr(|| syncfs(on)))
     }
 
-    /// Another directory is filled; the state of the one around it is given back to [`Batch::leave`].
+    /// Starts a subdirectory. Returns its parent's state, for [`Batch::leave`].
     pub(crate) fn enter(&mut self) -> bool {
         core::mem::take(&mut self.renamed)
     }
 
-    /// The directory is full: the names in it are made durable, where that is not done for all of them together.
+    /// Ends a directory: syncs it, unless the whole batch is synced in one go.
     pub(crate) fn leave(&mut self, directory: BorrowedFd<'_>, around: bool) -> Result<()> {
         if core::mem::replace(&mut self.renamed, around) {
-            durable(retry_on_intr(|| fsync(directory)))?;
+            ignore_unsupported(retry_on_intr(|| fsync(directory)))?;
         }
         Ok(())
     }
 }
 
-/// For [`Batch::put`].
+/// Writes contents and mode, for [`Batch::put`].
 pub(crate) fn fill(file: BorrowedFd<'_>, contents: &[u8], mode: u32) -> Result<()> {
     write_all(file, contents)?;
     fchmod(file, Mode::from_raw_mode(mode))
 }
 
-/// Writes a file anew, for everybody to read: whole under its name, or in place where it is a mount point of Docker's,
-/// which cannot be replaced and may be all that can be written. The same contents are not written again.
+/// Replaces a file, readable for everybody. Where Docker has mounted the file it cannot be replaced, and it may be the only
+/// writable file there: then its contents are overwritten. Equal contents are not written again.
 #[cfg(feature = "network")]
 pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
-    if holds(parent, name, contents)? {
+    if has_contents(parent, name, contents)? {
         return Ok(());
     }
     let mut batch = Batch::new(false);
-    let put = batch.put(parent, name, Over::Anything, &mut |file| {
+    let put = batch.put(parent, name, Replace::Anything, &mut |file| {
         fill(file, contents, 0o644)
     });
     match put.and_then(|()| batch.leave(parent, false)) {
@@ -183,12 +184,12 @@ pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> R
     }
 }
 
-/// Whether these are its contents already.
+/// Whether the file has these contents already.
 #[cfg(feature = "network")]
-fn holds(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<bool> {
+fn has_contents(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<bool> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(file) = openat(parent, name, flags, Mode::empty()) else {
-        return Ok(false); // nothing, a link, or what the write will report
+        return Ok(false); // missing, a link, or an error that the write will report
     };
     let stat = fstat(&file)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
@@ -203,90 +204,98 @@ fn holds(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<bool> {
     Ok(same && rest.next().is_none())
 }
 
-/// The space is taken before the old contents go, and their end is cut off last.
+/// Allocates the space before it overwrites the contents, and truncates last.
 #[cfg(feature = "network")]
 fn overwrite(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
     use rustix::fs::{FallocateFlags, fallocate, ftruncate};
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(parent, name, flags, Mode::empty())?;
     let length = contents.len() as u64;
-    // Not every file system can.
-    durable(fallocate(&file, FallocateFlags::empty(), 0, length))?;
+    // Not every file system supports it.
+    ignore_unsupported(fallocate(&file, FallocateFlags::empty(), 0, length))?;
     write_all(file.as_fd(), contents)?;
     ftruncate(&file, length)?;
-    durable(retry_on_intr(|| fsync(&file)))
+    ignore_unsupported(retry_on_intr(|| fsync(&file)))
 }
 
-/// Takes away what a launch that was cut has left in a directory. What is no file is not ours.
-pub(crate) fn sweep(directory: BorrowedFd<'_>) -> Result<()> {
+/// Removes the temporary files that an interrupted launch has left. Only files: anything else is not dockerlaunch's.
+pub(crate) fn remove_temporary(directory: BorrowedFd<'_>) -> Result<()> {
     super::entries(directory, &mut |name| {
-        if name.to_bytes().starts_with(ASIDE) {
-            take_away(directory, name);
+        if name.to_bytes().starts_with(TEMPORARY) {
+            remove(directory, name);
         }
         Ok(())
     })
 }
 
-/// What is in the way of a file that could not be written: the name it would have had meanwhile, or its own.
-pub(crate) fn culprit(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
-    let (aside, _) = aside(name);
-    if stands(parent, aside.as_c_str())? {
-        return Ok(aside);
+/// Which name to report for a file that could not be written: that of its temporary file if it exists, else its own.
+pub(crate) fn blocking_name(parent: BorrowedFd<'_>, name: &CStr) -> Result<Name> {
+    let (temporary, _) = temporary_name(name);
+    if exists(parent, temporary.as_c_str())? {
+        return Ok(temporary);
     }
     Text::of(&[name.to_bytes()]).map_err(|_| Errno::NAMETOOLONG)
 }
 
-/// The name aside, and whether it is this file's own: a name that would be too long shares one, and does not wait.
-fn aside(name: &CStr) -> (Name, bool) {
-    let mut aside = Name::new();
-    let is_own = aside.set(&[ASIDE, b".", name.to_bytes()]).is_ok();
+/// A file's temporary name, and whether it is unique. Where it would be too long, a shared name is used, and the file does not
+/// wait.
+fn temporary_name(name: &CStr) -> (Name, bool) {
+    let mut temporary = Name::new();
+    let is_own = temporary.set(&[TEMPORARY, b".", name.to_bytes()]).is_ok();
     if !is_own {
-        let _ = aside.set(&[ASIDE]);
+        let _ = temporary.set(&[TEMPORARY]);
     }
-    (aside, is_own)
+    (temporary, is_own)
 }
 
-fn is_aside(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    let (aside, _) = aside(name);
-    stands(parent, aside.as_c_str())
+fn has_temporary(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+    let (temporary, _) = temporary_name(name);
+    exists(parent, temporary.as_c_str())
 }
 
-/// A fresh file; one that an earlier launch left is taken away first.
-fn create(parent: BorrowedFd<'_>, aside: &CStr) -> Result<OwnedFd> {
+/// Creates the temporary file, after removing one that an earlier launch has left.
+fn create(parent: BorrowedFd<'_>, temporary: &CStr) -> Result<OwnedFd> {
     let mode = Mode::from_raw_mode(0o600);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(parent, aside, flags, mode) {
+    match openat(parent, temporary, flags, mode) {
         Err(Errno::EXIST) => {
-            unlinkat(parent, aside, AtFlags::empty())?;
-            openat(parent, aside, flags, mode)
+            unlinkat(parent, temporary, AtFlags::empty())?;
+            openat(parent, temporary, flags, mode)
         }
         other => other,
     }
 }
 
-/// If it cannot be taken away, the next launch tries again.
-fn take_away(parent: BorrowedFd<'_>, aside: &CStr) {
-    unlinkat(parent, aside, AtFlags::empty()).unwrap_or(());
+/// If this fails, the next launch tries again.
+fn remove(parent: BorrowedFd<'_>, temporary: &CStr) {
+    unlinkat(parent, temporary, AtFlags::empty()).unwrap_or(());
 }
 
-fn give_name(parent: BorrowedFd<'_>, aside: &CStr, name: &CStr, over: Over) -> Result<()> {
-    let replace = || renameat(parent, aside, parent, name);
+fn rename_into_place(
+    parent: BorrowedFd<'_>,
+    temporary: &CStr,
+    name: &CStr,
+    over: Replace,
+) -> Result<()> {
+    let replace = || renameat(parent, temporary, parent, name);
     match over {
         #[cfg(feature = "network")]
-        Over::Anything => replace(),
-        Over::Empty => match renameat_with(parent, aside, parent, name, RenameFlags::NOREPLACE) {
-            // Not every file system has the flag; that nothing stands there was looked up before.
-            Err(Errno::INVAL) => replace(),
-            Err(Errno::EXIST) => {
-                let there = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
-                if is_empty_file(there.st_mode, there.st_size) {
-                    return replace();
+        Replace::Anything => replace(),
+        Replace::Empty => {
+            match renameat_with(parent, temporary, parent, name, RenameFlags::NOREPLACE) {
+                // The file system does not support the flag. The caller has checked that nothing is there.
+                Err(Errno::INVAL) => replace(),
+                Err(Errno::EXIST) => {
+                    let found = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                    if is_empty_file(found.st_mode, found.st_size) {
+                        return replace();
+                    }
+                    remove(parent, temporary);
+                    Ok(())
                 }
-                take_away(parent, aside);
-                Ok(())
+                other => other,
             }
-            other => other,
-        },
+        }
     }
 }
 
@@ -294,15 +303,15 @@ fn is_empty_file(mode: u32, size: i64) -> bool {
     size == 0 && FileType::from_raw_mode(mode) == FileType::RegularFile
 }
 
-/// What a file system cannot do, it need not do.
-fn durable(outcome: Result<()>) -> Result<()> {
+/// A call that the file system does not support counts as done.
+fn ignore_unsupported(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
         other => other,
     }
 }
 
-/// Writes all of it, however much a single write takes.
+/// Writes all bytes, with as many write(2) as it takes.
 pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
         match write(fd, bytes) {
@@ -315,10 +324,10 @@ pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Writes one word into a file of the kernel's: a sysctl or a cgroup's.
+/// Writes one word to a file of the kernel: a sysctl or a cgroup file.
 pub(crate) fn write_word(path: &CStr, word: &[u8]) -> Result<()> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
     let file = retry_on_intr(|| open(path, flags, Mode::empty()))?;
-    // One write: the kernel takes it whole or refuses it.
+    // In one write: the kernel parses each write on its own.
     retry_on_intr(|| write(&file, word)).map(|_| ())
 }

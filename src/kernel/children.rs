@@ -1,4 +1,4 @@
-//! A function in a forked child, which may exec a program of the image: waited for, and never longer than told.
+//! Runs a function in a forked child, which may exec a program of the image, and waits for it up to a limit.
 
 pub(crate) use crate::kernel::wait::readable;
 use crate::{kernel::requests::Requests, sys};
@@ -12,11 +12,11 @@ use rustix::{
     },
 };
 
-/// In milliseconds.
+/// Between two checks of a child without a pidfd, in milliseconds.
 const LONGEST_PAUSE: u64 = 100;
 
-/// Runs `work` in a child of its own and gives its exit status, or 128 and the signal that killed it; `TIMEDOUT` after so many seconds, when it is killed, and
-/// `CANCELED` where the end is asked for by such `requests`.
+/// Runs `work` in a child and returns its exit status, or 128 plus the signal that killed it. After `seconds` the child is
+/// killed, and the result is `TIMEDOUT`; a shutdown asked for through `requests` does the same with `CANCELED`.
 pub(crate) fn in_child(
     seconds: u32,
     requests: Option<&Requests>,
@@ -28,7 +28,7 @@ pub(crate) fn in_child(
     let ended = wait(child, seconds, requests);
     if ended.is_err() {
         let _ = kill_process(child, Signal::KILL);
-        // What hangs in the kernel does not die: it is left behind.
+        // A child that hangs in the kernel does not die: it is left behind.
         let _ = wait(child, 1, None);
     }
     let status = waitpid(Some(child), WaitOptions::NOHANG)?;
@@ -40,18 +40,18 @@ pub(crate) fn in_child(
     })
 }
 
-/// Until the child has ended; it is not reaped yet.
+/// Waits until the child has ended; does not reap it.
 fn wait(child: Pid, seconds: u32, requests: Option<&Requests>) -> Result<()> {
     let deadline = sys::since_boot() + u64::from(seconds) * 1000;
     match (pidfd_open(child, PidfdFlags::empty()), requests) {
         (Ok(child), Some(requests)) => requests.wait(child.as_fd(), deadline),
         (Ok(child), None) => readable(&mut [PollFd::new(&child, PollFlags::IN)], deadline),
-        (Err(_), _) => look(child, deadline),
+        (Err(_), _) => poll_child(child, deadline),
     }
 }
 
-/// The same where the kernel has no descriptor to spare: it is looked at again and again, less and less often.
-fn look(child: Pid, deadline: u64) -> Result<()> {
+/// The same without a pidfd, if none is free: checks the child at growing intervals.
+fn poll_child(child: Pid, deadline: u64) -> Result<()> {
     let mut pause = 1;
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     while retry_on_intr(|| waitid(WaitId::Pid(child), ended))?.is_none() {

@@ -1,8 +1,8 @@
-//! The kernel's command line, /proc/cmdline, as the kernel reads it: next_arg() of lib/cmdline.c and parse_args() of
-//! kernel/params.c. Everything here that reads it does so through [`arguments`].
+//! Parses the kernel command line, /proc/cmdline, as the kernel does: next_arg() of lib/cmdline.c and parse_args() of
+//! kernel/params.c. All code that reads it uses [`arguments`].
 //!
-//! White space parts arguments, except between double quotes. A quote at the beginning of an argument or of its value is left
-//! out, and so is the one at its end. `--` ends the kernel's own arguments; behind it stand those for init, up to another `--`.
+//! White space separates arguments, except between double quotes. A quote at the beginning of an argument or of its value is
+//! removed, and so is the one at its end. `--` ends the kernel's own arguments; init's follow, up to another `--`.
 
 use crate::{error::Step, fs, log::Log};
 use core::ffi::CStr;
@@ -11,21 +11,21 @@ use rustix::io::Result;
 
 pub(crate) const FILE: &CStr = c"/proc/cmdline";
 
-/// The longest argument that is read: twice the longest line of the kernel for x86_64.
+/// The longest argument that is read: twice the kernel's longest command line on x86_64.
 const LONGEST: usize = 4096;
 
 /// One argument, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Argument<'a> {
     pub(crate) name: &'a [u8],
-    /// Behind the `=`, which does not count as the first byte.
+    /// After the `=`; an `=` as the first byte belongs to the name.
     pub(crate) value: Option<&'a [u8]>,
-    /// It stands behind `--`.
+    /// It follows `--`.
     pub(crate) for_init: bool,
 }
 
-/// Calls `each` with every argument of a line of any length, and gives how many of them the kernel hands to init. One that is
-/// longer than 4,096 bytes is logged, and counted, but not given.
+/// Calls `each` with every argument of a line of any length, and returns how many the kernel passes to init. An argument longer
+/// than 4,096 bytes is logged and counted, but not passed to `each`.
 pub(crate) fn arguments(log: Log, each: &mut dyn FnMut(&Argument<'_>)) -> Result<usize> {
     let mut reader = Reader::new();
     fs::bytes(FILE, &mut |byte| reader.take(byte, log, each))?;
@@ -33,8 +33,8 @@ pub(crate) fn arguments(log: Log, each: &mut dyn FnMut(&Argument<'_>)) -> Result
     Ok(reader.for_init)
 }
 
-/// How many arguments the kernel hands to init; all count if the line cannot be read, which is logged.
-#[inline(never)] // its stack is not the caller's
+/// How many arguments the kernel passes to init; all, with a warning, if the line cannot be read.
+#[inline(never)] // keeps its stack out of the caller's frame
 pub(crate) fn count_for_init(log: Log) -> usize {
     arguments(log, &mut |_| {}).unwrap_or_else(|errno| {
         fs::warn(log, Step::Usage, FILE, errno);
@@ -42,19 +42,19 @@ pub(crate) fn count_for_init(log: Log) -> usize {
     })
 }
 
-/// PXELINUX appends the card that it booted from to the end of the line, so also behind `--`. network/ follows it wherever it
-/// stands, and no daemon is given it.
+/// PXELINUX appends the network card that it booted from to the end of the line, so possibly after `--`. network/ uses it
+/// wherever it is; it is not passed to the daemon.
 pub(crate) fn is_of_boot_loader(argument: &[u8]) -> bool {
     argument.starts_with(b"BOOTIF=")
 }
 
-/// What is known between two bytes of the line.
+/// The parser's state between two bytes.
 struct Reader {
     /// The argument that is being read, with its quotes.
     argument: Vec<u8, LONGEST>,
     fits: bool,
     in_quote: bool,
-    /// How many `--` stood alone.
+    /// How many arguments were `--`.
     dashes: u8,
     for_init: usize,
 }
@@ -79,7 +79,7 @@ impl Reader {
         self.fits &= self.argument.push(byte).is_ok();
     }
 
-    /// The argument is whole, if one has begun.
+    /// Ends the current argument, if there is one.
     fn end(&mut self, log: Log, each: &mut dyn FnMut(&Argument<'_>)) {
         if self.argument.is_empty() {
             return;
@@ -104,17 +104,17 @@ impl Reader {
     }
 }
 
-/// As isspace() of the kernel: Latin-1's no-break space, too.
+/// The kernel's isspace(), which includes Latin-1's no-break space.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ' | 0xa0)
 }
 
-/// next_arg(), for one argument.
+/// next_arg() for one argument.
 fn unquoted(argument: &[u8]) -> Argument<'_> {
     let inner = argument.strip_prefix(b"\"");
     let mut quoted = inner.is_some();
     let inner = inner.unwrap_or(argument);
-    // An `=` that is the first byte is none.
+    // An `=` as the first byte belongs to the name.
     let equals = inner.iter().skip(1).position(|byte| *byte == b'=');
     let (mut name, mut value) = match equals {
         Some(place) => (
@@ -147,7 +147,7 @@ mod tests {
     /// Name, value, whether it is for init.
     type Found = (List<u8>, Option<List<u8>>, bool);
 
-    /// What stands in a line, and how many are for init.
+    /// The arguments of a line, and how many are for init.
     fn read(line: &[u8]) -> (List<Found>, usize) {
         let mut found = List::new();
         let mut each = |argument: &Argument<'_>| {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn d3_quotes_around_a_value_and_around_an_argument_are_left_out() {
+    fn d3_quotes_around_a_value_or_an_argument_are_removed() {
         for (line, name, value) in [
             (r#"root="LABEL=rootfs""#, "root", Some("LABEL=rootfs")),
             (r#""root=LABEL=rootfs""#, "root", Some("LABEL=rootfs")),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn d3_only_arguments_between_two_dashes_are_for_init() {
+    fn d3_only_arguments_between_double_dashes_are_for_init() {
         for (line, count) in [
             ("root=/dev/vda splash init=/x", 0),
             ("init=/x -- dockerd --debug\n", 2),
@@ -216,14 +216,14 @@ mod tests {
             ("", 0),
             ("--\x0bb\u{a0}", 1),
         ] {
-            // As Latin-1.
+            // Encoded as Latin-1.
             let line: List<u8> = line.chars().map(|letter| letter as u8).collect();
             assert_eq!(read(&line).1, count, "{line:?}");
         }
     }
 
     #[test]
-    fn d3_a_line_may_be_long_and_an_argument_too_long() {
+    fn d3_a_long_line_is_read_and_a_too_long_argument_skipped() {
         let long = "x".repeat(LONGEST + 1);
         let line = std::format!("{} {long} -- {long} root=b", "a=b ".repeat(9000));
         let (found, for_init) = read(line.as_bytes());
@@ -231,7 +231,7 @@ mod tests {
         assert!(found[9000] == (b"root".into(), Some(b"b".into()), true));
     }
 
-    /// next_arg() of lib/cmdline.c, by places in the text as in C: what stands behind `end` is left out by it.
+    /// next_arg() of lib/cmdline.c, translated from C with its indices. A NUL ends a name or value.
     fn next_arg(args: &[u8]) -> (List<u8>, Option<List<u8>>, &[u8]) {
         let quoted = args.first() == Some(&b'"');
         let args = if quoted { &args[1..] } else { args };
@@ -275,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn d3_any_line_is_read_as_next_arg_reads_it(line in "[ab=\" \t\n-]{0,40}") {
+        fn d3_any_line_is_parsed_as_next_arg_does(line in "[ab=\" \t\n-]{0,40}") {
             let mut rest = line.trim_start_matches([' ', '\t', '\n']).as_bytes();
             let (mut expected, mut dashes) = (List::new(), 0);
             while !rest.is_empty() && dashes < 2 {

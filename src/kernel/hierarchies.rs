@@ -1,4 +1,4 @@
-//! Which cgroups are mounted at /sys/fs/cgroup: one judgement for the launch, for --check, and as dockerd judges.
+//! Which cgroup layout is mounted at /sys/fs/cgroup. The launch and --check use the same code, and it decides as dockerd does.
 
 use crate::{fs, kernel::mountinfo::Mount, text::list};
 use core::ffi::CStr;
@@ -19,14 +19,14 @@ pub(crate) enum Layout {
     Nothing,
     V2,
     V1,
-    /// v1, and v2 below it.
+    /// v1, with v2 mounted below it.
     Hybrid,
-    /// Hierarchies of v1, but not that of the controller devices: only name=systemd, say. dockerd does not start there.
+    /// v1 without the controller devices, for example only name=systemd. dockerd does not start there.
     WithoutDevices,
 }
 
 impl Layout {
-    /// What is mounted there.
+    /// Finds the layout that is mounted.
     pub(crate) fn find() -> Result<Self> {
         match statfs(ROOT).map(|root| root.f_type) {
             Ok(CGROUP2) => return Ok(Self::V2),

@@ -1,4 +1,4 @@
-//! What we ask of the kernel, each in its own format: nothing here knows of a launch or of Docker.
+//! The kernel's interfaces, a file for each. Nothing here depends on a launch or on Docker.
 
 pub(crate) mod children;
 pub(crate) mod cmdline;

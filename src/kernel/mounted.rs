@@ -1,5 +1,5 @@
-//! What is mounted where, asked for a place instead of a path: the kernel follows the links, and mountinfo is read for what
-//! is mounted below. Whoever mounts something of their own asks here first, so that nothing is covered.
+//! What is mounted at a place or below it. The kernel resolves the links of the path; mountinfo lists the mounts below. Every
+//! step that mounts something checks here first, so that it covers nothing.
 
 use crate::{fs, kernel::mountinfo::Mount};
 use core::ffi::CStr;
@@ -8,10 +8,10 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// The mount that a place lies on, links followed (statx(2), stx_mnt_id): a number of this mount namespace. Where something
-/// in place of a kernel does not tell it, the device of the file system.
+/// The mount that a place is on, links followed (statx(2), stx_mnt_id). A kernel substitute may lack this number: then the
+/// device of the file system.
 fn mount_id(place: &CStr) -> Result<[u64; 3]> {
-    // A server of the file system that does not answer is not waited for.
+    // Do not wait for a network file system whose server does not answer.
     let flags = AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
     let stat = statx(CWD, place, flags, StatxFlags::MNT_ID)?;
     Ok(match stat.stx_mask & StatxFlags::MNT_ID.bits() {
@@ -20,12 +20,12 @@ fn mount_id(place: &CStr) -> Result<[u64; 3]> {
     })
 }
 
-/// It belongs to the root itself: nobody has mounted anything at it or above it.
+/// Whether the place is on the root's own mount: nothing is mounted at it or above it.
 pub(crate) fn is_of_root(place: &CStr) -> Result<bool> {
     Ok(mount_id(place)? == mount_id(c"/")?)
 }
 
-/// Something is mounted at the place or below it, links followed.
+/// Whether something is mounted at the place or below it, links followed.
 pub(crate) fn holds_mounts(place: &CStr) -> Result<bool> {
     let place = match fs::real_path(place) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
@@ -38,13 +38,13 @@ pub(crate) fn holds_mounts(place: &CStr) -> Result<bool> {
     Ok(holds)
 }
 
-/// It is a link to where something is mounted, or below which.
+/// Whether the place is a link to a directory with a mount at it or below it.
 pub(crate) fn leads_to_mounts(place: &CStr) -> Result<bool> {
-    let kind = fs::look(CWD, place)?.map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let kind = fs::lstat(CWD, place)?.map(|stat| FileType::from_raw_mode(stat.st_mode));
     Ok(kind == Some(FileType::Symlink) && holds_mounts(place)?)
 }
 
-/// Both paths lead to the same file.
+/// Whether both paths lead to the same file.
 pub(crate) fn is_same(one: &CStr, other: &CStr) -> Result<bool> {
     let stat = |place| statat(CWD, place, AtFlags::empty());
     let (one, other) = (stat(one)?, stat(other)?);

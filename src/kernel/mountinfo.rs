@@ -1,22 +1,22 @@
-//! One line of /proc/self/mountinfo (proc_pid_mountinfo(5)): what is mounted where, and on what it stands.
+//! Parses a line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
 
 use crate::text::{Text, fields, number};
 
-/// The fields of a line that a launch asks for.
+/// The fields that a launch needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mount<'a> {
     pub(crate) id: u64,
     parent: u64,
-    /// Relative to the process's root, with `\040` for a blank.
+    /// The mount point, relative to the process's root, with `\040` for a space.
     pub(crate) point: &'a [u8],
-    /// cgroup2, tmpfs, ext4 …
+    /// The file system: cgroup2, tmpfs, ext4 …
     pub(crate) kind: &'a [u8],
-    /// Of the super block: a v1 hierarchy names its controllers here. Empty where the line was too long to be kept.
+    /// The super block's options, in which a v1 hierarchy lists its controllers. Empty if the line was truncated.
     pub(crate) options: &'a [u8],
 }
 
 impl<'a> Mount<'a> {
-    /// A line without its newline; `None` for anything else than the kernel writes.
+    /// Parses a line without its newline; `None` if it is malformed.
     pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = fields(line, b' ');
         let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
@@ -32,25 +32,25 @@ impl<'a> Mount<'a> {
         })
     }
 
-    /// Nothing lies under this mount: `pivot_root(2)` cannot move it away.
+    /// Whether it is the bottom of the mount tree, which `pivot_root(2)` cannot move away.
     pub(crate) fn is_bottom(&self) -> bool {
         self.id == self.parent
     }
 
-    /// It is mounted at `place` or below it.
+    /// Whether it is mounted at `place` or below it.
     pub(crate) fn is_within(&self, place: &[u8]) -> bool {
         is_within(self.point, place)
     }
 }
 
-/// A path is `place` or lies below it.
+/// Whether a path is `place` or is below it.
 pub(crate) fn is_within(path: &[u8], place: &[u8]) -> bool {
     path.strip_prefix(place)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// A path as a system call takes it: the kernel writes blanks, tabs, newlines and backslashes as `\040` and the like.
-/// `None` if it is longer than any path.
+/// Undoes the kernel's octal escapes for spaces, tabs, newlines and backslashes (`\040`), as system calls need the path. `None`
+/// if the path is too long.
 pub(crate) fn unescaped(field: &[u8]) -> Option<Text<4096>> {
     let mut path = Text::new();
     let mut rest = field;
@@ -78,7 +78,7 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn a_line_of_the_manual() {
+    fn the_manual_pages_example_is_parsed() {
         let line = b"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:7 - ext3 /dev/root rw,errors=continue";
         let mount = Mount::parse(line).unwrap();
         assert_eq!(
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_no_mount() {
+    fn malformed_lines_are_refused() {
         for line in [
             "",
             "1 1 0:2 / / rw",
@@ -124,12 +124,12 @@ mod tests {
         }
 
         #[test]
-        fn any_line_is_judged(line: Vec<u8>) {
+        fn any_line_is_handled(line: Vec<u8>) {
             let _ = Mount::parse(&line);
         }
 
         #[test]
-        fn any_prefix_of_a_line_is_judged(end in 0..80_usize) {
+        fn any_prefix_of_a_line_is_handled(end in 0..80_usize) {
             let line = b"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
             prop_assert_eq!(Mount::parse(&line[..end.min(line.len())]).is_some(), end >= 50);
         }

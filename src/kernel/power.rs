@@ -1,7 +1,7 @@
-//! The power button: the kernel's own ACPI events, which tell of a press whatever device the button is. One socket, no
-//! device file, nothing to wait for: the driver (module button) may come later.
+//! The power button, through the kernel's ACPI events: one netlink socket reports every power button, no device file is needed,
+//! and the driver (module button) may be loaded later.
 //!
-//! Generic netlink: the family `acpi_event` is asked for its only group (drivers/acpi/event.c).
+//! Generic netlink: events go to the only multicast group of the family `acpi_event` (drivers/acpi/event.c).
 
 use crate::{
     kernel::netlink::{
@@ -23,14 +23,14 @@ const GET_FAMILY: &[u8] = &[3, 1, 0, 0];
 const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 const CTRL_ATTR_MCAST_GROUPS: u16 = 7;
 const CTRL_ATTR_MCAST_GRP_ID: u16 = 2;
-/// Behind a genlmsghdr of 4 bytes, an acpi_genl_event: it begins with the device's class.
+/// An acpi_genl_event, after a genlmsghdr of 4 bytes; it begins with the device's class.
 const ACPI_GENL_ATTR_EVENT: u16 = 1;
 const PRESSED: &[u8] = b"button/power\0";
 
 pub(crate) struct Button(OwnedFd);
 
 impl Button {
-    /// `NOENT` from a kernel without ACPI, or in another than the first network namespace.
+    /// `NOENT` on a kernel without ACPI, or outside the first network namespace.
     pub(crate) fn open() -> Result<Self> {
         let socket = Netlink::open(Some(GENERIC))?;
         let mut message = Message::new(GENL_ID_CTRL, REQUEST);
@@ -38,19 +38,19 @@ impl Button {
         message.attribute(CTRL_ATTR_FAMILY_NAME, b"acpi_event\0");
         socket.send(&mut message)?;
         let mut buffer = [0; 1024];
-        // The kernel has answered when the write returns.
+        // The answer is there when the write returns.
         let answer = receive(socket.as_fd(), &mut buffer)?;
         let group = group(answer).ok_or(Errno::NOENT)?;
         sys::join_netlink_group(socket.as_fd(), group)?;
-        // Out of the way of the descriptors that are handed over.
+        // Above the descriptors that the daemon inherits.
         fcntl_dupfd_cloexec(socket, 64).map(Self)
     }
 
-    /// Takes what has arrived: whether the button was pressed.
+    /// Reads all events; whether one of them is a press of the power button.
     pub(crate) fn was_pressed(&self) -> bool {
         let (mut buffer, mut pressed) = ([0; 1024], false);
         while let Ok(datagram) = receive(self.0.as_fd(), &mut buffer) {
-            pressed |= tells_of_power(datagram);
+            pressed |= has_press(datagram);
         }
         pressed
     }
@@ -62,7 +62,7 @@ impl AsFd for Button {
     }
 }
 
-/// The number of the first group in the answer.
+/// The number of the first group in an answer.
 fn group(answer: &[u8]) -> Option<u32> {
     let find = |bytes, wanted| {
         let found = attributes(bytes).find(|(kind, _)| *kind == wanted);
@@ -74,7 +74,7 @@ fn group(answer: &[u8]) -> Option<u32> {
     word(find(first, CTRL_ATTR_MCAST_GRP_ID)?, 0)
 }
 
-fn tells_of_power(datagram: &[u8]) -> bool {
+fn has_press(datagram: &[u8]) -> bool {
     messages(datagram).any(|(_, body)| {
         attributes(body.get(4..).unwrap_or_default())
             .any(|(kind, event)| kind == ACPI_GENL_ATTR_EVENT && event.starts_with(PRESSED))
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_group_is_read_from_the_kernels_answer() {
+    fn the_group_is_read_from_an_answer() {
         let names = [
             attribute(1, b"acpi_mc_group\0"),
             attribute(2, &9_u32.to_ne_bytes()),
@@ -128,16 +128,16 @@ mod tests {
             event.resize(44, 0);
             message(&attribute(1, &event))
         };
-        assert!(tells_of_power(&event(b"button/power")));
+        assert!(has_press(&event(b"button/power")));
         for class in [&b"button/sleep"[..], b"button/powers", b"ac_adapter", b""] {
-            assert!(!tells_of_power(&event(class)));
+            assert!(!has_press(&event(class)));
         }
     }
 
     proptest! {
         #[test]
-        fn any_datagram_is_judged(bytes: Vec<u8>) {
-            let _ = (group(&bytes), tells_of_power(&bytes));
+        fn any_datagram_is_handled(bytes: Vec<u8>) {
+            let _ = (group(&bytes), has_press(&bytes));
         }
     }
 }

@@ -1,7 +1,8 @@
-//! What a signal to PID 1 means: on the machine as busybox and systemd have it, in a container as container engines.
+//! What a signal to PID 1 does: on the machine what it does with busybox and systemd, in a container what container engines
+//! expect.
 //!
-//! All are blocked and read from a descriptor, so that none interrupts anything and none is lost. RTMIN is 34, as systemd
-//! and Docker count, not the kernel's 32.
+//! All signals are blocked and read from a signalfd, so that none interrupts a system call and none is lost. RTMIN is 34, as
+//! systemd and Docker count, not the kernel's 32.
 
 use crate::{
     settings::Role,
@@ -21,7 +22,7 @@ pub(crate) const KILL: u32 = 9;
 pub(crate) const TERM: u32 = 15;
 pub(crate) const CHLD: u32 = 17;
 pub(crate) const PWR: u32 = 30;
-/// What a PWR of our own means, which a launch sends itself for a press of the button: no signal has this number.
+/// Stands for a press of the power button: a launch sends itself a PWR for it. No signal has this number.
 pub(crate) const BUTTON: u32 = 65;
 
 /// How a supervised launch ends.
@@ -30,13 +31,13 @@ pub(crate) enum End {
     PowerOff,
     Reboot,
     Halt,
-    /// This process ends, with the daemon's status.
+    /// This process exits with the daemon's status.
     Exit,
 }
 
 impl End {
-    /// Behind whose request it is.
-    pub(crate) fn words(self) -> &'static [u8] {
+    /// The end of the log line, after the signal's name.
+    pub(crate) fn message(self) -> &'static [u8] {
         match self {
             PowerOff => b": power off",
             Reboot => b": reboot",
@@ -45,7 +46,7 @@ impl End {
         }
     }
 
-    /// What the machine does in the end, and how that is called.
+    /// The reboot(2) command, and its name in messages.
     pub(crate) fn command(self) -> (Option<RebootCommand>, &'static str) {
         match self {
             PowerOff => (Some(RebootCommand::PowerOff), "power off"),
@@ -56,11 +57,11 @@ impl End {
     }
 }
 
-/// What is done with a signal.
+/// What a signal does.
 #[derive(Clone, Copy)]
 pub(crate) enum Meaning {
     End(End),
-    /// The daemon gets it.
+    /// It is forwarded to the daemon.
     Forward,
     Nothing,
 }
@@ -132,7 +133,7 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// What the table says; else a container's daemon gets it.
+/// A signal's row of the table; one without a row is forwarded in a container and ignored on the machine.
 pub(crate) fn meaning(signal: u32, role: Role) -> Meaning {
     let row = TABLE.iter().find(|row| row.signal == signal);
     match role {
@@ -141,7 +142,7 @@ pub(crate) fn meaning(signal: u32, role: Role) -> Meaning {
     }
 }
 
-/// Those that ask for the end.
+/// The signals that ask for a shutdown.
 pub(crate) fn ends(role: Role) -> Mask {
     (1..=64)
         .filter(|signal| matches!(meaning(*signal, role), Ends(_)))
@@ -164,22 +165,22 @@ pub(crate) fn name(signal: u32) -> Text<32> {
     }
 }
 
-/// The signals that wait.
+/// A signalfd for all signals.
 pub(crate) struct Signals(OwnedFd);
 
 impl Signals {
     pub(crate) fn open() -> Result<Self> {
-        // Ignored by whoever started this process, the kernel would reap without a word.
+        // If the parent process had set SIGCHLD to be ignored, the kernel would reap children without reporting their status.
         sys::set_action(CHLD, Action::DEFAULT);
         sys::signal_descriptor(Mask::ALL).map(Self)
     }
 
-    /// The next one. Those that this process has caused itself (a log that nobody reads any more) are none, but for the PWR
-    /// that stands for the button.
+    /// The next pending signal. Signals that this process caused itself (SIGPIPE from the log) are skipped, except the PWR that
+    /// stands for the power button.
     pub(crate) fn next(&self) -> Option<u32> {
         let own_pid = getpid().as_raw_nonzero().get().cast_unsigned();
         loop {
-            // signalfd_siginfo: the number first, the sender's pid as the fourth of 32-bit words.
+            // signalfd_siginfo, in 32-bit words: the first is the signal, the fourth the sender's pid.
             let mut information = [0; 128];
             read(&self.0, &mut information).ok()?;
             let word = |at: usize| {
@@ -201,7 +202,7 @@ impl AsFd for Signals {
     }
 }
 
-/// A signal to one process, which may have ended.
+/// Sends a signal to a process, which may have ended already.
 pub(crate) fn send(to: Pid, signal: u32) {
     let _ = sys::kill(to.as_raw_nonzero().get(), signal);
 }

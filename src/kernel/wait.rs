@@ -1,4 +1,4 @@
-//! Waiting for what can be read, with a limit: the kernel's poll, never a sleep.
+//! Waits until something can be read, with poll(2) and a deadline; there is no fixed delay.
 
 use crate::sys;
 use rustix::{
@@ -6,7 +6,7 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// Until something can be read, or the kernel's clock has come to `deadline`: then `TIMEDOUT`.
+/// Waits until something can be read; `TIMEDOUT` when the kernel's clock reaches `deadline`.
 pub(crate) fn readable(from: &mut [PollFd<'_>], deadline: u64) -> Result<()> {
     loop {
         let left = deadline.saturating_sub(sys::since_boot()).cast_signed();
@@ -23,5 +23,5 @@ pub(crate) fn readable(from: &mut [PollFd<'_>], deadline: u64) -> Result<()> {
     }
 }
 
-/// A deadline that does not come.
+/// No deadline.
 pub(crate) const NEVER: u64 = u64::MAX;

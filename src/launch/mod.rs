@@ -1,14 +1,14 @@
 //! What all steps of one launch share: the role, the settings, the log, and the error that ends it.
 //!
-//! A required step that fails notes its error here and returns only a token: an error holds its subject itself, and to
-//! carry it through every `?` would make the program a quarter larger.
+//! A required step that fails stores its error here and returns only the token [`Failed`]: an error contains its subject, and
+//! passing it through every `?` would make the program a quarter larger.
 
 pub(crate) mod role;
 
 use crate::{
     error::{Error, Step},
-    fs::There,
-    kernel::requests::{Before, Requests},
+    fs::Lookup,
+    kernel::requests::{Requests, SavedMask},
     log::Log,
     settings::{Role, Settings},
 };
@@ -25,10 +25,10 @@ pub(crate) struct Failed;
 /// What a step returns.
 pub(crate) type Outcome<T> = Result<T, Failed>;
 
-/// How a supervised daemon in a container ended. A launch that execs the daemon never returns it.
+/// How a supervised daemon in a container ended. A launch that becomes the daemon never returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Its exit status, or 128 and the signal that killed it.
+    /// Its exit status, or 128 plus the signal that killed it.
     pub status: u8,
 }
 
@@ -39,21 +39,21 @@ pub(crate) struct Launch<'l> {
     pub(crate) owns_machine: bool,
     pub(crate) settings: &'l Settings<'l>,
     pub(crate) log: Log,
-    /// What asks for the end, while this launch waits.
+    /// Requests for a shutdown, which cut this launch's waits short.
     pub(crate) requests: Requests,
-    /// The last full file system that was named: its device, or why that cannot be told.
+    /// The full file system that was last reported: its device, or why it is unknown.
     pub(crate) full: Cell<Option<io::Result<u64>>>,
     error: Cell<Error>,
 }
 
 impl<'l> Launch<'l> {
-    pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: Before) -> Self {
-        let error = Cell::new(Error::said(Step::Exec, b"", ""));
+    pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: SavedMask) -> Self {
+        let error = Cell::new(Error::with_reason(Step::Exec, b"", ""));
         let log = settings.as_log();
         let owns_machine = role == Role::Machine && role::in_first_namespace();
         if owns_machine {
             // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
-            reboot(RebootCommand::CadOff).noted(log, Step::Role, c"ctrl-alt-del");
+            reboot(RebootCommand::CadOff).or_warn(log, Step::Role, c"ctrl-alt-del");
         }
         Self {
             role,
@@ -66,7 +66,7 @@ impl<'l> Launch<'l> {
         }
     }
 
-    /// The kernel refused.
+    /// Stores the error of a system call.
     #[cold]
     #[inline(never)]
     pub(crate) fn refused(&self, step: Step, subject: &[u8], errno: Errno) -> Failed {
@@ -74,42 +74,42 @@ impl<'l> Launch<'l> {
         Failed
     }
 
-    /// The same, of a path.
+    /// The same, with a path as the subject.
     #[cold]
     #[inline(never)]
     fn refused_at(&self, step: Step, subject: &CStr, errno: Errno) -> Failed {
         self.refused(step, subject.to_bytes(), errno)
     }
 
-    /// We refuse, in words that say what to do.
+    /// Stores an error that is not the kernel's; the reason says what to do.
     #[cold]
     #[inline(never)]
-    pub(crate) fn said(&self, step: Step, subject: &[u8], reason: &'static str) -> Failed {
-        self.error.set(Error::said(step, subject, reason));
+    pub(crate) fn failed(&self, step: Step, subject: &[u8], reason: &'static str) -> Failed {
+        self.error.set(Error::with_reason(step, subject, reason));
         Failed
     }
 
-    /// What the kernel refused can be done without.
+    /// Logs a failed system call as a warning: the launch goes on.
     #[cold]
     #[inline(never)]
     pub(crate) fn warn_of(&self, step: Step, subject: &[u8], errno: Errno) {
         self.warn(&Error::new(step, subject, errno));
     }
 
-    /// What failed can be done without.
+    /// Logs an error as a warning: the launch goes on.
     #[cold]
     #[inline(never)]
     pub(crate) fn warn(&self, error: &Error) {
-        error.tell(&mut |parts| self.log.warning(parts));
+        error.format(&mut |parts| self.log.warning(parts));
     }
 
-    /// What the step that failed has noted.
+    /// The error that the failed step has stored.
     pub(crate) fn error(&self) -> Error {
         self.error.get()
     }
 }
 
-/// Gives a system call's error its step and its subject.
+/// Adds the step and the subject to a system call's error.
 pub(crate) trait Context<T> {
     fn at(self, launch: &Launch<'_>, step: Step, subject: &CStr) -> Outcome<T>;
 }

@@ -1,12 +1,12 @@
-//! The machine's PID 1, or a container: it decides what may be made and what is only found.
+//! Decides whether this is the machine or a container: the machine is set up, a container is mostly used as it is.
 //!
-//! PID 1 of the first PID namespace is the machine's, whatever the image says of itself: one made by `docker export` holds
-//! Docker's marker file. PID 1 of another namespace is a container's (a Kubernetes pod has no marker), and so is any
-//! process where a container engine's marker stands (`docker run --init`). Anything else is refused, and nothing is touched.
+//! PID 1 of the first PID namespace is the machine's, even if there is a marker file: an image made by `docker export` contains
+//! Docker's. PID 1 of another PID namespace is a container's (a Kubernetes pod has no marker file). So is any process where a
+//! container engine's marker exists (`docker run --init`). Anything else is refused before anything is changed.
 
 use crate::{
     error::{Error, Result, Step},
-    fs::{self, There},
+    fs::{self, Lookup},
     settings::{Role, Settings},
     sys::namespaces,
     text::{Decimal, Text},
@@ -19,7 +19,7 @@ use rustix::{
     process::getpid,
 };
 
-/// Files that Docker and podman put into every container.
+/// Marker files: Docker and podman put them into every container.
 const MARKERS: &[&CStr] = &[c"/.dockerenv", c"/run/.containerenv"];
 
 const PROC: &CStr = c"/proc";
@@ -27,25 +27,29 @@ const PROC: &CStr = c"/proc";
 const NEITHER: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container); \
     boot a kernel with init=/usr/bin/dockerlaunch, or docker run --privileged an image with it as the entry point; \
     in a container without a marker set DOCKER_LAUNCH_AS=container";
-/// A pod whose containers share one has no marker file.
+/// A pod whose containers share a PID namespace has no marker file.
 const SHARED: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container), \
-    but its PID namespace is not the machine's: in a pod whose containers share one set DOCKER_LAUNCH_AS=container";
+    but its PID namespace is not the machine's: in a pod whose containers share one, set DOCKER_LAUNCH_AS=container";
 
-/// Finds the role, and mounts /proc if PID 1 has none yet: all that follows asks the kernel there.
+/// Finds the role. Mounts /proc if PID 1 has none yet: all that follows needs it.
 ///
 /// # Errors
 /// [`Step::Role`] when it is neither; [`Step::Mount`] when /proc cannot be mounted.
 pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
-    let first = getpid().is_init();
+    let is_pid_1 = getpid().is_init();
     let role = match settings.role {
-        Some(Role::Machine) if !first => {
-            let reason = "only PID 1 can be the machine's; say container";
-            return Err(Error::said(Step::Role, b"DOCKER_LAUNCH_AS=machine", reason));
+        Some(Role::Machine) if !is_pid_1 => {
+            let reason = "only PID 1 can be the machine's; use container";
+            return Err(Error::with_reason(
+                Step::Role,
+                b"DOCKER_LAUNCH_AS=machine",
+                reason,
+            ));
         }
-        None if !first && !is_marked(settings) => {
+        None if !is_pid_1 && !is_marked(settings) => {
             return Err(neither());
         }
-        None if !first => Some(Role::Container),
+        None if !is_pid_1 => Some(Role::Container),
         chosen => chosen,
     };
     mount_proc().map_err(|errno| Error::new(Step::Mount, PROC.to_bytes(), errno))?;
@@ -58,7 +62,7 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
     }))
 }
 
-/// With what was found: where /proc is not mounted, the namespace is not known.
+/// The error, as specific as possible: without /proc the namespace is unknown.
 #[cold]
 fn neither() -> Error {
     let pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
@@ -67,15 +71,15 @@ fn neither() -> Error {
         Some(false) => SHARED,
         _ => NEITHER,
     };
-    Error::said(Step::Role, subject.as_bytes(), reason)
+    Error::with_reason(Step::Role, subject.as_bytes(), reason)
 }
 
 fn is_marked(settings: &Settings<'_>) -> bool {
-    let stands = |marker: &&CStr| {
-        let there = fs::stands(CWD, marker).noted(settings.as_log(), Step::Role, marker);
-        there == Some(true)
+    let exists = |marker: &&CStr| {
+        let found = fs::exists(CWD, marker).or_warn(settings.as_log(), Step::Role, marker);
+        found == Some(true)
     };
-    settings.in_container || MARKERS.iter().any(stands)
+    settings.in_container || MARKERS.iter().any(exists)
 }
 
 /// Whether this process is in the PID namespace that the kernel started with.
@@ -84,7 +88,7 @@ pub(crate) fn in_first_namespace() -> bool {
 }
 
 fn mount_proc() -> io::Result<()> {
-    if fs::stands(CWD, c"/proc/self")? {
+    if fs::exists(CWD, c"/proc/self")? {
         return Ok(());
     }
     match mkdir(PROC, Mode::from_raw_mode(0o555)) {

@@ -1,10 +1,13 @@
-//! DOCKER_LAUNCH_*: one table of names, what is allowed, and what it sets. The same names serve `docker run -e` and the
-//! kernel command line, whose unknown `NAME=value` words become the environment of PID 1.
+//! DOCKER_LAUNCH_*: one table of names, allowed values and what each sets. The names work with `docker run -e` and on the
+//! kernel command line: the kernel puts `NAME=value` words that it does not know into PID 1's environment.
 //!
-//! Everything is checked before anything is touched. A setting that this build cannot follow is an error, never ignored.
+//! All settings are checked before anything is changed. A setting that this build lacks the feature for is an error.
 
+mod choices;
 pub(crate) mod ip;
 mod table;
+
+pub use choices::*;
 
 use crate::{
     error::{Error, Result, Step},
@@ -19,128 +22,47 @@ use table::{
     TABLE,
 };
 
-/// What dockerlaunch is on this system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The machine's PID 1, started by the kernel: everything is set up.
-    Machine,
-    /// The entry point of a privileged container: what the outer engine made is kept.
-    Container,
-}
-
-/// Which cgroup layout is mounted below /sys/fs/cgroup.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cgroup {
-    /// What is mounted stays; else v2, unless only v1 has cpu, memory and pids.
-    #[default]
-    Auto,
-    /// The unified hierarchy.
-    V2,
-    /// A hierarchy for each controller, and one named systemd.
-    V1,
-    /// As v1, with an empty unified hierarchy at /sys/fs/cgroup/unified.
-    Hybrid,
-}
-
-/// What a launch does when something is missing that Docker cannot do without.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Prerequisites {
-    /// It ends.
-    #[default]
-    Require,
-    /// It warns and goes on.
-    Warn,
-    /// Nothing is looked for.
-    Skip,
-}
-
-/// Whether dockerlaunch stays PID 1 and supervises the daemon, or becomes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reap {
-    /// On the machine it supervises, in a container it becomes the daemon.
-    #[default]
-    Auto,
-    /// It becomes the daemon.
-    Never,
-    /// It supervises.
-    Always,
-}
-
-/// What follows when a supervised daemon ends without being told to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnExit {
-    /// It is started again.
-    Restart,
-    /// The machine is powered off.
-    PowerOff,
-    /// The machine starts again.
-    Reboot,
-    /// The machine stops and keeps its power.
-    Halt,
-    /// dockerlaunch ends as the daemon did; on the machine the kernel panics then, and its `panic=N` decides.
-    Exit,
-}
-
-/// What follows when the machine's PID 1 cannot launch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnFailure {
-    /// The program ends, the kernel panics, and its `panic=N` decides.
-    #[default]
-    Panic,
-    /// The machine is powered off.
-    PowerOff,
-    /// The machine starts again.
-    Reboot,
-    /// A root shell on the console, which asks for no password.
-    Shell,
-}
-
-/// How a launch is done. [`Settings::default`] is what the program does without any setting.
+/// The settings of a launch. [`Settings::default`] has those of the program without any variable.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Settings<'a> {
-    /// A line for every step, with the milliseconds since kernel start.
+    /// Log every step, with the milliseconds since the kernel started.
     pub debug: bool,
-    /// The role, where it is not to be found out.
+    /// The role; `None`: find it out.
     pub role: Option<Role>,
     /// Which cgroup layout to mount.
     pub cgroup: Cgroup,
     /// More kernel modules to load, separated by commas.
     pub modules: &'a CStr,
-    /// What is done about a missing program.
+    /// What to do when a requirement is missing.
     pub prerequisites: Prerequisites,
-    /// The disk mounted at the daemon's data root; empty: none.
+    /// The disk to mount at the daemon's data root; empty: none.
     pub state: &'a CStr,
-    /// The file system made on it if it is blank; empty: none.
+    /// The file system to make on it if it is blank; empty: none.
     pub state_format: &'static CStr,
     /// A static address.
     pub ip: Option<Ip<'a>>,
     /// Name servers, separated by commas.
     pub dns: &'a CStr,
-    /// The machine's name; empty: that of `ip`, or of /etc/hostname.
+    /// The hostname; empty: the one in `ip` or in /etc/hostname.
     pub hostname: &'a CStr,
     /// Whether to supervise the daemon.
     pub reap: Reap,
-    /// A program that is run once, when the supervised engine answers first; empty: none.
+    /// A program to run once, when the supervised engine first answers; empty: none.
     pub ready: &'a CStr,
-    /// When a supervised daemon ends by itself; without it, restart on the machine and exit in a container.
+    /// When a supervised daemon ends by itself; `None`: restart on the machine, exit in a container.
     pub on_exit: Option<OnExit>,
-    /// When the machine's PID 1 cannot launch: what the program does, not the library.
+    /// When the launch fails on the machine. Only the program uses it, not the library.
     pub on_failure: OnFailure,
-    /// How many seconds a supervised daemon may take to end.
+    /// How many seconds a supervised daemon may take to shut down.
     pub shutdown_timeout: u32,
-    /// The descriptor that messages are written to.
+    /// The descriptor of the log.
     pub log: u32,
-    /// The process is dockerlaunch itself, which udhcpc can start as its script.
+    /// The process is the program dockerlaunch: udhcpc can run it as its script.
     pub is_program: bool,
-    /// The environment says `container=`.
+    /// The environment has the variable `container`.
     pub(crate) in_container: bool,
-    /// What was blocked before this program blocked all signals.
+    /// The signal mask from before this program blocked all signals.
     #[cfg(feature = "supervise")]
     pub(crate) mask: Option<crate::sys::Mask>,
 }
@@ -173,19 +95,19 @@ impl Default for Settings<'_> {
     }
 }
 
-/// What the names of all settings begin with.
+/// The prefix of all settings.
 const PREFIX: &[u8] = b"DOCKER_LAUNCH_";
 
-/// Whether an environment variable is a setting of ours, known or not.
+/// Whether an environment variable has the prefix, known or not.
 pub(crate) fn is_setting(variable: &CStr) -> bool {
     variable.to_bytes().starts_with(PREFIX)
 }
 
 impl<'a> Settings<'a> {
-    /// Takes the settings among environment variables `NAME=value`. An unknown name is told on the log and ignored.
+    /// Reads the settings from environment variables `NAME=value`. An unknown one is ignored with a warning.
     ///
     /// # Errors
-    /// [`Step::Setting`]: a value that is not allowed, with those that are; or one that this build cannot follow.
+    /// [`Step::Setting`]: a value that is not allowed (the message lists those that are), or that this build lacks the feature for.
     pub fn read_environment(
         &mut self,
         environment: impl IntoIterator<Item = &'a CStr>,
@@ -198,29 +120,29 @@ impl<'a> Settings<'a> {
                 continue;
             };
             match TABLE.iter().find(|row| row.name.as_bytes() == name) {
-                // All are taken, whichever is wrong: what follows a failure is a setting, too.
+                // The rest is still read after a wrong one: ON_FAILURE may be among it.
                 Some(row) => outcome = outcome.and(self.set(row, variable)),
                 None => self.as_log().warning(&[
                     variable.to_bytes(),
-                    b" is no setting of dockerlaunch; it is ignored",
+                    b" is not a setting of dockerlaunch; it is ignored",
                 ]),
             }
         }
-        outcome.and_then(|()| self.disk_is_named())
+        outcome.and_then(|()| self.check_state_format())
     }
 
-    /// A format alone would be followed by nobody.
-    fn disk_is_named(&self) -> Result<()> {
+    /// A format without a disk would do nothing.
+    fn check_state_format(&self) -> Result<()> {
         if !self.state.is_empty() || self.state_format.is_empty() {
             return Ok(());
         }
         let reason = "name the disk in DOCKER_LAUNCH_STATE, too";
         let subject = b"DOCKER_LAUNCH_STATE_FORMAT";
-        Err(Error::said(Step::Setting, subject, reason))
+        Err(Error::with_reason(Step::Setting, subject, reason))
     }
 
-    /// What is wrong with an environment variable: the name behind DOCKER_LAUNCH_, and the error of a launch with it, or none
-    /// where there is no such setting.
+    /// What is wrong with an environment variable: its name without the prefix, and the error, or `None` if there is no such
+    /// setting.
     #[cfg(feature = "check")]
     pub(crate) fn fault(variable: &'a CStr) -> Option<(&'a [u8], Option<Error>)> {
         let (name, _) = split_once(variable.to_bytes(), b'=');
@@ -232,7 +154,13 @@ impl<'a> Settings<'a> {
     }
 
     fn set(&mut self, row: &Row, variable: &'a CStr) -> Result<()> {
-        let refused = |reason| Err(Error::said(Step::Setting, variable.to_bytes(), reason));
+        let refused = |reason| {
+            Err(Error::with_reason(
+                Step::Setting,
+                variable.to_bytes(),
+                reason,
+            ))
+        };
         let value = value(variable);
         let place = match row.set {
             Choice(set) => {
@@ -265,12 +193,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Writes the message of a launch that failed, as one line on the log.
+    /// Writes an error to the log, as one line.
     pub fn report(&self, error: &Error) {
-        error.tell(&mut |parts| self.as_log().line(parts));
+        error.format(&mut |parts| self.as_log().line(parts));
     }
 
-    /// This process stays and supervises the daemon.
+    /// Whether this process supervises the daemon.
     #[cfg(feature = "supervise")]
     pub(crate) fn supervises(&self, role: Role) -> bool {
         match self.reap {
@@ -280,7 +208,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Nothing in this build does.
+    /// Never in this build.
     #[cfg(not(feature = "supervise"))]
     pub(crate) fn supervises(&self, _: Role) -> bool {
         false
@@ -294,13 +222,13 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// The names of all settings, behind DOCKER_LAUNCH_.
+/// The names of all settings, without the prefix.
 #[cfg(feature = "check")]
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.name)
 }
 
-/// What follows the first `=`.
+/// The value of a variable `NAME=value`.
 fn value(variable: &CStr) -> &CStr {
     let bytes = variable.to_bytes_with_nul();
     split_once(bytes, b'=')
@@ -328,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn without_settings_nothing_is_set() {
+    fn other_variables_set_nothing() {
         let settings = read([c"HOME=/", c"DOCKER=x"]).unwrap();
         assert!(
             !settings.debug
@@ -339,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_that_is_built_is_taken() {
+    fn settings_are_read() {
         let settings = read([
             c"DOCKER_LAUNCH_DEBUG=true",
             c"DOCKER_LAUNCH_AS=container",
@@ -360,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_names_the_setting_the_value_and_what_is_allowed() {
+    fn the_error_of_a_wrong_value_lists_the_allowed_ones() {
         for row in TABLE {
             let wrong = CString::new(format!("DOCKER_LAUNCH_{}=?!", row.name)).unwrap();
             let message = refusal(&wrong);
@@ -377,7 +305,7 @@ mod tests {
 
     #[cfg(not(feature = "supervise"))]
     #[test]
-    fn what_is_not_built_says_so() {
+    fn a_setting_without_its_feature_names_the_feature() {
         assert!(refusal(c"DOCKER_LAUNCH_REAP=true").contains("Cargo feature"));
     }
 
@@ -391,7 +319,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_is_judged(row in 0..TABLE.len(), value in "[^\0]{0,80}") {
+        fn any_value_is_handled(row in 0..TABLE.len(), value in "[^\0]{0,80}") {
             let variable = CString::new(format!("DOCKER_LAUNCH_{}={value}", TABLE[row].name)).unwrap();
             let _ = refusal(&variable);
         }

@@ -1,4 +1,4 @@
-//! The settings: their names, what is allowed, what this build can follow, and what each sets.
+//! The table of settings: names, allowed values, which of them this build supports, and what each sets.
 
 use super::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
 use crate::{
@@ -8,21 +8,21 @@ use crate::{
 use core::ffi::CStr;
 
 pub(super) struct Row {
-    /// Behind DOCKER_LAUNCH_.
+    /// Without DOCKER_LAUNCH_.
     pub(super) name: &'static str,
-    /// Told with a value that is not; of a choice it is also what the value is looked up in.
+    /// The reason in the error of a wrong value; for a choice also the list in which the value is looked up.
     pub(super) allowed: &'static str,
-    /// How many of the choices this build can follow, from the first; of a free value all or none.
+    /// How many of the choices this build supports, counted from the first; for a free value all or none.
     pub(super) built: usize,
-    /// Why it cannot follow the others.
+    /// Why the others are not supported.
     pub(super) missing: &'static str,
     pub(super) set: Set,
 }
 
 pub(super) enum Set {
-    /// One of those allowed, by its place.
+    /// One of the allowed values, by its index.
     Choice(fn(&mut Settings<'_>, usize)),
-    /// Takes the value, or says what is wrong with it; nothing where `allowed` says it.
+    /// Sets the value, or returns what is wrong with it; an empty text stands for `allowed`.
     Value(for<'a> fn(&mut Settings<'a>, &'a CStr) -> core::result::Result<(), &'static str>),
 }
 use Set::{Choice, Value};
@@ -34,13 +34,12 @@ const REAP: usize = if cfg!(feature = "supervise") { ALL } else { 2 };
 const STATE: usize = if cfg!(feature = "state") { ALL } else { 0 };
 const MODPROBE: usize = if cfg!(feature = "modprobe") { ALL } else { 0 };
 
-const NO_SUPERVISE: &str =
-    "this build execs the daemon: supervising needs the Cargo feature `supervise`";
+const NO_SUPERVISE: &str = "this build cannot supervise: it needs the Cargo feature `supervise`";
 const NO_STATE: &str = "this build has no state disk: it needs the Cargo feature `state`";
 const NO_NETWORK: &str = "this build has no network: it needs the Cargo feature `network`";
 const NO_MODULES: &str = "this build loads no modules: it needs the Cargo feature `modprobe`";
 
-/// All settings. A value is checked also where its feature is not compiled in, and then refused.
+/// All settings. A build without a setting's feature checks its value, too, and then refuses it.
 pub(super) static TABLE: &[Row] = &[
     Row {
         name: "DEBUG",
@@ -229,7 +228,7 @@ fn unless(wrong: bool) -> core::result::Result<(), &'static str> {
     if wrong { Err("") } else { Ok(()) }
 }
 
-/// The kernel's own limit of a module's name is 56 bytes (MODULE_NAME_LEN).
+/// The kernel's limit for a module's name is 56 bytes (MODULE_NAME_LEN).
 fn is_module(name: &[u8]) -> bool {
     name.len() <= 56
         && name
@@ -237,7 +236,7 @@ fn is_module(name: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// IPv4, or what has the form of IPv6: groups of up to four digits and at least two colons.
+/// IPv4, or something like IPv6: groups of up to four hexadecimal digits with at least two colons.
 fn is_server(server: &[u8]) -> bool {
     let is_group = |group: &[u8]| group.len() <= 4 && group.iter().all(u8::is_ascii_hexdigit);
     let groups = fields(server, b':');

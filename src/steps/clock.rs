@@ -4,7 +4,7 @@
 
 use crate::{
     error::{Step, reason},
-    fs::{self, There},
+    fs::{self, Lookup},
     launch::Launch,
     sys,
     text::{Decimal, number, trim},
@@ -26,7 +26,8 @@ pub(crate) fn set(launch: &Launch<'_>) {
         return;
     }
     let mut buffer = [0; 32];
-    let hardware = fs::read_small(HARDWARE, &mut buffer).found(launch.log, Step::Clock, HARDWARE);
+    let hardware =
+        fs::read_small(HARDWARE, &mut buffer).if_exists_or_warn(launch.log, Step::Clock, HARDWARE);
     let (seconds, source) = better(hardware.unwrap_or_default());
     let (done, why) = match sys::set_clock(seconds) {
         Ok(()) => ("it is set to ", ""),

@@ -4,7 +4,7 @@
 use crate::{
     docker::config::Config,
     error::{Error, Step},
-    fs::{self, Root, There, copy::FILES},
+    fs::{self, Lookup, Root, copy::FILES},
     launch::{Context, Launch, Outcome},
     steps::files::{Files, warn_if_full},
 };
@@ -28,7 +28,10 @@ const READ_ONLY: &str = "it is empty, and its file system is read-only; write {}
 /// In /etc/docker: the identity key of old engines, and daemon.json.
 pub(crate) fn set_aside_configuration(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    let Some(etc) = root.directory(ETC).found(launch.log, Step::Layout, ETC) else {
+    let Some(etc) = root
+        .directory(ETC)
+        .if_exists_or_warn(launch.log, Step::Layout, ETC)
+    else {
         return Ok(());
     };
     let etc = etc.as_fd();
@@ -43,19 +46,21 @@ pub(crate) fn set_aside_configuration(launch: &Launch<'_>) -> Outcome<()> {
 pub(crate) fn set_aside_repositories(launch: &Launch<'_>, config: &Config) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
     let data_root = config.data_root.as_c_str();
-    if let Some(data_root) = fs::directory(data_root).found(launch.log, Step::Layout, data_root) {
+    if let Some(data_root) =
+        fs::directory(data_root).if_exists_or_warn(launch.log, Step::Layout, data_root)
+    {
         warn_if_full(launch, data_root.as_fd(), config.data_root.as_bytes());
     }
     let path = fs::path(&[config.data_root.as_bytes(), b"/image"]);
     let images = fs::directory(path.as_c_str());
-    let Some(images) = images.found(launch.log, Step::Layout, path.as_c_str()) else {
+    let Some(images) = images.if_exists_or_warn(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());
     };
     let read = fs::entries(images.as_fd(), &mut |driver| {
         let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()]);
         let path = path.as_c_str();
         let driver = fs::subdirectory(images.as_fd(), driver);
-        if let Some(driver) = driver.found(launch.log, Step::Layout, path) {
+        if let Some(driver) = driver.if_exists_or_warn(launch.log, Step::Layout, path) {
             let driver = (driver.as_fd(), path);
             set_aside(launch, driver, NAME, c"repositories.json.corrupt");
         }
@@ -75,7 +80,7 @@ fn set_aside(
     corrupt: &CStr,
 ) -> bool {
     let whole = fs::path(&[path.to_bytes(), b"/", name.to_bytes()]);
-    let there = fs::look(directory, name).noted(launch.log, Step::Layout, whole.as_c_str());
+    let there = fs::lstat(directory, name).or_warn(launch.log, Step::Layout, whole.as_c_str());
     let is_empty = there.flatten().is_some_and(|stat| {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size < SHORTEST
     });
@@ -90,8 +95,8 @@ fn set_aside(
                 .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
             return true;
         }
-        Err(Errno::BUSY) => Error::said(Step::Layout, whole.as_bytes(), MOUNTED),
-        Err(Errno::ROFS) => Error::said(Step::Layout, whole.as_bytes(), READ_ONLY),
+        Err(Errno::BUSY) => Error::with_reason(Step::Layout, whole.as_bytes(), MOUNTED),
+        Err(Errno::ROFS) => Error::with_reason(Step::Layout, whole.as_bytes(), READ_ONLY),
         Err(errno) => Error::new(Step::Layout, whole.as_bytes(), errno),
     };
     launch.warn(&error);
@@ -101,17 +106,17 @@ fn set_aside(
 /// Copies the image's default daemon.json back, if there is one.
 fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
     const DEFAULTS: &CStr = c"/usr/etc/docker";
-    if let Some(defaults) = root
-        .directory(DEFAULTS)
-        .found(launch.log, Step::Layout, DEFAULTS)
+    if let Some(defaults) =
+        root.directory(DEFAULTS)
+            .if_exists_or_warn(launch.log, Step::Layout, DEFAULTS)
     {
         let files = Files::new(launch, Step::Layout);
         files.write(etc, path.to_bytes(), &mut |files, pass| {
             let copied = files.copy(FILES, defaults.as_fd(), etc, path, pass);
-            copied.found(launch.log, Step::Layout, DEFAULTS);
+            copied.if_exists_or_warn(launch.log, Step::Layout, DEFAULTS);
         });
     }
-    let there = fs::stands(etc, CONFIGURATION).noted(launch.log, Step::Layout, path);
+    let there = fs::exists(etc, CONFIGURATION).or_warn(launch.log, Step::Layout, path);
     let what: &[u8] = if there == Some(true) {
         b"daemon.json is restored from /usr/etc"
     } else {

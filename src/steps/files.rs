@@ -4,7 +4,7 @@
 use crate::{
     error::Step,
     fs::{
-        self, Batch, Over, PATH, Pass, Standing,
+        self, Batch, Existing, PATH, Pass, Replace,
         copy::{Copy, Event},
     },
     launch::Launch,
@@ -78,14 +78,14 @@ impl<'f, 'l> Files<'f, 'l> {
         fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
     ) -> Result<bool> {
         if pass != Pass::Write {
-            self.batch.settle(parent, name, pass)?;
+            self.batch.finish(parent, name, pass)?;
             return Ok(false);
         }
-        let standing = self.batch.standing(parent, name)?;
-        if standing != Standing::Something {
-            self.batch.put(parent, name, Over::Empty, fill)?;
+        let existing = self.batch.existing(parent, name)?;
+        if existing != Existing::Something {
+            self.batch.put(parent, name, Replace::Empty, fill)?;
         }
-        Ok(standing == Standing::Empty)
+        Ok(existing == Existing::Empty)
     }
 
     /// Copies what the directory `to` lacks; `path` is its path.
@@ -155,7 +155,7 @@ pub(crate) fn replace(
     contents: &[u8],
 ) {
     if let Err(errno) = fs::replace(directory, name, contents) {
-        let culprit = fs::culprit(directory, name).unwrap_or(Text::new());
+        let culprit = fs::blocking_name(directory, name).unwrap_or(Text::new());
         let path = fs::path(&[path.to_bytes(), b"/", culprit.as_bytes()]);
         Files::new(launch, step).report(path.as_bytes(), Event::Refused(errno));
     }

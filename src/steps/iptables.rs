@@ -12,7 +12,7 @@ use crate::{
         options::{NFTABLES, NO_IPTABLES},
     },
     error::Step,
-    fs::{self, There},
+    fs::{self, Lookup},
     kernel::netlink::{Message, Netlink, REQUEST},
     launch::{Launch, Outcome},
     text::base_name,
@@ -104,7 +104,7 @@ pub(crate) fn choose(
     if !variant.legacy {
         return Ok(());
     }
-    let legacy = fs::executable(LEGACY).found(launch.log, Step::Prerequisites, LEGACY);
+    let legacy = fs::executable(LEGACY).if_exists_or_warn(launch.log, Step::Prerequisites, LEGACY);
     if legacy.is_some() {
         command.first_directory = FOLDER;
     } else if !variant.lost.is_empty() && is_not_legacy(launch, command) {
@@ -138,7 +138,7 @@ fn has_legacy_tables(launch: &Launch<'_>) -> bool {
     let mut buffer = [0; 256];
     let mut names = |file| {
         let names = fs::read_small(file, &mut buffer).map(|names| !names.is_empty());
-        names.found(launch.log, Step::Prerequisites, file) == Some(true)
+        names.if_exists_or_warn(launch.log, Step::Prerequisites, file) == Some(true)
     };
     TABLES.into_iter().any(&mut names)
 }
@@ -165,7 +165,7 @@ fn is_not_legacy(launch: &Launch<'_>, command: &Command<'_>) -> bool {
         return false;
     };
     let path = path.as_c_str();
-    let file = fs::real_path(path).noted(launch.log, Step::Prerequisites, path);
+    let file = fs::real_path(path).or_warn(launch.log, Step::Prerequisites, path);
     file.is_some_and(|file| base_name(file.as_bytes()) != LEGACY_FILE)
 }
 

@@ -151,12 +151,12 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
         let parent = parent.as_fd();
         Files::new(launch, Step::Layout).write(parent, path, &mut |files, pass| {
             if pass == Pass::Write && place.things.iter().any(Thing::is_file) {
-                report(files, place, c"", fs::sweep(parent));
+                report(files, place, c"", fs::remove_temporary(parent));
             }
             for thing in place.things {
                 let made = make(launch, files, (root, parent), (place, thing), pass);
                 if let Err(errno) = made {
-                    let culprit = fs::culprit(parent, thing.name());
+                    let culprit = fs::blocking_name(parent, thing.name());
                     let culprit = culprit.unwrap_or(Text::new());
                     report(files, place, culprit.as_c_str(), Err(errno));
                 }
@@ -183,7 +183,7 @@ fn make(
     let path = path.as_bytes();
     match *thing {
         Directory(..) | Target(..) | Link(..) if pass != Pass::Write => Ok(()),
-        Directory(name, _) if !fs::lacks(parent, name)? => Ok(()),
+        Directory(name, _) if !fs::is_missing(parent, name)? => Ok(()),
         Directory(name, mode) => {
             fs::make_directory(parent, name, Mode::from_raw_mode(mode))?;
             make_target(launch, root, (parent, name), path, mode)
@@ -220,7 +220,7 @@ fn make_target(
     path: &[u8],
     mode: u32,
 ) -> io::Result<()> {
-    if fs::lacks(parent, name)? && fs::stands(parent, name)? {
+    if fs::is_missing(parent, name)? && fs::exists(parent, name)? {
         root.make_directories(path, mode)?;
         let what = b" is a dangling link: its target is created";
         launch.log.debug(&[path, what]);

@@ -5,7 +5,7 @@
 use crate::{
     docker::command::Command,
     error::Step,
-    fs::{self, There},
+    fs::{self, Lookup},
     launch::{Launch, Outcome},
     settings::Role,
     steps::programs::{self, AtEnd},
@@ -133,7 +133,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         };
         if outcome.is_ok() && !added {
             let reason = "longer than 56 bytes, or more than 48 modules";
-            outcome = Err(launch.said(Step::Modules, name, reason));
+            outcome = Err(launch.failed(Step::Modules, name, reason));
         }
     };
     let is_wanted = |row: &&Row| match row.when {
@@ -192,24 +192,25 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
                 Some(name) => each(name),
             }
         });
-        outcome.found(launch.log, Step::Modules, path);
+        outcome.if_exists_or_warn(launch.log, Step::Modules, path);
     };
     read(FILE);
     let [hiding, _] = DIRECTORIES;
     for directory in DIRECTORIES {
-        let opened = fs::directory(directory).found(launch.log, Step::Modules, directory);
+        let opened =
+            fs::directory(directory).if_exists_or_warn(launch.log, Step::Modules, directory);
         let Some(opened) = opened else {
             continue;
         };
         let outcome = fs::entries(opened.as_fd(), &mut |name| {
             let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
-            let hidden = directory != hiding && fs::stands(CWD, path(hiding).as_c_str())?;
+            let hidden = directory != hiding && fs::exists(CWD, path(hiding).as_c_str())?;
             if name.to_bytes().ends_with(b".conf") && !hidden {
                 read(path(directory).as_c_str());
             }
             Ok(())
         });
-        outcome.noted(launch.log, Step::Modules, directory);
+        outcome.or_warn(launch.log, Step::Modules, directory);
     }
 }
 
@@ -235,7 +236,7 @@ fn is_shown(launch: &Launch<'_>, name: &[u8]) -> bool {
     let module = fs::path(&[b"/sys/module/", name]);
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name);
     let place = row.map_or(module.as_c_str(), |row| row.shows);
-    fs::stands(CWD, place).noted(launch.log, Step::Modules, place) == Some(true)
+    fs::exists(CWD, place).or_warn(launch.log, Step::Modules, place) == Some(true)
 }
 
 /// The kernel's spelling, with underscores instead of dashes.

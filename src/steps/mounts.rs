@@ -164,7 +164,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
         match mount_row(row) {
             Err(errno) if row.need == Optional => {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
-                error.tell(&mut |parts| warn(launch, parts, row.lost));
+                error.format(&mut |parts| warn(launch, parts, row.lost));
             }
             outcome => outcome.at(launch, Step::Mount, row.at)?,
         }
@@ -256,7 +256,7 @@ pub(crate) fn mount_devices() {
     // A failure cannot be logged yet: the launch tries again and reports the reason.
     if getpid().is_init()
         && is_free
-        && fs::stands(CWD, c"/dev/null") == Ok(false)
+        && fs::exists(CWD, c"/dev/null") == Ok(false)
         && let Some(dev) = TABLE.first()
     {
         let _ = mount_row(dev);

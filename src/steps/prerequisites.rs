@@ -58,7 +58,7 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>, config: &Config)
     }
     match required.as_bytes() {
         b"" => Ok(()),
-        names => Err(launch.said(Step::Prerequisites, names, REFUSED)),
+        names => Err(launch.failed(Step::Prerequisites, names, REFUSED)),
     }
 }
 

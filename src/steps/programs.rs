@@ -5,7 +5,7 @@ use crate::{
     docker::command::Command,
     kernel::children,
     launch::Launch,
-    sys::{self, Words},
+    sys::{self, ExecArray},
 };
 use core::ffi::CStr;
 use rustix::{
@@ -37,7 +37,7 @@ pub(crate) fn run(
     at_end: AtEnd,
 ) -> Result<u8> {
     let path = command.look_up(program).map_err(|error| error.errno())?;
-    let mut argv = Words::with_room(1 + arguments.len())?;
+    let mut argv = ExecArray::with_room(1 + arguments.len())?;
     argv.push(program);
     argv.extend(arguments);
     let environment = command.array_of_environment(None)?;

@@ -6,7 +6,7 @@
 use crate::{
     docker::{command::Command, config::Config},
     error::Step,
-    fs::{self, There, copy::Copy},
+    fs::{self, Lookup, copy::Copy},
     kernel::mounted,
     launch::{Context, Launch, Outcome},
     steps::{files::Files, var_run},
@@ -122,7 +122,7 @@ fn is_read_only(launch: &Launch<'_>, place: &CStr) -> bool {
     match accessat(CWD, place, Access::WRITE_OK, AtFlags::empty()) {
         Err(Errno::ROFS) => true,
         outcome => {
-            outcome.found(launch.log, Step::Root, place);
+            outcome.if_exists_or_warn(launch.log, Step::Root, place);
             false
         }
     }
@@ -138,7 +138,7 @@ fn cover(
     mount: &dyn Fn() -> Result<()>,
 ) -> Result<()> {
     let image = fs::directory(place)?;
-    let left = fs::stat(data_root).there()?;
+    let left = fs::stat(data_root).if_exists()?;
     mount()?;
     let copy = Copy {
         empty: left.map(|stat| (stat.st_dev, stat.st_ino)),

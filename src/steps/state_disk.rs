@@ -100,7 +100,7 @@ fn prepare(launch: &Launch<'_>, command: &Command<'_>, device: &Device) -> Outco
         ),
         Contents::Unknown => return make(launch, command, path, launch.settings.state_format),
     };
-    Err(launch.said(Step::State, subject, reason))
+    Err(launch.failed(Step::State, subject, reason))
 }
 
 /// Runs the image's e2fsck, if there is one, and logs one warning. The disk is mounted in any case.
@@ -163,7 +163,7 @@ fn make(
         Err(Errno::TIMEDOUT) => "it took longer than 900 s and was killed",
         Err(errno) => return Err(launch.refused(Step::State, tool.as_bytes(), errno)),
     };
-    Err(launch.said(Step::State, tool.as_bytes(), reason))
+    Err(launch.failed(Step::State, tool.as_bytes(), reason))
 }
 
 /// Whether the device has only zeros where file systems, volumes and partition tables keep their signatures: at both ends,

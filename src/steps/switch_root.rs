@@ -89,7 +89,7 @@ impl Wanted {
         )?;
         if !self.fits {
             let reason = "root=, rootfstype= or rootflags= is longer than 1,023 bytes";
-            return Err(launch.said(Step::Root, cmdline::FILE.to_bytes(), reason));
+            return Err(launch.failed(Step::Root, cmdline::FILE.to_bytes(), reason));
         }
         Ok(self.is_another())
     }
@@ -182,7 +182,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
     };
     if !reason.is_empty() {
         let subject = device.described(&contents);
-        return Err(launch.said(Step::Root, subject.as_bytes(), reason));
+        return Err(launch.failed(Step::Root, subject.as_bytes(), reason));
     }
     let data = wanted.flags.as_c_str();
     let found = match contents {
@@ -208,7 +208,7 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
         }
         if !is_protected || flags == MountFlags::RDONLY {
             return match outcome {
-                Err(Errno::ROFS) => Err(launch.said(Step::Root, path.to_bytes(), PROTECTED)),
+                Err(Errno::ROFS) => Err(launch.failed(Step::Root, path.to_bytes(), PROTECTED)),
                 outcome => outcome.at(launch, Step::Root, path),
             };
         }
@@ -227,7 +227,7 @@ fn move_mount_point(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
     mount_move(place, to.as_c_str()).map_err(|errno| match errno {
         Errno::NOENT => {
             let reason = "the root lacks this directory: an image needs /dev, /proc, /run and /sys";
-            launch.said(Step::Root, place.to_bytes(), reason)
+            launch.failed(Step::Root, place.to_bytes(), reason)
         }
         errno => launch.refused(Step::Root, place.to_bytes(), errno),
     })

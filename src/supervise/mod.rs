@@ -17,7 +17,7 @@ use crate::{
     error::Step,
     kernel::{
         power::Button,
-        requests::{Asked, asked},
+        requests::{EndRequest, end_request},
         signals::{BUTTON, End, Meaning, Signals, meaning, send},
         wait::{NEVER, readable},
     },
@@ -86,9 +86,9 @@ pub(crate) fn start(
 fn supervise(launch: &Launch<'_>, command: &Command<'_>, prepared: &Daemon) -> Outcome<Ended> {
     sys::give_back_stack::<LAUNCH>();
     let mut supervisor = Supervisor::new(launch, command, prepared)?;
-    if let Some(asked) = asked(launch.role) {
+    if let Some(asked) = end_request(launch.role) {
         // A shutdown was requested during the launch: start no daemon.
-        asked.tell(launch.log);
+        asked.log(launch.log);
         supervisor.shut_down(asked.end);
         let status = asked.status();
         return Ok(Ended { status });
@@ -153,7 +153,7 @@ impl Supervisor<'_> {
             let ran = self.daemon.is_some();
             self.reap();
             if let Some(asked) = request {
-                asked.tell(self.launch.log);
+                asked.log(self.launch.log);
                 return asked.end;
             }
             if ran
@@ -188,15 +188,15 @@ impl Supervisor<'_> {
 
     /// Returns the next shutdown request; forwards the daemon's signals.
     #[inline(never)]
-    fn request(&self) -> Option<Asked> {
+    fn request(&self) -> Option<EndRequest> {
         if self.button().is_some_and(Button::was_pressed) {
             let (end, signal) = (End::PowerOff, BUTTON);
-            return Some(Asked { end, signal });
+            return Some(EndRequest { end, signal });
         }
         // Limited, so that a flood of signals does not block the rest of the turn.
         for signal in core::iter::from_fn(|| self.signals.next()).take(AT_ONCE) {
             match meaning(signal, self.launch.role) {
-                Meaning::End(end) => return Some(Asked { end, signal }),
+                Meaning::End(end) => return Some(EndRequest { end, signal }),
                 Meaning::Forward => self.forward(signal),
                 Meaning::Nothing => {}
             }

@@ -5,7 +5,7 @@
 
 use crate::{
     docker::command::Command,
-    fs::{self, There},
+    fs::{self, Lookup},
     sys,
     text::fields,
 };
@@ -52,7 +52,7 @@ impl Notify {
             Err(Errno::EXIST) => chmod(DIRECTORY, private)?,
             made => made?,
         }
-        unlink(SOCKET).there()?;
+        unlink(SOCKET).if_exists()?;
         let socket = socket()?;
         set_socket_passcred(&socket, true)?;
         bind(&socket, &SocketAddrUnix::new(SOCKET)?)?;

@@ -6,7 +6,7 @@ use crate::{
     error::Step,
     launch::{Context, Outcome},
     steps::daemon::{self, Composed},
-    sys::{self, Words},
+    sys::{self, ExecArray},
 };
 use core::convert::Infallible;
 use rustix::{
@@ -90,7 +90,7 @@ impl Supervisor<'_> {
                     let (role, command) = (self.launch.role, self.command);
                     let environment =
                         daemon::environment(&mut texts, role, command, (0, false), Some(c""))?;
-                    let arguments = Words::of(&[path])?;
+                    let arguments = ExecArray::of(&[path])?;
                     Err::<Infallible, _>(sys::execve(path, &arguments, &environment))
                 };
                 let Err(errno) = executed();

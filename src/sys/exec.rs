@@ -1,5 +1,5 @@
-//! The arrays of `execve(2)`: pointers to arguments or variables that stay where they are. Each array is a mapping of its own,
-//! as large as what it is made for: what the kernel could pass to this process, it can pass on.
+//! The pointer arrays of `execve(2)`. The arguments and variables that they point to are not copied. Each array is an anonymous
+//! mapping of the size needed, so everything that the kernel passed to this process can be passed on.
 
 use super::call;
 use core::{
@@ -14,30 +14,30 @@ use rustix::{
 };
 
 /// An array of pointers that ends with a null pointer.
-pub(crate) struct Words<'a> {
+pub(crate) struct ExecArray<'a> {
     pointers: *mut *const u8,
-    /// With the null pointer.
+    /// Including the null pointer.
     places: usize,
-    /// The first that is free.
+    /// The first free place.
     next: usize,
     lifetime: PhantomData<&'a CStr>,
 }
 
-impl<'a> Words<'a> {
-    /// Those words.
+impl<'a> ExecArray<'a> {
+    /// An array of these strings.
     ///
     /// # Errors
     /// `NOMEM`: the kernel has no memory for the array.
-    pub(crate) fn of(words: &[&'a CStr]) -> Result<Self, Errno> {
-        let mut all = Self::with_room(words.len())?;
-        all.extend(words);
+    pub(crate) fn of(strings: &[&'a CStr]) -> Result<Self, Errno> {
+        let mut all = Self::with_room(strings.len())?;
+        all.extend(strings);
         Ok(all)
     }
 
-    /// None yet, and room for so many; the kernel gives zeros, which are null pointers.
+    /// An empty array with room for `room` strings. The kernel fills the mapping with zeros, which are null pointers.
     ///
     /// # Errors
-    /// As [`Words::of`].
+    /// As [`ExecArray::of`].
     pub(crate) fn with_room(room: usize) -> Result<Self, Errno> {
         let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         let places = room + 1;
@@ -51,17 +51,17 @@ impl<'a> Words<'a> {
         })
     }
 
-    pub(crate) fn extend(&mut self, words: &[&'a CStr]) {
-        words.iter().for_each(|word| self.push(word));
+    pub(crate) fn extend(&mut self, strings: &[&'a CStr]) {
+        strings.iter().for_each(|string| self.push(string));
     }
 
-    /// One more; where there is no room it is left out.
+    /// Adds a string; does nothing if the array is full.
     #[inline(never)] // smaller
-    pub(crate) fn push(&mut self, word: &'a CStr) {
-        // The last place keeps its null.
+    pub(crate) fn push(&mut self, string: &'a CStr) {
+        // The last place stays null.
         if self.next + 1 < self.places {
-            // SAFETY: the mapping has so many places, is ours alone, and begins at a page: it is aligned.
-            unsafe { self.pointers.add(self.next).write(word.as_ptr().cast()) };
+            // SAFETY: `next` is a place of the mapping, nobody else uses it, and it begins at a page, so it is aligned.
+            unsafe { self.pointers.add(self.next).write(string.as_ptr().cast()) };
             self.next += 1;
         }
     }
@@ -71,23 +71,23 @@ fn bytes(places: usize) -> usize {
     places * size_of::<*const u8>()
 }
 
-impl Drop for Words<'_> {
+impl Drop for ExecArray<'_> {
     fn drop(&mut self) {
         let pointers: *mut c_void = self.pointers.cast();
-        // SAFETY: it was mapped with this length, and nobody else has the pointer.
+        // SAFETY: it was mapped with this length; nobody else has the pointer.
         let _ = unsafe { munmap(pointers, bytes(self.places)) };
     }
 }
 
-/// `execve(2)`: returns only the reason why it did not.
-pub(crate) fn execve(path: &CStr, words: &Words<'_>, environment: &Words<'_>) -> Errno {
-    let [words, environment] = [words, environment].map(|words| words.pointers as usize);
-    // SAFETY: the path ends with NUL; Words' arrays end with a null pointer (the last place is never written) and hold pointers
-    // to live C strings.
+/// `execve(2)`: returns only if it fails.
+pub(crate) fn execve(path: &CStr, arguments: &ExecArray<'_>, environment: &ExecArray<'_>) -> Errno {
+    let [arguments, environment] = [arguments, environment].map(|array| array.pointers as usize);
+    // SAFETY: the path ends with NUL; each array holds pointers to live C strings and ends with a null pointer, because the last
+    // place is never written.
     let outcome = unsafe {
         call(
             __NR_execve,
-            [path.as_ptr() as usize, words, environment, 0, 0],
+            [path.as_ptr() as usize, arguments, environment, 0, 0],
         )
     };
     outcome.err().unwrap_or(Errno::INVAL)
@@ -99,14 +99,14 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn c7_words_are_kept_in_order_and_end_with_a_null_pointer() {
+    fn c7_an_array_keeps_the_order_and_ends_with_a_null_pointer() {
         let (a, b) = (c"a", c"b");
         for count in [0, 1, 511, 512, 1024, 100_000] {
             let given: Vec<&CStr> = [a, b].into_iter().cycle().take(count).collect();
-            let words = Words::of(&given).unwrap();
-            // SAFETY: there are so many places.
-            let kept = unsafe { core::slice::from_raw_parts(words.pointers, words.places) };
-            let expected = given.iter().map(|word| word.as_ptr().cast());
+            let array = ExecArray::of(&given).unwrap();
+            // SAFETY: the mapping has this many places.
+            let kept = unsafe { core::slice::from_raw_parts(array.pointers, array.places) };
+            let expected = given.iter().map(|string| string.as_ptr().cast());
             assert!(expected.chain([ptr::null()]).eq(kept.iter().copied()));
         }
     }

@@ -1,10 +1,10 @@
-//! The namespaces that the kernel started with: who is in them has to do with the machine itself. The numbers are the
-//! kernel's constants PROC_PID_INIT_INO and PROC_USER_INIT_INO.
+//! Whether this process is in the first namespaces, those the kernel booted with: only there does it manage the machine itself.
+//! The numbers are the kernel's constants PROC_PID_INIT_INO and PROC_USER_INIT_INO.
 
 use core::ffi::CStr;
 use rustix::fs::{CWD, readlinkat_raw};
 
-/// Namespaces of one kind.
+/// A kind of namespace.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     own: &'static CStr,
@@ -21,7 +21,7 @@ pub(crate) const USER: Kind = Kind {
 };
 
 impl Kind {
-    /// Whether this process is in the first one; `None` where the kernel does not tell, as without /proc.
+    /// Whether this process is in the first one; `None` if that cannot be read, for example without /proc.
     pub(crate) fn is_first(self) -> Option<bool> {
         let mut target = [0; 32];
         let length = readlinkat_raw(CWD, self.own, &mut target).ok()?;

@@ -1,4 +1,4 @@
-//! The system calls that only a process needs that stays PID 1.
+//! The system calls that only supervision needs.
 
 use super::call;
 use core::{arch::asm, hint::black_box, mem::MaybeUninit, ptr};
@@ -15,7 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-/// The kernel's sigset_t: a bit for each of 64 signals, the first for signal 1.
+/// The kernel's sigset_t: a bit for each of 64 signals; bit 0 is signal 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Mask(u64);
 
@@ -24,7 +24,7 @@ impl Mask {
 
     pub(crate) const NONE: Self = Self(0);
 
-    /// One more, from 1 to 64.
+    /// Adds a signal, 1 to 64.
     pub(crate) const fn with(self, signal: u32) -> Self {
         Self(self.0 | 1 << ((signal - 1) & 63))
     }
@@ -42,10 +42,10 @@ impl Mask {
     }
 }
 
-/// `rt_sigprocmask(2)`: which signals are blocked from here on; what was before.
+/// `rt_sigprocmask(2)`: sets the blocked signals and returns the mask from before.
 pub(crate) fn set_signal_mask(mask: Mask) -> Mask {
     let (Mask(new), mut before) = (mask, 0_u64);
-    // SAFETY: the kernel reads one mask and writes the other, of 8 bytes each.
+    // SAFETY: the kernel reads one mask and writes the other, 8 bytes each.
     let _ = unsafe {
         call(
             __NR_rt_sigprocmask,
@@ -61,7 +61,7 @@ pub(crate) fn set_signal_mask(mask: Mask) -> Mask {
     Mask(before)
 }
 
-/// `rt_sigpending(2)`: the blocked signals that wait.
+/// `rt_sigpending(2)`: the blocked signals that are pending.
 pub(crate) fn pending_signals() -> Mask {
     let mut pending = 0_u64;
     // SAFETY: the kernel writes a mask of 8 bytes.
@@ -69,7 +69,7 @@ pub(crate) fn pending_signals() -> Mask {
     Mask(pending)
 }
 
-/// The kernel's sigaction: handler, flags, restorer, mask. Only the default can be made here; others are the kernel's own.
+/// The kernel's sigaction: handler, flags, restorer, mask. Only the default can be made here; any other came from the kernel.
 #[derive(Clone, Copy)]
 pub(crate) struct Action([u64; 4]);
 
@@ -78,10 +78,10 @@ impl Action {
     pub(crate) const DEFAULT: Self = Self([0; 4]);
 }
 
-/// `rt_sigaction(2)`: what a signal does from here on; what it did before.
+/// `rt_sigaction(2)`: sets a signal's action and returns the one from before.
 pub(crate) fn set_action(signal: u32, action: Action) -> Action {
     let (Action(new), mut before) = (action, [0_u64; 4]);
-    // SAFETY: the kernel reads 32 bytes and writes others. The handler is none, or one that the kernel gave here before.
+    // SAFETY: the kernel reads 32 bytes and writes 32 others. There is no handler, or the kernel returned it here before.
     let _ = unsafe {
         call(
             __NR_rt_sigaction,
@@ -97,11 +97,11 @@ pub(crate) fn set_action(signal: u32, action: Action) -> Action {
     Action(before)
 }
 
-/// `signalfd4(2)` of these signals, not blocking.
+/// `signalfd4(2)` for these signals, non-blocking.
 pub(crate) fn signal_descriptor(mask: Mask) -> Result<OwnedFd, Errno> {
-    // SFD_CLOEXEC and SFD_NONBLOCK are those of open(2).
+    // SFD_CLOEXEC and SFD_NONBLOCK have the values of O_CLOEXEC and O_NONBLOCK.
     let flags = (OFlags::CLOEXEC | OFlags::NONBLOCK).bits() as usize;
-    // SAFETY: the kernel reads the mask of 8 bytes; the descriptor is new and nobody else's.
+    // SAFETY: the kernel reads the mask, 8 bytes; nobody else owns the new descriptor.
     unsafe {
         let descriptor = call(
             __NR_signalfd4,
@@ -111,7 +111,7 @@ pub(crate) fn signal_descriptor(mask: Mask) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// `setsockopt(2)`, NETLINK_ADD_MEMBERSHIP: what the kernel sends to that group arrives here, too.
+/// `setsockopt(2)`, NETLINK_ADD_MEMBERSHIP: subscribes the socket to a group.
 pub(crate) fn join_netlink_group(socket: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
     const SOL_NETLINK: usize = 270;
     const ADD_MEMBERSHIP: usize = 1;
@@ -126,14 +126,14 @@ pub(crate) fn join_netlink_group(socket: BorrowedFd<'_>, group: u32) -> Result<(
     .map(|_| ())
 }
 
-/// `kill(2)`, of -1 (all that this process may signal) and real-time signals, too.
+/// `kill(2)`, also for pid -1 (every process that this one may signal) and real-time signals.
 pub(crate) fn kill(pid: i32, signal: u32) -> Result<(), Errno> {
     // SAFETY: no pointer.
     unsafe { call(__NR_kill, [pid as usize, signal as usize, 0, 0, 0]) }.map(|_| ())
 }
 
-/// `recvmsg(2)` on a socket with SO_PASSCRED: a datagram that fits the buffer, and its sender's pid (0: one of another
-/// PID namespace). Descriptors that are sent along are not taken.
+/// `recvmsg(2)` on a socket with SO_PASSCRED: a datagram that fits the buffer, and its sender's pid (0: a process of another
+/// PID namespace). Descriptors sent with it are not accepted.
 pub(crate) fn receive_from_pid<'b>(
     socket: BorrowedFd<'_>,
     buffer: &'b mut [u8],
@@ -168,7 +168,7 @@ pub(crate) fn receive_from_pid<'b>(
         msg_controllen: size_of::<Control>() as _,
         msg_flags: 0,
     };
-    // SAFETY: the kernel writes at most the buffer's length and the control's, which it is told.
+    // SAFETY: the kernel writes at most the lengths of the buffer and of `control`, which are passed to it.
     let length = unsafe {
         call(
             __NR_recvmsg,
@@ -181,9 +181,9 @@ pub(crate) fn receive_from_pid<'b>(
             ],
         )
     }?;
-    let told = (control.header.cmsg_level, control.header.cmsg_type);
+    let kind = (control.header.cmsg_level, control.header.cmsg_type);
     let whole = message.msg_flags & TRUNCATED == 0;
-    if told != (SOL_SOCKET as i32, SCM_CREDENTIALS as i32) || !whole {
+    if kind != (SOL_SOCKET as i32, SCM_CREDENTIALS as i32) || !whole {
         return Ok((b"", 0));
     }
     Ok((
@@ -192,22 +192,22 @@ pub(crate) fn receive_from_pid<'b>(
     ))
 }
 
-/// Gives the kernel back the memory of the stack that is not in use any more, so many bytes deep: a launch has used much of
-/// it, and what follows waits for months. `madvise(2)`.
+/// `madvise(2)`: returns `DEPTH` bytes of unused stack to the kernel. The launch has used much stack, and the supervisor that
+/// follows needs little for months.
 #[inline(never)]
 pub(crate) fn give_back_stack<const DEPTH: usize>() {
     const PAGE: usize = 4096;
     let end = unused_stack::<DEPTH>();
     let (start, end) = ((end - DEPTH) & !(PAGE - 1), end & !(PAGE - 1));
-    // SAFETY: those pages were the stack's of a function that has returned. Nothing lies there now: this function's own part
-    // is above, it calls no other that would come to lie there, and what is below nobody has used.
+    // SAFETY: these pages were the stack of a function that has returned, and nothing is in them now: this function's frame is
+    // above them, and it calls no function whose frame would be in them.
     unsafe {
         asm!("syscall", inlateout("rax") __NR_madvise as isize => _, in("rdi") start, in("rsi") end - start, in("rdx") MADV_DONTNEED,
             lateout("rcx") _, lateout("r11") _, options(nostack));
     }
 }
 
-/// Where the stack ends that is in use: so many bytes below it are the stack's, too.
+/// The end of the stack in use; the `DEPTH` bytes below it belong to the stack, too.
 #[inline(never)]
 fn unused_stack<const DEPTH: usize>() -> usize {
     let place = MaybeUninit::<[u8; DEPTH]>::uninit();

@@ -5,7 +5,7 @@ use super::Command;
 use crate::{
     kernel::cmdline,
     settings::is_setting,
-    sys::{Strings, Words},
+    sys::{ExecArray, Strings},
 };
 use core::ffi::CStr;
 use rustix::io;
@@ -21,8 +21,8 @@ impl<'a> Command<'a> {
     }
 
     /// The same for execve(2).
-    pub(crate) fn array_of_words(&self) -> io::Result<Words<'a>> {
-        let mut words = Words::with_room(self.words().count())?;
+    pub(crate) fn array_of_words(&self) -> io::Result<ExecArray<'a>> {
+        let mut words = ExecArray::with_room(self.words().count())?;
         self.words().for_each(|word| words.push(word));
         Ok(words)
     }
@@ -39,8 +39,8 @@ impl<'a> Command<'a> {
     pub(crate) fn array_of_environment(
         &self,
         one_more: Option<&'static CStr>,
-    ) -> io::Result<Words<'a>> {
-        let mut words = Words::with_room(self.environment().count() + 1)?;
+    ) -> io::Result<ExecArray<'a>> {
+        let mut words = ExecArray::with_room(self.environment().count() + 1)?;
         self.environment().for_each(|word| words.push(word));
         words.extend(one_more.as_slice());
         Ok(words)

@@ -12,7 +12,7 @@ use crate::{
         options::{self, Choices, OTHER_RUNTIME},
     },
     error::Step,
-    fs::{self, PATH, There},
+    fs::{self, Lookup, PATH},
     launch::{Context, Launch, Outcome},
     text::{Text, TooLong, split_once},
 };
@@ -244,7 +244,7 @@ pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::
     let file = fs::path(&[file(command)]);
     let mut scanner = Scanner::new();
     let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
-    read.there().map(|_| ())
+    read.if_exists().map(|_| ())
 }
 
 #[cfg(test)]

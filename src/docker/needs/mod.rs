@@ -11,7 +11,7 @@ use crate::{
         options::{CHOICES, Choice, Choices},
     },
     error::reason,
-    fs::{self, PATH, There},
+    fs::{self, Lookup, PATH},
     text::{Text, fields},
 };
 use core::ffi::CStr;
@@ -166,7 +166,7 @@ impl<'c> Search<'c> {
         for (number, directory) in fields(path, b':').take(LOOKED_AT).enumerate() {
             let there = fs::stat(fs::path(&[directory]).as_c_str())
                 .map(|directory| (directory.st_dev, directory.st_ino));
-            match there.there() {
+            match there.if_exists() {
                 Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
                 Ok(_) => search.passed_over |= 1 << number,
                 // What is looked for there says why it cannot be.
@@ -245,7 +245,7 @@ impl<'c> Search<'c> {
             if path.set(&[file]).is_err() {
                 return Err(Fault::Untold(Errno::NAMETOOLONG));
             }
-            match fault_of_certificates(path.as_c_str()).there() {
+            match fault_of_certificates(path.as_c_str()).if_exists() {
                 Ok(None) => {}
                 Ok(Some("")) => return Ok(()),
                 Ok(Some(fault)) => return Err(Fault::Of(fault)),
@@ -322,14 +322,14 @@ impl Kernel {
             Self::Any => None,
             #[cfg(feature = "modprobe")]
             Self::Modules => {
-                let there = fs::stands(rustix::fs::CWD, c"/proc/modules");
+                let there = fs::exists(rustix::fs::CWD, c"/proc/modules");
                 (there == Ok(false)).then_some("the kernel loads no modules")
             }
             Self::AppArmor => {
                 let mut buffer = [0; 8];
                 let enabled =
                     fs::read_small(c"/sys/module/apparmor/parameters/enabled", &mut buffer);
-                let has_it = matches!(enabled.there(), Ok(Some(b"Y\n")) | Err(_));
+                let has_it = matches!(enabled.if_exists(), Ok(Some(b"Y\n")) | Err(_));
                 (!has_it).then_some("the kernel has no AppArmor, or has it off")
             }
         }
@@ -351,7 +351,7 @@ fn in_directories(
         if path.set(&[directory, b"/", name.as_bytes()]).is_err() {
             continue;
         }
-        let stat = match fs::stat(path.as_c_str()).there() {
+        let stat = match fs::stat(path.as_c_str()).if_exists() {
             Ok(Some(stat)) => stat,
             // A path that is too long for the kernel leads nowhere.
             Ok(None) | Err(Errno::NAMETOOLONG) => continue,

@@ -1,4 +1,4 @@
-//! Messages of netlink(7) and their attributes, as bytes of this machine's order. A length that does not fit ends them.
+//! Parses netlink(7) messages and their attributes, in native byte order. A wrong length ends the iteration.
 
 /// The kind and body of each message of a datagram.
 pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
@@ -11,7 +11,7 @@ pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// The kind and value of each attribute; flags in the kind's upper bits are left out.
+/// The kind and value of each attribute; the flags in the kind's upper bits are cleared.
 #[cfg(any(test, feature = "network", feature = "supervise"))]
 pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     core::iter::from_fn(move || {
@@ -44,7 +44,7 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn a_length_that_does_not_fit_ends_them() {
+    fn a_wrong_length_ends_the_iteration() {
         let one = [5, 0, 1, 0x80, b'x', 0, 0, 0];
         assert!(attributes(&one).eq([(1, &b"x"[..])]));
         for length in [0, 3, 9] {
@@ -54,7 +54,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_end(bytes: Vec<u8>) {
+        fn any_bytes_are_handled(bytes: Vec<u8>) {
             prop_assert!(messages(&bytes).count() <= bytes.len());
             prop_assert!(attributes(&bytes).count() <= bytes.len());
         }

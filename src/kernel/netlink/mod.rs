@@ -1,4 +1,4 @@
-//! netlink(7): a request to the kernel, and its answer. Messages are built as bytes; messages.rs reads them.
+//! netlink(7): sends requests to the kernel and receives answers. This file builds messages; messages.rs parses them.
 
 pub(crate) mod messages;
 
@@ -19,11 +19,11 @@ use {
 const ERROR: u16 = 2;
 pub(crate) const REQUEST: u16 = 0x1;
 
-/// The network configuration's protocol, NETLINK_ROUTE, is 0.
+/// NETLINK_ROUTE, the protocol of network configuration, is 0.
 #[cfg(any(test, feature = "network"))]
 pub(crate) const ROUTE: Option<Protocol> = None;
 
-/// A socket to one part of the kernel.
+/// A netlink socket of one protocol.
 pub(crate) struct Netlink(OwnedFd);
 
 impl Netlink {
@@ -38,7 +38,7 @@ impl Netlink {
         retry_on_intr(|| write(&self.0, bytes)).map(drop)
     }
 
-    /// Sends, and reads whether the kernel refuses: it has an acknowledgement or another answer ready when the write returns.
+    /// Sends a request and returns its errno. An acknowledgement or another answer is there when the write returns.
     #[cfg(any(test, feature = "iptables", feature = "network"))]
     pub(crate) fn request(&self, message: &mut Message) -> Result<()> {
         self.send(message)?;
@@ -48,14 +48,14 @@ impl Netlink {
         match word(body, 0).map(u32::cast_signed) {
             _ if kind != ERROR => Ok(()),
             Some(0) => Ok(()),
-            // rustix takes only what can be an errno.
+            // rustix accepts only this range.
             Some(errno @ -4095..0) => Err(Errno::from_raw_os_error(-errno)),
             _ => Err(Errno::PROTO),
         }
     }
 }
 
-/// A datagram that has arrived; nothing is waited for.
+/// Receives a datagram that has arrived already; does not wait.
 pub(crate) fn receive<'b>(socket: BorrowedFd<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     let (length, _) = retry_on_intr(|| recv(socket, &mut *buffer, RecvFlags::DONTWAIT))?;
     Ok(buffer.get(..length).unwrap_or_default())
@@ -67,7 +67,7 @@ impl AsFd for Netlink {
     }
 }
 
-/// A request of up to 96 bytes: more than any of ours has.
+/// A request of up to 96 bytes; those built here are shorter.
 pub(crate) struct Message(Vec<u8, 96>);
 
 impl Message {
@@ -84,7 +84,7 @@ impl Message {
         let _ = self.0.extend_from_slice(bytes);
     }
 
-    /// Padded to four bytes, which its length does not count.
+    /// Appends an attribute, padded to four bytes; its length does not count the padding.
     #[cfg(any(test, feature = "network", feature = "supervise"))]
     pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) {
         let length = value.len() + 4;
@@ -95,7 +95,7 @@ impl Message {
         self.put([0; 3].get(..padding).unwrap_or_default());
     }
 
-    /// With its length in its first four bytes.
+    /// Writes the length into the first four bytes.
     fn finish(&mut self) -> &[u8] {
         let length = (self.0.len() as u32).to_ne_bytes();
         if let Some(first) = self.0.first_chunk_mut() {
@@ -111,7 +111,7 @@ mod tests {
     use crate::kernel::netlink::messages::attributes;
 
     #[test]
-    fn attributes_are_padded_and_read_back() {
+    fn attributes_are_padded_and_parsed_back() {
         let mut message = Message::new(16, 0);
         message.attribute(3, b"seven7\0");
         message.attribute(4, &1400_u32.to_ne_bytes());
@@ -123,15 +123,15 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_its_errno() {
+    fn a_request_returns_its_errno() {
         let socket = Netlink::open(ROUTE).unwrap();
-        // RTM_GETLINK of an interface that is not there.
+        // RTM_GETLINK of an interface that does not exist.
         let mut message = Message::new(18, REQUEST);
         message.put(&[0; 4]);
         message.put(&i32::MAX.to_ne_bytes());
         message.put(&[0; 8]);
         assert_eq!(socket.request(&mut message), Err(Errno::NODEV));
-        // RTM_GETNSID of this process has an answer, though no acknowledgement was asked for.
+        // RTM_GETNSID of this process has an answer without an acknowledgement.
         let mut message = Message::new(90, REQUEST);
         message.put(&[0; 4]);
         message.attribute(2, &std::process::id().to_ne_bytes());

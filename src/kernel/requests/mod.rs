@@ -1,29 +1,30 @@
-//! What asks for the end while a launch goes on: a signal, or the power button.
+//! Requests for a shutdown during a launch: a signal, or the power button.
 //!
-//! All signals are blocked from the start, so that none is lost. Nothing reads them during the launch: those that ask for the
-//! end only cut its waits short, and stay pending until the supervisor reads them, or the failure of the launch, or the daemon
-//! that replaces this process. A press of the button becomes a signal of our own and waits with the others.
+//! All signals are blocked from the start, so that none is lost. The launch does not read them: a signal that asks for a
+//! shutdown cuts its waits short and stays pending. The supervisor reads it, or the handling of a failed launch, or the daemon
+//! that replaces this process. For a press of the button the launch sends itself a signal, which stays pending like the others.
 //!
-//! Without the Cargo feature `supervise` nothing is blocked and nothing obeyed.
+//! Without the Cargo feature `supervise` no signal is blocked, and requests are ignored.
 
-#[cfg(feature = "supervise")]
-mod heard;
 #[cfg(not(feature = "supervise"))]
-mod unheard;
+mod ignored;
+#[cfg(feature = "supervise")]
+mod obeyed;
 
-#[cfg(feature = "supervise")]
-pub use heard::block_signals;
-#[cfg(feature = "supervise")]
-pub(crate) use heard::{
-    Asked, Before, Requests, are_pending, asked, blocked, restore, until_ended,
+#[cfg(not(feature = "supervise"))]
+pub use ignored::block_signals;
+#[cfg(not(feature = "supervise"))]
+pub(crate) use ignored::{
+    EndRequest, Requests, SavedMask, are_pending, blocked, end_request, restore, until_ended,
 };
-#[cfg(not(feature = "supervise"))]
-pub use unheard::block_signals;
-#[cfg(not(feature = "supervise"))]
-pub(crate) use unheard::{
-    Asked, Before, Requests, are_pending, asked, blocked, restore, until_ended,
+#[cfg(feature = "supervise")]
+pub use obeyed::block_signals;
+#[cfg(feature = "supervise")]
+pub(crate) use obeyed::{
+    EndRequest, Requests, SavedMask, are_pending, blocked, end_request, restore, until_ended,
 };
 
-/// Why a launch gives up what it waits for.
+/// The reason in the error of a wait that was cut short.
 #[cfg(any(feature = "network", feature = "state"))]
-pub(crate) const ASKED: &str = "given up, because a signal or the power button asks for the end";
+pub(crate) const END_REQUESTED: &str =
+    "given up: a signal or the power button asked for a shutdown";

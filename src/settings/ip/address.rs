@@ -1,10 +1,10 @@
-//! Addresses in text: IPv4 as four numbers, IPv6 as RFC 4291 has it.
+//! Parses addresses: IPv4 as four decimal numbers, IPv6 as in RFC 4291.
 
 use crate::text::{fields, number, split_once};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use heapless::Vec;
 
-/// Four decimal numbers up to 255 with dots between them.
+/// Four decimal numbers up to 255, separated by dots.
 pub(crate) fn address(text: &[u8]) -> Option<Ipv4Addr> {
     let mut numbers = fields(text, b'.').map(|part| {
         number(part)
@@ -31,7 +31,7 @@ pub(crate) fn any_address(text: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// The fields between colons, of which those in brackets are part of an address.
+/// The fields that colons separate; a colon in brackets belongs to an IPv6 address.
 pub(crate) fn fields_outside_brackets(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut in_brackets = false;
     text.split(move |byte| {
@@ -40,8 +40,8 @@ pub(crate) fn fields_outside_brackets(text: &[u8]) -> impl Iterator<Item = &[u8]
     })
 }
 
-/// Eight groups of up to four hexadecimal digits, of which `::` leaves out one or more (RFC 4291, 2.2), and `1.2.3.4` in place of
-/// the last two.
+/// Eight groups of up to four hexadecimal digits; `::` stands for one or more groups of zeros, and the last two may be written
+/// as `1.2.3.4` (RFC 4291, 2.2).
 pub(crate) fn address6(text: &[u8]) -> Option<Ipv6Addr> {
     let gap = text.windows(2).position(|two| two == b"::");
     let (before, after) = match gap {
@@ -64,7 +64,7 @@ pub(crate) fn address6(text: &[u8]) -> Option<Ipv6Addr> {
     Some(all.into())
 }
 
-/// Up to eight groups of two bytes; the last two may be written as IPv4 if they end the address.
+/// Up to eight groups of two bytes; at the end of the address the last two may be written as IPv4.
 fn groups(text: &[u8], at_the_end: bool) -> Option<Vec<u8, 16>> {
     let mut found = Vec::new();
     if text.is_empty() {
@@ -85,7 +85,7 @@ fn groups(text: &[u8], at_the_end: bool) -> Option<Vec<u8, 16>> {
 }
 
 /// Up to four hexadecimal digits.
-#[inline(never)] // one for all that read such numbers
+#[inline(never)] // smaller
 pub(crate) fn hexadecimal_number(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() || digits.len() > 4 {
         return None;
@@ -104,14 +104,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn addresses_are_those_of_the_standard_library(text in "([0-9]{1,4}\\.){2,4}[0-9]{0,3}") {
+        fn addresses_match_the_standard_library(text in "([0-9]{1,4}\\.){2,4}[0-9]{0,3}") {
             let leading_zero = text.split('.').any(|part| part.len() > 1 && part.starts_with('0'));
             prop_assume!(!leading_zero);
             prop_assert_eq!(address(text.as_bytes()), text.parse().ok());
         }
 
         #[test]
-        fn ipv6_addresses_are_those_of_the_standard_library(
+        fn ipv6_addresses_match_the_standard_library(
             text in "([0-9a-fA-F]{0,2}::?){0,8}([0-9a-fA-F]{0,5}|1\\.2\\.3\\.4)"
         ) {
             prop_assert_eq!(address6(text.as_bytes()), text.parse().ok());

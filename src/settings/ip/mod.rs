@@ -1,9 +1,9 @@
-//! Addresses as the kernel's `ip=` has them (net/ipv4/ipconfig.c, Documentation/admin-guide/nfs/nfsroot.rst):
-//! `client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1`, or `dhcp`. Like dracut it takes IPv6 addresses in
-//! brackets and a prefix in place of the netmask; `address/prefix` is our own.
+//! Parses the kernel's `ip=` (net/ipv4/ipconfig.c, Documentation/admin-guide/nfs/nfsroot.rst):
+//! `client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1`, or `dhcp`. As in dracut, IPv6 addresses are written in
+//! brackets, and a prefix may replace the netmask; `address/prefix` is dockerlaunch's own form.
 //!
-//! As for the kernel a static address beats autoconf, and without an address autoconf is on unless its field turns it off.
-//! Further than the kernel goes: a field that cannot be read costs only itself, and is reported.
+//! As in the kernel, a static address disables autoconf, and without an address autoconf is on unless its field turns it off.
+//! Unlike in the kernel, a wrong field is reported and ignored, and the other fields are used.
 
 mod address;
 
@@ -16,30 +16,28 @@ use core::net::IpAddr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ip<'a> {
-    /// The address; `None`: by DHCP, or none.
+    /// The address; `None`: from DHCP, or none.
     pub address: Option<IpAddr>,
-    /// How many leading bits of the address are the network's: 0 to 32, of IPv6 to 128.
+    /// The prefix length: 0 to 32, for IPv6 to 128.
     pub prefix: u8,
-    /// Where the default route goes.
+    /// The gateway of the default route.
     pub gateway: Option<IpAddr>,
-    /// The machine's name, and behind its first dot the NIS domain; empty: not given.
+    /// The hostname, and after its first dot the NIS domain; empty: not given.
     pub hostname: &'a [u8],
     /// The interface, at most 15 bytes; empty: the first network card.
     pub device: &'a [u8],
-    /// The address is asked for by DHCP.
+    /// Get the address by DHCP.
     pub dhcp: bool,
-    /// What the DHCP server knows this client by: the type and at most 250 bytes, as in `dhcp,1,name` (RFC 2132, 9.14).
+    /// The DHCP client identifier: the type and at most 250 bytes, as in `dhcp,1,name` (RFC 2132, 9.14).
     pub client_id: Option<(u8, &'a [u8])>,
     /// Name servers.
     pub dns: [Option<IpAddr>; 2],
 }
 
-/// What can be wrong.
-const CLIENT: &str =
-    "its client address is neither IPv4, as 10.0.2.15, nor IPv6 in brackets, nor dhcp";
-const NETMASK: &str = "its netmask is neither /0 to /32 nor a mask as 255.255.255.0";
+const CLIENT: &str = "its client address is neither IPv4 (10.0.2.15) nor IPv6 in brackets nor dhcp";
+const NETMASK: &str = "its netmask is neither /0 to /32 nor a mask like 255.255.255.0";
 const NETMASK6: &str = "its prefix is not /0 to /128";
-const GATEWAY: &str = "its gateway is not an address like the client's";
+const GATEWAY: &str = "its gateway is not an address of the client's IP version";
 const HOSTNAME: &str = "its hostname is longer than 64 bytes";
 const DEVICE: &str = "its device is not the name of an interface, at most 15 bytes";
 const AUTOCONF: &str =
@@ -49,7 +47,7 @@ const FIRST_DNS: &str = "its first name server is not an address";
 const SECOND_DNS: &str = "its second name server is not an address";
 
 impl<'a> Ip<'a> {
-    /// Reads the kernel's syntax. The error says in words which field is wrong.
+    /// Parses the kernel's syntax. The error says which field is wrong.
     pub fn parse(text: &'a [u8]) -> Result<Self, &'static str> {
         let mut first = None;
         let ip = Self::read(text, &mut |fault| {
@@ -61,7 +59,7 @@ impl<'a> Ip<'a> {
         }
     }
 
-    /// As [`Ip::parse`], but a wrong field counts as not given. `None` where nothing can be followed.
+    /// Like [`Ip::parse`], but a wrong field is reported to `fault` and counts as not given. `None`: nothing can be used.
     pub(crate) fn read(text: &'a [u8], fault: &mut dyn FnMut(&'static str)) -> Option<Self> {
         let mut fields = [&b""[..]; 9];
         let given = fields.iter_mut().zip(fields_outside_brackets(text));
@@ -83,7 +81,7 @@ impl<'a> Ip<'a> {
             // `0.0.0.0` counts as not given.
             Some(address) => ((!address.is_unspecified()).then_some(address), *field),
             None if client.is_empty() => (None, *field),
-            // The protocol alone.
+            // Only the protocol.
             None if protocol(client) == Some(true) => (None, client),
             None => {
                 fault(CLIENT);
@@ -99,8 +97,8 @@ impl<'a> Ip<'a> {
         if protocol(field).is_none() {
             fault(AUTOCONF);
         }
-        let asks = protocol(autoconf) == Some(true);
-        let dhcp = address.is_none() && (asks || autoconf.is_empty());
+        let wants_dhcp = protocol(autoconf) == Some(true);
+        let dhcp = address.is_none() && (wants_dhcp || autoconf.is_empty());
         let client_id = autoconf.strip_prefix(b"dhcp,").and_then(|id| {
             let read = read_client_id(id);
             if read.is_none() {
@@ -110,7 +108,7 @@ impl<'a> Ip<'a> {
         });
         if device.len() > 15 || device.contains(&b'/') {
             fault(DEVICE);
-            return None; // whose address it is cannot be known
+            return None; // the interface is unknown
         }
         let mut or_fault = |text: &[u8], wrong| {
             optional(text).unwrap_or_else(|| {
@@ -150,7 +148,7 @@ impl<'a> Ip<'a> {
     }
 }
 
-/// Whether a protocol is asked; `None` of a word that is none. BOOTP's and RARP's are the kernel's own: here it is DHCP.
+/// Whether the autoconf field asks for a protocol; `None` for an unknown word. BOOTP and RARP mean DHCP here.
 fn protocol(word: &[u8]) -> Option<bool> {
     let is_one_of = |list| words(list).any(|known| known == word);
     if word.is_empty() || is_one_of(b"off none static") {
@@ -162,7 +160,7 @@ fn protocol(word: &[u8]) -> Option<bool> {
     }
 }
 
-/// `1,name`.
+/// Parses `1,name`.
 fn read_client_id(id: &[u8]) -> Option<(u8, &[u8])> {
     let (kind, id) = split_once(id, b',');
     let kind = number(kind).and_then(|kind| u8::try_from(kind).ok())?;
@@ -170,7 +168,7 @@ fn read_client_id(id: &[u8]) -> Option<(u8, &[u8])> {
     Some((kind, id))
 }
 
-/// The prefix, and whether it was given as it should be. Without one it is the address's class, of IPv6 64 bits.
+/// The prefix, and whether it was given correctly. Without one it is the address's class, for IPv6 64 bits.
 fn prefix_of(address: Option<IpAddr>, prefix: Option<&[u8]>, netmask: &[u8]) -> (u8, bool) {
     let (most, guess) = match address {
         None => (32, 0),
@@ -202,14 +200,14 @@ fn optional(text: &[u8]) -> Option<Option<IpAddr>> {
     }
 }
 
-/// A netmask's ones, if they come first.
+/// The prefix length of a netmask whose ones come first.
 fn mask_prefix(mask: &[u8]) -> Option<u8> {
     let mask = address(mask)?.to_bits();
     (mask.leading_ones() + mask.trailing_zeros() == 32 || mask == u32::MAX)
         .then_some(mask.leading_ones() as u8)
 }
 
-/// The kernel's guess for an address without a netmask: its class (net/ipv4/ipconfig.c).
+/// The prefix length that the kernel uses without a netmask: the address's class (net/ipv4/ipconfig.c).
 fn class_prefix([first, ..]: [u8; 4]) -> u8 {
     match first {
         0..=127 => 8,
@@ -218,7 +216,7 @@ fn class_prefix([first, ..]: [u8; 4]) -> u8 {
     }
 }
 
-/// At most the 64 bytes of sethostname(2), of letters, digits, dots and dashes; empty counts as not given.
+/// At most 64 bytes (sethostname(2)) of letters, digits, dots and dashes; empty counts as not given.
 pub(crate) fn is_hostname(name: &[u8]) -> bool {
     name.len() <= 64
         && name
@@ -237,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_syntax() {
+    fn all_fields_are_parsed() {
         let ip = Ip::parse(b"10.0.2.15::10.0.2.2:255.255.255.0:box:eth0:off:10.0.2.3").unwrap();
         assert_eq!(
             (ip.address, ip.prefix, ip.gateway),
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_alone_has_the_prefix_it_says_or_its_class() {
+    fn an_address_has_its_prefix_or_its_class() {
         for (text, prefix) in [
             ("192.168.1.2/28", 28),
             ("10.1.1.1", 8),
@@ -267,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn dhcp_alone_or_in_its_field_or_without_an_address() {
+    fn dhcp_is_used_alone_or_in_its_field_or_without_an_address() {
         for text in [
             "dhcp",
             "on",
@@ -286,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn d4_a_static_address_beats_any_protocol() {
+    fn d4_a_static_address_disables_any_protocol() {
         let protocols = "on any both dhcp bootp rarp off none static dhcp,1,x";
         for protocol in protocols.split(' ').chain([""]) {
             let text =
@@ -301,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn d4_a_client_id_is_taken() {
+    fn d4_a_client_id_is_parsed() {
         for (text, id) in [
             ("dhcp,1,board-7", Some((1, &b"board-7"[..]))),
             (":::::eth0:dhcp,255,a,b", Some((255, b"a,b"))),
@@ -346,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn c8_a_wrong_field_costs_only_itself() {
+    fn c8_a_wrong_field_is_ignored() {
         for (text, faults) in [
             ("10.0.2.15/24::10.0.2.2::my_board:eth0:off", 0),
             ("10.0.2.15/24::10.0.2.2::Größe 7:eth0:off", 0),
@@ -364,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_stands_in_brackets() {
+    fn ipv6_is_written_in_brackets() {
         let ip = Ip::parse(b"[2001:db8::2]::[2001:db8::1]:64:host:eth0:none:[2001:db8::53]");
         let ip = ip.unwrap();
         let address = |text: &str| Some(IpAddr::V6(text.parse().unwrap()));
@@ -381,7 +379,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(bits: [u8; 4], prefix in 0..=32_u8) {
+        fn any_address_and_mask_are_parsed(bits: [u8; 4], prefix in 0..=32_u8) {
             let mask = Ipv4Addr::from(u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).to_string();
             let text = format!("{}:::{mask}", Ipv4Addr::from(bits));
             let ip = Ip::parse(text.as_bytes()).unwrap();
@@ -391,7 +389,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_judged(text: Vec<u8>) {
+        fn any_bytes_are_handled(text: Vec<u8>) {
             let _ = Ip::parse(&text);
         }
     }

@@ -7,7 +7,7 @@ mod nesting;
 
 use crate::{
     error::Step,
-    fs::{self, There},
+    fs::{self, Lookup},
     kernel::hierarchies::{Layout, ROOT},
     launch::{Context, Launch, Outcome},
     settings::{Cgroup, Role},
@@ -116,12 +116,12 @@ fn offered_in_v1(launch: &Launch<'_>, controller: &CStr) -> bool {
     match mount(c"cgroup", ROOT, c"cgroup", FLAGS, controller) {
         Ok(()) => {
             let unmounted = unmount(ROOT, UnmountFlags::empty());
-            unmounted.noted(launch.log, Step::Cgroup, ROOT);
+            unmounted.or_warn(launch.log, Step::Cgroup, ROOT);
             true
         }
         Err(Errno::INVAL | Errno::BUSY | Errno::PERM) => false,
         outcome => outcome
-            .found(launch.log, Step::Cgroup, controller)
+            .if_exists_or_warn(launch.log, Step::Cgroup, controller)
             .is_some(),
     }
 }
@@ -186,7 +186,7 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
     }
     // Before 5.11 a v1 memory cgroup did not count the memory of its children. Since then the file is gone or always 1.
     const HIERARCHY: &CStr = c"/sys/fs/cgroup/memory/memory.use_hierarchy";
-    fs::write_word(HIERARCHY, b"1").found(launch.log, Step::Cgroup, HIERARCHY);
+    fs::write_word(HIERARCHY, b"1").if_exists_or_warn(launch.log, Step::Cgroup, HIERARCHY);
     Ok(())
 }
 

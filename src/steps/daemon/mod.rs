@@ -11,11 +11,11 @@ use crate::{
         config::Config,
     },
     error::Step,
-    fs::{self, PATH, There},
+    fs::{self, Lookup, PATH},
     launch::{Context, Launch, Outcome},
     settings::Role,
     steps::var_run::socket,
-    sys::{self, Words},
+    sys::{self, ExecArray},
     text::{Decimal, Text, TooLong, fields, number, split_once, trim},
 };
 use core::{convert::Infallible, ffi::CStr};
@@ -90,7 +90,7 @@ pub(crate) fn prepare(
         Err(Errno::ACCESS | Errno::PERM) => launch
             .log
             .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
-        outcome => _ = outcome.noted(launch.log, Step::Daemon, OOM_SCORE_ADJ),
+        outcome => _ = outcome.or_warn(launch.log, Step::Daemon, OOM_SCORE_ADJ),
     }
     let inherited = inherited(command);
     let asks = inherited == 0 && config.inherits_listener;
@@ -162,7 +162,7 @@ fn raise_limits(launch: &Launch<'_>) {
         match raise(limit.hard) {
             Ok(()) => continue,
             Err(Errno::PERM) => {}
-            outcome => _ = outcome.noted(launch.log, Step::Daemon, limit.name),
+            outcome => _ = outcome.or_warn(launch.log, Step::Daemon, limit.name),
         }
         launch.log.debug(&[
             limit.name.to_bytes(),
@@ -170,10 +170,10 @@ fn raise_limits(launch: &Launch<'_>) {
         ]);
         let mut buffer = [0; 32];
         let highest = fs::read_small(limit.highest, &mut buffer)
-            .found(launch.log, Step::Daemon, limit.highest)
+            .if_exists_or_warn(launch.log, Step::Daemon, limit.highest)
             .and_then(|text| number(trim(text)));
         if highest.is_none_or(|highest| raise(Some(highest)) == Err(Errno::PERM)) {
-            raise(now.maximum).noted(launch.log, Step::Daemon, limit.name);
+            raise(now.maximum).or_warn(launch.log, Step::Daemon, limit.name);
         }
     }
 }
@@ -184,7 +184,7 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
     match listen_at(path, docker_group(launch)) {
         Err(Errno::NOTSOCK) => {
             let reason = "something that is not a socket is there; remove it";
-            Err(launch.said(Step::Daemon, path.to_bytes(), reason))
+            Err(launch.failed(Step::Daemon, path.to_bytes(), reason))
         }
         listener => listener.at(launch, Step::Daemon, path),
     }
@@ -192,7 +192,7 @@ fn listener(launch: &Launch<'_>) -> Outcome<OwnedFd> {
 
 /// `NOTSOCK`: something else is there.
 fn listen_at(path: &CStr, group: Gid) -> io::Result<OwnedFd> {
-    if let Some(there) = fs::look(CWD, path)? {
+    if let Some(there) = fs::lstat(CWD, path)? {
         if FileType::from_raw_mode(there.st_mode) != FileType::Socket {
             return Err(Errno::NOTSOCK);
         }
@@ -214,7 +214,7 @@ fn docker_group(launch: &Launch<'_>) -> Gid {
     let outcome = fs::lines(FILE, &mut |line| {
         group = id_of_group(line, b"docker").map_or(group, Gid::from_raw);
     });
-    outcome.found(launch.log, Step::Daemon, FILE);
+    outcome.if_exists_or_warn(launch.log, Step::Daemon, FILE);
     group
 }
 
@@ -265,11 +265,11 @@ pub(crate) fn environment<'c>(
     command: &'c Command<'_>,
     (passed, inherited): (u32, bool),
     notify: Option<&'static CStr>,
-) -> io::Result<Words<'c>> {
+) -> io::Result<ExecArray<'c>> {
     let given = command.environment();
     let own_path = !command.first_directory.is_empty();
     let (mut has_path, mut has_home) = (false, false);
-    let mut variables = Words::with_room(given.clone().count() + 5)?;
+    let mut variables = ExecArray::with_room(given.clone().count() + 5)?;
     for variable in given {
         let (name, _) = split_once(variable.to_bytes(), b'=');
         let is = |known: &str| name == known.as_bytes();

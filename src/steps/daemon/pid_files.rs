@@ -3,7 +3,7 @@
 use crate::{
     docker::{command::Command, config::Config},
     error::Step,
-    fs::{self, There},
+    fs::{self, Lookup},
     launch::{Context, Launch, Outcome},
     text::{Decimal, Text, number, trim},
 };
@@ -40,7 +40,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
     {
         let lives = is_one_of(pid, programs).and_then(|runs| Ok(runs && has_own_root(pid)?));
         // If it is unclear the file stays: its daemon may be running.
-        if lives.noted(launch.log, Step::Daemon, file) != Some(false) {
+        if lives.or_warn(launch.log, Step::Daemon, file) != Some(false) {
             return Ok(());
         }
     }
@@ -54,7 +54,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
 fn is_one_of(pid: u64, programs: &[&[u8]]) -> Result<bool> {
     let mut buffer = [0; 64];
     let comm = of_process(pid, b"/comm");
-    let name = match fs::read_small(comm.as_c_str(), &mut buffer).there() {
+    let name = match fs::read_small(comm.as_c_str(), &mut buffer).if_exists() {
         Ok(Some(name)) => trim(name),
         // The process is just ending.
         Ok(None) | Err(Errno::SRCH) => return Ok(false),
@@ -71,6 +71,6 @@ fn of_process(pid: u64, file: &[u8]) -> Text<40> {
 /// Whether the process has the same root as this one.
 fn has_own_root(pid: u64) -> Result<bool> {
     let root = of_process(pid, b"/root");
-    let (its, own) = (fs::stat(root.as_c_str()).there()?, fs::stat(c"/")?);
+    let (its, own) = (fs::stat(root.as_c_str()).if_exists()?, fs::stat(c"/")?);
     Ok(its.is_some_and(|its| (its.st_dev, its.st_ino) == (own.st_dev, own.st_ino)))
 }

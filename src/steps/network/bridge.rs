@@ -34,7 +34,7 @@ pub(super) fn make(
     let prefix = prefix.and_then(number).filter(|prefix| *prefix <= 32);
     let (Some(address), Some(prefix)) = (ip::address(address), prefix) else {
         let reason = "--bip is not an address with a prefix, as in 172.18.0.1/16";
-        return Err(launch.said(Step::Network, bip, reason));
+        return Err(launch.failed(Step::Network, bip, reason));
     };
     let made = || {
         changes.add_bridge(name, config.mtu)?;

@@ -11,7 +11,7 @@ use crate::{
     kernel::children,
     launch::{Launch, Outcome},
     settings::{Reap, ip::Ip},
-    sys::{self, Words},
+    sys::{self, ExecArray},
     text::{Text, hexadecimal},
 };
 use core::ffi::CStr;
@@ -58,7 +58,7 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
     let path = network.command.look_up(c"udhcpc").map_err(|_| {
         let reason =
             "dhcp needs the image's udhcpc, and there is none in PATH: install busybox or udhcpc";
-        launch.said(Step::Network, called(&cards), reason)
+        launch.failed(Step::Network, called(&cards), reason)
     })?;
     let (script, id) = (script(launch), client_id(ip));
     let mark = lease::mark(launch, names);
@@ -68,7 +68,7 @@ pub(super) fn ask(network: &Network<'_>, ip: &Ip<'_>, names: &Names) -> Outcome<
         up.map_err(|errno| launch.refused(Step::Network, link.name.as_bytes(), errno))?;
         let started = || {
             let environment = network.command.array_of_environment(Some(mark))?;
-            let mut arguments = Words::with_room(ARGUMENTS)?;
+            let mut arguments = ExecArray::with_room(ARGUMENTS)?;
             arguments.extend(&[c"udhcpc", c"-b", c"-i", link.name.as_c_str()]);
             arguments.extend(&OPTIONS);
             for (option, value) in [(c"-s", script.as_c_str()), (c"-x", id.as_c_str())] {
@@ -160,7 +160,7 @@ fn wait(launch: &Launch<'_>, clients: &mut [Client<'_>], called: &[u8]) -> Outco
         }
         Ok(()) => {
             let reason = "udhcpc failed: see its output above";
-            return Err(launch.said(Step::Network, called, reason));
+            return Err(launch.failed(Step::Network, called, reason));
         }
     };
     launch.log.warning(&[called, later]);

@@ -18,7 +18,7 @@ use crate::{
     docker::{command::Command, config::Config},
     error::Step,
     fs,
-    kernel::requests::ASKED,
+    kernel::requests::END_REQUESTED,
     launch::{Context, Failed, Launch, Outcome},
     settings::{Role, ip::Ip},
     text::{Decimal, Text},
@@ -153,7 +153,7 @@ impl Network<'_> {
             }
             Err(Errno::CANCELED) => {
                 self.given_up.set(true);
-                Err(self.launch.said(Step::Network, called, ASKED))
+                Err(self.launch.failed(Step::Network, called, END_REQUESTED))
             }
             Err(errno) => Err(self.launch.refused(Step::Network, called, errno)),
         }

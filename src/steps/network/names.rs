@@ -3,7 +3,7 @@
 use super::links::{self, Which};
 use crate::{
     error::Step,
-    fs::{self, Root, There},
+    fs::{self, Lookup, Root},
     launch::Launch,
     settings::{Role, ip::Ip},
     steps::files,
@@ -116,7 +116,7 @@ impl Names {
         let mut buffer = [0; 1024];
         let lease = fs::read_small(BY_KERNEL, &mut buffer);
         let lease = lease
-            .found(launch.log, Step::Network, BY_KERNEL)
+            .if_exists_or_warn(launch.log, Step::Network, BY_KERNEL)
             .unwrap_or_default();
         for line in fields(lease, b'\n') {
             if line.starts_with(b"nameserver ") || line.starts_with(b"domain ") {
@@ -158,7 +158,7 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
 /// The first line of hostname(5) that is not a comment, up to the first blank.
 fn from_file<'b>(launch: &Launch<'_>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     const FILE: &CStr = c"/etc/hostname";
-    let file = fs::read_small(FILE, buffer).found(launch.log, Step::Network, FILE)?;
+    let file = fs::read_small(FILE, buffer).if_exists_or_warn(launch.log, Step::Network, FILE)?;
     host_of(file)
 }
 

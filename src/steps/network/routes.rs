@@ -3,7 +3,7 @@
 
 use crate::{
     error::Step,
-    fs::{self, There},
+    fs::{self, Lookup},
     log::Log,
     text::words,
 };
@@ -31,6 +31,6 @@ fn any(log: Log, is: &mut dyn FnMut(&[u8], bool) -> bool) -> bool {
             found |= is(interface, destination == ANY && mask == ANY);
         }
     });
-    outcome.found(log, Step::Network, FILE);
+    outcome.if_exists_or_warn(log, Step::Network, FILE);
     found
 }

@@ -17,7 +17,7 @@ const PRESSED: &[Expect] = &[
         &[
             &["dockerlaunch: waiting for LABEL=never, up to 10 s"],
             &[
-                "dockerlaunch: state disk LABEL=never: given up, because a signal or the power button asks for the end",
+                "dockerlaunch: state disk LABEL=never: given up: a signal or the power button asked for a shutdown",
             ],
             &["dockerlaunch: power button: power off"],
             &["dockerlaunch: / is read-only"],
@@ -34,7 +34,7 @@ const GIVEN_UP: &[Expect] = &[
         "steps",
         &[
             &[
-                "dockerlaunch: root LABEL=never: given up, because a signal or the power button asks for the end",
+                "dockerlaunch: root LABEL=never: given up: a signal or the power button asked for a shutdown",
             ],
             &["dockerlaunch: power button: power off"],
         ],

@@ -1,4 +1,4 @@
-//! Where the daemon is supervised.
+//! Requests with the feature `supervise`: they are obeyed.
 
 use crate::{
     kernel::{
@@ -18,65 +18,65 @@ use rustix::{
     system::RebootCommand,
 };
 
-/// How long processes may take to end with the shell, in milliseconds.
-const REST: u64 = 5000;
+/// How long processes may take to end after SIGTERM, and again after SIGKILL, in milliseconds.
+const GRACE: u64 = 5000;
 
-/// What was blocked before.
-pub(crate) type Before = Mask;
+/// The signal mask from before the launch.
+pub(crate) type SavedMask = Mask;
 
-/// All signals wait from here on. The daemon begins with what was blocked before.
+/// Blocks all signals. The daemon starts with the mask from before.
 #[doc(hidden)]
 pub fn block_signals(settings: &mut Settings<'_>) {
     settings.mask = Some(sys::set_signal_mask(Mask::ALL));
 }
 
-/// All signals wait while `work` is done; it is given what was blocked before the program, or its caller, began.
-pub(crate) fn blocked<T>(settings: &Settings<'_>, work: impl FnOnce(Before) -> T) -> T {
+/// Runs `work` with all signals blocked, and passes it the mask from before the program, or the library, blocked them.
+pub(crate) fn blocked<T>(settings: &Settings<'_>, work: impl FnOnce(SavedMask) -> T) -> T {
     let mask = sys::set_signal_mask(Mask::ALL);
-    // Ignored by whoever started this process, the kernel would reap without a word.
+    // If the parent process had set SIGCHLD to be ignored, the kernel would reap children without reporting their status.
     let action = sys::set_action(CHLD, Action::DEFAULT);
-    let done = work(settings.mask.unwrap_or(mask));
+    let result = work(settings.mask.unwrap_or(mask));
     sys::set_action(CHLD, action);
     sys::set_signal_mask(mask);
-    done
+    result
 }
 
-/// In a child of a launch that has failed, before it becomes another program.
+/// Restores the mask, in a child of a failed launch before it executes a program.
 pub(crate) fn restore(settings: &Settings<'_>) {
     if let Some(mask) = settings.mask {
         sys::set_signal_mask(mask);
     }
 }
 
-/// Those that have been made, or will be, of one launch.
+/// The requests during one launch.
 pub(crate) struct Requests {
-    before: Before,
-    /// Those that ask for the end: in this role, or of a daemon that replaces this process.
+    before: SavedMask,
+    /// The signals that ask for a shutdown of the supervisor, or of the daemon that replaces this process.
     ends: Mask,
     signals: Option<OwnedFd>,
     pub(crate) button: Option<Button>,
 }
 
 impl Requests {
-    pub(crate) fn open(role: Role, supervises: bool, before: Before) -> Self {
+    pub(crate) fn open(role: Role, supervises: bool, before: SavedMask) -> Self {
         let ends = if supervises {
             signals::ends(role)
         } else {
             Mask::NONE.with(INT).with(TERM)
         };
-        // Out of the way of the descriptors that are handed over.
+        // Above the descriptors that the daemon inherits.
         let signals = sys::signal_descriptor(ends).and_then(|low| fcntl_dupfd_cloexec(low, 64));
         let button = role == Role::Machine && supervises;
         Self {
             before,
             ends,
-            // Without it the waits last as long as they may.
+            // Without it, waits last until their deadline.
             signals: signals.ok(),
             button: button.then(Button::open).and_then(Result::ok),
         }
     }
 
-    /// Until `from` can be read: `TIMEDOUT` at the deadline, `CANCELED` when the end is asked for.
+    /// Waits until `from` can be read; `TIMEDOUT` at the deadline, `CANCELED` when a shutdown is requested.
     pub(crate) fn wait(&self, from: BorrowedFd<'_>, deadline: u64) -> Result<()> {
         let signals = self.signals.as_ref().map_or(from, AsFd::as_fd);
         let button = self.button.as_ref().map_or(from, AsFd::as_fd);
@@ -98,35 +98,35 @@ impl Requests {
         }
     }
 
-    /// In a child, before it becomes another program.
+    /// Restores the mask, in a child before it executes a program.
     pub(crate) fn restore(&self) {
         sys::set_signal_mask(self.before);
     }
 
-    /// Before this process becomes the daemon. A signal that asks for the end stays blocked, and so pending: the kernel would
-    /// drop it before the daemon, as PID 1, has a handler. Go programs unblock the signals that they handle.
+    /// Restores the mask before this process becomes the daemon. A pending request for a shutdown stays blocked: otherwise the
+    /// kernel would drop it, because the daemon, as PID 1, has no handler yet. Go programs unblock the signals that they handle.
     pub(crate) fn hand_over(&self) {
         let pending = sys::pending_signals().and(self.ends);
         sys::set_signal_mask(self.before.or(pending));
     }
 }
 
-/// An end that was asked for, and by which signal.
+/// A request for a shutdown, and its signal.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked {
+pub(crate) struct EndRequest {
     pub(crate) end: End,
     pub(crate) signal: u32,
 }
 
-impl Asked {
-    /// As a shell tells it: 128 and the signal.
+impl EndRequest {
+    /// The exit status that shells use: 128 plus the signal.
     pub(crate) fn status(&self) -> u8 {
         128 + self.signal as u8
     }
 
-    /// By whom, and what.
-    pub(crate) fn tell(&self, log: Log) {
-        log.line(&[name(self.signal).as_bytes(), self.end.words()]);
+    /// Logs the signal and what it asks for.
+    pub(crate) fn log(&self, log: Log) {
+        log.line(&[name(self.signal).as_bytes(), self.end.message()]);
     }
 
     pub(crate) fn command(&self) -> (Option<RebootCommand>, &'static str) {
@@ -134,39 +134,39 @@ impl Asked {
     }
 }
 
-/// Some signal waits that asks for the end, in a container or on the machine.
+/// Whether a signal is pending that asks for a shutdown in either role: the container's such signals are also the machine's.
 pub(crate) fn are_pending() -> bool {
     sys::pending_signals()
         .and(signals::ends(Role::Machine))
         .is_any()
 }
 
-/// The first request that is pending.
-pub(crate) fn asked(role: Role) -> Option<Asked> {
+/// Takes the first pending request.
+pub(crate) fn end_request(role: Role) -> Option<EndRequest> {
     let signals = Signals::open().ok()?;
     core::iter::from_fn(|| signals.next()).find_map(|signal| match meaning(signal, role) {
-        Meaning::End(end) => Some(Asked { end, signal }),
+        Meaning::End(end) => Some(EndRequest { end, signal }),
         _ => None,
     })
 }
 
-/// Until this child of PID 1 has ended, or an end is asked for: then all processes are ended. Orphans are reaped meanwhile.
-pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
+/// Waits until this child of PID 1 has ended. If a shutdown is requested first, ends all processes. Reaps orphans meanwhile.
+pub(crate) fn until_ended(child: Pid) -> Result<Option<EndRequest>> {
     let signals = Signals::open()?;
     let requests = Requests::open(Role::Machine, true, Mask::ALL);
     let (mut end, mut killed, mut deadline) = (None, false, NEVER);
     loop {
-        // The signals are read before children are reaped: so no death is missed.
+        // Signals are read before children are reaped, so no death is missed.
         let descriptor = signals.as_fd();
         let _ = requests.wait(descriptor, deadline);
-        if let Some(request) = asked(Role::Machine)
+        if let Some(request) = end_request(Role::Machine)
             && end.is_none()
         {
             // An interactive shell ignores TERM.
             for signal in [TERM, signals::HUP] {
                 let _ = sys::kill(-1, signal);
             }
-            deadline = sys::since_boot() + REST;
+            deadline = sys::since_boot() + GRACE;
             end = Some(request);
         }
         if sys::since_boot() >= deadline {
@@ -174,7 +174,7 @@ pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
                 return Ok(end);
             }
             killed = true;
-            deadline = sys::since_boot() + REST;
+            deadline = sys::since_boot() + GRACE;
             let _ = sys::kill(-1, KILL);
         }
         loop {

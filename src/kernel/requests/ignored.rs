@@ -1,4 +1,4 @@
-//! Where nothing is supervised: the same functions, which do nothing.
+//! Requests without the feature `supervise`: the same functions, but they ignore requests.
 
 use crate::{
     kernel::wait::readable,
@@ -13,12 +13,12 @@ use rustix::{
     system::RebootCommand,
 };
 
-pub(crate) type Before = ();
+pub(crate) type SavedMask = ();
 
 #[doc(hidden)]
 pub fn block_signals(_: &mut Settings<'_>) {}
 
-pub(crate) fn blocked<T>(_: &Settings<'_>, work: impl FnOnce(Before) -> T) -> T {
+pub(crate) fn blocked<T>(_: &Settings<'_>, work: impl FnOnce(SavedMask) -> T) -> T {
     work(())
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn restore(_: &Settings<'_>) {}
 pub(crate) struct Requests;
 
 impl Requests {
-    pub(crate) fn open(_: Role, _: bool, (): Before) -> Self {
+    pub(crate) fn open(_: Role, _: bool, (): SavedMask) -> Self {
         Self
     }
 
@@ -46,15 +46,15 @@ pub(crate) fn are_pending() -> bool {
     false
 }
 
-/// There is never one.
-pub(crate) enum Asked {}
+/// There is never a request.
+pub(crate) enum EndRequest {}
 
-impl Asked {
+impl EndRequest {
     pub(crate) fn status(&self) -> u8 {
         match *self {}
     }
 
-    pub(crate) fn tell(&self, _: Log) {
+    pub(crate) fn log(&self, _: Log) {
         match *self {}
     }
 
@@ -63,12 +63,12 @@ impl Asked {
     }
 }
 
-pub(crate) fn asked(_: Role) -> Option<Asked> {
+pub(crate) fn end_request(_: Role) -> Option<EndRequest> {
     None
 }
 
-/// Until this child of PID 1 has ended. Orphans are reaped meanwhile.
-pub(crate) fn until_ended(child: Pid) -> Result<Option<Asked>> {
+/// Waits until this child of PID 1 has ended. Reaps orphans meanwhile.
+pub(crate) fn until_ended(child: Pid) -> Result<Option<EndRequest>> {
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, _))) if pid == child => return Ok(None),
