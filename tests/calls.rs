@@ -34,9 +34,7 @@ pub(crate) fn held() -> ExitCode {
 /// With what the stand-in needs before there is a layout.
 pub(crate) fn root() -> Root {
     let root = Root::new();
-    root.stand_in("/usr/bin/held")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+    root.stand_in("/usr/bin/held").loader();
     mkfifo(&root.path(GO), Mode::S_IRWXU).unwrap();
     root
 }

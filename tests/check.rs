@@ -59,6 +59,11 @@ pub(crate) fn told(start: Start<'_>, name: &str) -> Value {
     of(&objects(&start.ended()), name).clone()
 }
 
+/// The same with these arguments of the daemon.
+fn told_with(root: &Root, words: &[&str], name: &str) -> Value {
+    told(check(root, "--check=json").words(words), name)
+}
+
 fn a_complete_image_has_all() {
     let root = whole();
     let ended = check(&root, "--check=json").ended();
@@ -160,10 +165,7 @@ pub(crate) fn told_last(start: Start<'_>) -> Value {
 fn the_daemons_words_count() {
     let root = whole();
     remove(&root, "iptables");
-    let object = told(
-        check(&root, "--check=json").words(["--iptables=false"]),
-        "iptables",
-    );
+    let object = told_with(&root, &["--iptables=false"], "iptables");
     assert_eq!(
         (&object["state"], &object["because"]),
         (&"not needed".into(), &"--iptables=false".into())
@@ -178,10 +180,7 @@ fn the_daemons_words_count() {
     let objects = objects(&ended);
     assert_eq!(of(&objects, "iptables")["state"], "not needed");
     assert_eq!(of(&objects, "/srv/data")["kind"], "data root");
-    let object = told(
-        check(&root, "--check=json").words(["--firewall-backend=nftables"]),
-        "nft",
-    );
+    let object = told_with(&root, &["--firewall-backend=nftables"], "nft");
     assert_eq!(
         (&object["state"], &object["need"]),
         (&"missing".into(), &"required".into())
@@ -195,10 +194,7 @@ fn the_daemons_words_count() {
 fn the_daemon_may_be_another() {
     let root = whole();
     root.stand_in("/opt/appliance");
-    let object = told(
-        check(&root, "--check=json").words(["/opt/appliance", "-D"]),
-        "dockerd",
-    );
+    let object = told_with(&root, &["/opt/appliance", "-D"], "dockerd");
     assert_eq!(object["path"], "/opt/appliance");
     for words in [&["/opt/none"][..], &["none", "--debug"]] {
         let ended = check(&root, "--check=json").words(words).ended();

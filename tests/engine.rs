@@ -1,7 +1,11 @@
 //! The stand-in for a daemon that is supervised: its words say what it does, one after another, and it writes down what
 //! happens to it in /events.
 
-use crate::{root::Root, running::Running, stand_ins::has_started};
+use crate::{
+    root::Root,
+    running::{Running, Start},
+    stand_ins::has_started,
+};
 use nix::{
     sys::{
         signal::{SigSet, Signal, raise},
@@ -31,6 +35,20 @@ pub(crate) fn root() -> Root {
     let root = Root::new();
     root.stand_in("/usr/bin/engine");
     root
+}
+
+/// As the machine, which supervises it.
+pub(crate) fn machine(root: &Root) -> Start<'_> {
+    root.machine()
+        .variable("DOCKER_LAUNCH_REAP", "auto")
+        .words(["engine"])
+}
+
+/// As a container that supervises it.
+pub(crate) fn container(root: &Root) -> Start<'_> {
+    root.container()
+        .variable("DOCKER_LAUNCH_REAP", "true")
+        .words(["engine"])
 }
 
 /// What has happened, one a line.

@@ -144,9 +144,7 @@ fn d8_a_pid_file_stays_whose_process_cannot_be_judged() {
         ("/proc/2/root", ENFILE),
     ] {
         let root = Root::new();
-        root.link("/lib64", "usr/lib64")
-            .link("/lib", "usr/lib")
-            .file("/run/docker.pid", "2");
+        root.loader().file("/run/docker.pid", "2");
         let daemon = root
             .machine()
             .before(Before::bind(root.path("/run"), "/run"))

@@ -2,10 +2,13 @@
 
 use crate::{
     root::Root,
-    running::Start,
+    running::{Running, Start},
     util::{Before, Needs, tests},
 };
-use nix::pty::openpty;
+use nix::{
+    pty::{OpenptyResult, openpty},
+    unistd::ttyname,
+};
 use std::{
     fs::{self, File},
     io::Write,
@@ -111,17 +114,11 @@ pub(crate) fn shell() -> ExitCode {
     ExitCode::from(u8::from(line != "exit\n"))
 }
 
-fn a_shell_has_the_console_as_its_terminal() {
-    let root = Root::new();
-    root.stand_in("/usr/bin/sh")
-        .link("/bin", "usr/bin")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib")
-        .file("/dev/null", "")
-        .directory("/proc");
-    let terminal = openpty(None, None).unwrap();
-    let name = nix::unistd::ttyname(&terminal.slave).unwrap();
-    let running = failing(&root, "shell")
+/// A launch that fails and starts a shell, whose console is this terminal.
+pub(crate) fn failing_with_shell<'r>(root: &'r Root, terminal: &OpenptyResult) -> Running<'r> {
+    root.shell();
+    let name = ttyname(&terminal.slave).unwrap();
+    let running = failing(root, "shell")
         .before(Before::mount("proc", "/proc"))
         .before(Before::File {
             at: "/dev/console".into(),
@@ -130,6 +127,13 @@ fn a_shell_has_the_console_as_its_terminal() {
         .before(Before::bind(name, "/dev/console"))
         .started();
     running.until("a shell", |running| running.path("/shell").exists());
+    running
+}
+
+fn a_shell_has_the_console_as_its_terminal() {
+    let root = Root::new();
+    let terminal = openpty(None, None).unwrap();
+    let running = failing_with_shell(&root, &terminal);
     let expected = "leads: true\nhas a terminal: true\non the console: true\nHOME=/root\n\
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nTERM=linux\n";
     running.until("written down", |running| running.read("/shell") == expected);

@@ -2,6 +2,7 @@
 
 use crate::{
     root::Root,
+    running::Start,
     util::{Before, Needs, SYS_ADMIN, tests},
 };
 use dockerlaunch::{Command, Error, Settings, launch, launch_docker};
@@ -59,18 +60,17 @@ fn launch_with_log(words: &[&CStr], log: &str) -> Result<dockerlaunch::Ended, Er
 /// The stand-ins that run before the launch need their loader.
 fn root() -> Root {
     let root = Root::new();
-    root.stand_in("/usr/bin/caller")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+    root.stand_in("/usr/bin/caller").loader();
     root
+}
+
+fn caller_of<'r>(root: &'r Root, words: &[&str]) -> Start<'r> {
+    root.container().program("/usr/bin/caller").words(words)
 }
 
 fn launch_docker_becomes_the_daemon() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["dockerd", "--debug", "-H", "fd://"]);
+    let start = caller_of(&root, &["dockerd", "--debug", "-H", "fd://"]);
     // It reads no global state: neither this variable nor that setting is for it.
     let daemon = start
         .variable("MINE", "1")
@@ -89,10 +89,7 @@ fn launch_docker_becomes_the_daemon() {
 
 fn launch_takes_settings_and_a_log() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["/usr/bin/dockerd"]);
+    let start = caller_of(&root, &["/usr/bin/dockerd"]);
     let daemon = start.variable("LOG", "/log").running();
     assert_eq!(daemon.environment()[..2], ["HOME=/root", "ONLY=this"]);
     assert_eq!(daemon.log(), "");
@@ -108,10 +105,7 @@ fn launch_takes_settings_and_a_log() {
 
 fn a_missing_daemon_is_an_error() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["no-such"]);
+    let start = caller_of(&root, &["no-such"]);
     let before = root.tree();
     let ended = start.ended();
     let line = "daemon no-such: no such file or directory (ENOENT); install it, or name another daemon as the first word";
@@ -125,10 +119,7 @@ fn a_missing_daemon_is_an_error() {
 
 fn a_step_that_fails_is_an_error() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["dockerd"]);
+    let start = caller_of(&root, &["dockerd"]);
     let ended = start.before(Before::DropCapability(SYS_ADMIN)).ended();
     let line = "mount /dev/pts: operation not permitted (EPERM); run with --privileged";
     assert!(

@@ -2,6 +2,7 @@
 
 use crate::{
     root::Root,
+    running::Running,
     util::{Before, Needs, tests},
 };
 use std::fs;
@@ -42,15 +43,15 @@ fn limit(limits: &str, name: &str) -> (String, String) {
     (words.next().unwrap().into(), words.next().unwrap().into())
 }
 
+/// As the machine, started with these limits of open files.
+fn with_open_files(root: &Root, soft: u64, hard: u64) -> Running<'_> {
+    let limits = Before::Limit { soft, hard };
+    root.machine().before(limits).running()
+}
+
 fn open_files_are_raised_as_far_as_the_kernel_lets() {
     let root = Root::new();
-    let daemon = root
-        .machine()
-        .before(Before::Limit {
-            soft: 256,
-            hard: 4096,
-        })
-        .running();
+    let daemon = with_open_files(&root, 256, 4096);
     let hard = if may_raise() { "524288" } else { "4096" };
     assert_eq!(
         limit(&daemon.proc("limits"), "Max open files"),
@@ -58,13 +59,7 @@ fn open_files_are_raised_as_far_as_the_kernel_lets() {
     );
     drop(daemon);
     // A hard limit below the soft one that is wanted clamps that, too.
-    let daemon = root
-        .machine()
-        .before(Before::Limit {
-            soft: 128,
-            hard: 512,
-        })
-        .running();
+    let daemon = with_open_files(&root, 128, 512);
     let expected = if may_raise() {
         ("1024", "524288")
     } else {
@@ -85,13 +80,7 @@ fn open_files_are_never_lowered() {
     .1
     .parse::<u64>()
     .unwrap();
-    let daemon = root
-        .machine()
-        .before(Before::Limit {
-            soft: now.min(3000),
-            hard: now,
-        })
-        .running();
+    let daemon = with_open_files(&root, now.min(3000), now);
     let hard = if may_raise() { now.max(524_288) } else { now };
     assert_eq!(
         limit(&daemon.proc("limits"), "Max open files"),

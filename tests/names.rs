@@ -69,11 +69,9 @@ fn c1_the_same_name_servers_are_not_written() {
     );
     drop(daemon);
     let start = root.container().variable(SERVERS.0, SERVERS.1);
-    let mounted = Before::bind(root.path(RESOLV_CONF), RESOLV_CONF);
-    let read_only = Before::ReadOnly {
-        at: RESOLV_CONF.into(),
-    };
-    let daemon = start.before(mounted).before(read_only).running();
+    let daemon = start
+        .bind_read_only(root.path(RESOLV_CONF), RESOLV_CONF)
+        .running();
     assert_eq!(of_the_network(&daemon), "");
     drop(daemon);
     // As many bytes, but others.

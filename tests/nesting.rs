@@ -115,8 +115,7 @@ fn container(root: &Root, tester_leaves_after: u64) -> Start<'_> {
 fn with_loader(root: &Root) -> Start<'_> {
     root.stand_in("/usr/bin/sleeper")
         .stand_in("/usr/bin/once")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+        .loader();
     root.container()
 }
 
@@ -278,19 +277,20 @@ fn read_only_ones_stay() {
     }
 }
 
+/// With a cgroup below the container's, to one of whose files a value is written.
+fn with_cgroup<'r>(start: Start<'r>, name: &str, file: &str, value: &str) -> Start<'r> {
+    let at = format!("/sys/fs/cgroup/{name}");
+    let file = Before::File {
+        at: format!("{at}/{file}"),
+        contents: value.into(),
+    };
+    start.before(Before::Directory { at }).before(file)
+}
+
 fn threaded_ones_stay() {
     let root = Root::new();
-    let threads = Before::Directory {
-        at: "/sys/fs/cgroup/threads".into(),
-    };
-    let threaded = Before::File {
-        at: "/sys/fs/cgroup/threads/cgroup.type".into(),
-        contents: "threaded".into(),
-    };
-    let daemon = container(&root, 0)
-        .before(threads)
-        .before(threaded)
-        .running();
+    let start = container(&root, 0);
+    let daemon = with_cgroup(start, "threads", "cgroup.type", "threaded").running();
     assert_left(&daemon, "threaded here");
     assert!(!daemon.path("/sys/fs/cgroup/init").exists());
 }
@@ -298,14 +298,8 @@ fn threaded_ones_stay() {
 /// With --cgroupns=host, what an inner engine shows its containers is its own container's.
 fn an_outer_containers_stay() {
     let root = Root::new();
-    let deeper = Before::Directory {
-        at: "/sys/fs/cgroup/docker".into(),
-    };
-    let enter = Before::File {
-        at: "/sys/fs/cgroup/docker/cgroup.procs".into(),
-        contents: "0".into(),
-    };
-    let daemon = container(&root, 0).before(deeper).before(enter).running();
+    let start = container(&root, 0);
+    let daemon = with_cgroup(start, "docker", "cgroup.procs", "0").running();
     assert_left(&daemon, SHARED);
     assert!(!daemon.path("/sys/fs/cgroup/init").exists());
     assert_eq!(

@@ -169,10 +169,7 @@ fn c3_read_only_certificates() {
         .directory("/etc/ssl/certs")
         .file("/mine/corp.pem", "corp");
     let certs = "/etc/ssl/certs";
-    let start = root
-        .machine()
-        .before(Before::bind(root.path("/mine"), certs))
-        .before(Before::ReadOnly { at: certs.into() });
+    let start = root.machine().bind_read_only(root.path("/mine"), certs);
     let daemon = start.running();
     let line = format!("layout /etc/ssl/certs/ca-certificates.crt: {READ_ONLY}");
     let lines = warnings(&daemon);
@@ -212,12 +209,7 @@ fn c3_a_read_only_directory_of_the_layout() {
                 .or_else(|_| fs::remove_file(&path))
                 .unwrap();
         }
-        let start = root
-            .machine()
-            .before(Before::bind(&mine, directory))
-            .before(Before::ReadOnly {
-                at: directory.into(),
-            });
+        let start = root.machine().bind_read_only(&mine, directory);
         let daemon = start.running();
         let mut expected: Vec<_> = lacks
             .iter()
@@ -349,10 +341,7 @@ fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
         .file("/mine/key.json", "");
     root.directory("/etc/docker");
     let at = "/etc/docker";
-    let start = root
-        .container()
-        .before(Before::bind(root.path("/mine"), at))
-        .before(Before::ReadOnly { at: at.into() });
+    let start = root.container().bind_read_only(root.path("/mine"), at);
     let daemon = start.running();
     let line = left("on a read-only file system; let it");
     assert_eq!(

@@ -20,7 +20,7 @@ fn left(files: &[(&str, &str)], words: &[&str]) -> (Vec<String>, String) {
     let root = Root::new();
     root.stand_in("/usr/bin/containerd");
     // What runs before the launch needs its loader now.
-    root.link("/lib64", "usr/lib64").link("/lib", "usr/lib");
+    root.loader();
     for (file, contents) in files {
         root.file(file, contents);
     }
@@ -85,10 +85,7 @@ fn a_daemon_that_runs_keeps_its_own() {
 /// docker run --pid=host
 fn another_containers_daemon_is_a_stranger() {
     let root = Root::new();
-    root.link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib")
-        .directory("/other")
-        .file(DOCKER, "2");
+    root.loader().directory("/other").file(DOCKER, "2");
     let stranger = Before::Stranger {
         program: "/usr/bin/dockerd".into(),
         root: "/other".into(),

@@ -115,6 +115,20 @@ impl Root {
         self
     }
 
+    /// The links by which a stand-in finds its loader when it runs before the launch has made them.
+    pub(crate) fn loader(&self) -> &Self {
+        self.link("/lib64", "usr/lib64").link("/lib", "usr/lib")
+    }
+
+    /// A shell as a stand-in, with what it needs before the launch.
+    pub(crate) fn shell(&self) -> &Self {
+        self.stand_in("/usr/bin/sh")
+            .loader()
+            .link("/bin", "usr/bin")
+            .file("/dev/null", "")
+            .directory("/proc")
+    }
+
     /// Another program than the one under test.
     pub(crate) fn program(&self, program: &Path) -> &Self {
         self.copy(program, "/usr/bin/dockerlaunch");

@@ -56,6 +56,12 @@ impl<'r> Start<'r> {
         self
     }
 
+    /// A file or directory from outside, read-only.
+    pub(crate) fn bind_read_only(self, from: impl Into<PathBuf>, at: &str) -> Self {
+        self.before(Before::bind(from, at))
+            .before(Before::ReadOnly { at: at.into() })
+    }
+
     /// No module shows, whatever the machine has loaded, and AppArmor is off. A test can make what is to show.
     pub(crate) fn without_modules(self) -> Self {
         let start = self

@@ -16,36 +16,27 @@ tests![Needs::FileSystems;
 
 const UUID: &str = "9a1e6c54-77d2-4b0e-a8f3-5d2c0b7e8f19";
 
-fn xfs_by_its_label_and_uuid() {
+/// Makes a file system on a second disk, and finds it by its label and by its UUID.
+fn assert_found_by_both(bytes: u64, mkfs: &str, words: &[&str], label: &str) {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     disks.add("vda", 1 << 20);
-    // No mkfs.xfs of today makes a smaller one.
-    let disk = disks.add("vdb", 512 << 20);
-    let id = format!("uuid={UUID}");
-    let words = ["-q", "-L", "twelve_bytes", "-m", &id];
-    tool(
-        "mkfs.xfs",
-        &[&words[..], &[disk.to_str().unwrap()]].concat(),
-        "",
-    );
-    assert_found(&disks, "LABEL=twelve_bytes", "vdb");
+    let disk = disks.add("vdb", bytes);
+    let words = [words, &["-q", "-L", label, disk.to_str().unwrap()]].concat();
+    tool(mkfs, &words, "");
+    assert_found(&disks, &format!("LABEL={label}"), "vdb");
     assert_found(&disks, &format!("UUID={UUID}"), "vdb");
 }
 
+fn xfs_by_its_label_and_uuid() {
+    let id = format!("uuid={UUID}");
+    // A recent mkfs.xfs makes no smaller file system.
+    assert_found_by_both(512 << 20, "mkfs.xfs", &["-m", &id], "twelve_bytes");
+}
+
 fn btrfs_by_its_label_and_uuid() {
-    let root = Root::new();
-    let mut disks = Disks::new(&root);
-    disks.add("vda", 1 << 20);
-    let disk = disks.add("vdb", 256 << 20);
-    let words = ["-q", "-L", "a longer label, with blanks", "-U", UUID];
-    tool(
-        "mkfs.btrfs",
-        &[&words[..], &[disk.to_str().unwrap()]].concat(),
-        "",
-    );
-    assert_found(&disks, "LABEL=a longer label, with blanks", "vdb");
-    assert_found(&disks, &format!("UUID={UUID}"), "vdb");
+    let label = "a longer label, with blanks";
+    assert_found_by_both(256 << 20, "mkfs.btrfs", &["-U", UUID], label);
 }
 
 fn an_image_holds_no_state() {

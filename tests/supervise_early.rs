@@ -2,12 +2,13 @@
 
 use crate::{
     disks::Disks,
-    engine::{events, root},
+    engine::{container, events, machine, root},
+    failure::failing_with_shell,
     root::Root,
     running::{Ended, Running, Start},
     util::{Before, Needs, tests},
 };
-use nix::{pty::openpty, unistd::ttyname};
+use nix::pty::openpty;
 use std::{
     fs,
     thread::sleep,
@@ -28,18 +29,6 @@ tests![Needs::Features(&["modprobe", "network", "state", "supervise"]);
 
 /// What nothing here takes but a wait that is not cut short: modprobe hangs, or a disk never comes.
 const SOON: Duration = Duration::from_secs(8);
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine", "wait"])
-}
-
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine", "wait"])
-}
 
 /// A root whose modprobe takes much longer than anything else.
 fn slow() -> Root {
@@ -80,7 +69,7 @@ fn moments() -> impl Iterator<Item = u64> {
 fn b4_at_any_moment_while_modprobe_runs() {
     let root = slow();
     for moment in moments() {
-        let (ended, took) = signal_after(machine(&root), 15, moment);
+        let (ended, took) = signal_after(machine(&root).words(["wait"]), 15, moment);
         let log = &ended.stderr;
         assert!(
             log.contains("dockerlaunch: SIGTERM: reboot\n"),
@@ -93,7 +82,7 @@ fn b4_at_any_moment_while_modprobe_runs() {
         assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
     }
     for moment in moments() {
-        let (ended, took) = signal_after(container(&root), 15, moment);
+        let (ended, took) = signal_after(container(&root).words(["wait"]), 15, moment);
         let log = &ended.stderr;
         assert!(
             log.contains("dockerlaunch: SIGTERM: end\n"),
@@ -110,6 +99,7 @@ fn b4_at_any_moment_while_a_disk_is_waited_for() {
     for policy in ["panic", "poweroff", "shell"] {
         for moment in (0..50).step_by(6).chain([300]) {
             let start = machine(&root)
+                .words(["wait"])
                 .variable("DOCKER_LAUNCH_ON_FAILURE", policy)
                 .variable("DOCKER_LAUNCH_STATE", "LABEL=never-here");
             let (ended, took) = signal_after(start, 15, moment);
@@ -143,7 +133,9 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
             "given up, because a signal or the power button asks for the end",
         ),
     ] {
-        let start = container(&root).variable("DOCKER_LAUNCH_IP", address);
+        let start = container(&root)
+            .words(["wait"])
+            .variable("DOCKER_LAUNCH_IP", address);
         let card = Before::Interface {
             name: "eth0".into(),
             kind: "veth".into(),
@@ -191,7 +183,7 @@ fn b4_each_signal_of_the_machine() {
         (2, "SIGINT: reboot\n"),
         (39, "signal 39: reboot\n"),
     ] {
-        let (ended, took) = signal_after(machine(&root), signal, 20);
+        let (ended, took) = signal_after(machine(&root).words(["wait"]), signal, 20);
         assert!(ended.stderr.contains(words), "{signal}: {}", ended.stderr);
         assert!(no_daemon(&root) && took < SOON, "{signal}: {took:?}");
     }
@@ -262,26 +254,8 @@ fn b4_what_is_started_has_the_signals_of_before() {
 /// The shell does not listen to TERM: it waits for a line.
 fn b4_a_shell_after_a_failure_is_ended() {
     let root = Root::new();
-    root.stand_in("/usr/bin/sh")
-        .link("/bin", "usr/bin")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib")
-        .file("/dev/null", "")
-        .directory("/proc");
     let terminal = openpty(None, None).unwrap();
-    let console = ttyname(&terminal.slave).unwrap();
-    let running = root
-        .machine()
-        .words(["no-such"])
-        .variable("DOCKER_LAUNCH_ON_FAILURE", "shell")
-        .before(Before::mount("proc", "/proc"))
-        .before(Before::File {
-            at: "/dev/console".into(),
-            contents: String::new(),
-        })
-        .before(Before::bind(console, "/dev/console"))
-        .started();
-    running.until("a shell", |running| running.path("/shell").exists());
+    let running = failing_with_shell(&root, &terminal);
     let shell = running.children()[0];
     let status = fs::read_to_string(format!("/proc/{shell}/status")).unwrap();
     assert!(status.contains("\nSigBlk:\t0000000000000000\n"), "{status}");

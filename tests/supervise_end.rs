@@ -1,7 +1,7 @@
 //! The end: what the daemon leaves behind, file systems, orphans by the thousand, and a PID namespace that is another's.
 
 use crate::{
-    engine::{events, root},
+    engine::{container, events, machine, root},
     root::Root,
     running::{Running, Start, signal},
     util::{Before, Needs, tests},
@@ -16,12 +16,6 @@ tests![Needs::Supervise;
     ten_thousand_orphans_are_reaped,
     in_anothers_pid_namespace_only_its_own_are_ended,
 ];
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-}
 
 const TERM: &str = "dockerlaunch: SIGTERM to all other processes, which have 5 s\n";
 const KILL: &str = "dockerlaunch: SIGKILL to those that are left\n";
@@ -50,12 +44,6 @@ fn what_does_not_listen_is_killed() {
         let log = running.ended().stderr;
         assert!(log.contains(TERM) && log.contains(KILL), "{log}");
     }
-}
-
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine"])
 }
 
 /// One below another, one over another, one whose name has a blank.
@@ -143,7 +131,7 @@ fn ten_thousand_orphans_are_reaped() {
 /// `--pid=host`: orphans come to it nevertheless, and others are left alone.
 fn in_anothers_pid_namespace_only_its_own_are_ended() {
     let root = root();
-    root.link("/lib64", "usr/lib64").link("/lib", "usr/lib");
+    root.loader();
     let running = container(&root)
         .variable("DOCKER_LAUNCH_AS", "container")
         .words(["leave:wait:stubborn", "leave:wait:0", "wait:7"])

@@ -1,7 +1,7 @@
 //! A daemon that dies at the worst moment: PID 1 is held before each of its system calls in turn, and by chance.
 
 use crate::{
-    engine::{events, root},
+    engine::{container, events, root},
     program::release,
     root::Root,
     running::{Running, Start, signal},
@@ -26,17 +26,13 @@ tests![Needs::Supervise;
 /// With a build that starts the daemon again at once.
 fn impatient() -> Root {
     let root = root();
-    let program = release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]));
     root
 }
 
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .variable("DOCKER_LAUNCH_ON_EXIT", "restart")
-        .words(["engine"])
+/// A container that starts its daemon again.
+fn restarting(root: &Root) -> Start<'_> {
+    container(root).variable("DOCKER_LAUNCH_ON_EXIT", "restart")
 }
 
 const PPOLL: i64 = 271;
@@ -90,7 +86,7 @@ fn starts(root: &Root) -> usize {
 
 fn b1_a_daemon_that_dies_between_any_two_calls_is_started_again() {
     let root = impatient();
-    let running = container(&root).words(["wait"]).running();
+    let running = restarting(&root).words(["wait"]).running();
     at_each_call(|at| {
         let started = starts(&root);
         let daemon = running.children()[0];
@@ -105,7 +101,7 @@ fn b1_a_daemon_that_dies_between_any_two_calls_is_started_again() {
 fn b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for() {
     at_each_call(|at| {
         let root = root();
-        let running = container(&root).words(["wait:stubborn"]).running();
+        let running = restarting(&root).words(["wait:stubborn"]).running();
         running.signal(15);
         running.until_event(&root, "signal 15", 1);
         let since = Instant::now();
@@ -121,7 +117,7 @@ fn b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for()
 fn b1_an_orphan_that_dies_between_any_two_calls_is_reaped() {
     const ORPHANS: usize = 24;
     let root = root();
-    let running = container(&root)
+    let running = restarting(&root)
         .words(["child:leave:wait:stubborn"; ORPHANS])
         .words(["event:orphans", "wait"])
         .running();
@@ -163,7 +159,7 @@ fn stress() -> usize {
 /// Each ends within 150 us of an orphan of its own.
 fn b1_daemons_that_end_beside_an_orphan_are_started_again() {
     let root = impatient();
-    let running = container(&root).words(["race"]).running();
+    let running = restarting(&root).words(["race"]).running();
     let (mut last, mut since) = (0, Instant::now());
     while last < stress() {
         sleep(Duration::from_millis(20));

@@ -2,10 +2,9 @@
 //! runs once.
 
 use crate::{
-    engine::{events, root},
+    engine::{events, machine, root},
     program::release,
-    root::Root,
-    running::{Start, mode},
+    running::mode,
     util::{Needs, tests},
 };
 use std::{fs, os::unix::net::UnixDatagram, time::Duration};
@@ -15,17 +14,10 @@ tests![Needs::Supervise;
     another_process_is_not_believed,
     a_reload_is_no_new_start,
     the_program_runs_once,
-    the_programs_failure_is_a_warning,
-    a_program_that_is_not_there_is_a_warning,
+    a_program_that_fails_or_is_missing_is_a_warning,
     whoever_supervises_us_is_told,
     a_late_daemon_is_told_of_once,
 ];
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-}
 
 const IS_READY: &str = "dockerlaunch: docker is ready, ";
 
@@ -102,27 +94,24 @@ fn the_program_runs_once() {
     );
 }
 
-fn the_programs_failure_is_a_warning() {
-    let root = root();
-    root.stand_in("/usr/bin/false");
-    let running = machine(&root)
-        .words(["notify:READY=1", "wait"])
-        .variable("DOCKER_LAUNCH_READY", "/usr/bin/false")
-        .running();
-    running.until_said("dockerlaunch: warning: /usr/bin/false ended with status 1\n");
-    running.signal(12);
-    assert_eq!(running.ended().status, 0);
-}
-
-fn a_program_that_is_not_there_is_a_warning() {
-    let root = root();
-    let running = machine(&root)
-        .words(["notify:READY=1", "wait"])
-        .variable("DOCKER_LAUNCH_READY", "/no/such")
-        .running();
-    running.until_said("dockerlaunch: warning: exec /no/such: no such file or directory (ENOENT)");
-    running.signal(12);
-    assert_eq!(running.ended().status, 0);
+fn a_program_that_fails_or_is_missing_is_a_warning() {
+    for (program, line) in [
+        ("/usr/bin/false", "/usr/bin/false ended with status 1\n"),
+        (
+            "/no/such",
+            "exec /no/such: no such file or directory (ENOENT)",
+        ),
+    ] {
+        let root = root();
+        root.stand_in("/usr/bin/false");
+        let running = machine(&root)
+            .words(["notify:READY=1", "wait"])
+            .variable("DOCKER_LAUNCH_READY", program)
+            .running();
+        running.until_said(&format!("dockerlaunch: warning: {line}"));
+        running.signal(12);
+        assert_eq!(running.ended().status, 0);
+    }
 }
 
 fn whoever_supervises_us_is_told() {
@@ -146,9 +135,7 @@ fn whoever_supervises_us_is_told() {
 /// Of a build whose seconds are short.
 fn a_late_daemon_is_told_of_once() {
     let root = root();
-    let program = release("hasty", &[("DOCKERLAUNCH_BACKOFF_MS", "10")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("hasty", &[("DOCKERLAUNCH_BACKOFF_MS", "10")]));
     let running = machine(&root)
         .words(["wait@1", "notify:READY=1", "wait"])
         .running();

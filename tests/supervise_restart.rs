@@ -1,10 +1,10 @@
 //! A daemon that ends by itself: what is said, what follows, and that clients wait for the next one.
 
 use crate::{
-    engine::{events, root},
+    engine::{container, events, machine, root},
     program::release,
     root::Root,
-    running::{Running, Start, signal},
+    running::{Running, signal},
     util::{Before, Needs, tests},
 };
 use std::{
@@ -26,18 +26,6 @@ tests![Needs::Supervise;
     one_that_cannot_be_executed_is_a_launch_that_failed,
     one_that_cannot_be_executed_any_more_is_tried_again,
 ];
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-}
-
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine"])
-}
 
 fn says(running: &Running<'_>, words: &str) {
     running.until_said(&format!("dockerlaunch: {words}\n"));
@@ -127,9 +115,7 @@ fn a_container_restarts_it_where_that_is_asked_for() {
 /// Of a build whose waits are short.
 fn a_crash_loop_is_named_once() {
     let root = root();
-    let program = release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]));
     let running = machine(&root)
         .words(["exit-before:4:20", "event:lasts", "wait"])
         .running();

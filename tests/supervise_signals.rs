@@ -1,7 +1,7 @@
 //! What a signal to PID 1 means: on the machine an end, in a container one TERM to the daemon or the signal itself.
 
 use crate::{
-    engine::{events, root},
+    engine::{self, events, root},
     root::Root,
     running::Running,
     util::{Needs, tests},
@@ -17,19 +17,11 @@ tests![Needs::Supervise;
 ];
 
 fn machine<'r>(root: &'r Root, words: &[&str]) -> Running<'r> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-        .words(words)
-        .running()
+    engine::machine(root).words(words).running()
 }
 
 fn container<'r>(root: &'r Root, words: &[&str]) -> Running<'r> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine"])
-        .words(words)
-        .running()
+    engine::container(root).words(words).running()
 }
 
 /// Signal, what is said.

@@ -2,7 +2,7 @@
 //! happens where the process that does it cannot be made, is killed, or hangs.
 
 use crate::{
-    engine::root,
+    engine::{self, root},
     program::release,
     root::Root,
     running::{Ended, Start},
@@ -11,7 +11,7 @@ use crate::{
 };
 use nix::errno::Errno;
 use std::{
-    env, fs,
+    env,
     time::{Duration, Instant},
 };
 
@@ -35,10 +35,9 @@ const UMOUNT2: i64 = 166;
 const MEMFD_CREATE: i64 = 319;
 const PIDFD_OPEN: i64 = 434;
 
+/// As the machine, whose daemon waits for a signal.
 fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine", "wait"])
+    engine::machine(root).words(["wait"])
 }
 
 /// The machine is asked to power off, and each call of what follows is looked at.
@@ -49,6 +48,11 @@ fn ended(start: Start<'_>, each: impl FnMut(&Call) -> Then) -> Ended {
 }
 
 const END: &str = "dockerlaunch: power off: not the first PID namespace; PID 1 ends instead\n";
+
+fn assert_said_before_the_end(ended: &Ended, line: &str) {
+    let log = &ended.stderr;
+    assert!(log.contains(line) && log.ends_with(END), "{log}");
+}
 
 fn unmounted(ended: &Ended) -> usize {
     let line = "dockerlaunch: unmounted: ";
@@ -199,11 +203,7 @@ fn a5_without_a_file_in_memory_everything_is_detached() {
         });
         assert!(places.contains(&b"/a".to_vec()), "{places:?}");
         let line = "dockerlaunch: warning: everything is detached\n";
-        assert!(
-            ended.stderr.contains(line) && ended.stderr.ends_with(END),
-            "{}",
-            ended.stderr
-        );
+        assert_said_before_the_end(&ended, line);
     }
 }
 
@@ -241,11 +241,7 @@ fn a3_where_no_process_can_be_made_pid_1_unmounts() {
         });
         let line =
             "dockerlaunch: warning: unmounting is done by PID 1 itself, without a limit of time\n";
-        assert!(
-            ended.stderr.contains(line) && ended.stderr.ends_with(END),
-            "{}",
-            ended.stderr
-        );
+        assert_said_before_the_end(&ended, line);
         assert!(
             by.contains(&(0, b"/a".to_vec())) && unmounted(&ended) >= 1,
             "{by:?}"
@@ -318,19 +314,13 @@ fn a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason() {
         Then::GoOn
     });
     let line = "dockerlaunch: warning: the end /a: input/output error (EIO)\n";
-    assert!(
-        ended.stderr.contains(line) && ended.stderr.ends_with(END),
-        "{}",
-        ended.stderr
-    );
+    assert_said_before_the_end(&ended, line);
 }
 
 /// Of a build whose limit is 1 s.
 fn a3_a_process_that_hangs_is_given_up() {
     let root = root();
-    let program = release("brief", &[("DOCKERLAUNCH_UNMOUNT_S", "1")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("brief", &[("DOCKERLAUNCH_UNMOUNT_S", "1")]));
     let since = Instant::now();
     let ended = ended(one_mount(&root), |call| match call.number {
         UMOUNT2 => Then::Hang,
@@ -338,11 +328,7 @@ fn a3_a_process_that_hangs_is_given_up() {
     });
     let line =
         "dockerlaunch: warning: unmounting has not ended after 1 s; the disk may not be clean\n";
-    assert!(
-        ended.stderr.contains(line) && ended.stderr.ends_with(END),
-        "{}",
-        ended.stderr
-    );
+    assert_said_before_the_end(&ended, line);
     assert!(
         since.elapsed() < Duration::from_secs(15),
         "{:?}",
