@@ -11,18 +11,18 @@ use std::fs;
 
 tests![Needs::Network;
     c2_a_gateway_outside_the_subnet_is_reached_on_the_link,
-    c2_a_gateway_that_cannot_be_is_a_warning,
-    c8_a_wrong_field_costs_only_itself,
-    c8_any_host_name_is_taken,
-    d2_what_a_module_makes_unasked_is_passed_over,
-    d4_a_static_address_beats_autoconf,
-    d4_without_an_address_autoconf_off_leaves_the_interface,
-    f5_an_interface_that_is_not_there_is_named_with_those_that_are,
-    f5_the_card_that_pxe_booted_from_is_taken,
-    f5_a_boot_card_that_is_not_there_leaves_the_first,
-    f5_boot_cards_are_not_the_daemons,
+    c2_an_impossible_gateway_is_a_warning,
+    c8_a_wrong_field_does_not_affect_the_others,
+    c8_any_host_name_is_accepted,
+    d2_interfaces_that_a_module_makes_by_itself_are_skipped,
+    d4_a_static_address_takes_precedence_over_autoconf,
+    d4_autoconf_off_without_an_address_leaves_the_interface_down,
+    f5_a_missing_interface_is_reported_with_the_existing_ones,
+    f5_the_card_that_pxe_booted_from_is_chosen,
+    f5_without_the_boot_card_the_first_card_is_chosen,
+    f5_bootif_does_not_reach_the_daemon,
     f5_name_servers_and_routes_of_dracut_are_followed,
-    f5_what_makes_an_interface_is_refused_in_one_line,
+    f5_arguments_that_create_interfaces_are_refused_in_one_line,
 ];
 
 fn launched<'r>(root: &'r Root, line: &str) -> Running<'r> {
@@ -54,7 +54,7 @@ fn c2_a_gateway_outside_the_subnet_is_reached_on_the_link() {
 }
 
 /// A broadcast address, and one for many.
-fn c2_a_gateway_that_cannot_be_is_a_warning() {
+fn c2_an_impossible_gateway_is_a_warning() {
     for gateway in ["10.9.8.255", "224.0.0.5", "255.255.255.255"] {
         let root = Root::new();
         let daemon = launched(&root, &format!("ip=10.9.8.7/24::{gateway}"));
@@ -65,7 +65,7 @@ fn c2_a_gateway_that_cannot_be_is_a_warning() {
     }
 }
 
-fn c8_a_wrong_field_costs_only_itself() {
+fn c8_a_wrong_field_does_not_affect_the_others() {
     let wrong = |line: &str, fault: &str| {
         let root = Root::new();
         let daemon = launched(&root, line);
@@ -92,7 +92,7 @@ fn c8_a_wrong_field_costs_only_itself() {
     );
 }
 
-fn c8_any_host_name_is_taken() {
+fn c8_any_host_name_is_accepted() {
     for (name, host) in [
         ("my_board", "my_board"),
         ("box.example.org", "box"),
@@ -124,7 +124,7 @@ fn c8_any_host_name_is_taken() {
 }
 
 /// The modules dummy, ifb and bonding make interfaces when they are loaded; of those ifb is in most kernels. links.rs tests all kinds.
-fn d2_what_a_module_makes_unasked_is_passed_over() {
+fn d2_interfaces_that_a_module_makes_by_itself_are_skipped() {
     let root = Root::new();
     let start = root.machine().before(interface("aaa0", "ifb"));
     let start = start
@@ -145,7 +145,7 @@ fn d2_what_a_module_makes_unasked_is_passed_over() {
     assert_eq!(addresses(&daemon)[0][0], "ifb7");
 }
 
-fn d4_a_static_address_beats_autoconf() {
+fn d4_a_static_address_takes_precedence_over_autoconf() {
     for protocol in [
         "on",
         "any",
@@ -170,7 +170,7 @@ fn d4_a_static_address_beats_autoconf() {
     }
 }
 
-fn d4_without_an_address_autoconf_off_leaves_the_interface() {
+fn d4_autoconf_off_without_an_address_leaves_the_interface_down() {
     let root = Root::new();
     let daemon = launched(&root, "ip=::::box:eth0:off ip=0.0.0.0:::::eth1:none");
     assert_eq!(up(&daemon), ["lo"]);
@@ -178,7 +178,7 @@ fn d4_without_an_address_autoconf_off_leaves_the_interface() {
 }
 
 /// This takes the ten seconds that a network card may take.
-fn f5_an_interface_that_is_not_there_is_named_with_those_that_are() {
+fn f5_a_missing_interface_is_reported_with_the_existing_ones() {
     let root = Root::new();
     let start = root.machine().before(bridge("eth0"));
     let daemon = start
@@ -202,7 +202,7 @@ fn boot_card(line: &str) -> String {
     name
 }
 
-fn f5_the_card_that_pxe_booted_from_is_taken() {
+fn f5_the_card_that_pxe_booted_from_is_chosen() {
     let card = "BOOTIF=01-52-54-00-12-34-57";
     for line in [
         format!("ip=10.9.8.7/24 {card}"),
@@ -220,7 +220,7 @@ fn f5_the_card_that_pxe_booted_from_is_taken() {
 }
 
 /// This takes the ten seconds that a network card may take.
-fn f5_a_boot_card_that_is_not_there_leaves_the_first() {
+fn f5_without_the_boot_card_the_first_card_is_chosen() {
     let root = Root::new();
     let daemon = launched(&root, "ip=10.9.8.7/24 BOOTIF=01-52-54-00-12-34-99");
     assert_eq!(addresses(&daemon)[0][0], "eth0");
@@ -228,7 +228,7 @@ fn f5_a_boot_card_that_is_not_there_leaves_the_first() {
     assert_eq!(warnings_of(&daemon, line).len(), 1, "{}", daemon.log());
 }
 
-fn f5_boot_cards_are_not_the_daemons() {
+fn f5_bootif_does_not_reach_the_daemon() {
     let root = Root::new();
     for (words, left) in [
         (
@@ -265,7 +265,7 @@ fn f5_name_servers_and_routes_of_dracut_are_followed() {
     assert_eq!(warnings_of(&daemon, " is ignored"), lines);
 }
 
-fn f5_what_makes_an_interface_is_refused_in_one_line() {
+fn f5_arguments_that_create_interfaces_are_refused_in_one_line() {
     let root = Root::new();
     let line = "vlan=eth0.5:eth0 bond=bond0:eth0,eth1 team=t0:eth0 bridge=br0:eth0 ifname=lan:52:54:00:12:34:56 ip=10.9.8.7/24";
     let daemon = launched(&root, line);

@@ -9,7 +9,7 @@ use crate::{
 
 tests![Needs::Root;
     c7_the_variables_of_375_services_reach_the_daemon,
-    c7_as_many_arguments_as_the_kernel_carries,
+    c7_as_many_arguments_as_the_kernel_allows,
     c7_the_library_passes_on_any_number;
     Needs::Supervise => c7_a_supervised_daemon_and_its_ready_program_get_them;
     Needs::Modprobe => c7_modprobe_gets_the_variables;
@@ -66,7 +66,7 @@ fn c7_a_supervised_daemon_and_its_ready_program_get_them() {
     assert!(!events(&root).is_empty());
 }
 
-fn c7_as_many_arguments_as_the_kernel_carries() {
+fn c7_as_many_arguments_as_the_kernel_allows() {
     let root = Root::new();
     let words: Vec<String> = (0..30_000).map(|number| format!("-{number}")).collect();
     let daemon = root.machine().words(&words).running();

@@ -9,13 +9,13 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    d6_a_blank_before_fd_asks_for_the_socket,
-    d7_the_last_of_a_flag_and_of_a_key_counts,
+    d6_a_space_before_fd_activates_the_socket,
+    d7_the_last_of_repeated_flags_and_keys_counts,
     d7_a_path_with_a_surrogate_pair_is_found,
-    d7_a_file_of_windows_is_read,
-    d7_what_follows_two_dashes_is_no_flag,
-    c5_empty_files_and_dev_null_say_nothing,
-    e5_a_runtime_that_is_only_a_path_needs_the_shim;
+    d7_a_file_with_a_byte_order_mark_is_read,
+    d7_arguments_after_two_dashes_are_no_flags,
+    c5_empty_files_and_dev_null_mean_no_settings,
+    e5_a_runtime_given_by_its_path_needs_the_shim;
     Needs::Features(&["check"]) => c5_check_takes_dev_null,
 ];
 
@@ -25,7 +25,7 @@ fn is_activated(daemon: &Running<'_>) -> bool {
     daemon.environment().contains(&"LISTEN_FDS=1".into())
 }
 
-fn d6_a_blank_before_fd_asks_for_the_socket() {
+fn d6_a_space_before_fd_activates_the_socket() {
     let root = Root::new();
     for words in [
         &["-H fd://"][..],
@@ -50,7 +50,7 @@ fn d6_a_blank_before_fd_asks_for_the_socket() {
 }
 
 /// docker-proxy is gone: the daemon starts if the last word is that none is wanted.
-fn d7_the_last_of_a_flag_and_of_a_key_counts() {
+fn d7_the_last_of_repeated_flags_and_keys_counts() {
     let root = complete();
     remove(&root, "docker-proxy");
     for (words, json, starts) in [
@@ -122,7 +122,7 @@ fn d7_a_path_with_a_surrogate_pair_is_found() {
 }
 
 /// With a byte order mark, as editors there write it.
-fn d7_a_file_of_windows_is_read() {
+fn d7_a_file_with_a_byte_order_mark_is_read() {
     let json = "\u{feff}{\r\n  \"pidfile\": \"/srv/\u{e9}\"\r\n}\r\n";
     let units: Vec<u16> = json.encode_utf16().collect();
     for bytes in [
@@ -140,7 +140,7 @@ fn d7_a_file_of_windows_is_read() {
     }
 }
 
-fn d7_what_follows_two_dashes_is_no_flag() {
+fn d7_arguments_after_two_dashes_are_no_flags() {
     let root = Root::new();
     let daemon = root.machine().words(["-D", "--", "-H", "fd://"]).running();
     assert!(!is_activated(&daemon));
@@ -152,7 +152,7 @@ fn d7_what_follows_two_dashes_is_no_flag() {
 }
 
 /// dockerd takes them for no settings.
-fn c5_empty_files_and_dev_null_say_nothing() {
+fn c5_empty_files_and_dev_null_mean_no_settings() {
     for contents in ["", "\n", " \t\r\n", "{}", "\u{feff}"] {
         let root = Root::new();
         root.file("/other.json", contents);
@@ -179,7 +179,7 @@ fn c5_check_takes_dev_null() {
     assert_eq!(start.ended().stderr, "");
 }
 
-fn e5_a_runtime_that_is_only_a_path_needs_the_shim() {
+fn e5_a_runtime_given_by_its_path_needs_the_shim() {
     let shim = "containerd-shim-runc-v2";
     let root = complete();
     remove(&root, shim);

@@ -10,9 +10,9 @@ use crate::{
 use std::fs;
 
 tests![Needs::LegacyCgroups;
-    d9_hierarchies_without_devices_are_no_v1;
-    Needs::LegacyCheck => d9_check_and_launch_judge_alike;
-    Needs::MemoryOnlyInV1 => g9_v1_is_chosen_where_memory_is_only_there,
+    d9_hierarchies_without_devices_do_not_count_as_v1;
+    Needs::LegacyCheck => d9_check_and_launch_agree;
+    Needs::MemoryOnlyInV1 => g9_v1_is_chosen_if_only_v1_has_memory,
 ];
 
 /// A tmpfs at /sys/fs/cgroup with these v1 hierarchies of the machine's, by their options.
@@ -47,7 +47,7 @@ fn mounted(daemon: &Running<'_>) -> Vec<String> {
 }
 
 /// WSL mounts it so, and other machines where somebody followed an advice for systemd's tools.
-fn d9_hierarchies_without_devices_are_no_v1() {
+fn d9_hierarchies_without_devices_do_not_count_as_v1() {
     for hierarchies in [&[NAMED][..], &["memory"], &[NAMED, "cgroup2"]] {
         let root = Root::new();
         root.directory("/sys");
@@ -71,7 +71,7 @@ fn d9_hierarchies_without_devices_are_no_v1() {
     assert!(!daemon.log().contains("devices"), "{}", daemon.log());
 }
 
-fn d9_check_and_launch_judge_alike() {
+fn d9_check_and_launch_agree() {
     let root = whole();
     for (hierarchies, layout, devices) in [
         (
@@ -103,7 +103,7 @@ fn d9_check_and_launch_judge_alike() {
 }
 
 /// The machine that tests run on is one.
-fn g9_v1_is_chosen_where_memory_is_only_there() {
+fn g9_v1_is_chosen_if_only_v1_has_memory() {
     let root = Root::new();
     let daemon = root
         .machine()

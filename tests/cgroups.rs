@@ -8,10 +8,10 @@ use crate::{
 };
 
 tests![Needs::Root;
-    a_line_that_is_no_controller_is_told_and_left_out,
-    no_rubbish_is_hidden,
-    a_controller_twice_is_one,
-    no_refused_controller_is_cut_off,
+    an_invalid_line_is_reported_and_skipped,
+    every_invalid_line_is_reported,
+    a_repeated_controller_counts_once,
+    every_refused_controller_is_listed,
 ];
 
 /// The machine with cgroup v1, as these bytes say.
@@ -26,7 +26,7 @@ fn with<'r>(root: &'r Root, controllers: &str) -> Running<'r> {
 
 const HEAD: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
 
-fn a_line_that_is_no_controller_is_told_and_left_out() {
+fn an_invalid_line_is_reported_and_skipped() {
     for (rubbish, told) in [
         ("../../etc 1 1 1", "../../etc 1 1 1"),
         ("no-such,thing 0 1 1", "no-such,thing 0 1 1"),
@@ -58,7 +58,7 @@ fn a_line_that_is_no_controller_is_told_and_left_out() {
 }
 
 /// By an empty line behind it, or by a byte that cannot be shown.
-fn no_rubbish_is_hidden() {
+fn every_invalid_line_is_reported() {
     for rubbish in ["memory x\n\n", "mem\0ory 0 1 1\n"] {
         let root = Root::new();
         let daemon = with(&root, &format!("{HEAD}{rubbish}"));
@@ -68,7 +68,7 @@ fn no_rubbish_is_hidden() {
 }
 
 /// One that every kernel has; whether v1 offers it is its own matter: it is mounted, or named as one that is not.
-fn a_controller_twice_is_one() {
+fn a_repeated_controller_counts_once() {
     let root = Root::new();
     let daemon = with(&root, &format!("{HEAD}freezer 1 1 1\nfreezer 1 1 1\n"));
     let mounted = daemon
@@ -89,7 +89,7 @@ fn a_controller_twice_is_one() {
     assert!(!log.contains("is no controller"), "{log}");
 }
 
-fn no_refused_controller_is_cut_off() {
+fn every_refused_controller_is_listed() {
     let names: Vec<String> = (0..20)
         .map(|number| format!("controller_{number:02}"))
         .collect();

@@ -12,13 +12,13 @@ use std::{fs, os::unix::process::CommandExt, process::Command};
 
 tests![Needs::Check;
     a_complete_image_has_all,
-    a_missing_program_is_told_with_the_engines_words,
+    a_missing_program_is_reported_with_its_effect,
     exit_statuses,
-    the_daemons_words_count,
+    the_arguments_of_the_daemon_decide,
     the_daemon_may_be_another,
     settings_are_judged,
-    anybody_may_ask_and_nothing_changes,
-    words_that_are_refused,
+    any_user_can_check_and_nothing_changes,
+    arguments_that_are_refused,
 ];
 
 /// With a kernel that has all, and a data root on tmpfs.
@@ -98,7 +98,7 @@ fn a_complete_image_has_all() {
     );
 }
 
-fn a_missing_program_is_told_with_the_engines_words() {
+fn a_missing_program_is_reported_with_its_effect() {
     let root = whole();
     remove(&root, "iptables");
     remove(&root, "ps");
@@ -162,7 +162,7 @@ pub(crate) fn told_last(start: Start<'_>) -> Value {
     last
 }
 
-fn the_daemons_words_count() {
+fn the_arguments_of_the_daemon_decide() {
     let root = whole();
     remove(&root, "iptables");
     let object = told_with(&root, &["--iptables=false"], "iptables");
@@ -267,7 +267,7 @@ fn is_loaded(module: &str) -> bool {
 }
 
 /// On the machine itself, by root and by nobody: any user, any Linux, whatever is mounted.
-fn anybody_may_ask_and_nothing_changes() {
+fn any_user_can_check_and_nothing_changes() {
     // But for what other tests use meanwhile.
     let quiet = |module: &&&str| !["overlay", "bridge"].contains(module);
     let state = || {
@@ -319,7 +319,7 @@ fn anybody_may_ask_and_nothing_changes() {
     }
 }
 
-fn words_that_are_refused() {
+fn arguments_that_are_refused() {
     let root = whole();
     let refused = |start: Start<'_>| {
         let ended = start.ended();

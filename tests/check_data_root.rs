@@ -17,11 +17,11 @@ use std::{
 };
 
 tests![Needs::Check;
-    e1_a_data_root_is_asked_behind_links_and_blanks,
-    e1_of_two_mounts_at_one_place_the_upper_one_counts,
+    e1_a_data_root_is_found_behind_links_and_spaces,
+    e1_the_upper_of_two_mounts_at_one_path_counts,
     e3_another_storage_driver_needs_no_overlay,
-    e4_what_another_user_may_not_read_is_unknown,
-    e4_a_file_that_nobody_can_read_is_in_the_report;
+    e4_files_that_a_user_may_not_read_are_unknown,
+    e4_an_unreadable_file_is_reported;
     Needs::Fuse => e2_a_data_root_on_fuse_is_unfit,
 ];
 
@@ -59,7 +59,7 @@ fn overlay<'r>(root: &'r Root, start: Start<'r>, at: &str) -> Start<'r> {
         })
 }
 
-fn e1_a_data_root_is_asked_behind_links_and_blanks() {
+fn e1_a_data_root_is_found_behind_links_and_spaces() {
     let root = whole();
     fs::remove_dir(root.path("/var/lib/docker")).unwrap();
     root.directory("/mnt/disk/docker")
@@ -95,7 +95,7 @@ fn e1_a_data_root_is_asked_behind_links_and_blanks() {
     }
 }
 
-fn e1_of_two_mounts_at_one_place_the_upper_one_counts() {
+fn e1_the_upper_of_two_mounts_at_one_path_counts() {
     let root = whole();
     let start = overlay(&root, check(&root, "--check=json"), "/merged");
     let start = start
@@ -229,7 +229,7 @@ impl Drop for Outside {
     }
 }
 
-fn e4_what_another_user_may_not_read_is_unknown() {
+fn e4_files_that_a_user_may_not_read_are_unknown() {
     let outside = Outside::new();
     let objects = outside.check(&[]);
     let file = outside.folder.join("daemon.json");
@@ -267,7 +267,7 @@ fn e4_what_another_user_may_not_read_is_unknown() {
     );
 }
 
-fn e4_a_file_that_nobody_can_read_is_in_the_report() {
+fn e4_an_unreadable_file_is_reported() {
     let root = whole();
     remove(&root, "iptables");
     root.directory("/etc/docker/daemon.json");

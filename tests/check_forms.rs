@@ -7,12 +7,12 @@ use crate::{
 };
 
 tests![Needs::Check;
-    both_forms_tell_the_same,
-    lines_are_aligned_and_keep_to_themselves,
+    both_forms_have_the_same_contents,
+    lines_are_aligned_and_contain_no_newline,
     json_holds_any_byte,
 ];
 
-fn both_forms_tell_the_same() {
+fn both_forms_have_the_same_contents() {
     let root = whole();
     remove(&root, "xz");
     let human = check(&root, "--check").ended();
@@ -43,7 +43,7 @@ fn both_forms_tell_the_same() {
     assert!(told.len() > 40, "{told:?}");
 }
 
-fn lines_are_aligned_and_keep_to_themselves() {
+fn lines_are_aligned_and_contain_no_newline() {
     let root = whole();
     let ended = check(&root, "--check")
         .words(["a\ndaemon\u{1b}[2J"])

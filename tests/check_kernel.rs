@@ -10,10 +10,10 @@ use std::fs;
 
 tests![Needs::Check;
     a_module_is_found_in_every_state,
-    what_the_kernel_lacks_is_told,
-    without_lists_of_modules_some_is_unknown,
-    controllers_are_those_of_the_hierarchy,
-    the_data_root_is_looked_at,
+    missing_kernel_features_are_reported,
+    without_module_lists_some_modules_are_unknown,
+    controllers_are_read_from_the_hierarchy,
+    the_data_root_is_checked,
 ];
 
 /// Everything that the kernel's table asks of modules.
@@ -60,7 +60,7 @@ fn a_module_is_found_in_every_state() {
     );
 }
 
-fn what_the_kernel_lacks_is_told() {
+fn missing_kernel_features_are_reported() {
     let root = whole();
     with_modules(&root, "modules.builtin", &["ip_tables"]);
     let ended = check(&root, "--check=json").ended();
@@ -91,7 +91,7 @@ fn what_the_kernel_lacks_is_told() {
     assert_eq!(told(start, "xt_addrtype")["state"], "not needed");
 }
 
-fn without_lists_of_modules_some_is_unknown() {
+fn without_module_lists_some_modules_are_unknown() {
     let root = complete();
     root.directory("/var/lib/docker");
     let object = told(check(&root, "--check=json"), "veth");
@@ -104,7 +104,7 @@ fn without_lists_of_modules_some_is_unknown() {
     );
 }
 
-fn controllers_are_those_of_the_hierarchy() {
+fn controllers_are_read_from_the_hierarchy() {
     let root = whole();
     let objects = objects(&check(&root, "--check=json").ended());
     assert_eq!(of(&objects, "cgroups")["how"], "v2 is mounted");
@@ -122,7 +122,7 @@ fn controllers_are_those_of_the_hierarchy() {
     }
 }
 
-fn the_data_root_is_looked_at() {
+fn the_data_root_is_checked() {
     let root = whole();
     root.directory("/srv/tmpfs");
     let at = |words: &[&str]| {

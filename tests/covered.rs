@@ -11,8 +11,8 @@ tests![Needs::Root;
     d1_a_volume_at_var_run_stays_and_clients_find_the_socket,
     d1_what_is_mounted_below_var_run_stays,
     d1_a_volume_above_var_run_stays,
-    d1_run_that_is_a_link_to_a_volume_stays,
-    d1_var_run_is_run_on_a_read_only_root,
+    d1_run_as_a_link_to_a_volume_stays,
+    d1_var_run_leads_to_run_on_a_read_only_root,
     d1_a_read_only_volume_is_not_covered,
     d1_a_second_launch_changes_nothing_at_var_run,
 ];
@@ -77,7 +77,7 @@ fn d1_a_volume_above_var_run_stays() {
 }
 
 /// As images of old distributions have it.
-fn d1_run_that_is_a_link_to_a_volume_stays() {
+fn d1_run_as_a_link_to_a_volume_stays() {
     for at in ["/var/run", "/var/run/secrets"] {
         let root = Root::new();
         // No place of a mount: the harness makes /run where it is missing.
@@ -89,7 +89,7 @@ fn d1_run_that_is_a_link_to_a_volume_stays() {
     }
 }
 
-fn d1_var_run_is_run_on_a_read_only_root() {
+fn d1_var_run_leads_to_run_on_a_read_only_root() {
     for below in [None, Some("/var/run/secrets")] {
         let root = Root::new();
         for directory in ["/proc", "/sys", "/dev", "/run", "/root", "/tmp"] {

@@ -15,7 +15,7 @@ use std::{
 };
 
 tests![Needs::Busybox;
-    d5_a_real_server_is_asked,
+    d5_a_real_server_gives_a_lease,
 ];
 
 const SERVER: &str = "start 10.9.8.20
@@ -33,7 +33,7 @@ option lease 120
 ";
 
 /// This takes some seconds: udhcpc asks every three, and the first question comes before there is a server.
-fn d5_a_real_server_is_asked() {
+fn d5_a_real_server_gives_a_lease() {
     let busybox = search("busybox").unwrap();
     let root = Root::new();
     root.directory("/usr/sbin")

@@ -10,17 +10,17 @@ use crate::{
 use std::{path::Path, process::Command};
 
 tests![Needs::State;
-    a1_a_disk_with_partitions_is_never_taken_whole,
-    a1_of_several_file_systems_none_is_taken,
-    a1_a_copy_of_a_disk_is_not_guessed_by_partition_names_either,
+    a1_a_disk_with_partitions_is_never_used_whole,
+    a1_several_matching_file_systems_are_refused,
+    a1_a_copied_disk_is_refused_by_partition_name_too,
     a1_members_of_arrays_and_volumes_are_no_file_systems,
-    a1_types_are_those_of_libblkid,
-    a1_a_device_on_top_wins,
-    a1_a_partition_of_an_array_that_is_not_assembled,
-    a1_two_file_systems_in_one_place_are_none,
-    a1_boot_code_does_not_make_a_disk_unusable,
-    a1_what_cannot_be_read_does_not_hide_the_others,
-    a1_disks_that_a_container_was_not_given_do_not_count,
+    a1_types_have_the_names_of_libblkid,
+    a1_a_device_on_top_takes_precedence,
+    a1_a_partition_of_an_unassembled_array_is_refused,
+    a1_two_signatures_on_one_device_are_refused,
+    a1_boot_code_is_not_taken_for_a_partition_table,
+    a1_an_unreadable_disk_does_not_hide_the_others,
+    a1_disks_without_a_device_node_are_ignored,
 ];
 
 const LEFT: &str = "it holds something that is neither ext4, xfs nor btrfs, and was left alone; if it may be lost, wipe it: blkdiscard, or dd from /dev/zero";
@@ -50,7 +50,7 @@ pub(crate) fn said(disks: &Disks<'_>, name: &str) -> String {
 }
 
 /// The label stays where the whole disk had it, as sfdisk and fdisk leave it.
-fn a1_a_disk_with_partitions_is_never_taken_whole() {
+fn a1_a_disk_with_partitions_is_never_used_whole() {
     for table in [
         "label: dos\nsize=4MiB\n",
         "label: gpt\nsize=4MiB, name=state\n",
@@ -81,7 +81,7 @@ fn a1_a_disk_with_partitions_is_never_taken_whole() {
     }
 }
 
-fn a1_of_several_file_systems_none_is_taken() {
+fn a1_several_matching_file_systems_are_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["vdc", "vda", "vdb"] {
@@ -101,7 +101,7 @@ fn a1_of_several_file_systems_none_is_taken() {
     }
 }
 
-fn a1_a_copy_of_a_disk_is_not_guessed_by_partition_names_either() {
+fn a1_a_copied_disk_is_refused_by_partition_name_too() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["vda", "vdb"] {
@@ -185,7 +185,7 @@ fn a1_members_of_arrays_and_volumes_are_no_file_systems() {
 }
 
 /// As the machine's own blkid judges what the machine's own tools have written.
-fn a1_types_are_those_of_libblkid() {
+fn a1_types_have_the_names_of_libblkid() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     let disk = disks.add_partition("vda", 1, "x");
@@ -220,7 +220,7 @@ fn a1_types_are_those_of_libblkid() {
 }
 
 /// device-mapper, multipath and md: what is on the disks below is on the one above, too.
-fn a1_a_device_on_top_wins() {
+fn a1_a_device_on_top_takes_precedence() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["sda", "sdb", "dm-0"] {
@@ -245,7 +245,7 @@ fn a1_a_device_on_top_wins() {
 }
 
 /// Each disk of a mirror looks like the whole, with its partitions: a write to one would part them.
-fn a1_a_partition_of_an_array_that_is_not_assembled() {
+fn a1_a_partition_of_an_unassembled_array_is_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     let disk = disks.add("sda", 16 << 20);
@@ -276,7 +276,7 @@ fn a1_a_partition_of_an_array_that_is_not_assembled() {
     assert_found(&disks, "PARTLABEL=state", "sda1");
 }
 
-fn a1_two_file_systems_in_one_place_are_none() {
+fn a1_two_signatures_on_one_device_are_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     ext4(&disks.add("vdb", 4 << 20), "state", UUID);
@@ -296,7 +296,7 @@ fn a1_two_file_systems_in_one_place_are_none() {
 }
 
 /// Boot loaders write into ext4's first KiB, which ends like a partition table.
-fn a1_boot_code_does_not_make_a_disk_unusable() {
+fn a1_boot_code_is_not_taken_for_a_partition_table() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     let disk = disks.add("vda", 4 << 20);
@@ -316,7 +316,7 @@ fn a1_boot_code_does_not_make_a_disk_unusable() {
     assert_found(&disks, "LABEL=state", "vda");
 }
 
-fn a1_what_cannot_be_read_does_not_hide_the_others() {
+fn a1_an_unreadable_disk_does_not_hide_the_others() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     disks.add("vda", 0);
@@ -340,7 +340,7 @@ fn a1_what_cannot_be_read_does_not_hide_the_others() {
 }
 
 /// /sys is the machine's.
-fn a1_disks_that_a_container_was_not_given_do_not_count() {
+fn a1_disks_without_a_device_node_are_ignored() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     ext4(&disks.add_partition("vdb", 1, "state"), "state", UUID);

@@ -11,7 +11,7 @@ use crate::{
 tests![Needs::State;
     a2_devices_of_one_btrfs_count_as_one,
     a2_a_missing_device_is_named,
-    a2_more_devices_than_a_btrfs_has_are_not_guessed,
+    a2_too_many_devices_of_one_btrfs_are_refused,
 ];
 
 /// The ioctl on a file in the place of btrfs's device fails, and so shows which disks were to be registered.
@@ -66,7 +66,7 @@ fn a2_a_missing_device_is_named() {
     );
 }
 
-fn a2_more_devices_than_a_btrfs_has_are_not_guessed() {
+fn a2_too_many_devices_of_one_btrfs_are_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["vda", "vdb", "vdc"] {

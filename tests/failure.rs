@@ -18,10 +18,10 @@ use std::{
 tests![Needs::Root;
     panic_only_ends,
     poweroff_and_reboot,
-    a_wrong_setting_is_a_failure_in_any_order,
+    a_wrong_setting_follows_the_policy_in_any_order,
     a_container_only_ends,
     a_shell_has_the_console_as_its_terminal,
-    a_shell_that_is_not_there,
+    a_missing_shell,
 ];
 
 const REASON: &str = "dockerlaunch: daemon no-such: no such file or directory (ENOENT); install it, or name another daemon \
@@ -54,7 +54,7 @@ fn poweroff_and_reboot() {
 }
 
 /// The policy is a setting itself, and may stand behind the one that is wrong.
-fn a_wrong_setting_is_a_failure_in_any_order() {
+fn a_wrong_setting_follows_the_policy_in_any_order() {
     let wrong = ("DOCKER_LAUNCH_DEBUG", "yes");
     let policy = ("DOCKER_LAUNCH_ON_FAILURE", "poweroff");
     for order in [[wrong, policy], [policy, wrong]] {
@@ -146,7 +146,7 @@ fn a_shell_has_the_console_as_its_terminal() {
     assert_eq!((ended.status, ended.stderr), (127, said));
 }
 
-fn a_shell_that_is_not_there() {
+fn a_missing_shell() {
     let root = Root::new();
     let ended = failing(&root, "shell").ended();
     assert_eq!(ended.status, 127);

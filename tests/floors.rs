@@ -59,11 +59,11 @@ const SHARED: &[&str] = &["become_root", "files", "programs", "var_run"];
 
 tests![Needs::Nothing;
     a_room_uses_the_rooms_that_the_table_allows,
-    the_rooms_stand_in_the_order_of_lib_rs,
+    the_rooms_are_in_the_order_of_lib_rs,
     a_step_uses_no_other_step,
-    unsafe_code_stands_in_two_places_and_says_why,
+    unsafe_code_is_in_two_places_and_says_why,
     no_file_is_long,
-    uses_are_read,
+    uses_are_parsed,
 ];
 
 /// The path below a folder of the crate and the text of each file, without `.rs`.
@@ -157,7 +157,7 @@ fn a_room_uses_the_rooms_that_the_table_allows() {
     assert_eq!(used, BTreeMap::new(), "rooms that the table does not have");
 }
 
-fn the_rooms_stand_in_the_order_of_lib_rs() {
+fn the_rooms_are_in_the_order_of_lib_rs() {
     let lib = &sources()["lib"];
     let rooms = lib
         .lines()
@@ -190,12 +190,12 @@ fn a_step_uses_no_other_step() {
     assert!(count > 20, "{count} files in steps/");
 }
 
-fn uses_are_read() {
+fn uses_are_parsed() {
     let code = "use crate::{\n    a::{B, C},\n    d::{self, E},\n    f,\n};\nuse crate::g::H;\nlet x = crate::i::j();";
     assert_eq!(uses(code, "crate::"), ["a", "d", "f", "g", "i"]);
 }
 
-fn unsafe_code_stands_in_two_places_and_says_why() {
+fn unsafe_code_is_in_two_places_and_says_why() {
     for (file, source) in sources() {
         let lines: Vec<&str> = source.lines().collect();
         for (number, line) in lines.iter().enumerate() {

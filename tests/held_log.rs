@@ -27,13 +27,13 @@ pub(crate) const LINES: usize = 300;
 pub(crate) const SOON: Duration = Duration::from_secs(8);
 
 tests![Needs::Nothing;
-    b3_a_full_pipe_costs_a_second_in_all,
-    b3_a_held_terminal_costs_a_second_in_all,
-    b3_a_full_socket_costs_a_second_in_all,
+    b3_a_full_pipe_costs_one_second_in_total,
+    b3_a_stopped_terminal_costs_one_second_in_total,
+    b3_a_full_socket_costs_one_second_in_total,
     b3_a_short_write_loses_nothing,
     b3_a_slow_reader_gets_every_line,
     b3_files_and_devices_get_every_line,
-    b3_flags_that_others_share_are_left,
+    b3_shared_file_status_flags_are_not_changed,
 ];
 
 /// The program, refused before it touches anything, with that many unknown settings to warn of.
@@ -109,19 +109,19 @@ pub(crate) fn held_terminal() -> (OwnedFd, OwnedFd) {
     (master, slave)
 }
 
-fn b3_a_full_pipe_costs_a_second_in_all() {
+fn b3_a_full_pipe_costs_one_second_in_total() {
     let (reads, writes) = pipe().unwrap();
     fill(&writes);
     ends_soon(talkative(LINES, writes));
     assert!(!drained(reads).contains("dockerlaunch"));
 }
 
-fn b3_a_held_terminal_costs_a_second_in_all() {
+fn b3_a_stopped_terminal_costs_one_second_in_total() {
     let (_master, slave) = held_terminal();
     ends_soon(talkative(LINES, slave));
 }
 
-fn b3_a_full_socket_costs_a_second_in_all() {
+fn b3_a_full_socket_costs_one_second_in_total() {
     let (_reads, writes) = UnixStream::pair().unwrap();
     let writes = OwnedFd::from(writes);
     fill(&writes);
@@ -190,7 +190,7 @@ fn b3_files_and_devices_get_every_line() {
 }
 
 /// A description that is shared stays as it was, and the daemon's writes wait as ever.
-fn b3_flags_that_others_share_are_left() {
+fn b3_shared_file_status_flags_are_not_changed() {
     let (_reads, writes) = pipe().unwrap();
     let own = writes.try_clone().unwrap();
     ends_soon(talkative(3, writes));

@@ -21,11 +21,11 @@ use std::{
 };
 
 tests![Needs::Supervise;
-    b3_without_proc_nothing_hangs_either,
-    b3_a_signal_ends_pid_1_though_its_pipe_is_full,
-    b3_a_signal_ends_pid_1_though_its_terminal_is_held,
-    b3_pid_1_tells_what_was_dropped_without_another_line,
-    b3_a_report_begins_its_own_line,
+    b3_nothing_hangs_without_proc,
+    b3_a_signal_ends_pid_1_despite_a_full_pipe,
+    b3_a_signal_ends_pid_1_despite_a_stopped_terminal,
+    b3_pid_1_reports_dropped_lines_without_a_further_line,
+    b3_a_report_begins_on_a_new_line,
 ];
 
 /// A FIFO as the standard error of PID 1: its reader.
@@ -57,7 +57,7 @@ fn ends_within(daemon: &Running<'_>, limit: Duration) {
 }
 
 /// Before /proc is mounted its pipe cannot be opened anew.
-fn b3_without_proc_nothing_hangs_either() {
+fn b3_nothing_hangs_without_proc() {
     let root = Root::new();
     let mut reads = fifo(&root);
     fill_fifo(&root);
@@ -74,7 +74,7 @@ fn b3_without_proc_nothing_hangs_either() {
 
 const TERM: u32 = 15;
 
-fn b3_a_signal_ends_pid_1_though_its_pipe_is_full() {
+fn b3_a_signal_ends_pid_1_despite_a_full_pipe() {
     let root = Root::new();
     let _reads = fifo(&root);
     let daemon = root
@@ -86,7 +86,7 @@ fn b3_a_signal_ends_pid_1_though_its_pipe_is_full() {
     ends_within(&daemon, SOON);
 }
 
-fn b3_a_signal_ends_pid_1_though_its_terminal_is_held() {
+fn b3_a_signal_ends_pid_1_despite_a_stopped_terminal() {
     let root = Root::new();
     let (_master, slave) = held_terminal();
     let mut start = root.machine().variable("DOCKER_LAUNCH_REAP", "true");
@@ -121,7 +121,7 @@ fn until_report(reads: &mut File, daemon: &Running<'_>) -> (String, u32) {
     (text, number)
 }
 
-fn b3_pid_1_tells_what_was_dropped_without_another_line() {
+fn b3_pid_1_reports_dropped_lines_without_a_further_line() {
     let root = Root::new();
     let mut reads = fifo(&root);
     fill_fifo(&root);
@@ -136,7 +136,7 @@ fn b3_pid_1_tells_what_was_dropped_without_another_line() {
 }
 
 /// The terminal has taken the beginning of a line when the line is dropped.
-fn b3_a_report_begins_its_own_line() {
+fn b3_a_report_begins_on_a_new_line() {
     let root = Root::new();
     let (master, slave) = terminal();
     let mut start = root.machine().variable("DOCKER_LAUNCH_REAP", "true");

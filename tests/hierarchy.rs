@@ -15,9 +15,9 @@ use std::{
 };
 
 tests![Needs::BareHierarchy;
-    g1_as_a_fresh_boot_has_it,
-    g1_as_a_used_machine_has_it,
-    g1_the_last_one_turns_off_what_a_test_has_turned_on,
+    g1_tests_pass_without_enabled_controllers,
+    g1_tests_pass_with_enabled_controllers,
+    g1_the_last_test_disables_what_the_tests_enabled,
 ];
 
 /// What the tests make begins with this, so that what an ended run has left can be removed.
@@ -258,16 +258,16 @@ fn assert_pass_with(controllers: &str) {
     }
 }
 
-fn g1_as_a_fresh_boot_has_it() {
+fn g1_tests_pass_without_enabled_controllers() {
     assert_pass_with("");
 }
 
-fn g1_as_a_used_machine_has_it() {
+fn g1_tests_pass_with_enabled_controllers() {
     assert_pass_with(&Hierarchy::find().unwrap().controllers());
 }
 
 /// Whichever of two tests ends first, and whatever a run that was killed has left.
-fn g1_the_last_one_turns_off_what_a_test_has_turned_on() {
+fn g1_the_last_test_disables_what_the_tests_enabled() {
     let found = Found::take();
     let hierarchy = &found.hierarchy;
     hierarchy.hand_on("");

@@ -9,16 +9,16 @@ use crate::{
 };
 
 tests![Needs::Iptables;
-    legacy_is_first_where_it_is_asked_for,
-    legacy_tables_choose_it,
-    the_user_wins_over_the_kernel,
-    a_daemon_without_rules_needs_no_flavour,
-    without_its_programs_path_stays,
-    a_kernel_that_may_not_be_asked_changes_nothing,
-    its_programs_are_what_is_looked_for,
+    legacy_is_first_in_path_if_the_setting_says_so,
+    legacy_tables_choose_legacy,
+    the_setting_takes_precedence_over_the_kernel,
+    nothing_is_chosen_for_a_daemon_without_iptables,
+    without_the_legacy_programs_path_stays,
+    without_cap_net_admin_nothing_is_chosen,
+    the_check_at_boot_uses_the_chosen_programs,
     a_path_that_is_too_long_is_refused;
-    Needs::Features(&["iptables", "modprobe"]) => its_modules_are_loaded;
-    Needs::Features(&["iptables", "supervise"]) => a_supervised_daemon_finds_it_too
+    Needs::Features(&["iptables", "modprobe"]) => the_modules_of_the_chosen_one_are_loaded;
+    Needs::Features(&["iptables", "supervise"]) => a_supervised_daemon_gets_the_same_path
 ];
 
 const VARIABLE: &str = "DOCKER_IPTABLES_LEGACY";
@@ -64,7 +64,7 @@ fn started(start: Start<'_>) -> (String, Vec<String>) {
     (path.collect::<Vec<_>>().join(" and "), said.collect())
 }
 
-fn legacy_is_first_where_it_is_asked_for() {
+fn legacy_is_first_in_path_if_the_setting_says_so() {
     let root = image();
     let (path, said) = started(with(&root, &[]).variable(VARIABLE, "1"));
     assert_eq!(path, format!("{FOLDER}:{PATH}"));
@@ -81,7 +81,7 @@ fn legacy_is_first_where_it_is_asked_for() {
     assert!(daemon.environment().contains(&variable));
 }
 
-fn legacy_tables_choose_it() {
+fn legacy_tables_choose_legacy() {
     let root = image();
     for file in ["ip_tables_names", "ip6_tables_names", "arp_tables_names"] {
         let (path, said) = started(with(&root, &[(file, "nat\nfilter\n")]));
@@ -95,7 +95,7 @@ fn legacy_tables_choose_it() {
     }
 }
 
-fn the_user_wins_over_the_kernel() {
+fn the_setting_takes_precedence_over_the_kernel() {
     let root = image();
     let start = with(&root, &[("ip_tables_names", "nat\n")]);
     let (path, said) = started(start.variable(VARIABLE, ""));
@@ -107,7 +107,7 @@ fn the_user_wins_over_the_kernel() {
     );
 }
 
-fn a_daemon_without_rules_needs_no_flavour() {
+fn nothing_is_chosen_for_a_daemon_without_iptables() {
     let root = image();
     for words in [
         &["--iptables=false"][..],
@@ -124,7 +124,7 @@ fn a_daemon_without_rules_needs_no_flavour() {
 }
 
 /// A warning only where something is lost by it.
-fn without_its_programs_path_stays() {
+fn without_the_legacy_programs_path_stays() {
     let warnings = |start: Start<'_>| {
         let (path, said) = started(start);
         assert_eq!(path, PATH);
@@ -157,7 +157,7 @@ fn without_its_programs_path_stays() {
 }
 
 /// Without the right to configure the network: the launch ends at lo.
-fn a_kernel_that_may_not_be_asked_changes_nothing() {
+fn without_cap_net_admin_nothing_is_chosen() {
     const NET_ADMIN: u32 = 12;
     let root = image();
     let ended = with(&root, &[])
@@ -166,7 +166,7 @@ fn a_kernel_that_may_not_be_asked_changes_nothing() {
     assert!(ended.stderr.contains("iptables nft: "), "{}", ended.stderr);
 }
 
-fn its_modules_are_loaded() {
+fn the_modules_of_the_chosen_one_are_loaded() {
     let root = image();
     root.stand_in("/usr/sbin/modprobe");
     // The kernel has one of the two; the table that is missing makes sure that modprobe is run.
@@ -183,7 +183,7 @@ fn its_modules_are_loaded() {
     assert!(!words.contains("_tables"), "{words}");
 }
 
-fn its_programs_are_what_is_looked_for() {
+fn the_check_at_boot_uses_the_chosen_programs() {
     let root = complete();
     remove(&root, "iptables");
     let legacy = format!("{FOLDER}/iptables");
@@ -193,7 +193,7 @@ fn its_programs_are_what_is_looked_for() {
     assert_ends(root.container().variable(VARIABLE, ""), "iptables");
 }
 
-fn a_supervised_daemon_finds_it_too() {
+fn a_supervised_daemon_gets_the_same_path() {
     let root = image();
     let daemon = with(&root, &[])
         .variable(VARIABLE, "1")

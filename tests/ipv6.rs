@@ -11,12 +11,12 @@ use crate::{
 use std::{fs, net::Ipv6Addr};
 
 tests![Needs::Ipv6;
-    ipv6_addresses_are_given_in_both_forms,
+    ipv6_both_forms_of_addresses_are_accepted,
     ipv6_beside_ipv4,
     ipv6_a_gateway_outside_the_subnet_is_reached_on_the_link,
-    ipv6_a_wrong_field_costs_only_itself,
+    ipv6_a_wrong_field_does_not_affect_the_others,
     ipv6_advertised_routes_outlive_forwarding,
-    ipv6_advertisements_that_are_turned_off_stay_off,
+    ipv6_disabled_router_advertisements_stay_disabled,
 ];
 
 /// Addresses that are not of the link alone: interface, address/prefix.
@@ -48,7 +48,7 @@ fn default_routes(daemon: &Running<'_>) -> Vec<String> {
     routes.collect()
 }
 
-fn ipv6_addresses_are_given_in_both_forms() {
+fn ipv6_both_forms_of_addresses_are_accepted() {
     for (line, setting) in [
         (
             "ip=[2001:db8::2]::[2001:db8::1]:64:host:eth0:none:[2001:db8::53]",
@@ -101,7 +101,7 @@ fn ipv6_a_gateway_outside_the_subnet_is_reached_on_the_link() {
     assert_eq!(warnings_of(&daemon, "network"), [""; 0]);
 }
 
-fn ipv6_a_wrong_field_costs_only_itself() {
+fn ipv6_a_wrong_field_does_not_affect_the_others() {
     for (line, fault) in [
         (
             "ip=[2001:db8::2]::10.9.8.1:64",
@@ -163,7 +163,7 @@ fn ipv6_advertised_routes_outlive_forwarding() {
     }
 }
 
-fn ipv6_advertisements_that_are_turned_off_stay_off() {
+fn ipv6_disabled_router_advertisements_stay_disabled() {
     let root = Root::new();
     let start = root.directory("/proc").machine();
     let start = start.before(Before::mount("proc", "/proc"));

@@ -9,17 +9,17 @@ use crate::{
 
 tests![Needs::Network;
     every_ip_word_is_followed,
-    words_for_another_init_are_told_once,
-    a_setting_stands_for_all_words,
-    a_container_has_no_kernel_of_its_own,
-    a_lease_is_asked_for,
+    words_for_another_init_are_reported_once,
+    a_setting_replaces_all_ip_words,
+    a_container_ignores_the_kernel_command_line,
+    dhcp_asks_for_a_lease,
     dhcp_words_of_the_kernel,
     without_a_lease_the_daemon_starts,
-    a_client_that_hangs_is_ended,
+    a_client_that_hangs_is_killed,
     a_client_that_fails,
-    no_client,
-    what_has_a_route_is_not_asked_for,
-    name_servers_that_the_kernel_found,
+    a_missing_client,
+    an_interface_with_a_route_gets_no_dhcp,
+    name_servers_of_proc_net_pnp,
 ];
 
 fn warnings(daemon: &Running<'_>) -> Vec<String> {
@@ -65,7 +65,7 @@ fn every_ip_word_is_followed() {
     assert_eq!(warnings(&daemon), [""; 0]);
 }
 
-fn words_for_another_init_are_told_once() {
+fn words_for_another_init_are_reported_once() {
     let root = Root::new();
     let start = root.machine().before(bridge("eth0"));
     let daemon = start
@@ -81,7 +81,7 @@ fn words_for_another_init_are_told_once() {
     assert_eq!(addresses(&daemon).len(), 1);
 }
 
-fn a_setting_stands_for_all_words() {
+fn a_setting_replaces_all_ip_words() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -94,7 +94,7 @@ fn a_setting_stands_for_all_words() {
     assert!(host_name(&daemon).starts_with("docker-"));
 }
 
-fn a_container_has_no_kernel_of_its_own() {
+fn a_container_ignores_the_kernel_command_line() {
     let root = Root::new();
     let words = root
         .file("/words", "ip=10.9.8.7/24:::box:eth0")
@@ -119,7 +119,7 @@ fn client(device: &str) -> String {
     format!("udhcpc -b -i {device} -O 26 -O 119 -O 121 -s /usr/bin/dockerlaunch").replace(' ', "\n")
 }
 
-fn a_lease_is_asked_for() {
+fn dhcp_asks_for_a_lease() {
     let root = with_client("lease");
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
@@ -156,7 +156,7 @@ fn without_a_lease_the_daemon_starts() {
 }
 
 /// This takes the thirty seconds that a client may take.
-fn a_client_that_hangs_is_ended() {
+fn a_client_that_hangs_is_killed() {
     let root = with_client("hang");
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
@@ -178,13 +178,13 @@ fn a_client_that_fails() {
     assert_warned(&with_client("1"), line);
 }
 
-fn no_client() {
+fn a_missing_client() {
     let line =
         "dhcp needs the image's udhcpc, and there is none in PATH: install busybox or udhcpc";
     assert_warned(&Root::new(), line);
 }
 
-fn what_has_a_route_is_not_asked_for() {
+fn an_interface_with_a_route_gets_no_dhcp() {
     let root = with_client("1");
     root.stand_in("/usr/bin/once");
     let first = Before::Launch {
@@ -197,7 +197,7 @@ fn what_has_a_route_is_not_asked_for() {
 }
 
 /// As net/ipv4/ipconfig.c writes it, where a kernel has it.
-fn name_servers_that_the_kernel_found() {
+fn name_servers_of_proc_net_pnp() {
     let pnp = "#PROTO: DHCP\ndomain example.org\nnameserver 10.0.2.3\nnameserver 10.0.2.4\nbootserver 10.0.2.2\n";
     let start = |root: &Root| {
         let net = root

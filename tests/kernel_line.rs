@@ -7,8 +7,8 @@ use crate::{
 };
 
 tests![Needs::Network;
-    d3_quotes_are_left_out,
-    d3_only_what_stands_before_the_dashes_is_the_kernels,
+    d3_quotes_are_removed,
+    d3_only_words_before_the_two_dashes_are_read,
     d3_a_long_line_is_read_to_its_end,
     d3_an_argument_that_is_too_long_is_logged,
 ];
@@ -23,7 +23,7 @@ fn address(line: &str) -> (String, String) {
     (address, daemon.log())
 }
 
-fn d3_quotes_are_left_out() {
+fn d3_quotes_are_removed() {
     for line in [
         r#"ip="10.9.8.7/24""#,
         r#""ip=10.9.8.7/24""#,
@@ -34,7 +34,7 @@ fn d3_quotes_are_left_out() {
     }
 }
 
-fn d3_only_what_stands_before_the_dashes_is_the_kernels() {
+fn d3_only_words_before_the_two_dashes_are_read() {
     for line in [
         "-- ip=10.1.1.1/24",
         r#""--" ip=10.1.1.1/24"#,

@@ -12,14 +12,14 @@ use std::{
 };
 
 tests![Needs::Root;
-    a_root_that_holds_only_programs_gets_all_of_it,
-    what_is_there_stays,
-    defaults_of_usr_etc_fill_what_etc_lacks,
+    a_root_with_only_programs_gets_the_whole_layout,
+    existing_files_stay,
+    defaults_of_usr_etc_are_copied_if_etc_lacks_them,
     a_second_launch_changes_nothing,
-    a_read_only_root_that_has_all_of_it_will_do,
-    a_real_var_run_gets_run_over_it,
+    a_complete_read_only_root_is_accepted,
+    run_is_bound_over_a_real_var_run,
     the_modes_do_not_depend_on_the_mask,
-    links_are_never_written_through,
+    files_are_never_written_through_links,
     a_machine_id_is_made_once,
     an_empty_machine_id_counts_as_missing,
 ];
@@ -88,7 +88,7 @@ fn assert_is_id(id: &str) {
     assert!(digits.len() == 32 && digits.chars().all(is_digit), "{id}");
 }
 
-fn a_root_that_holds_only_programs_gets_all_of_it() {
+fn a_root_with_only_programs_gets_the_whole_layout() {
     let root = Root::bare();
     let skip = ("DOCKER_LAUNCH_PREREQUISITES", "skip");
     let _daemon = root.machine().variable(skip.0, skip.1).running();
@@ -124,7 +124,7 @@ fn the_modes_do_not_depend_on_the_mask() {
     assert!(daemon.proc("status").contains("\nUmask:\t0077\n"));
 }
 
-fn what_is_there_stays() {
+fn existing_files_stay() {
     let root = Root::new();
     root.directory("/lib")
         .directory("/bin")
@@ -153,7 +153,7 @@ fn what_is_there_stays() {
     );
 }
 
-fn defaults_of_usr_etc_fill_what_etc_lacks() {
+fn defaults_of_usr_etc_are_copied_if_etc_lacks_them() {
     let root = Root::bare();
     root.file("/usr/etc/docker/daemon.json", "{\"debug\": true}")
         .mode("/usr/etc/docker/daemon.json", 0o640);
@@ -207,7 +207,7 @@ fn a_second_launch_changes_nothing() {
     assert_eq!(root.tree(), first);
 }
 
-fn a_read_only_root_that_has_all_of_it_will_do() {
+fn a_complete_read_only_root_is_accepted() {
     let root = Root::new();
     drop(root.machine().running());
     let daemon = root
@@ -217,7 +217,7 @@ fn a_read_only_root_that_has_all_of_it_will_do() {
     assert_eq!(daemon.mount_at("/").flags, "ro,relatime");
 }
 
-fn a_real_var_run_gets_run_over_it() {
+fn run_is_bound_over_a_real_var_run() {
     let root = Root::new();
     root.file("/var/run/docker.pid", "1");
     let daemon = root
@@ -236,7 +236,7 @@ fn a_real_var_run_gets_run_over_it() {
     assert_eq!(root.read("/var/run/docker.pid"), "1");
 }
 
-fn links_are_never_written_through() {
+fn files_are_never_written_through_links() {
     let root = Root::new();
     root.directory("/outside")
         .link("/etc/hosts", "/outside/hosts")

@@ -10,15 +10,15 @@ use crate::{
 
 tests![Needs::Network;
     d5_mtu_domains_and_routes_are_applied,
-    d5_routes_stand_for_the_router,
-    d5_what_cannot_be_taken_costs_only_itself,
-    d5_given_name_servers_stay,
-    d5_a_lease_that_changes_leaves_no_old_address,
+    d5_classless_routes_replace_the_router,
+    d5_an_invalid_option_does_not_affect_the_others,
+    d5_configured_name_servers_stay,
+    d5_a_changed_lease_replaces_the_address,
     d5_a_client_id_is_passed_on,
     d5_the_lease_has_a_lifetime,
-    d5_only_udhcpc_makes_it_a_script,
-    f5_dhcp_beside_a_static_address_is_asked_for,
-    f5_all_cards_are_asked_and_the_first_lease_counts,
+    d5_only_udhcpc_can_start_it_as_its_script,
+    f5_dhcp_runs_beside_a_static_address,
+    f5_dhcp_runs_on_all_cards_and_the_first_lease_counts,
     f5_all_cards_without_a_lease_are_one_warning,
 ];
 
@@ -70,7 +70,7 @@ fn d5_mtu_domains_and_routes_are_applied() {
     assert_eq!(root.read(RESOLV_CONF), format!("search a.example\n{names}"));
 }
 
-fn d5_routes_stand_for_the_router() {
+fn d5_classless_routes_replace_the_router() {
     // As GCP and Hetzner offer them: an address alone, its gateway on the link, and the default route through it.
     let root = offered(
         "bound\nip=10.9.8.7\nmask=32\nrouter=10.9.8.3\nlease=60\n\
@@ -92,7 +92,7 @@ fn d5_routes_stand_for_the_router() {
     assert_eq!(routes(&daemon), ["eth0 00000000 0101FEA9"]);
 }
 
-fn d5_what_cannot_be_taken_costs_only_itself() {
+fn d5_an_invalid_option_does_not_affect_the_others() {
     let root = offered(&format!(
         "{LEASE}\nmtu=68\nsearch=a;b\nstaticroutes=10.1.0.0/16 10.9.8.9 10.0.0.0/40 10.9.8.9 10.2.0.0/16 224.0.0.1"
     ));
@@ -113,7 +113,7 @@ fn d5_what_cannot_be_taken_costs_only_itself() {
     );
 }
 
-fn d5_given_name_servers_stay() {
+fn d5_configured_name_servers_stay() {
     for (line, setting) in [("ip=dhcp", "10.0.2.9"), ("ip=dhcp:::::::10.0.2.9", "")] {
         let root = offered(&format!("{LEASE}\n\nrenew\n{}", &LEASE["bound\n".len()..]));
         let mut start = root.machine().before(bridge("eth0")).cmdline(line);
@@ -125,7 +125,7 @@ fn d5_given_name_servers_stay() {
     }
 }
 
-fn d5_a_lease_that_changes_leaves_no_old_address() {
+fn d5_a_changed_lease_replaces_the_address() {
     let root = offered(&format!(
         "{LEASE}\n\nrenew\nip=10.9.8.7\nmask=24\nlease=60\n\nbound\nip=10.7.7.7\nmask=16\nlease=60"
     ));
@@ -165,7 +165,7 @@ fn d5_the_lease_has_a_lifetime() {
 }
 
 /// Its name alone is a daemon's.
-fn d5_only_udhcpc_makes_it_a_script() {
+fn d5_only_udhcpc_can_start_it_as_its_script() {
     let root = Root::new();
     root.stand_in("/usr/bin/appliance");
     std::fs::rename(root.path("/usr/bin/appliance"), root.path("/usr/bin/bound")).unwrap();
@@ -189,7 +189,7 @@ fn d5_only_udhcpc_makes_it_a_script() {
     assert_eq!((ended.status, ended.stderr.as_str()), (1, line));
 }
 
-fn f5_dhcp_beside_a_static_address_is_asked_for() {
+fn f5_dhcp_runs_beside_a_static_address() {
     for line in [
         "ip=192.168.7.2/24:::::eth1 ip=dhcp",
         "ip=192.168.7.2/24::192.168.7.1:::eth1 ip=dhcp",
@@ -214,7 +214,7 @@ fn f5_dhcp_beside_a_static_address_is_asked_for() {
     }
 }
 
-fn f5_all_cards_are_asked_and_the_first_lease_counts() {
+fn f5_dhcp_runs_on_all_cards_and_the_first_lease_counts() {
     for (answers, silent, other) in [
         ("eth1", "0", "eth0"),
         ("eth1", "hang", "eth0"),

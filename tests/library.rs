@@ -16,7 +16,7 @@ use std::{
 
 tests![Needs::Root;
     launch_docker_becomes_the_daemon,
-    launch_takes_settings_and_a_log,
+    launch_uses_settings_and_a_log,
     a_missing_daemon_is_an_error,
     a_step_that_fails_is_an_error,
 ];
@@ -87,7 +87,7 @@ fn launch_docker_becomes_the_daemon() {
     assert!(!daemon.log().contains(" ms] "), "{}", daemon.log());
 }
 
-fn launch_takes_settings_and_a_log() {
+fn launch_uses_settings_and_a_log() {
     let root = root();
     let start = caller_of(&root, &["/usr/bin/dockerd"]);
     let daemon = start.variable("LOG", "/log").running();

@@ -8,13 +8,13 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    open_files_are_raised_as_far_as_the_kernel_lets,
+    open_files_are_raised_as_far_as_the_kernel_allows,
     open_files_are_never_lowered,
     processes_and_core_files_are_not_limited,
-    the_out_of_memory_score_is_set_where_it_may_be,
+    the_out_of_memory_score_is_set_if_permitted,
     only_the_standard_descriptors_stay_open,
     closed_standard_descriptors_are_opened,
-    a_log_that_can_be_written_is_kept,
+    a_writable_standard_error_stays_the_log,
     a_listener_does_not_replace_the_log,
 ];
 
@@ -49,7 +49,7 @@ fn with_open_files(root: &Root, soft: u64, hard: u64) -> Running<'_> {
     root.machine().before(limits).running()
 }
 
-fn open_files_are_raised_as_far_as_the_kernel_lets() {
+fn open_files_are_raised_as_far_as_the_kernel_allows() {
     let root = Root::new();
     let daemon = with_open_files(&root, 256, 4096);
     let hard = if may_raise() { "524288" } else { "4096" };
@@ -106,7 +106,7 @@ fn processes_and_core_files_are_not_limited() {
     }
 }
 
-fn the_out_of_memory_score_is_set_where_it_may_be() {
+fn the_out_of_memory_score_is_set_if_permitted() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -176,7 +176,7 @@ fn closed_standard_descriptors_are_opened() {
 }
 
 /// Only the standard input is closed, and there is no console: the standard error is still what is read.
-fn a_log_that_can_be_written_is_kept() {
+fn a_writable_standard_error_stays_the_log() {
     let root = Root::new();
     let daemon = root
         .container()

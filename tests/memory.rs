@@ -13,7 +13,7 @@ tests![Needs::Root;
     g8_a_read_only_root_takes_at_most_half_of_the_memory,
     g8_a_container_takes_no_more,
     g8_a_second_launch_takes_no_more,
-    g8_what_is_mounted_already_takes_its_own,
+    g8_existing_mounts_do_not_count,
     g8_the_modes_do_not_depend_on_the_mask;
     Needs::UserNamespaces => g8_a_user_namespace_takes_no_more
 ];
@@ -96,7 +96,7 @@ fn g8_a_second_launch_takes_no_more() {
 }
 
 /// A disk at /var, or what a container is given for /tmp: neither counts, and the others still share one tmpfs.
-fn g8_what_is_mounted_already_takes_its_own() {
+fn g8_existing_mounts_do_not_count() {
     for mounted in ["/etc", "/tmp", "/var"] {
         let root = image();
         let start = read_only(root.machine()).before(Before::Mount {

@@ -9,10 +9,10 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    the_machine_gets_the_whole_table,
+    the_machine_gets_every_mount_of_the_table,
     every_mount_is_shared,
     a_second_launch_adds_nothing,
-    what_is_mounted_stays,
+    existing_mounts_stay,
     a_container_gets_no_optional_mounts,
     dev_has_its_links,
 ];
@@ -71,7 +71,7 @@ const OPTIONAL: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-fn the_machine_gets_the_whole_table() {
+fn the_machine_gets_every_mount_of_the_table() {
     let root = Root::new();
     let daemon = root.machine().running();
     let offered = fs::read_to_string("/proc/filesystems").unwrap();
@@ -127,7 +127,7 @@ fn places(daemon: &Running<'_>) -> Vec<String> {
     daemon.mounts().into_iter().map(|mount| mount.at).collect()
 }
 
-fn what_is_mounted_stays() {
+fn existing_mounts_stay() {
     let root = Root::new();
     root.directory("/run").directory("/dev").directory("/sys");
     let mut start = root.machine();

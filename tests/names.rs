@@ -9,7 +9,7 @@ use crate::{
 use std::os::unix::fs::MetadataExt;
 
 tests![Needs::Network;
-    c1_the_same_name_servers_are_not_written,
+    c1_unchanged_name_servers_are_not_written,
     c1_name_servers_on_a_full_file_system,
     c1_more_name_servers_than_fit,
     c1_a_mounted_resolv_conf_on_a_full_file_system,
@@ -45,7 +45,7 @@ fn file(at: &str, contents: &str) -> Before {
 }
 
 /// Whether the file system has room, can be written, or is the engine's.
-fn c1_the_same_name_servers_are_not_written() {
+fn c1_unchanged_name_servers_are_not_written() {
     let root = Root::new();
     root.file(RESOLV_CONF, LINES);
     let is = || {

@@ -25,25 +25,25 @@ use std::{
 tests![Needs::Controllers;
     its_processes_move_to_init,
     a_second_launch_finds_it,
-    processes_that_come_in_are_waited_for,
-    a_process_that_stays_is_told_of,
-    the_race_with_docker_exec_is_won,
-    a_controller_that_is_refused_costs_no_other,
-    g1_without_controllers_nobody_is_waited_for,
-    read_only_ones_stay,
-    threaded_ones_stay,
-    an_outer_containers_stay,
+    launch_waits_for_processes_that_enter,
+    a_process_that_stays_is_reported,
+    docker_exec_cannot_enter_during_the_move,
+    a_refused_controller_does_not_affect_the_others,
+    g1_without_controllers_there_is_no_wait,
+    processes_of_a_read_only_cgroup_stay,
+    processes_of_a_threaded_cgroup_stay,
+    processes_of_the_outer_engines_cgroup_stay,
 ];
 
 /// Those that end within a second or two; each with a container of its own.
 pub(crate) const QUICK: &[fn()] = &[
     its_processes_move_to_init,
     a_second_launch_finds_it,
-    processes_that_come_in_are_waited_for,
-    the_race_with_docker_exec_is_won,
-    a_controller_that_is_refused_costs_no_other,
-    g1_without_controllers_nobody_is_waited_for,
-    read_only_ones_stay,
+    launch_waits_for_processes_that_enter,
+    docker_exec_cannot_enter_during_the_move,
+    a_refused_controller_does_not_affect_the_others,
+    g1_without_controllers_there_is_no_wait,
+    processes_of_a_read_only_cgroup_stay,
 ];
 
 /// A cgroup of its own for a container, in one of its own for this process: that one decides what the container gets.
@@ -172,12 +172,12 @@ fn a_second_launch_finds_it() {
 }
 
 /// The kernel names no process of another PID namespace, as one that `docker exec` sends is at first.
-fn processes_that_come_in_are_waited_for() {
+fn launch_waits_for_processes_that_enter() {
     let root = Root::new();
     assert_nested(&container(&root, 1000).running());
 }
 
-fn a_process_that_stays_is_told_of() {
+fn a_process_that_stays_is_reported() {
     let root = Root::new();
     let daemon = container(&root, 60_000).running();
     assert_ne!(read(&daemon, "cgroup.controllers"), "");
@@ -188,7 +188,7 @@ fn a_process_that_stays_is_told_of() {
 }
 
 /// The kernel hands on nothing, so it refuses nothing: whoever stays in the cgroup does not matter.
-fn g1_without_controllers_nobody_is_waited_for() {
+fn g1_without_controllers_there_is_no_wait() {
     let root = Root::new();
     let start = with_loader(&root).own_cgroup(OwnCgroup {
         left_after: 60_000,
@@ -225,7 +225,7 @@ fn intrude(cgroup: &Path, outer: &Path) -> Option<i32> {
     refused.err()?.raw_os_error()
 }
 
-fn the_race_with_docker_exec_is_won() {
+fn docker_exec_cannot_enter_during_the_move() {
     let root = Root::new();
     let hierarchy = Hierarchy::find().unwrap();
     // One that nobody is told of when it starts.
@@ -247,7 +247,7 @@ fn the_race_with_docker_exec_is_won() {
     assert_nested(&daemon);
 }
 
-fn a_controller_that_is_refused_costs_no_other() {
+fn a_refused_controller_does_not_affect_the_others() {
     let root = Root::new();
     let own = Hierarchy::find().unwrap().handed_on();
     assert_ne!(own.trim(), "");
@@ -261,7 +261,7 @@ fn a_controller_that_is_refused_costs_no_other() {
 }
 
 /// Whatever an earlier launch has made there.
-fn read_only_ones_stay() {
+fn processes_of_a_read_only_cgroup_stay() {
     for init in [false, true] {
         let root = Root::new();
         let mut start = container(&root, 0);
@@ -287,7 +287,7 @@ fn with_cgroup<'r>(start: Start<'r>, name: &str, file: &str, value: &str) -> Sta
     start.before(Before::Directory { at }).before(file)
 }
 
-fn threaded_ones_stay() {
+fn processes_of_a_threaded_cgroup_stay() {
     let root = Root::new();
     let start = container(&root, 0);
     let daemon = with_cgroup(start, "threads", "cgroup.type", "threaded").running();
@@ -296,7 +296,7 @@ fn threaded_ones_stay() {
 }
 
 /// With --cgroupns=host, what an inner engine shows its containers is its own container's.
-fn an_outer_containers_stay() {
+fn processes_of_the_outer_engines_cgroup_stay() {
     let root = Root::new();
     let start = container(&root, 0);
     let daemon = with_cgroup(start, "docker", "cgroup.procs", "0").running();

@@ -15,16 +15,16 @@ use std::{
 tests![Needs::Network;
     lo_is_up,
     an_interface_gets_its_address_and_route,
-    the_first_ethernet_interface_is_taken,
-    an_address_that_is_there_stays,
-    an_interface_that_does_not_come_is_named,
+    the_first_ethernet_interface_is_chosen,
+    an_existing_address_stays,
+    a_missing_interface_is_named,
     the_host_name,
     name_servers_are_written,
     a_resolv_conf_that_is_mounted_is_written_in_place,
     without_a_setting_resolv_conf_is_left,
     everybody_may_read_resolv_conf,
     a_mounted_resolv_conf_below_a_read_only_root_is_written,
-    a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside,
+    a_resolv_conf_that_cannot_be_replaced_leaves_no_temporary_file,
 ];
 
 /// What `look` gives in the daemon's namespaces: a thread may enter those, as it leaves none that threads share.
@@ -144,7 +144,7 @@ fn an_interface_gets_its_address_and_route() {
     );
 }
 
-fn the_first_ethernet_interface_is_taken() {
+fn the_first_ethernet_interface_is_chosen() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -162,7 +162,7 @@ fn the_first_ethernet_interface_is_taken() {
 }
 
 /// Two launches in the same namespaces.
-fn an_address_that_is_there_stays() {
+fn an_existing_address_stays() {
     let root = Root::new();
     root.stand_in("/usr/bin/once");
     let ip = ("DOCKER_LAUNCH_IP", "10.9.8.7/24::10.9.8.1");
@@ -182,7 +182,7 @@ fn an_address_that_is_there_stays() {
 }
 
 /// This takes the ten seconds that a network card may take.
-fn an_interface_that_does_not_come_is_named() {
+fn a_missing_interface_is_named() {
     let root = Root::new();
     let start = root
         .container()
@@ -328,7 +328,7 @@ fn a_mounted_resolv_conf_below_a_read_only_root_is_written() {
     assert_eq!(daemon.read(RESOLV_CONF), "nameserver 10.0.2.3\n");
 }
 
-fn a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside() {
+fn a_resolv_conf_that_cannot_be_replaced_leaves_no_temporary_file() {
     let root = Root::new();
     root.directory(RESOLV_CONF);
     let start = root.container().variable("DOCKER_LAUNCH_DNS", "10.0.2.3");

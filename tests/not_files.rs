@@ -19,12 +19,12 @@ use std::{
 };
 
 tests![Needs::Root;
-    b2_the_engine_starts_over_each_of_them,
-    b2_a_daemon_json_that_is_none_ends_the_launch,
-    b2_no_settings_at_all_are_an_empty_file,
-    b2_a_pid_file_that_is_none_is_left,
-    b2_a_machine_id_that_is_none_is_left,
-    b2_check_reports_over_each_of_them,
+    b2_the_engine_starts_despite_each_of_them,
+    b2_a_daemon_json_that_is_not_a_file_ends_the_launch,
+    b2_dev_null_counts_as_an_empty_daemon_json,
+    b2_a_pid_file_that_is_not_a_file_is_left,
+    b2_a_machine_id_that_is_not_a_file_is_left,
+    b2_check_reports_despite_each_of_them,
 ];
 
 /// Beside a regular file.
@@ -72,7 +72,7 @@ fn reason(kind: &str) -> &str {
     }
 }
 
-fn b2_the_engine_starts_over_each_of_them() {
+fn b2_the_engine_starts_despite_each_of_them() {
     let places = [
         ("", "prepare daemon", "/etc/group"),
         ("network", "network", "/etc/hostname"),
@@ -107,7 +107,7 @@ fn b2_the_engine_starts_over_each_of_them() {
 }
 
 /// dockerd would wait for it, or fail.
-fn b2_a_daemon_json_that_is_none_ends_the_launch() {
+fn b2_a_daemon_json_that_is_not_a_file_ends_the_launch() {
     for kind in KINDS {
         for (place, words) in [
             ("/etc/docker/daemon.json", &["dockerd"][..]),
@@ -130,7 +130,7 @@ fn b2_a_daemon_json_that_is_none_ends_the_launch() {
     }
 }
 
-fn b2_no_settings_at_all_are_an_empty_file() {
+fn b2_dev_null_counts_as_an_empty_daemon_json() {
     let root = Root::new();
     let start = root
         .container()
@@ -145,7 +145,7 @@ fn b2_no_settings_at_all_are_an_empty_file() {
 }
 
 /// Somebody has made it.
-fn b2_a_pid_file_that_is_none_is_left() {
+fn b2_a_pid_file_that_is_not_a_file_is_left() {
     let place = "/run/docker/containerd/containerd.pid";
     for (kind, reason) in [
         ("a FIFO", NOT_REGULAR),
@@ -162,7 +162,7 @@ fn b2_a_pid_file_that_is_none_is_left() {
     }
 }
 
-fn b2_a_machine_id_that_is_none_is_left() {
+fn b2_a_machine_id_that_is_not_a_file_is_left() {
     for kind in ["a FIFO", "/dev/zero", "a socket"] {
         let root = Root::new();
         let daemon = put(&root, root.machine(), "/etc/machine-id", kind).running();
@@ -171,7 +171,7 @@ fn b2_a_machine_id_that_is_none_is_left() {
     }
 }
 
-fn b2_check_reports_over_each_of_them() {
+fn b2_check_reports_despite_each_of_them() {
     let directory =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();

@@ -10,17 +10,17 @@ use std::{fs, os::unix::fs::MetadataExt};
 
 tests![Needs::Root;
     c1_a_full_file_system,
-    c1_no_more_files,
+    c1_a_file_system_without_inodes,
     c1_a_full_data_root_is_named,
     c1_many_files_are_counted,
     c3_read_only_certificates,
     c3_a_read_only_directory_of_the_layout,
     c3_a_read_only_root_in_a_container,
-    c4_a_link_to_nothing_gets_its_target,
-    c4_a_link_in_a_circle_is_passed_over,
+    c4_the_target_of_a_dangling_link_is_made,
+    c4_a_circular_link_is_skipped,
     c5_an_empty_daemon_json_that_is_mounted,
     c5_an_empty_daemon_json_on_a_read_only_file_system,
-    c5_nothing_as_daemon_json,
+    c5_dev_null_as_daemon_json,
 ];
 
 const FULL: &str = "no space left on device (ENOSPC); free space there";
@@ -103,7 +103,7 @@ fn c1_a_full_file_system() {
 }
 
 /// Directories and links are refused as well; of the directory that is missing no line repeats it.
-fn c1_no_more_files() {
+fn c1_a_file_system_without_inodes() {
     let root = Root::new();
     root.directory("/var").directory("/root");
     let start = root
@@ -236,7 +236,7 @@ fn c3_a_read_only_root_in_a_container() {
     assert_eq!(warnings(&daemon)[..3], expected);
 }
 
-fn c4_a_link_to_nothing_gets_its_target() {
+fn c4_the_target_of_a_dangling_link_is_made() {
     for (link, target, made, bits) in [
         ("/root", "var/roothome", "/var/roothome", 0o700),
         ("/root", "/data/one/root", "/data/one/root", 0o700),
@@ -288,7 +288,7 @@ fn c4_a_link_to_nothing_gets_its_target() {
     assert_eq!(warnings(&daemon), [""; 0]);
 }
 
-fn c4_a_link_in_a_circle_is_passed_over() {
+fn c4_a_circular_link_is_skipped() {
     let root = Root::new();
     root.link("/root", "root")
         .link("/tmp", "var/tmp")
@@ -351,7 +351,7 @@ fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
 }
 
 /// /dev/null, mounted or by a link, is no settings.
-fn c5_nothing_as_daemon_json() {
+fn c5_dev_null_as_daemon_json() {
     let root = Root::new();
     root.file(DAEMON_JSON, "under");
     let start = root

@@ -7,11 +7,11 @@ use crate::{
 };
 
 tests![Needs::Root;
-    stale_ones_are_removed,
-    a_daemon_that_runs_keeps_its_own,
-    another_containers_daemon_is_a_stranger,
-    they_are_found_where_flags_say,
-    they_are_found_where_daemon_json_says,
+    stale_pid_files_are_removed,
+    the_pid_file_of_a_running_daemon_stays,
+    the_daemon_of_another_container_does_not_count,
+    flags_say_where_pid_files_are,
+    daemon_json_says_where_pid_files_are,
     other_values_of_daemon_json_may_be_long,
 ];
 
@@ -44,7 +44,7 @@ fn left(files: &[(&str, &str)], words: &[&str]) -> (Vec<String>, String) {
 const DOCKER: &str = "/run/docker.pid";
 const CONTAINERD: &str = "/run/docker/containerd/containerd.pid";
 
-fn stale_ones_are_removed() {
+fn stale_pid_files_are_removed() {
     for contents in [
         "1",
         "1\n",   // this process
@@ -74,7 +74,7 @@ fn stale_ones_are_removed() {
     }
 }
 
-fn a_daemon_that_runs_keeps_its_own() {
+fn the_pid_file_of_a_running_daemon_stays() {
     for contents in ["2", "2\n"] {
         let (left, log) = left(&[(DOCKER, contents), (CONTAINERD, "3")], &["dockerd"]);
         assert_eq!(left, [DOCKER, CONTAINERD]);
@@ -83,7 +83,7 @@ fn a_daemon_that_runs_keeps_its_own() {
 }
 
 /// docker run --pid=host
-fn another_containers_daemon_is_a_stranger() {
+fn the_daemon_of_another_container_does_not_count() {
     let root = Root::new();
     root.loader().directory("/other").file(DOCKER, "2");
     let stranger = Before::Stranger {
@@ -100,7 +100,7 @@ fn another_containers_daemon_is_a_stranger() {
     assert!(!root.path(DOCKER).exists());
 }
 
-fn they_are_found_where_flags_say() {
+fn flags_say_where_pid_files_are() {
     let elsewhere = "/srv/exec/containerd/containerd.pid";
     for pidfile in [
         &["--pidfile", "/srv/d.pid"][..],
@@ -120,7 +120,7 @@ fn they_are_found_where_flags_say() {
     }
 }
 
-fn they_are_found_where_daemon_json_says() {
+fn daemon_json_says_where_pid_files_are() {
     let json = (
         "/etc/docker/daemon.json",
         r#"{"pidfile": "/srv/d.pid", "exec-root": "/srv/exec"}"#,

@@ -8,10 +8,10 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    nothing_is_told_when_all_is_there,
-    each_is_told_when_it_is_gone,
-    all_that_is_missing_is_told_at_once,
-    warn_starts_the_daemon_all_the_same,
+    nothing_is_logged_if_nothing_is_missing,
+    each_missing_item_is_reported,
+    all_missing_items_are_reported_in_one_run,
+    warn_starts_the_daemon_anyway,
     skip_looks_for_nothing,
     the_library_refuses_too,
     a_daemon_json_that_cannot_be_read,
@@ -160,14 +160,14 @@ pub(crate) fn assert_ends(start: Start<'_>, names: &str) {
     );
 }
 
-fn nothing_is_told_when_all_is_there() {
+fn nothing_is_logged_if_nothing_is_missing() {
     let root = complete();
     assert_starts(root.container(), &[]);
     let root = complete();
     assert_starts(root.machine(), &[]);
 }
 
-fn each_is_told_when_it_is_gone() {
+fn each_missing_item_is_reported() {
     for (name, feature, required, line) in LINES {
         let root = complete();
         remove(&root, name);
@@ -197,7 +197,7 @@ fn expected(policy: &str) -> Vec<String> {
         .collect()
 }
 
-fn all_that_is_missing_is_told_at_once() {
+fn all_missing_items_are_reported_in_one_run() {
     let root = Root::bare();
     let names: Vec<_> = LINES
         .iter()
@@ -214,7 +214,7 @@ fn all_that_is_missing_is_told_at_once() {
     assert_ends(root.container(), &names.join(", "));
 }
 
-fn warn_starts_the_daemon_all_the_same() {
+fn warn_starts_the_daemon_anyway() {
     let root = Root::bare();
     let start = root
         .container()

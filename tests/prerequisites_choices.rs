@@ -7,8 +7,8 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    the_daemons_words_make_programs_needless,
-    daemon_json_makes_programs_needless,
+    the_daemons_arguments_make_programs_unnecessary,
+    daemon_json_makes_programs_unnecessary,
     another_firewall_backend_needs_another_program,
 ];
 
@@ -29,7 +29,7 @@ const NEEDLESS: &[(&str, &[&str])] = &[
     ("ip6tables", &["--ip6tables=false"]),
 ];
 
-fn the_daemons_words_make_programs_needless() {
+fn the_daemons_arguments_make_programs_unnecessary() {
     for (name, words) in NEEDLESS {
         let root = complete();
         remove(&root, name);
@@ -52,7 +52,7 @@ fn the_daemons_words_make_programs_needless() {
     assert_ends(root.container().words(["--default-runtime=crun"]), "runc");
 }
 
-fn daemon_json_makes_programs_needless() {
+fn daemon_json_makes_programs_unnecessary() {
     for (name, json) in [
         ("docker-proxy", r#"{"userland-proxy": false}"#),
         (

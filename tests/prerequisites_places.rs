@@ -10,11 +10,11 @@ use std::fs;
 
 tests![Needs::Root;
     programs_are_found_where_docker_finds_them,
-    a_shim_beside_the_real_containerd_will_do,
+    a_shim_beside_the_real_containerd_is_found,
     what_cannot_be_executed_does_not_count,
     certificates_are_read,
     certificates_are_found_where_go_finds_them,
-    apparmor_parser_is_needed_where_apparmor_is_on,
+    apparmor_parser_is_needed_if_apparmor_is_enabled,
 ];
 
 fn programs_are_found_where_docker_finds_them() {
@@ -69,7 +69,7 @@ fn programs_are_found_where_docker_finds_them() {
     assert_starts(root.container().variable("PATH", path), &[]);
 }
 
-fn a_shim_beside_the_real_containerd_will_do() {
+fn a_shim_beside_the_real_containerd_is_found() {
     let root = complete();
     remove(&root, "containerd");
     remove(&root, "containerd-shim-runc-v2");
@@ -185,7 +185,7 @@ fn with_kernel_file<'r>(start: Start<'r>, path: &str, contents: Option<&str>) ->
     }
 }
 
-fn apparmor_parser_is_needed_where_apparmor_is_on() {
+fn apparmor_parser_is_needed_if_apparmor_is_enabled() {
     const ENABLED: &str = "/sys/module/apparmor/parameters/enabled";
     let line = "warning: apparmor_parser is missing: containers run without an AppArmor profile, and nothing else says so; install apparmor";
     let root = complete();

@@ -15,7 +15,7 @@ use std::{
 tests![Needs::Nothing;
     it_is_static_and_needs_no_loader,
     nothing_is_writable_and_executable,
-    a_program_without_features_holds_nothing_of_theirs;
+    a_program_without_features_contains_no_text_of_features;
     Needs::Symbols => g7_the_release_program_formats_nothing
 ];
 
@@ -161,7 +161,7 @@ fn g7_the_release_program_formats_nothing() {
 }
 
 /// What the table's rows of optional features say, and --check, which is compiled out, too.
-fn a_program_without_features_holds_nothing_of_theirs() {
+fn a_program_without_features_contains_no_text_of_features() {
     let bare = bare();
     let bytes = fs::read(&bare).unwrap();
     let holds = |text: &str| {

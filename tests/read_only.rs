@@ -12,13 +12,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 tests![Needs::Root;
     its_directories_are_kept_in_memory,
     c3_a_file_that_cannot_be_copied_is_named,
-    d1_a_mount_that_cannot_be_taken_along_is_not_covered,
+    d1_a_mount_that_cannot_be_kept_ends_the_launch,
     images_are_not_copied_into_memory,
     a_data_root_beside_them_is_in_memory_too,
-    what_can_be_written_stays,
-    a_container_keeps_what_is_mounted,
+    writable_directories_stay,
+    a_container_keeps_its_mounts,
     a_container_is_prepared_once,
-    run_is_fresh_around_what_is_mounted_in_it,
+    run_is_new_but_keeps_the_mounts_below_it,
 ];
 
 /// With the places of mounts, as an image has them.
@@ -74,7 +74,7 @@ fn c3_a_file_that_cannot_be_copied_is_named() {
 }
 
 /// What the outer engine has mounted would be hidden.
-fn d1_a_mount_that_cannot_be_taken_along_is_not_covered() {
+fn d1_a_mount_that_cannot_be_kept_ends_the_launch() {
     let root = image();
     let start = container(&root, true).fault(Fault::of(SYS_open_tree, EPERM));
     let ended = start.ended();
@@ -165,7 +165,7 @@ fn a_data_root_beside_them_is_in_memory_too() {
 }
 
 /// A disk that somebody has mounted there already, and a root that can be written.
-fn what_can_be_written_stays() {
+fn writable_directories_stay() {
     let root = image();
     let read_only = Before::ReadOnly { at: "/".into() };
     let daemon = root
@@ -221,7 +221,7 @@ fn container(root: &Root, read_only: bool) -> Start<'_> {
     start
 }
 
-fn a_container_keeps_what_is_mounted() {
+fn a_container_keeps_its_mounts() {
     for read_only in [false, true] {
         let root = image();
         let start = container(&root, read_only);
@@ -286,7 +286,7 @@ fn a_container_is_prepared_once() {
 }
 
 /// As podman and Kubernetes mount there.
-fn run_is_fresh_around_what_is_mounted_in_it() {
+fn run_is_new_but_keeps_the_mounts_below_it() {
     let root = image();
     root.file("/run/docker.pid", "77")
         .directory("/run/docker/containerd")

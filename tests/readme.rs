@@ -11,13 +11,13 @@ use std::{
 
 tests![Needs::Check;
     the_table_is_the_programs_own,
-    its_sample_is_what_is_told;
+    the_sample_matches_the_log;
     Needs::Nothing =>
     the_readme_is_short,
     no_line_is_long,
     links_lead_to_files,
     every_page_is_shown,
-    names_of_links_are_defined_and_used,
+    link_names_are_defined_and_used,
     links_and_prose_are_found,
 ];
 
@@ -146,7 +146,7 @@ fn every_page_is_shown() {
 }
 
 /// On the repository's page a name without a definition is shown as it stands, and one that nobody uses is a link lost.
-fn names_of_links_are_defined_and_used() {
+fn link_names_are_defined_and_used() {
     for (name, page) in all() {
         let prose = prose(&page);
         let label = |line: &str| Some(line.strip_prefix('[')?.split_once("]: ")?.0.to_owned());
@@ -227,7 +227,7 @@ fn the_table_is_the_programs_own() {
 }
 
 /// The lines of the sample for a missing iptables.
-fn its_sample_is_what_is_told() {
+fn the_sample_matches_the_log() {
     let page = text(NEEDS);
     let output = Command::new(program())
         .arg("--check")

@@ -8,15 +8,15 @@ use crate::{
 };
 
 tests![Needs::Root;
-    a_daemon_that_is_not_there,
+    a_missing_daemon,
     a_daemon_that_cannot_be_executed,
     a_daemon_without_its_interpreter,
-    a_long_subject_keeps_its_end,
-    a_name_that_is_too_long_is_told_so,
+    a_long_path_is_truncated_at_its_beginning,
+    a_name_that_is_too_long_is_reported,
     an_interpreter_that_cannot_be_executed,
-    a_subject_of_two_lines_is_told_in_one,
+    a_path_with_a_newline_is_reported_on_one_line,
     without_privileges,
-    what_is_no_socket,
+    a_file_in_place_of_the_socket,
     help_and_version,
 ];
 
@@ -37,7 +37,7 @@ const MISSING: &str =
     "no such file or directory (ENOENT); install it, or name another daemon as the first word";
 const CANNOT: &str = "permission denied (EACCES); make it an executable file";
 
-fn a_daemon_that_is_not_there() {
+fn a_missing_daemon() {
     let root = Root::new();
     for daemon in ["no-such", "/usr/bin/no-such", "./no-such", ""] {
         let line = match daemon {
@@ -101,7 +101,7 @@ fn a_daemon_without_its_interpreter() {
     }
 }
 
-fn a_long_subject_keeps_its_end() {
+fn a_long_path_is_truncated_at_its_beginning() {
     let root = Root::new();
     let fits = format!("/{}", "f".repeat(254));
     assert_refused(
@@ -151,7 +151,7 @@ fn without_privileges() {
     );
 }
 
-fn what_is_no_socket() {
+fn a_file_in_place_of_the_socket() {
     let root = Root::new();
     root.file("/run/docker.sock", "mine");
     let kept = Before::bind(root.path("/run"), "/run");
@@ -211,7 +211,7 @@ fn assert_version(text: &str) {
     assert_eq!(lines.len(), 2);
 }
 
-fn a_name_that_is_too_long_is_told_so() {
+fn a_name_that_is_too_long_is_reported() {
     let name = "n".repeat(256);
     for daemon in [name.clone(), format!("/{name}")] {
         let line = format!(
@@ -240,7 +240,7 @@ fn an_interpreter_that_cannot_be_executed() {
     assert!(!ended.said().contains("--privileged"), "{}", ended.stderr);
 }
 
-fn a_subject_of_two_lines_is_told_in_one() {
+fn a_path_with_a_newline_is_reported_on_one_line() {
     let ended = Root::new().container().words(["a\nb"]).ended();
     assert_eq!(
         (ended.status, ended.stderr.lines().count()),

@@ -10,12 +10,12 @@ use crate::{
 
 tests![Needs::Root;
     a_setting_with_a_wrong_value,
-    a_setting_that_is_built,
-    a_setting_that_is_not_built,
+    a_setting_that_this_build_supports,
+    a_setting_that_this_build_lacks,
     g5_a_program_without_features_refuses_all_of_them,
-    a_name_server_is_an_address,
-    a_module_that_cannot_be_is_told_before_anything_is_touched,
-    an_unknown_setting_is_only_told;
+    a_name_server_must_be_an_address,
+    an_invalid_module_name_is_refused_before_any_change,
+    an_unknown_setting_is_only_a_warning;
     Needs::Features(&["state"]) => a_format_without_a_disk
 ];
 
@@ -174,7 +174,7 @@ fn a_setting_with_a_wrong_value() {
 }
 
 /// Hexadecimal digits alone are none.
-fn a_name_server_is_an_address() {
+fn a_name_server_must_be_an_address() {
     assert_settings_refused(&[(
         "DNS",
         &["cafe", "10", "1.2.3.4,:"],
@@ -182,7 +182,7 @@ fn a_name_server_is_an_address() {
     )]);
 }
 
-fn a_setting_that_is_not_built() {
+fn a_setting_that_this_build_lacks() {
     for (feature, name, values, reason) in NOT_BUILT {
         if !has_feature(feature) {
             assert_settings_refused(&[(name, values, reason)]);
@@ -191,7 +191,7 @@ fn a_setting_that_is_not_built() {
 }
 
 /// Only a daemon that is not there stops it.
-fn a_setting_that_is_built() {
+fn a_setting_that_this_build_supports() {
     let built = |row: &&(&str, _, _, _)| has_feature(row.0);
     for (_, name, values, _) in NOT_BUILT.iter().filter(built) {
         for value in *values {
@@ -224,7 +224,7 @@ fn a_format_without_a_disk() {
     assert_refused(start, 2, line);
 }
 
-fn an_unknown_setting_is_only_told() {
+fn an_unknown_setting_is_only_a_warning() {
     let root = Root::new();
     let daemon = root
         .container()
@@ -239,7 +239,7 @@ fn an_unknown_setting_is_only_told() {
     }
 }
 
-fn a_module_that_cannot_be_is_told_before_anything_is_touched() {
+fn an_invalid_module_name_is_refused_before_any_change() {
     let root = Root::new();
     for value in ["m".repeat(57), vec!["m"; 65].join(",")] {
         let before = root.tree();

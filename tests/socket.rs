@@ -20,10 +20,10 @@ use std::{
 
 tests![Needs::Root;
     a_client_connects_before_the_daemon_accepts,
-    each_way_to_ask_for_it,
-    flags_in_one_word_ask_for_it,
-    nobody_asks_for_it,
-    the_socket_is_roots_and_dockers,
+    each_spelling_of_fd_activates_the_socket,
+    combined_short_flags_activate_the_socket,
+    without_fd_there_is_no_socket,
+    the_socket_belongs_to_root_and_docker,
     an_old_socket_is_replaced,
     inherited_sockets_are_passed_on,
 ];
@@ -67,7 +67,7 @@ fn a_client_connects_before_the_daemon_accepts() {
     assert_eq!(answer, "OK");
 }
 
-fn each_way_to_ask_for_it() {
+fn each_spelling_of_fd_activates_the_socket() {
     let root = Root::new();
     for words in [
         &["-H", "fd://"][..],
@@ -104,7 +104,7 @@ fn each_way_to_ask_for_it() {
 }
 
 /// As pflag, which dockerd reads its words with, has it.
-fn flags_in_one_word_ask_for_it() {
+fn combined_short_flags_activate_the_socket() {
     let root = Root::new();
     assert!(is_activated(
         &root.machine().words(["-DH", "fd://"]).running()
@@ -112,7 +112,7 @@ fn flags_in_one_word_ask_for_it() {
     assert!(is_activated(&root.machine().words(["-DHfd://"]).running()));
 }
 
-fn nobody_asks_for_it() {
+fn without_fd_there_is_no_socket() {
     let root = Root::new();
     root.file(
         "/etc/docker/daemon.json",
@@ -131,7 +131,7 @@ fn nobody_asks_for_it() {
     }
 }
 
-fn the_socket_is_roots_and_dockers() {
+fn the_socket_belongs_to_root_and_docker() {
     for (group, expected) in [
         ("root:x:0:\ndockers:x:7:\ndocker:x:4321:someone\n", 4321),
         ("root:x:0:\n", 0),

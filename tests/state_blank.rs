@@ -16,7 +16,7 @@ use std::{
 tests![Needs::State;
     g9_a_disk_with_read_errors_is_not_blank,
     g9_below_four_mib_both_ends_overlap,
-    g9_a_wiped_header_whose_copy_is_left_is_not_blank,
+    g9_a_disk_with_a_backup_header_is_not_blank,
     g9_an_interrupted_mkfs_is_not_blank,
 ];
 
@@ -101,7 +101,7 @@ fn g9_below_four_mib_both_ends_overlap() {
 }
 
 /// The file system can be repaired from the copy: `e2fsck -b`.
-fn g9_a_wiped_header_whose_copy_is_left_is_not_blank() {
+fn g9_a_disk_with_a_backup_header_is_not_blank() {
     let root = root();
     let mut disks = Disks::new(&root);
     let disk = disks.add_partition("vda", 1, "wiped");

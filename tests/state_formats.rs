@@ -11,7 +11,7 @@ use crate::{
 tests![Needs::FileSystems;
     xfs_by_its_label_and_uuid,
     btrfs_by_its_label_and_uuid,
-    an_image_holds_no_state,
+    a_read_only_file_system_is_refused,
 ];
 
 const UUID: &str = "9a1e6c54-77d2-4b0e-a8f3-5d2c0b7e8f19";
@@ -39,7 +39,7 @@ fn btrfs_by_its_label_and_uuid() {
     assert_found_by_both(256 << 20, "mkfs.btrfs", &["-U", UUID], label);
 }
 
-fn an_image_holds_no_state() {
+fn a_read_only_file_system_is_refused() {
     let root = Root::new();
     root.file("/tree/file", "contents");
     let (tree, format) = (root.path("/tree"), "DOCKER_LAUNCH_STATE_FORMAT");

@@ -12,7 +12,7 @@ use std::path::Path;
 
 tests![Needs::Supervise;
     little_memory_while_it_waits,
-    no_descriptor_is_left_of_a_thousand_restarts,
+    a_thousand_restarts_leak_no_descriptor,
 ];
 
 /// The release program, in place of the one under test.
@@ -89,7 +89,7 @@ fn descriptors_after(program: &Path, restarts: usize) -> Vec<u32> {
         .collect()
 }
 
-fn no_descriptor_is_left_of_a_thousand_restarts() {
+fn a_thousand_restarts_leak_no_descriptor() {
     let program = release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]);
     let none = descriptors_after(&program, 0);
     assert_eq!(descriptors_after(&program, 1000), none);

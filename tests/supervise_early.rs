@@ -23,7 +23,7 @@ tests![Needs::Features(&["modprobe", "network", "state", "supervise"]);
     b4_each_signal_of_the_machine,
     b4_a_containers_own_signals_do_not_end_a_launch,
     b4_a_daemon_that_replaces_pid_1_gets_it,
-    b4_what_is_started_has_the_signals_of_before,
+    b4_children_get_the_original_signal_mask,
     b4_a_shell_after_a_failure_is_ended,
 ];
 
@@ -231,7 +231,7 @@ fn b4_a_daemon_that_replaces_pid_1_gets_it() {
 }
 
 /// modprobe as well as the daemon.
-fn b4_what_is_started_has_the_signals_of_before() {
+fn b4_children_get_the_original_signal_mask() {
     let root = slow();
     for reap in ["true", "false"] {
         let running = root

@@ -9,18 +9,18 @@ use crate::{
 use std::fs;
 
 tests![Needs::Supervise;
-    what_the_daemon_leaves_is_told_to_end,
-    what_does_not_listen_is_killed,
+    processes_left_by_the_daemon_get_sigterm,
+    processes_that_ignore_sigterm_get_sigkill,
     everything_is_unmounted,
-    what_is_in_use_is_detached,
+    a_busy_file_system_is_detached,
     ten_thousand_orphans_are_reaped,
-    in_anothers_pid_namespace_only_its_own_are_ended,
+    in_a_foreign_pid_namespace_only_its_children_are_ended,
 ];
 
 const TERM: &str = "dockerlaunch: SIGTERM to all other processes, which have 5 s\n";
 const KILL: &str = "dockerlaunch: SIGKILL to those that are left\n";
 
-fn what_the_daemon_leaves_is_told_to_end() {
+fn processes_left_by_the_daemon_get_sigterm() {
     let root = root();
     let running = machine(&root).words(["leave:wait:0", "wait"]).running();
     running.until_event(&root, "start", 2);
@@ -33,7 +33,7 @@ fn what_the_daemon_leaves_is_told_to_end() {
     assert!(daemon < log.find(TERM).unwrap());
 }
 
-fn what_does_not_listen_is_killed() {
+fn processes_that_ignore_sigterm_get_sigkill() {
     for start in [machine, container as fn(&Root) -> Start<'_>] {
         let root = root();
         let running = start(&root)
@@ -80,7 +80,7 @@ fn everything_is_unmounted() {
 }
 
 /// By PID 1 itself, which inherited a descriptor: nothing can end it.
-fn what_is_in_use_is_detached() {
+fn a_busy_file_system_is_detached() {
     let root = root();
     root.directory("/a");
     let running = machine(&root)
@@ -129,7 +129,7 @@ fn ten_thousand_orphans_are_reaped() {
 }
 
 /// `--pid=host`: orphans come to it nevertheless, and others are left alone.
-fn in_anothers_pid_namespace_only_its_own_are_ended() {
+fn in_a_foreign_pid_namespace_only_its_children_are_ended() {
     let root = root();
     root.loader();
     let running = container(&root)

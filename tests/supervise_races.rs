@@ -17,9 +17,9 @@ use std::{
 
 tests![Needs::Supervise;
     b1_a_daemon_that_dies_between_any_two_calls_is_started_again,
-    b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for,
+    b1_a_daemon_that_dies_between_any_two_calls_does_not_delay_a_shutdown,
     b1_an_orphan_that_dies_between_any_two_calls_is_reaped,
-    b1_a_flood_of_signals_keeps_nothing_waiting,
+    b1_a_flood_of_signals_delays_nothing,
     b1_daemons_that_end_beside_an_orphan_are_started_again,
 ];
 
@@ -98,7 +98,7 @@ fn b1_a_daemon_that_dies_between_any_two_calls_is_started_again() {
     });
 }
 
-fn b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for() {
+fn b1_a_daemon_that_dies_between_any_two_calls_does_not_delay_a_shutdown() {
     at_each_call(|at| {
         let root = root();
         let running = restarting(&root).words(["wait:stubborn"]).running();
@@ -133,7 +133,7 @@ fn b1_an_orphan_that_dies_between_any_two_calls_is_reaped() {
 
 /// More than are read in one turn, and the death of the daemon among them: 300 real-time signals, of which the kernel keeps
 /// each, to a machine that does nothing about them.
-fn b1_a_flood_of_signals_keeps_nothing_waiting() {
+fn b1_a_flood_of_signals_delays_nothing() {
     let root = impatient();
     let start = root.machine().variable("DOCKER_LAUNCH_REAP", "auto");
     let running = start.words(["engine", "wait"]).running();

@@ -10,18 +10,18 @@ use crate::{
 use std::{fs, os::unix::net::UnixDatagram, time::Duration};
 
 tests![Needs::Supervise;
-    it_is_told_with_the_time_since_the_kernels_start,
-    another_process_is_not_believed,
-    a_reload_is_no_new_start,
+    readiness_is_logged_with_the_time_since_kernel_start,
+    ready_from_another_process_is_ignored,
+    a_reload_is_not_a_new_start,
     the_program_runs_once,
     a_program_that_fails_or_is_missing_is_a_warning,
-    whoever_supervises_us_is_told,
-    a_late_daemon_is_told_of_once,
+    an_outer_supervisor_is_notified,
+    a_late_daemon_is_reported_once,
 ];
 
 const IS_READY: &str = "dockerlaunch: docker is ready, ";
 
-fn it_is_told_with_the_time_since_the_kernels_start() {
+fn readiness_is_logged_with_the_time_since_kernel_start() {
     let root = root();
     let running = machine(&root)
         .words(["notify:STATUS=x\nREADY=1\nMAINPID=7", "wait"])
@@ -39,7 +39,7 @@ fn it_is_told_with_the_time_since_the_kernels_start() {
     assert_eq!(running.ended().stderr.matches(IS_READY).count(), 1);
 }
 
-fn another_process_is_not_believed() {
+fn ready_from_another_process_is_ignored() {
     let root = root();
     let running = machine(&root)
         .words(["child:notify:READY=1", "notify:STOPPING=1", "wait"])
@@ -50,7 +50,7 @@ fn another_process_is_not_believed() {
     assert!(!running.log().contains(IS_READY), "{}", running.log());
 }
 
-fn a_reload_is_no_new_start() {
+fn a_reload_is_not_a_new_start() {
     let root = root();
     let running = machine(&root)
         .words([
@@ -114,7 +114,7 @@ fn a_program_that_fails_or_is_missing_is_a_warning() {
     }
 }
 
-fn whoever_supervises_us_is_told() {
+fn an_outer_supervisor_is_notified() {
     let root = root();
     let outer = UnixDatagram::bind(root.path("/outer")).unwrap();
     outer
@@ -133,7 +133,7 @@ fn whoever_supervises_us_is_told() {
 }
 
 /// Of a build whose seconds are short.
-fn a_late_daemon_is_told_of_once() {
+fn a_late_daemon_is_reported_once() {
     let root = root();
     root.program(&release("hasty", &[("DOCKERLAUNCH_BACKOFF_MS", "10")]));
     let running = machine(&root)

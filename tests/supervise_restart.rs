@@ -14,24 +14,24 @@ use std::{
 };
 
 tests![Needs::Supervise;
-    it_is_started_again,
+    the_daemon_is_started_again,
     each_policy_on_the_machine,
     a_container_ends_as_its_daemon_did,
-    a_container_restarts_it_where_that_is_asked_for,
-    a_crash_loop_is_named_once,
+    a_container_restarts_it_if_the_setting_says_so,
+    a_crash_loop_is_reported_once,
     a_request_between_two_daemons_is_followed,
     a_client_that_connects_between_two_daemons_is_served,
-    inherited_sockets_are_each_daemons,
+    every_daemon_gets_the_inherited_sockets,
     stale_pid_files_are_removed_before_each_start,
-    one_that_cannot_be_executed_is_a_launch_that_failed,
-    one_that_cannot_be_executed_any_more_is_tried_again,
+    a_daemon_that_cannot_be_executed_is_a_failed_launch,
+    a_daemon_that_can_no_longer_be_executed_is_tried_again,
 ];
 
 fn says(running: &Running<'_>, words: &str) {
     running.until_said(&format!("dockerlaunch: {words}\n"));
 }
 
-fn it_is_started_again() {
+fn the_daemon_is_started_again() {
     let root = root();
     let running = machine(&root).words(["exit-before:3:2", "wait"]).running();
     says(&running, "engine ended with status 3");
@@ -101,7 +101,7 @@ fn a_container_ends_as_its_daemon_did() {
     assert_eq!(container(&root).words(["exit:3"]).ended().status, 3);
 }
 
-fn a_container_restarts_it_where_that_is_asked_for() {
+fn a_container_restarts_it_if_the_setting_says_so() {
     let root = root();
     let running = container(&root)
         .variable("DOCKER_LAUNCH_ON_EXIT", "restart")
@@ -113,7 +113,7 @@ fn a_container_restarts_it_where_that_is_asked_for() {
 }
 
 /// Of a build whose waits are short.
-fn a_crash_loop_is_named_once() {
+fn a_crash_loop_is_reported_once() {
     let root = root();
     root.program(&release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]));
     let running = machine(&root)
@@ -163,7 +163,7 @@ fn a_client_that_connects_between_two_daemons_is_served() {
 }
 
 /// By a supervisor of ours: they are named with the pid of the daemon that gets them.
-fn inherited_sockets_are_each_daemons() {
+fn every_daemon_gets_the_inherited_sockets() {
     let root = root();
     root.file("/first", "").file("/second", "");
     let running = container(&root)
@@ -230,7 +230,7 @@ fn broken(root: &Root) {
 const MISSING: &str = "exec /usr/bin/engine: no such file or directory (ENOENT); the file is there: its interpreter or \
     loader is missing from the image";
 
-fn one_that_cannot_be_executed_is_a_launch_that_failed() {
+fn a_daemon_that_cannot_be_executed_is_a_failed_launch() {
     let root = root();
     broken(&root);
     for start in [machine(&root), container(&root)] {
@@ -244,7 +244,7 @@ fn one_that_cannot_be_executed_is_a_launch_that_failed() {
     }
 }
 
-fn one_that_cannot_be_executed_any_more_is_tried_again() {
+fn a_daemon_that_can_no_longer_be_executed_is_tried_again() {
     let root = root();
     let running = machine(&root).words(["wait:3"]).running();
     broken(&root);

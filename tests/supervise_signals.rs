@@ -9,8 +9,8 @@ use crate::{
 
 tests![Needs::Supervise;
     the_machine_ends_by_each_signal,
-    the_machine_passes_on_hup_only,
-    a_containers_daemon_is_told_to_end_once,
+    the_machine_passes_on_only_hup,
+    a_containers_daemon_gets_one_sigterm,
     a_containers_daemon_gets_all_other_signals,
     a_second_request_shortens_the_wait,
     the_daemon_begins_as_if_it_had_replaced_pid_1,
@@ -57,7 +57,7 @@ fn the_machine_ends_by_each_signal() {
     }
 }
 
-fn the_machine_passes_on_hup_only() {
+fn the_machine_passes_on_only_hup() {
     let root = root();
     let running = machine(&root, &["wait"]);
     for signal in [3, 28, 36, 40, 1] {
@@ -69,7 +69,7 @@ fn the_machine_passes_on_hup_only() {
     assert_eq!(events(&root), ["start", "signal 1", "signal 15"]);
 }
 
-fn a_containers_daemon_is_told_to_end_once() {
+fn a_containers_daemon_gets_one_sigterm() {
     for signal in [15, 2, 30, 37, 38] {
         let root = root();
         let running = container(&root, &["wait:7@10"]);

@@ -18,15 +18,15 @@ use std::{
 tests![Needs::Supervise;
     a5_ten_times_as_many_mounts_take_ten_times_the_calls,
     a5_thousands_of_mounts_are_unmounted,
-    a5_each_mount_goes_from_the_last_to_the_first,
-    a5_without_a_file_in_memory_everything_is_detached,
-    a5_a_mount_that_holds_another_goes_in_the_next_pass,
-    a3_where_no_process_can_be_made_pid_1_unmounts,
-    a3_where_no_descriptor_of_a_process_can_be_made_it_is_waited_for,
-    a3_where_the_process_is_killed_another_goes_on,
-    a3_where_each_process_is_killed_everything_is_written_out,
-    a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason,
-    a3_a_process_that_hangs_is_given_up,
+    a5_mounts_go_from_the_last_to_the_first,
+    a5_without_memfd_create_everything_is_detached,
+    a5_a_mount_that_another_keeps_busy_goes_in_the_next_pass,
+    a3_pid_1_unmounts_if_fork_fails,
+    a3_without_pidfd_open_the_process_is_still_awaited,
+    a3_if_the_process_is_killed_another_continues,
+    a3_if_each_process_is_killed_everything_is_synced,
+    a3_a_mount_that_cannot_be_unmounted_is_logged_with_the_reason,
+    a3_a_process_that_hangs_is_abandoned,
 ];
 
 const FORK: i64 = 57;
@@ -128,7 +128,7 @@ fn expected(mountinfo: &str) -> Vec<String> {
     places
 }
 
-fn a5_each_mount_goes_from_the_last_to_the_first() {
+fn a5_mounts_go_from_the_last_to_the_first() {
     let root = root();
     // Longer than any line that is kept whole, and more so with four bytes for each blank.
     let long = format!("/long{}", format!("/{}", " ".repeat(240)).repeat(14));
@@ -189,7 +189,7 @@ fn one_mount(root: &Root) -> Start<'_> {
     machine(root).before(Before::mount("tmpfs", "/a"))
 }
 
-fn a5_without_a_file_in_memory_everything_is_detached() {
+fn a5_without_memfd_create_everything_is_detached() {
     for errno in [Errno::EMFILE, Errno::ENOSYS] {
         let root = root();
         let mut places = Vec::new();
@@ -208,7 +208,7 @@ fn a5_without_a_file_in_memory_everything_is_detached() {
 }
 
 /// As a file system on a file of another, which was mounted later: busy until that one is unmounted.
-fn a5_a_mount_that_holds_another_goes_in_the_next_pass() {
+fn a5_a_mount_that_another_keeps_busy_goes_in_the_next_pass() {
     let root = root();
     root.directory("/b");
     let mut refused = false;
@@ -227,7 +227,7 @@ fn a5_a_mount_that_holds_another_goes_in_the_next_pass() {
     );
 }
 
-fn a3_where_no_process_can_be_made_pid_1_unmounts() {
+fn a3_pid_1_unmounts_if_fork_fails() {
     for errno in [Errno::EAGAIN, Errno::ENOMEM, Errno::ENOSYS] {
         let root = root();
         let mut by = Vec::new();
@@ -249,7 +249,7 @@ fn a3_where_no_process_can_be_made_pid_1_unmounts() {
     }
 }
 
-fn a3_where_no_descriptor_of_a_process_can_be_made_it_is_waited_for() {
+fn a3_without_pidfd_open_the_process_is_still_awaited() {
     for errno in [Errno::EMFILE, Errno::ENOMEM, Errno::ENOSYS] {
         let root = root();
         let mut refused = 0;
@@ -272,7 +272,7 @@ fn a3_where_no_descriptor_of_a_process_can_be_made_it_is_waited_for() {
 
 const KILLED: &str = "dockerlaunch: warning: unmounting: its process has ended with status 137\n";
 
-fn a3_where_the_process_is_killed_another_goes_on() {
+fn a3_if_the_process_is_killed_another_continues() {
     let root = root();
     let ended = ended(one_mount(&root), |call| match (call.process, call.number) {
         (1, UMOUNT2) => Then::Kill,
@@ -286,7 +286,7 @@ fn a3_where_the_process_is_killed_another_goes_on() {
     );
 }
 
-fn a3_where_each_process_is_killed_everything_is_written_out() {
+fn a3_if_each_process_is_killed_everything_is_synced() {
     let root = root();
     let mut written = 0;
     let ended = ended(one_mount(&root), |call| match call.number {
@@ -305,7 +305,7 @@ fn a3_where_each_process_is_killed_everything_is_written_out() {
     );
 }
 
-fn a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason() {
+fn a3_a_mount_that_cannot_be_unmounted_is_logged_with_the_reason() {
     let root = root();
     let ended = ended(one_mount(&root), |call| {
         if call.number == UMOUNT2 && call.string(0) == b"/a" {
@@ -318,7 +318,7 @@ fn a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason() {
 }
 
 /// Of a build whose limit is 1 s.
-fn a3_a_process_that_hangs_is_given_up() {
+fn a3_a_process_that_hangs_is_abandoned() {
     let root = root();
     root.program(&release("brief", &[("DOCKERLAUNCH_UNMOUNT_S", "1")]));
     let since = Instant::now();

@@ -8,10 +8,10 @@ use crate::{
 
 tests![Needs::UserNamespaces;
     a_container_is_prepared,
-    a_root_without_anything_is_refused,
+    an_empty_root_is_refused,
     neither_is_refused,
-    what_is_refused_is_told_to_be_the_user_namespaces,
-    check_tells_and_changes_nothing,
+    a_refused_mount_names_the_user_namespace,
+    check_reports_and_changes_nothing,
 ];
 
 /// devpts wants the group of terminals, which only its owner has in a namespace of one user.
@@ -45,7 +45,7 @@ fn a_container_is_prepared() {
     assert_eq!(daemon.descriptors().len(), 3);
 }
 
-fn a_root_without_anything_is_refused() {
+fn an_empty_root_is_refused() {
     let root = Root::new();
     root.directory("/proc");
     let before = root.tree();
@@ -57,7 +57,7 @@ fn a_root_without_anything_is_refused() {
 }
 
 /// The terminals' group is none of the namespace's: nobody's privileges help there but the machine's.
-fn what_is_refused_is_told_to_be_the_user_namespaces() {
+fn a_refused_mount_names_the_user_namespace() {
     let root = Root::new();
     let ended = root.container().unprivileged().ended();
     let line = "dockerlaunch: mount /dev/pts: invalid argument (EINVAL)\n";
@@ -90,7 +90,7 @@ fn neither_is_refused() {
     assert_eq!(root.tree(), before);
 }
 
-fn check_tells_and_changes_nothing() {
+fn check_reports_and_changes_nothing() {
     let root = Root::new();
     let before = root.tree();
     let ended = root.start().words(["--check"]).unprivileged().ended();

@@ -18,14 +18,14 @@ use std::{
 
 tests![Needs::Root;
     a4_a_file_is_durable_before_it_has_its_name,
-    a4_files_of_a_machine_are_made_durable_together,
+    a4_the_files_of_a_machine_are_synced_in_one_go,
     a4_in_memory_nothing_is_synced,
-    a4_what_cannot_be_made_durable_is_not_renamed,
-    a4_an_empty_file_of_ours_is_written_again,
-    a4_an_empty_file_that_is_meant_stays,
-    a4_what_a_cut_launch_left_is_taken_away,
-    a4_a_launch_that_was_cut_anywhere_is_made_good,
-    a6_set_user_id_is_not_kept_without_the_owner,
+    a4_a_file_that_cannot_be_synced_is_not_renamed,
+    a4_an_empty_generated_file_is_written_again,
+    a4_an_intentionally_empty_file_stays,
+    a4_files_left_by_an_interrupted_launch_are_removed,
+    a4_the_next_launch_repairs_an_interrupted_one,
+    a6_set_user_id_is_dropped_without_the_owner,
 ];
 
 /// Whether what is written in the images lasts at all.
@@ -57,7 +57,7 @@ fn a4_a_file_is_durable_before_it_has_its_name() {
     assert_eq!(trace(root.container(), Fate::Nothing), [""; 0]);
 }
 
-fn a4_files_of_a_machine_are_made_durable_together() {
+fn a4_the_files_of_a_machine_are_synced_in_one_go() {
     let root = root();
     root.file("/usr/etc/ssl/certs/ca.crt", "ca")
         .file("/usr/etc/group", "default\n");
@@ -102,7 +102,7 @@ fn a4_in_memory_nothing_is_synced() {
 }
 
 /// A disk that fails: the name would lead to nothing after the next power cut.
-fn a4_what_cannot_be_made_durable_is_not_renamed() {
+fn a4_a_file_that_cannot_be_synced_is_not_renamed() {
     let line = |path: &str, reason| format!("dockerlaunch: warning: layout {path}: {reason}\n");
     let io = "input/output error (EIO)";
     let root = root();
@@ -138,7 +138,7 @@ fn again(path: &str) -> String {
 }
 
 /// As it was seen 8 s after the first start.
-fn a4_an_empty_file_of_ours_is_written_again() {
+fn a4_an_empty_generated_file_is_written_again() {
     let root = Root::new();
     drop(root.machine().running());
     let before = NAMES.map(|name| root.read(&format!("/etc/{name}")));
@@ -174,7 +174,7 @@ fn a4_an_empty_file_of_ours_is_written_again() {
 }
 
 /// The image's own default is empty, a link leads to an empty file, or somebody has mounted it.
-fn a4_an_empty_file_that_is_meant_stays() {
+fn a4_an_intentionally_empty_file_stays() {
     let root = Root::new();
     root.file("/usr/etc/subuid", "")
         .file("/etc/subuid", "")
@@ -194,7 +194,7 @@ fn a4_an_empty_file_that_is_meant_stays() {
 }
 
 /// Also where an older version has left it. What is no file is somebody else's, and in nobody's way.
-fn a4_what_a_cut_launch_left_is_taken_away() {
+fn a4_files_left_by_an_interrupted_launch_are_removed() {
     let root = Root::new();
     root.file("/etc/.dockerlaunch.new", "half")
         .file(&aside("hosts"), "half")
@@ -227,7 +227,7 @@ fn left(root: &Root) -> Vec<String> {
         .collect()
 }
 
-fn a4_a_launch_that_was_cut_anywhere_is_made_good() {
+fn a4_the_next_launch_repairs_an_interrupted_one() {
     for role in [Root::machine, Root::container] {
         for cut in (0..).step_by(2) {
             let root = root();
@@ -255,7 +255,7 @@ fn a4_a_launch_that_was_cut_anywhere_is_made_good() {
 /// CAP_CHOWN.
 const CHOWN: u32 = 0;
 
-fn a6_set_user_id_is_not_kept_without_the_owner() {
+fn a6_set_user_id_is_dropped_without_the_owner() {
     for may_chown in [true, false] {
         let root = Root::new();
         root.file("/usr/etc/tool", "#!").file("/usr/etc/plain", "");
