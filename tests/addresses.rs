@@ -32,7 +32,7 @@ fn launched<'r>(root: &'r Root, line: &str) -> Running<'r> {
 
 fn c2_a_gateway_outside_the_subnet_is_reached_on_the_link() {
     for (line, gateway) in [
-        // Both from reports of users; the others are of the same kind.
+        // The first two come from reports of users; the others are similar.
         (
             "ip=198.51.100.91::10.255.255.1:255.255.255.255::eth0:none",
             "01FFFF0A",
@@ -53,7 +53,7 @@ fn c2_a_gateway_outside_the_subnet_is_reached_on_the_link() {
     }
 }
 
-/// A broadcast address, and one for many.
+/// The addresses are a broadcast and a multicast address.
 fn c2_an_impossible_gateway_is_a_warning() {
     for gateway in ["10.9.8.255", "224.0.0.5", "255.255.255.255"] {
         let root = Root::new();
@@ -113,7 +113,7 @@ fn c8_any_host_name_is_accepted() {
         fs::read_to_string("/proc/sys/kernel/domainname")
     });
     assert_eq!(domain.unwrap(), "example.org\n");
-    // What sethostname(2) does not take is cut, as by the kernel.
+    // A name that sethostname(2) does not accept is truncated, as the kernel does it.
     let root = Root::new();
     let daemon = launched(&root, &format!("ip=10.9.8.7/24::::{}", "x".repeat(70)));
     assert_eq!(host_name(&daemon), "x".repeat(64));
@@ -123,7 +123,7 @@ fn c8_any_host_name_is_accepted() {
     );
 }
 
-/// The modules dummy, ifb and bonding make interfaces when they are loaded; of those ifb is in most kernels. links.rs tests all kinds.
+/// Loading the modules dummy, ifb or bonding makes interfaces. Most kernels have ifb; links.rs tests all kinds.
 fn d2_interfaces_that_a_module_makes_by_itself_are_skipped() {
     let root = Root::new();
     let start = root.machine().before(interface("aaa0", "ifb"));
@@ -136,7 +136,7 @@ fn d2_interfaces_that_a_module_makes_by_itself_are_skipped() {
     let mac = daemon.read("/sys/class/net/eth0/address").replace(':', "");
     assert_eq!(host_name(&daemon), format!("docker-{}", mac[6..].trim()));
     drop(daemon);
-    // By its name it is taken.
+    // An interface that is named is used.
     let start = root
         .machine()
         .before(interface("ifb7", "ifb"))
@@ -177,7 +177,7 @@ fn d4_autoconf_off_without_an_address_leaves_the_interface_down() {
     assert_eq!(host_name(&daemon), "box");
 }
 
-/// This takes the ten seconds that a network card may take.
+/// This test takes ten seconds, the time that a network card may take to appear.
 fn f5_a_missing_interface_is_reported_with_the_existing_ones() {
     let root = Root::new();
     let start = root.machine().before(bridge("eth0"));
@@ -189,7 +189,7 @@ fn f5_a_missing_interface_is_reported_with_the_existing_ones() {
     assert_eq!(warnings_of(&daemon, "network"), [line]);
 }
 
-/// The hardware address of an interface in a network namespace is random: it is set first.
+/// Sets the hardware addresses first: in a network namespace they are random.
 fn boot_card(line: &str) -> String {
     let root = Root::new();
     let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
@@ -219,7 +219,7 @@ fn f5_the_card_that_pxe_booted_from_is_chosen() {
     assert_eq!(boot_card("ip=10.9.8.7/24 BOOTIF=01-52-54"), "eth0");
 }
 
-/// This takes the ten seconds that a network card may take.
+/// This test takes ten seconds, the time that a network card may take to appear.
 fn f5_without_the_boot_card_the_first_card_is_chosen() {
     let root = Root::new();
     let daemon = launched(&root, "ip=10.9.8.7/24 BOOTIF=01-52-54-00-12-34-99");

@@ -1,4 +1,4 @@
-//! The daemon's arguments and daemon.json are read as dockerd reads them, in odd spellings, too.
+//! dockerlaunch reads the daemon's arguments and daemon.json as dockerd reads them, even in unusual spellings.
 
 use crate::{
     prerequisites::{assert_ends, assert_starts, complete, remove},
@@ -49,7 +49,7 @@ fn d6_a_space_before_fd_activates_the_socket() {
     assert!(!is_activated(&root.machine().running()));
 }
 
-/// docker-proxy is gone: the daemon starts if the last word is that none is wanted.
+/// docker-proxy is missing: the daemon starts only if the last flag or key says that it needs none.
 fn d7_the_last_of_repeated_flags_and_keys_counts() {
     let root = complete();
     remove(&root, "docker-proxy");
@@ -94,7 +94,7 @@ fn d7_the_last_of_repeated_flags_and_keys_counts() {
     }
 }
 
-/// A pid file that no process has is removed before the daemon starts: so it was found.
+/// A stale pid file is removed only if the launch has found it.
 fn finds_pid_file(start: Start<'_>, root: &Root, file: &str) -> bool {
     root.file(file, "1");
     drop(start.running());
@@ -121,7 +121,7 @@ fn d7_a_path_with_a_surrogate_pair_is_found() {
     }
 }
 
-/// With a byte order mark, as editors there write it.
+/// Editors on Windows write a byte order mark.
 fn d7_a_file_with_a_byte_order_mark_is_read() {
     let json = "\u{feff}{\r\n  \"pidfile\": \"/srv/\u{e9}\"\r\n}\r\n";
     let units: Vec<u16> = json.encode_utf16().collect();
@@ -151,7 +151,7 @@ fn d7_arguments_after_two_dashes_are_no_flags() {
     assert!(is_activated(&daemon));
 }
 
-/// dockerd takes them for no settings.
+/// dockerd reads these files as no settings.
 fn c5_empty_files_and_dev_null_mean_no_settings() {
     for contents in ["", "\n", " \t\r\n", "{}", "\u{feff}"] {
         let root = Root::new();

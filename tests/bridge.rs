@@ -1,4 +1,4 @@
-//! `-b NAME --bip ADDRESS/PREFIX`: the bridge is made, and the daemon is not told of the address that it would refuse.
+//! With `-b NAME --bip ADDRESS/PREFIX` the launch makes the bridge and drops `--bip`, which dockerd would refuse beside `-b`.
 
 use crate::{
     network::{addresses, bridge, row, up},
@@ -60,7 +60,7 @@ fn daemon_json_may_name_it() {
     assert_eq!(daemon.words(), ["dockerd"]);
     assert_eq!(addresses(&daemon)[0][0], "a-name-of-15-by");
     assert_eq!(mtu(&daemon, "a-name-of-15-by"), "1300");
-    // A flag wins.
+    // A flag takes precedence over daemon.json.
     let words = ["--bip=10.1.2.3/24", "--bridge=br1", "--mtu", "1200"];
     let daemon = root.machine().words(words).running();
     assert_eq!(up(&daemon), ["br1", "lo"]);

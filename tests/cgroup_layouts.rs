@@ -1,5 +1,5 @@
-//! Cgroups that somebody has mounted before: the launch and `--check` judge them as dockerd does. And v1, where a controller
-//! that limits need is only there.
+//! Cgroups that are mounted before the launch: the launch and `--check` judge them as dockerd does. And v1 is chosen if a
+//! controller that limits need exists only there.
 
 use crate::{
     check::{check, objects, of, whole},
@@ -15,7 +15,7 @@ tests![Needs::LegacyCgroups;
     Needs::MemoryOnlyInV1 => g9_v1_is_chosen_if_only_v1_has_memory,
 ];
 
-/// A tmpfs at /sys/fs/cgroup with these v1 hierarchies of the machine's, by their options.
+/// A tmpfs at /sys/fs/cgroup with these v1 hierarchies of the test machine, given by their options.
 fn with<'r>(start: Start<'r>, hierarchies: &[&str]) -> Start<'r> {
     let top = "/sys/fs/cgroup";
     let mut start = start.before(Before::mount("tmpfs", top));
@@ -40,13 +40,13 @@ const NAMED: &str = "none,name=systemd";
 const LINE: &str = "dockerlaunch: warning: below /sys/fs/cgroup are cgroup v1 hierarchies, but not that of the controller \
     devices: they stay, and dockerd does not start; unmount them, or mount the controllers there\n";
 
-/// What is mounted there.
+/// The mounts below it.
 fn mounted(daemon: &Running<'_>) -> Vec<String> {
     let all = daemon.mounts().into_iter().map(|mount| mount.at);
     all.filter(|at| at.starts_with("/sys/fs/cgroup")).collect()
 }
 
-/// WSL mounts it so, and other machines where somebody followed an advice for systemd's tools.
+/// WSL mounts it like this, and so do machines whose owner followed advice for systemd's tools.
 fn d9_hierarchies_without_devices_do_not_count_as_v1() {
     for hierarchies in [&[NAMED][..], &["memory"], &[NAMED, "cgroup2"]] {
         let root = Root::new();
@@ -102,7 +102,7 @@ fn d9_check_and_launch_agree() {
     }
 }
 
-/// The machine that tests run on is one.
+/// The machine that runs the tests has memory only in v1.
 fn g9_v1_is_chosen_if_only_v1_has_memory() {
     let root = Root::new();
     let daemon = root
@@ -113,7 +113,7 @@ fn g9_v1_is_chosen_if_only_v1_has_memory() {
     let memory = daemon.mount_at("/sys/fs/cgroup/memory");
     assert_eq!(memory.kind, "cgroup");
     assert!(memory.data.split(',').any(|option| option == "memory"));
-    // v2 where it is asked for all the same.
+    // v2 is mounted if the setting says so.
     let daemon = root.machine().running();
     assert_eq!(daemon.mount_at("/sys/fs/cgroup").kind, "cgroup2");
 }

@@ -1,5 +1,5 @@
-//! What a launch makes of a /proc/cgroups that is full of rubbish. What it mounts on which kernel is asserted in guests:
-//! the hierarchies are the whole machine's, and here they are the tester's.
+//! What a launch does with invalid lines in /proc/cgroups. Guests assert what it mounts on which kernel: here the hierarchies
+//! belong to the test machine.
 
 use crate::{
     root::Root,
@@ -14,7 +14,7 @@ tests![Needs::Root;
     every_refused_controller_is_listed,
 ];
 
-/// The machine with cgroup v1, as these bytes say.
+/// A launch as the machine with cgroup v1, with these contents of /proc/cgroups.
 fn with<'r>(root: &'r Root, controllers: &str) -> Running<'r> {
     root.file("/controllers", controllers).directory("/proc");
     root.machine()
@@ -57,7 +57,7 @@ fn an_invalid_line_is_reported_and_skipped() {
     }
 }
 
-/// By an empty line behind it, or by a byte that cannot be shown.
+/// An empty line after the invalid one, or a byte that cannot be printed, does not hide it.
 fn every_invalid_line_is_reported() {
     for rubbish in ["memory x\n\n", "mem\0ory 0 1 1\n"] {
         let root = Root::new();
@@ -67,7 +67,7 @@ fn every_invalid_line_is_reported() {
     }
 }
 
-/// One that every kernel has; whether v1 offers it is its own matter: it is mounted, or named as one that is not.
+/// Every kernel has freezer. Whether v1 offers it depends on the machine: it is mounted, or reported as refused.
 fn a_repeated_controller_counts_once() {
     let root = Root::new();
     let daemon = with(&root, &format!("{HEAD}freezer 1 1 1\nfreezer 1 1 1\n"));
@@ -85,7 +85,7 @@ fn a_repeated_controller_counts_once() {
         .filter(|name| *name == "freezer")
         .count();
     assert_eq!(mounted + named, 1, "{log}");
-    // The second is no line that makes no sense.
+    // The second line is valid.
     assert!(!log.contains("is no controller"), "{log}");
 }
 

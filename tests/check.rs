@@ -1,4 +1,4 @@
-//! `--check`: what it tells, its exit status, and that it changes nothing.
+//! `--check`: what it reports, its exit status, and that it changes nothing.
 
 use crate::{
     check_kernel::{MODULES, with_modules},
@@ -21,7 +21,7 @@ tests![Needs::Check;
     arguments_that_are_refused,
 ];
 
-/// With a kernel that has all, and a data root on tmpfs.
+/// A root with everything that Docker needs, a kernel with all modules, and a data root on tmpfs.
 pub(crate) fn whole() -> Root {
     let root = complete();
     with_modules(&root, "modules.builtin", MODULES);
@@ -54,7 +54,7 @@ pub(crate) fn of<'v>(objects: &'v [Value], name: &str) -> &'v Value {
     object
 }
 
-/// What is told of it in JSON.
+/// The object of that name in the JSON report.
 pub(crate) fn told(start: Start<'_>, name: &str) -> Value {
     of(&objects(&start.ended()), name).clone()
 }
@@ -240,7 +240,7 @@ fn settings_are_judged() {
         (wrong.status, names),
         (1, vec!["DOCKER_LAUNCH_AS", "DOCKER_LAUNCH_CGROUP"])
     );
-    // A misspelt one is ignored by a launch, too.
+    // A launch ignores a misspelt setting, too.
     assert_eq!(start("DOCKER_LAUNCH_DEBUGS", "1").ended().status, 0);
     let human = check(&root, "--check")
         .variable("DOCKER_LAUNCH_DEBUGS", "1")
@@ -258,7 +258,7 @@ fn settings_are_judged() {
     );
 }
 
-/// Of the machine's own.
+/// The tree of the test machine.
 fn is_loaded(module: &str) -> bool {
     let modules = fs::read_to_string("/proc/modules").unwrap_or_default();
     modules
@@ -266,9 +266,9 @@ fn is_loaded(module: &str) -> bool {
         .any(|line| line.split(' ').next() == Some(module))
 }
 
-/// On the machine itself, by root and by nobody: any user, any Linux, whatever is mounted.
+/// On the test machine itself, as root and as nobody: it works for any user, whatever is mounted.
 fn any_user_can_check_and_nothing_changes() {
-    // But for what other tests use meanwhile.
+    // Without what other tests use at the same time.
     let quiet = |module: &&&str| !["overlay", "bridge"].contains(module);
     let state = || {
         let loaded: Vec<_> = MODULES
@@ -279,7 +279,7 @@ fn any_user_can_check_and_nothing_changes() {
         (fs::read_to_string("/proc/self/mountinfo").unwrap(), loaded)
     };
     let is_root = nix::unistd::geteuid().is_root();
-    // A copy that nobody can reach. Written by another process: a test that forks meanwhile would keep it open for writing.
+    // A copy that the user nobody can run. Another process writes it: a test that forks now would keep it open for writing.
     let path = std::env::temp_dir().join(format!("dockerlaunch-{}", std::process::id()));
     assert!(
         Command::new("cp")
@@ -305,7 +305,7 @@ fn any_user_can_check_and_nothing_changes() {
         assert_eq!(state(), before);
     }
     fs::remove_file(path).unwrap();
-    // In an image, as PID 1 and not, without anything mounted.
+    // In an image, as PID 1 and not as PID 1, with nothing mounted.
     let root = whole();
     for start in [
         check(&root, "--check=json"),
@@ -335,7 +335,7 @@ fn arguments_that_are_refused() {
         refused(check(&root, "--check").words([long])),
         "dockerlaunch: prepare daemon daemon.json: file name too long (ENAMETOOLONG)\n"
     );
-    // Nobody reads it.
+    // The reader has closed its end.
     let start = whole();
     assert_eq!(
         check(&start, "--check")

@@ -1,4 +1,4 @@
-//! The two forms of `--check`: lines for a person, JSON lines with the same contents, whatever is given to it.
+//! The two forms of `--check`: lines for people, and JSON lines with the same contents, whatever the input.
 
 use crate::{
     check::{check, objects, of, whole},
@@ -55,7 +55,7 @@ fn lines_are_aligned_and_contain_no_newline() {
             !columns.iter().any(|letter| letter.is_control()),
             "{line:?}"
         );
-        // Two blanks end a column, and one begins where the last one's width ends.
+        // Two spaces end a column, and a column begins where the width of the one before it ends.
         assert!(
             columns[13] == ' ' && columns[38] == ' ' && columns[39] != ' ',
             "{line}"

@@ -1,5 +1,5 @@
-//! The names of disks beside the plain ones: those of the kernel's `root=` and of udev's links. `root=` and the state disk
-//! share what follows them; device numbers are only for `root=`, and a guest's to see.
+//! The other names of disks: those of the kernel's `root=` and those of udev's links. `root=` and the state disk share the
+//! code behind the names. Device numbers are only for `root=`; guests test them.
 
 use crate::{
     disks::{Disks, ext4, tool},
@@ -98,7 +98,7 @@ fn f5_partuuid_with_an_offset() {
     assert_found(&disks, &format!("PARTUUID={UUID}/PARTNROFF=1"), "vda2");
 }
 
-/// No second is lost, and the line says what there is.
+/// The refusal comes immediately, and the line says which names exist.
 fn f5_unsupported_names_are_refused_without_a_wait() {
     let root = Root::new();
     let mut disks = Disks::new(&root);

@@ -1,5 +1,5 @@
-//! An errno is never taken for an absence: ENOENT and ENOTDIR say that nothing stands there, any other is told with its path;
-//! and what cannot be told is not decided against what may be there.
+//! An errno is never taken for an absence: only ENOENT and ENOTDIR mean that nothing is there. Any other is logged with its
+//! path, and the launch then never decides as if nothing were there.
 
 use crate::{
     faults::Fault,
@@ -42,7 +42,7 @@ fn d8_an_unreadable_machine_id_is_not_replaced() {
     }
 }
 
-/// The path as PID 1 gives it, and the line's words before the reason.
+/// The path as PID 1 passes it to the kernel, and the subject of the line.
 fn d8_each_errno_is_logged_with_its_path() {
     let rows: &[(&str, &str, &str)] = &[
         ("", "/etc/docker", "layout /etc/docker"),
@@ -86,7 +86,7 @@ fn d8_each_errno_is_logged_with_its_path() {
         let mut expected = Vec::new();
         for (_, path, words) in rows {
             start = start.fault(Fault::at(path, errno));
-            // Below a directory that cannot be opened nothing is looked for.
+            // The launch looks for nothing below a directory that it cannot open.
             if *path != "key.json" {
                 expected.push(format!("dockerlaunch: warning: {words}: {reason}"));
             }
@@ -102,7 +102,7 @@ fn d8_each_errno_is_logged_with_its_path() {
         let line = format!("dockerlaunch: warning: layout /etc/docker/key.json: {reason}\n");
         let log = start.running().log();
         assert!(log.contains(&line), "{log}");
-        // A root that cannot be written asks of each directory whether it can.
+        // On a read-only root the launch checks of each directory whether it is writable.
         let start = root
             .machine()
             .before(Before::ReadOnly { at: "/".into() })
@@ -162,7 +162,7 @@ fn d8_a_pid_file_stays_if_its_process_cannot_be_examined() {
 fn d8_a_refused_limit_is_logged() {
     let root = Root::new();
     let start = root.machine().before(Before::Limit { soft: 64, hard: 64 });
-    // The limit is asked for first.
+    // The launch reads the limit first.
     let fault = Fault {
         after: 1,
         times: 1,
@@ -187,7 +187,7 @@ fn d8_a_refused_v1_hierarchy_is_logged() {
     assert!(log.contains(line), "{log}");
 }
 
-/// Its own error, and no mount over it.
+/// The launch reports that error and mounts nothing over it.
 fn d8_proc_is_not_mounted_over_an_unreadable_proc_self() {
     let root = Root::new();
     let ended = root.machine().fault(Fault::at("/proc/self", EIO)).ended();
@@ -264,7 +264,7 @@ fn f4_a_kernel_without_openat2_is_reported() {
     );
 }
 
-/// A place where nothing can be made.
+/// A directory in which nothing can be created.
 fn f4_a_failed_link_in_dev_is_logged_with_its_path() {
     let root = Root::new();
     let ended = root.machine().fault(Fault::of(SYS_symlinkat, EIO)).ended();
@@ -276,7 +276,7 @@ fn f4_a_failed_link_in_dev_is_logged_with_its_path() {
     );
 }
 
-/// Every errno that the kernel has for programs either has a name or is told by its number.
+/// Every errno that the kernel has for programs is logged by its name, or by its number.
 fn f4_errnos_are_logged_by_name() {
     for (errno, name) in [
         (EAGAIN, "EAGAIN"),

@@ -1,4 +1,4 @@
-//! What follows when the machine's PID 1 cannot launch: the reason first, then what DOCKER_LAUNCH_ON_FAILURE says.
+//! What follows if the machine's PID 1 cannot launch: first it logs the reason, then it follows DOCKER_LAUNCH_ON_FAILURE.
 
 use crate::{
     root::Root,
@@ -53,7 +53,7 @@ fn poweroff_and_reboot() {
     }
 }
 
-/// The policy is a setting itself, and may stand behind the one that is wrong.
+/// The policy is a setting itself, and may come after the wrong one.
 fn a_wrong_setting_follows_the_policy_in_any_order() {
     let wrong = ("DOCKER_LAUNCH_DEBUG", "yes");
     let policy = ("DOCKER_LAUNCH_ON_FAILURE", "poweroff");
@@ -86,7 +86,7 @@ fn a_container_only_ends() {
     assert_eq!((ended.status, ended.stderr.as_str()), (127, REASON));
 }
 
-/// The stand-in for /bin/sh: writes down what it was given, and ends when it is told to.
+/// The stand-in for /bin/sh: writes down what it was given, and ends at the line `exit`.
 pub(crate) fn shell() -> ExitCode {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<_> = stat.split(' ').collect();

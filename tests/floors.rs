@@ -1,5 +1,5 @@
-//! The promises about the source: which room uses which, unsafe code stands in two places and says why it is sound, and no
-//! file is long.
+//! The promises about the source: which room uses which, unsafe code is in two places and says why it is sound, and no file is
+//! long.
 
 use crate::util::{Needs, tests};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// The rooms of src/ in the order of lib.rs, and what each uses: all of it, so that an arrow that goes is taken out here.
+/// The rooms of src/ in the order of lib.rs, and every room that each uses: the test also fails on a use that is gone.
 const ROOMS: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("text", &[]),
@@ -51,10 +51,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What is not in a room: the recipe, the program, the pages.
+/// The files outside the rooms: the recipe, the program, the pages.
 const TOP: &[&str] = &["lib", "main", "start", "guide"];
 
-/// What the steps share. A step uses no other step.
+/// What the steps share. No step uses another step.
 const SHARED: &[&str] = &["become_root", "files", "programs", "var_run"];
 
 tests![Needs::Nothing;
@@ -66,7 +66,7 @@ tests![Needs::Nothing;
     uses_are_parsed,
 ];
 
-/// The path below a folder of the crate and the text of each file, without `.rs`.
+/// Each file's path below a folder of the crate, without `.rs`, and its text.
 fn files(folder: &str) -> BTreeMap<String, String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let (mut found, mut folders) = (BTreeMap::new(), vec![top.clone()]);
@@ -91,7 +91,7 @@ pub(crate) fn sources() -> BTreeMap<String, String> {
     files("src")
 }
 
-/// What is compiled without tests, and without comments.
+/// The code that is compiled without tests, and without comments.
 pub(crate) fn code(source: &str) -> String {
     let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
     source
@@ -101,7 +101,7 @@ pub(crate) fn code(source: &str) -> String {
         .join("\n")
 }
 
-/// What follows such a prefix: a name, or the first names of a list in braces.
+/// What follows this prefix: one name, or the first names of a list in braces.
 fn uses(code: &str, prefix: &str) -> Vec<String> {
     let mut used = Vec::new();
     for rest in code.split(prefix).skip(1) {
@@ -132,7 +132,7 @@ fn uses(code: &str, prefix: &str) -> Vec<String> {
     used
 }
 
-/// The first folder of a path, or the file that stands in none.
+/// The first folder of a path, or the file if it is in none.
 fn room(file: &str) -> &str {
     file.split('/').next().unwrap()
 }

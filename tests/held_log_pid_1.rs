@@ -1,4 +1,4 @@
-//! PID 1 with a log that takes nothing: it starts the daemon, ends when it is told to, and reports what was dropped.
+//! PID 1 with a log that accepts no output: it starts the daemon, ends when it gets a signal, and reports dropped lines.
 
 use crate::{
     held_log::{LINES, SOON, fill, held_terminal, set_nonblocking, terminal},
@@ -28,7 +28,7 @@ tests![Needs::Supervise;
     b3_a_report_begins_on_a_new_line,
 ];
 
-/// A FIFO as the standard error of PID 1: its reader.
+/// Makes a FIFO the standard error of PID 1 and returns its reading end.
 fn fifo(root: &Root) -> File {
     let path = root.namespaces().stderr;
     mkfifo(&path, Mode::S_IRWXU).unwrap();
@@ -56,7 +56,7 @@ fn ends_within(daemon: &Running<'_>, limit: Duration) {
     }
 }
 
-/// Before /proc is mounted its pipe cannot be opened anew.
+/// PID 1 cannot reopen its pipe before /proc is mounted.
 fn b3_nothing_hangs_without_proc() {
     let root = Root::new();
     let mut reads = fifo(&root);
@@ -96,7 +96,7 @@ fn b3_a_signal_ends_pid_1_despite_a_stopped_terminal() {
     ends_within(&daemon, SOON);
 }
 
-/// What is read until a report of dropped lines has come; and how many those were.
+/// Reads until a report of dropped lines arrives, and returns their number.
 fn until_report(reads: &mut File, daemon: &Running<'_>) -> (String, u32) {
     const REPORT: &str = " lines were dropped: the log was not read\n";
     set_nonblocking(&reads, true);
@@ -131,11 +131,11 @@ fn b3_pid_1_reports_dropped_lines_without_a_further_line() {
     }
     let daemon = start.running();
     let (text, number) = until_report(&mut reads, &daemon);
-    // The cgroup's and modprobe's warnings are the machine's.
+    // Whether the warnings about cgroups and modprobe appear depends on the test machine.
     assert!(number >= 3 && !text.contains("UNKNOWN"), "{text}");
 }
 
-/// The terminal has taken the beginning of a line when the line is dropped.
+/// The terminal has accepted the beginning of a line when the line is dropped.
 fn b3_a_report_begins_on_a_new_line() {
     let root = Root::new();
     let (master, slave) = terminal();
@@ -155,7 +155,7 @@ fn b3_a_report_begins_on_a_new_line() {
         .filter(|line| line.ends_with(" is no setting of dockerlaunch; it is ignored"));
     let whole = u32::try_from(whole.count()).unwrap();
     let all = u32::try_from(LINES).unwrap() - 1;
-    // All are told or counted, and those of the machine are counted, too.
+    // Every line is either logged or counted, including the lines that depend on the test machine.
     assert!(
         whole + number >= all && whole < all,
         "{whole} and {number}: {text}"

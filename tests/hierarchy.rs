@@ -1,6 +1,6 @@
-//! The machine's cgroup v2, which tests make their cgroups in. A fresh boot hands on no controller there, a machine that was used
-//! hands on some: the tests turn on what they need, and off again when the last of them ends. One hierarchy serves every test
-//! of every run on the machine, so they agree by flock(2) on its directory.
+//! The machine's cgroup v2, in which tests make their cgroups. A fresh boot enables no controller at its root, a machine in use
+//! enables some: the tests enable what they need, and the last test disables it again. Every test of every run on the machine
+//! shares this one hierarchy, so they coordinate by flock(2) on its directory.
 
 use crate::{
     nesting,
@@ -20,9 +20,9 @@ tests![Needs::BareHierarchy;
     g1_the_last_test_disables_what_the_tests_enabled,
 ];
 
-/// What the tests make begins with this, so that what an ended run has left can be removed.
+/// The cgroups of the tests have this prefix, so that a later run can remove what an earlier one left.
 const PREFIX: &str = "dockerlaunch-host-test-";
-/// An empty cgroup that tells: the tests have turned on the controller that follows.
+/// An empty cgroup with this name means: the tests have enabled the controller whose name follows.
 const TURNED_ON: &str = "dockerlaunch-host-test-turned-on-";
 
 type Hold = fn(&File) -> Result<(), TryLockError>;
@@ -34,7 +34,7 @@ pub(crate) struct Hierarchy {
 }
 
 impl Hierarchy {
-    /// Mounting it anew could change its options for the whole machine.
+    /// Mounting it again could change its options for the whole machine.
     pub(crate) fn find() -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
@@ -45,19 +45,20 @@ impl Hierarchy {
         own.is_dir().then_some(Self { top, own })
     }
 
-    /// The controllers that cgroups at the top can have.
+    /// The controllers that can be enabled at the top.
     pub(crate) fn controllers(&self) -> String {
         read(&self.top, "cgroup.controllers")
     }
 
-    /// There is one that they can get, or a container's root has processes in it, which the kernel hands on nothing beside.
+    /// Whether cgroups of the tests can have a controller: in the real root cgroup any that exists, in a container's only one
+    /// that is enabled already, because processes in that cgroup keep the kernel from enabling more.
     pub(crate) fn has_controllers(&self) -> bool {
         let is_root = !self.top.join("cgroup.type").exists();
         let can = is_root && !self.controllers().trim().is_empty();
         can || !self.handed_on().trim().is_empty()
     }
 
-    /// Those that they have.
+    /// The controllers that are enabled.
     pub(crate) fn handed_on(&self) -> String {
         read(&self.top, "cgroup.subtree_control")
     }
@@ -67,13 +68,13 @@ impl Hierarchy {
         format!("{PREFIX}{}", std::process::id())
     }
 
-    /// Nobody else has made a cgroup there, so that nobody loses a limit where a controller is turned off.
+    /// Whether it has no cgroups but the tests': then nobody loses a limit when a controller is disabled.
     pub(crate) fn is_bare(&self) -> bool {
         let ours = |name: &str| name.starts_with("dockerlaunch-");
         self.cgroups().iter().all(|name| ours(name))
     }
 
-    /// What the tests have made.
+    /// The cgroups of the tests.
     fn ours(&self) -> Vec<String> {
         let mut names = self.cgroups();
         names.retain(|name| name.starts_with(PREFIX));
@@ -87,7 +88,7 @@ impl Hierarchy {
         names.collect()
     }
 
-    /// While it lives, nobody changes what is handed on, but for whoever holds it alone.
+    /// While this lock lives, only a holder of the exclusive lock changes which controllers are enabled.
     fn lock(&self, how: Hold) -> File {
         let top = File::open(&self.top).unwrap();
         let limit = Instant::now() + Duration::from_secs(5 * LIMIT.cast_unsigned());
@@ -99,7 +100,7 @@ impl Hierarchy {
         top
     }
 
-    /// `+` or `-` of each. The cgroups of a test that is ending may hold one for a moment.
+    /// Writes `+` or `-` for each. The cgroup of a test that is ending may keep a controller busy for a moment.
     fn switch(&self, sign: char, controllers: &str) {
         let file = self.top.join("cgroup.subtree_control");
         let limit = Instant::now() + Duration::from_secs(LIMIT.cast_unsigned());
@@ -115,13 +116,13 @@ impl Hierarchy {
         }
     }
 
-    /// Exactly these.
+    /// Enables exactly these.
     fn hand_on(&self, controllers: &str) {
         self.switch('-', &self.handed_on());
         self.switch('+', controllers);
     }
 
-    /// Removes what ended runs have left, and turns off what tests have turned on.
+    /// Removes what earlier runs have left, and disables what the tests have enabled.
     fn clear(&self) {
         let (marks, others): (Vec<_>, Vec<_>) = self
             .ours()
@@ -141,7 +142,7 @@ fn read(directory: &Path, file: &str) -> String {
     fs::read_to_string(directory.join(file)).unwrap()
 }
 
-/// With those below it.
+/// Removes a cgroup with those below it.
 pub(crate) fn remove(cgroup: &Path) {
     for entry in fs::read_dir(cgroup).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {
@@ -151,7 +152,7 @@ pub(crate) fn remove(cgroup: &Path) {
     fs::remove_dir(cgroup).unwrap();
 }
 
-/// While it lives, cgroups at the top get a controller.
+/// While it lives, at least one controller is enabled at the top.
 pub(crate) struct HandedOn {
     hierarchy: Hierarchy,
     /// None: the caller has locked the hierarchy.
@@ -161,7 +162,7 @@ pub(crate) struct HandedOn {
 impl HandedOn {
     pub(crate) fn new() -> Self {
         let hierarchy = Hierarchy::find().unwrap();
-        // To turn it on nobody else may be there, or two would do so and each would turn it off.
+        // This needs the exclusive lock: otherwise two tests could both enable a controller, and both disable it.
         let lock = hierarchy.lock(File::try_lock_shared);
         if hierarchy.handed_on().trim().is_empty() {
             drop(lock);
@@ -176,7 +177,7 @@ impl HandedOn {
         }
     }
 
-    /// Where the caller has locked it.
+    /// The same if the caller has locked it.
     fn alone() -> Self {
         let hierarchy = Hierarchy::find().unwrap();
         turn_on(&hierarchy);
@@ -208,7 +209,7 @@ impl Drop for HandedOn {
     }
 }
 
-/// The machine's state, which comes back when the test ends, however that is.
+/// The machine's state, which is restored when the test ends, even by a panic.
 struct Found {
     hierarchy: Hierarchy,
     handed_on: String,
@@ -234,7 +235,7 @@ impl Drop for Found {
     }
 }
 
-/// Where the test has failed, its own message is what counts.
+/// If the test has failed, its own message matters more.
 fn at_the_end(clean_up: impl FnOnce() + std::panic::UnwindSafe) {
     if std::thread::panicking() {
         let _ = std::panic::catch_unwind(clean_up);
@@ -243,7 +244,7 @@ fn at_the_end(clean_up: impl FnOnce() + std::panic::UnwindSafe) {
     }
 }
 
-/// The tests that need a controller pass with these handed on, and leave them as they were.
+/// The tests that need a controller pass with these enabled, and leave them unchanged.
 fn assert_pass_with(controllers: &str) {
     let found = Found::take();
     found.hierarchy.hand_on(controllers);
@@ -266,12 +267,12 @@ fn g1_tests_pass_with_enabled_controllers() {
     assert_pass_with(&Hierarchy::find().unwrap().controllers());
 }
 
-/// Whichever of two tests ends first, and whatever a run that was killed has left.
+/// Whichever of two tests ends first, and whatever a killed run has left.
 fn g1_the_last_test_disables_what_the_tests_enabled() {
     let found = Found::take();
     let hierarchy = &found.hierarchy;
     hierarchy.hand_on("");
-    // A run that was killed: its cgroup, and its mark.
+    // A killed run leaves its cgroup and its mark.
     let left = hierarchy.top.join(format!("{PREFIX}left"));
     fs::create_dir_all(left.join("container")).unwrap();
     turn_on(hierarchy);

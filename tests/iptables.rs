@@ -1,5 +1,5 @@
-//! Which iptables the daemon finds first: what the user says, else what the kernel has. What a launch makes of a kernel
-//! without nf_tables is asserted in guests: every kernel that tests run on may have it.
+//! Which iptables the daemon finds first: the setting decides, else the kernel. Guests assert what happens on a kernel without
+//! nf_tables, because the kernel that runs these tests may have it.
 
 use crate::{
     prerequisites::{assert_ends, assert_starts, complete, remove},
@@ -25,7 +25,7 @@ const VARIABLE: &str = "DOCKER_IPTABLES_LEGACY";
 const FOLDER: &str = "/usr/local/sbin/.iptables-legacy";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// An image with both flavours.
+/// An image with both variants.
 fn image() -> Root {
     let root = Root::new();
     for name in ["iptables", "ip6tables"] {
@@ -37,7 +37,7 @@ fn image() -> Root {
     root
 }
 
-/// A container in whose network namespace the kernel shows these files, and no others.
+/// A container whose network namespace shows these kernel files and no others.
 fn with<'r>(root: &'r Root, files: &[(&str, &str)]) -> Start<'r> {
     root.directory("/net");
     for (file, contents) in files {
@@ -49,7 +49,7 @@ fn with<'r>(root: &'r Root, files: &[(&str, &str)]) -> Start<'r> {
         .variable("DOCKER_LAUNCH_DEBUG", "true")
 }
 
-/// The daemon's PATH, and what was said of iptables.
+/// The daemon's PATH, and the log lines about iptables.
 fn started(start: Start<'_>) -> (String, Vec<String>) {
     let daemon = start.running();
     let path = daemon.environment().into_iter();
@@ -123,7 +123,7 @@ fn nothing_is_chosen_for_a_daemon_without_iptables() {
     }
 }
 
-/// A warning only where something is lost by it.
+/// There is a warning only if something is lost.
 fn without_the_legacy_programs_path_stays() {
     let warnings = |start: Start<'_>| {
         let (path, said) = started(start);
@@ -140,7 +140,7 @@ fn without_the_legacy_programs_path_stays() {
         "warning: DOCKER_IPTABLES_LEGACY is set, but there is no {FOLDER}/iptables: iptables stays the one in PATH"
     );
     assert!(warning.ends_with(&line), "{warning}");
-    // The one in PATH is the legacy one.
+    // The iptables in PATH is the legacy one.
     std::fs::remove_file(root.path("/usr/sbin/iptables")).unwrap();
     root.link("/usr/sbin/iptables", "/etc/alternatives/iptables")
         .link(
@@ -150,13 +150,13 @@ fn without_the_legacy_programs_path_stays() {
         .file("/usr/sbin/xtables-legacy-multi", "")
         .mode("/usr/sbin/xtables-legacy-multi", 0o755);
     assert_eq!(warnings(asked()), [""; 0]);
-    // There is none at all: that is the prerequisites' to tell.
+    // If there is no iptables, the check of prerequisites reports that.
     std::fs::remove_file(root.path("/usr/sbin/iptables")).unwrap();
     let skipped = asked().variable("DOCKER_LAUNCH_PREREQUISITES", "skip");
     assert_eq!(warnings(skipped), [""; 0]);
 }
 
-/// Without the right to configure the network: the launch ends at lo.
+/// Without the right to configure the network, the launch ends at lo.
 fn without_cap_net_admin_nothing_is_chosen() {
     const NET_ADMIN: u32 = 12;
     let root = image();
@@ -169,7 +169,7 @@ fn without_cap_net_admin_nothing_is_chosen() {
 fn the_modules_of_the_chosen_one_are_loaded() {
     let root = image();
     root.stand_in("/usr/sbin/modprobe");
-    // The kernel has one of the two; the table that is missing makes sure that modprobe is run.
+    // The kernel has one of the two tables; the missing one makes sure that the launch runs modprobe.
     let start = || with(&root, &[("ip_tables_names", "")]).variable("DOCKER_LAUNCH_MODULES", "x");
     drop(start().variable(VARIABLE, "1").running());
     let words = root.read("/modprobe.words");
@@ -205,7 +205,7 @@ fn a_supervised_daemon_gets_the_same_path() {
     assert!(environment.split('\0').any(|variable| variable == path));
 }
 
-/// Nothing is cut.
+/// PATH is never truncated.
 fn a_path_that_is_too_long_is_refused() {
     let root = image();
     let path = format!("/usr/bin:/usr/sbin{}", ":/opt".repeat(1000));

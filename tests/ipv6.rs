@@ -1,4 +1,4 @@
-//! IPv6: static addresses, and what a router advertises, which must outlive dockerd's forwarding.
+//! IPv6: static addresses, and routes that a router advertises, which must survive the forwarding that dockerd enables.
 
 use crate::{
     kernel_ip::warnings_of,
@@ -19,7 +19,7 @@ tests![Needs::Ipv6;
     ipv6_disabled_router_advertisements_stay_disabled,
 ];
 
-/// Addresses that are not of the link alone: interface, address/prefix.
+/// Addresses that are not link-local: interface, address/prefix.
 fn addresses(daemon: &Running<'_>) -> Vec<String> {
     let mut found: Vec<String> = daemon
         .proc("net/if_inet6")
@@ -128,7 +128,7 @@ fn ipv6_a_wrong_field_does_not_affect_the_others() {
     }
 }
 
-/// The address that /proc shows of the router: fe80:: and what its hardware address makes.
+/// The link-local address of the router as /proc shows it: fe80:: and its hardware address.
 fn learns_a_route(daemon: &Running<'_>, router: &Router) -> String {
     daemon.until("with an advertised route", |daemon| {
         router.advertise();
@@ -158,7 +158,7 @@ fn ipv6_advertised_routes_outlive_forwarding() {
         forward(&daemon);
         assert_eq!(default_routes(&daemon), [route], "{line}");
         assert_eq!(setting(&daemon, "eth0/accept_ra"), "2\n");
-        // Not for what dockerd makes.
+        // This does not apply to interfaces that dockerd makes later.
         assert_eq!(setting(&daemon, "default/accept_ra"), "1\n");
     }
 }

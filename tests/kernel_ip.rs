@@ -1,4 +1,4 @@
-//! The kernel's own `ip=` words, of which there may be several; DHCP by the image's udhcpc; what a kernel with IP_PNP found out.
+//! The `ip=` words of the kernel command line, DHCP by the image's udhcpc, and the name servers that a kernel with IP_PNP found.
 
 use crate::{
     network::{RESOLV_CONF, addresses, bridge, host_name, routes, row, up},
@@ -31,7 +31,7 @@ fn warnings(daemon: &Running<'_>) -> Vec<String> {
     found
 }
 
-/// The warnings with this in them.
+/// The warnings that contain this.
 pub(crate) fn warnings_of(daemon: &Running<'_>, what: &str) -> Vec<String> {
     let log = daemon.log();
     let lines = log.lines().filter(|line| line.contains("warning: "));
@@ -114,7 +114,7 @@ fn with_client(does: &str) -> Root {
 
 const DHCP: (&str, &str) = ("DOCKER_LAUNCH_IP", "dhcp");
 
-/// The words that udhcpc is started with.
+/// The arguments of udhcpc.
 fn client(device: &str) -> String {
     format!("udhcpc -b -i {device} -O 26 -O 119 -O 121 -s /usr/bin/dockerlaunch").replace(' ', "\n")
 }
@@ -155,7 +155,7 @@ fn without_a_lease_the_daemon_starts() {
     assert_eq!(warnings(&daemon), [line]);
 }
 
-/// This takes the thirty seconds that a client may take.
+/// This test takes thirty seconds, the time that a client may take.
 fn a_client_that_hangs_is_killed() {
     let root = with_client("hang");
     let start = root.container().before(bridge("eth0"));
@@ -165,7 +165,7 @@ fn a_client_that_hangs_is_killed() {
     assert_eq!(warnings(&daemon), [line]);
 }
 
-/// The engine can start without an address.
+/// The engine starts without an address as well.
 fn assert_warned(root: &Root, line: &str) {
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
@@ -196,7 +196,7 @@ fn an_interface_with_a_route_gets_no_dhcp() {
     assert!(!root.path("/udhcpc.words").exists());
 }
 
-/// As net/ipv4/ipconfig.c writes it, where a kernel has it.
+/// The format is that of net/ipv4/ipconfig.c.
 fn name_servers_of_proc_net_pnp() {
     let pnp = "#PROTO: DHCP\ndomain example.org\nnameserver 10.0.2.3\nnameserver 10.0.2.4\nbootserver 10.0.2.2\n";
     let start = |root: &Root| {
@@ -210,7 +210,7 @@ fn name_servers_of_proc_net_pnp() {
     drop(root.machine().cmdline("").before(start(&root)).running());
     let found = "domain example.org\nnameserver 10.0.2.3\nnameserver 10.0.2.4\n";
     assert_eq!(root.read(RESOLV_CONF), found);
-    // A setting wins.
+    // A setting takes precedence.
     let start = root.machine().cmdline("").before(start(&root));
     drop(start.variable("DOCKER_LAUNCH_DNS", "10.0.2.9").running());
     assert_eq!(root.read(RESOLV_CONF), "nameserver 10.0.2.9\n");

@@ -1,4 +1,4 @@
-//! The kernel command line is read as the kernel reads it: quotes, what stands behind `--`, lines of any length.
+//! The program reads the kernel command line as the kernel does: quotes, words after `--`, lines of any length.
 
 use crate::{
     network::{addresses, bridge},
@@ -13,7 +13,7 @@ tests![Needs::Network;
     d3_an_argument_that_is_too_long_is_logged,
 ];
 
-/// The first address, after a launch with that line; and what was logged.
+/// The first address after a launch with that line, and the log.
 fn address(line: &str) -> (String, String) {
     let root = Root::new();
     let start = root.machine().before(bridge("eth0"));
@@ -45,7 +45,7 @@ fn d3_only_words_before_the_two_dashes_are_read() {
     assert_eq!(address("--=x ip=10.9.8.7/24 --").0, "10.9.8.7");
 }
 
-/// A buffer of 4,096 bytes would cut it.
+/// A buffer of 4,096 bytes would truncate this line.
 fn d3_a_long_line_is_read_to_its_end() {
     let line = format!("{}ip=10.9.8.7/24\n", "quiet splash ".repeat(1000));
     assert_eq!(address(&line).0, "10.9.8.7");

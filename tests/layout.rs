@@ -1,4 +1,4 @@
-//! Directories, links and files that Docker expects, with their modes; defaults of /usr/etc; what is there stays; a second
+//! Directories, links and files that Docker expects, with their modes; defaults from /usr/etc; existing files stay; a second
 //! launch on the same root changes nothing; /run over a real /var/run.
 
 use crate::{
@@ -93,7 +93,7 @@ fn a_root_with_only_programs_gets_the_whole_layout() {
     let skip = ("DOCKER_LAUNCH_PREREQUISITES", "skip");
     let _daemon = root.machine().variable(skip.0, skip.1).running();
     assert_whole(&root);
-    // Nothing else was made, but the places of mounts.
+    // The launch made nothing else but mount points.
     let known = [
         "proc",
         "sys",
@@ -120,7 +120,7 @@ fn the_modes_do_not_depend_on_the_mask() {
     let root = Root::new();
     let daemon = root.machine().before(Before::Umask(0o077)).running();
     assert_whole(&root);
-    // The daemon gets its own back.
+    // The daemon gets its original umask back.
     assert!(daemon.proc("status").contains("\nUmask:\t0077\n"));
 }
 
@@ -184,7 +184,7 @@ fn defaults_of_usr_etc_are_copied_if_etc_lacks_them() {
     );
     assert_eq!(root.read("/etc/passwd"), "mine\n");
     assert_eq!(root.read("/etc/ssl/own"), "own");
-    // Nothing that was written aside is left.
+    // No temporary file is left.
     assert!(
         !root
             .tree()
@@ -232,7 +232,7 @@ fn run_is_bound_over_a_real_var_run() {
     assert_eq!(over.len(), 1, "{over:?}");
     assert_eq!((&*over[0].kind, &*over[0].data), ("tmpfs", "rw,mode=755"));
     assert!(!daemon.path("/var/run/docker.pid").exists());
-    // It lies under the mount, untouched.
+    // It is still below the mount, unchanged.
     assert_eq!(root.read("/var/run/docker.pid"), "1");
 }
 
@@ -256,7 +256,7 @@ fn a_machine_id_is_made_once() {
     assert_ne!(other.read(MACHINE_ID), id);
 }
 
-/// As images have it that are made for many machines.
+/// Images that are made for many machines contain an empty one.
 fn an_empty_machine_id_counts_as_missing() {
     let root = Root::new();
     root.file(MACHINE_ID, "");

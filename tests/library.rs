@@ -1,4 +1,4 @@
-//! The library, called by another init: a std program that is PID 1. It becomes the daemon, or gets an error and lives on.
+//! Another init, a std program that is PID 1, calls the library. It becomes the daemon, or gets an error and continues.
 
 use crate::{
     root::Root,
@@ -21,7 +21,7 @@ tests![Needs::Root;
     a_step_that_fails_is_an_error,
 ];
 
-/// The stand-in: `caller DAEMON [ARG...]`; with LOG in its environment, it writes settings of its own. It tells the error.
+/// The stand-in: `caller DAEMON [ARG...]`. With LOG in its environment, it sets settings of its own. It prints the error.
 pub(crate) fn caller() -> ExitCode {
     fn is_an_error<E: std::error::Error + Copy + Send + Sync + 'static>(_: &E) {}
     let words: Vec<CString> = env::args_os()
@@ -57,7 +57,7 @@ fn launch_with_log(words: &[&CStr], log: &str) -> Result<dockerlaunch::Ended, Er
     launch(&mut command, &settings)
 }
 
-/// The stand-ins that run before the launch need their loader.
+/// Stand-ins that run before the launch need their loader.
 fn root() -> Root {
     let root = Root::new();
     root.stand_in("/usr/bin/caller").loader();
@@ -71,7 +71,7 @@ fn caller_of<'r>(root: &'r Root, words: &[&str]) -> Start<'r> {
 fn launch_docker_becomes_the_daemon() {
     let root = root();
     let start = caller_of(&root, &["dockerd", "--debug", "-H", "fd://"]);
-    // It reads no global state: neither this variable nor that setting is for it.
+    // The library reads no global state: neither this variable nor this setting applies.
     let daemon = start
         .variable("MINE", "1")
         .variable("DOCKER_LAUNCH_DEBUG", "true")
@@ -99,7 +99,7 @@ fn launch_uses_settings_and_a_log() {
         log.lines().all(|line| line.starts_with("dockerlaunch: ")),
         "{log}"
     );
-    // The log is not the daemon's.
+    // The daemon does not inherit the log.
     assert_eq!(daemon.descriptors().len(), 3);
 }
 

@@ -18,7 +18,7 @@ tests![Needs::Root;
     a_listener_does_not_replace_the_log,
 ];
 
-/// Without CAP_SYS_RESOURCE even root can raise no hard limit.
+/// Without CAP_SYS_RESOURCE not even root can raise a hard limit.
 fn may_raise() -> bool {
     const SYS_RESOURCE: u64 = 1 << 24;
     effective() & SYS_RESOURCE != 0
@@ -33,7 +33,7 @@ fn effective() -> u64 {
     u64::from_str_radix(line, 16).unwrap()
 }
 
-/// Soft and hard, as /proc/PID/limits has them.
+/// Soft and hard limit, as /proc/PID/limits shows them.
 fn limit(limits: &str, name: &str) -> (String, String) {
     let line = limits
         .lines()
@@ -58,7 +58,7 @@ fn open_files_are_raised_as_far_as_the_kernel_allows() {
         ("1024".into(), hard.into())
     );
     drop(daemon);
-    // A hard limit below the soft one that is wanted clamps that, too.
+    // A hard limit below the wanted soft limit lowers the soft limit, too.
     let daemon = with_open_files(&root, 128, 512);
     let expected = if may_raise() {
         ("1024", "524288")
@@ -154,7 +154,7 @@ fn closed_standard_descriptors_are_opened() {
     let console = |number| (number, "/dev/console".to_string());
     assert_eq!(daemon.descriptors(), [console(0), console(1), console(2)]);
     drop(daemon);
-    // Without a console; a file stands in for /dev/kmsg, so that nothing is said to the machine's kernel.
+    // There is no console; a file stands in for /dev/kmsg, so that the test machine's kernel log is left alone.
     root.file("/log", "");
     let mut start = root.container().before(Before::Open { at: "/log".into() });
     start = start.before(Before::File {
@@ -175,7 +175,7 @@ fn closed_standard_descriptors_are_opened() {
     );
 }
 
-/// Only the standard input is closed, and there is no console: the standard error is still what is read.
+/// Only standard input is closed, and there is no console: the log is still standard error.
 fn a_writable_standard_error_stays_the_log() {
     let root = Root::new();
     let daemon = root
@@ -197,7 +197,7 @@ fn a_writable_standard_error_stays_the_log() {
     assert_eq!(daemon.descriptors()[0], (0, "/dev/null".into()));
 }
 
-/// Without a console the log is a descriptor of its own, and the daemon's socket must become the third.
+/// Without a console the log is a descriptor of its own, and the daemon's socket must be descriptor 3.
 fn a_listener_does_not_replace_the_log() {
     let root = Root::new();
     root.file("/log", "");

@@ -1,5 +1,5 @@
-//! What is said: nothing without need, with DOCKER_LAUNCH_DEBUG a line for each step with the time since kernel start, and
-//! what was given to us never looks like a line of ours.
+//! What the program logs: nothing unless needed; with DOCKER_LAUNCH_DEBUG a line for each step with the time since kernel start;
+//! and input never looks like one of the program's own lines.
 
 use crate::{
     root::Root,
@@ -61,7 +61,7 @@ fn without_debug_nothing_is_logged() {
     assert_eq!(said(&root.machine().running().log()), "");
 }
 
-/// Longer than any buffer, and with what a terminal would obey.
+/// Longer than any buffer, and with control sequences for terminals.
 fn a_long_argument_is_logged_in_full() {
     let root = Root::new();
     let value = format!("{}\x1b[2J\n\u{e9}", "x".repeat(9000));

@@ -1,4 +1,4 @@
-//! Kernel modules: one call of the image's modprobe for what the kernel does not show, and what is said when it fails.
+//! Kernel modules: one call of the image's modprobe for the modules that the kernel lacks, and what is logged if it fails.
 
 use crate::{
     root::Root,
@@ -19,7 +19,7 @@ tests![Needs::Modprobe;
     f4_a_modprobe_that_cannot_be_executed_is_logged,
 ];
 
-/// What the launch looks for, in this order.
+/// The modules that the launch looks for, in this order.
 pub(crate) const TABLE: &[&str] = &[
     "overlay",
     "bridge",
@@ -31,7 +31,7 @@ pub(crate) const TABLE: &[&str] = &[
     "xt_MASQUERADE",
 ];
 
-/// A container whose kernel has these modules: a /sys that is made for it. br_netfilter shows in /proc.
+/// A container with a /sys that shows these modules. br_netfilter shows in /proc.
 fn with<'r>(root: &'r Root, present: &[&str]) -> Start<'r> {
     with_modules(root.container(), present)
 }
@@ -56,7 +56,7 @@ fn with_modules<'r>(start: Start<'r>, present: &[&str]) -> Start<'r> {
     start.foreign_cgroups()
 }
 
-/// Of the table, what this program looks for.
+/// The modules of the table that this build looks for.
 fn missing() -> Vec<&'static str> {
     TABLE
         .iter()
@@ -102,7 +102,7 @@ fn loaded_modules_need_no_modprobe() {
     let root = with_modprobe("0");
     let _daemon = with(&root, TABLE).running();
     assert!(!root.path("/modprobe.words").exists());
-    // Nor is its absence worth a word.
+    // A missing modprobe is not logged either.
     let root = Root::new();
     let log = with(&root, TABLE).running().log();
     assert_eq!(warnings(&log), [""; 0], "{log}");
@@ -140,7 +140,7 @@ fn a_missing_modprobe_names_the_missing_modules() {
     assert_eq!(warnings(&daemon.log()), [line]);
 }
 
-/// As many as may be asked for.
+/// As many modules as the setting may name.
 fn no_name_is_truncated() {
     let root = with_modprobe("1");
     let asked: Vec<String> = (0..40)
@@ -171,7 +171,7 @@ fn dashes_and_underscores_are_the_same() {
     assert!(!daemon.log().contains("crypt"), "{}", daemon.log());
 }
 
-/// modules-load.d(5): a file in /etc hides the one of its name in /usr/lib.
+/// modules-load.d(5): a file in /etc hides the file with the same name in /usr/lib.
 fn with_files() -> Root {
     let root = with_modprobe("0");
     root.directory("/sys")
@@ -225,7 +225,7 @@ fn f4_a_module_named_repeatedly_counts_once() {
     }
 }
 
-/// It says nothing itself, and the engine starts all the same.
+/// modprobe logs nothing itself, and the engine starts anyway.
 fn f4_a_modprobe_that_cannot_be_executed_is_logged() {
     for (contents, mode, reason) in [
         ("rubbish", 0o755, "exec format error (ENOEXEC)"),
@@ -246,7 +246,7 @@ fn f4_a_modprobe_that_cannot_be_executed_is_logged() {
             "{log}"
         );
     }
-    // One that stands there and is none is not missing.
+    // A modprobe that exists but is not a program is not missing.
     let root = Root::new();
     root.file("/usr/sbin/modprobe", "");
     let log = root.machine().running().log();

@@ -1,5 +1,5 @@
-//! A container's part of cgroup v2: when its processes move to /init, and when nothing moves. Each test makes a cgroup in the
-//! machine's hierarchy; which controllers there are is the machine's choice, so limits are asserted in guests.
+//! A container's cgroup v2: when its processes move to /init, and when none moves. Each test makes a cgroup in the machine's
+//! hierarchy. Which controllers exist depends on the machine, so guests assert the limits.
 
 use crate::{
     hierarchy::{self, Hierarchy},
@@ -35,7 +35,7 @@ tests![Needs::Controllers;
     processes_of_the_outer_engines_cgroup_stay,
 ];
 
-/// Those that end within a second or two; each with a container of its own.
+/// The tests that take a second or two, each with its own container.
 pub(crate) const QUICK: &[fn()] = &[
     its_processes_move_to_init,
     a_second_launch_finds_it,
@@ -46,10 +46,10 @@ pub(crate) const QUICK: &[fn()] = &[
     processes_of_a_read_only_cgroup_stay,
 ];
 
-/// A cgroup of its own for a container, in one of its own for this process: that one decides what the container gets.
+/// A cgroup for a container, inside a cgroup for this process, whose controllers decide what the container gets.
 pub(crate) struct Cgroup {
     outer: PathBuf,
-    /// Opened before there are new namespaces: of a hierarchy that is mounted with nsdelegate nobody leaves his namespace.
+    /// Opened before the new namespaces exist: in a hierarchy mounted with nsdelegate no process can leave its cgroup namespace.
     home: File,
 }
 
@@ -58,12 +58,12 @@ pub(crate) struct Cgroup {
 pub(crate) struct OwnCgroup {
     /// The first helper leaves it after so many milliseconds.
     pub(crate) left_after: u64,
-    /// It gets all controllers that the machine hands on, or none.
+    /// Whether it gets all controllers that the machine enables, or none.
     pub(crate) controllers: bool,
 }
 
 impl Cgroup {
-    /// Makes it, and moves this process there, whose working directory is the hierarchy's top then: PID 1 moves its root away.
+    /// Makes it and moves this process into it. The working directory becomes the top of the hierarchy: PID 1 moves its root.
     pub(crate) fn enter(own: OwnCgroup) -> Self {
         let hierarchy = Hierarchy::find().unwrap();
         env::set_current_dir(&hierarchy.top).unwrap();
@@ -86,7 +86,7 @@ impl Cgroup {
         Self { outer, home }
     }
 
-    /// After so many milliseconds, or when PID 1 has ended.
+    /// Leaves it after so many milliseconds, or when PID 1 has ended.
     pub(crate) fn leave(&mut self, after: u64, pid_1: &Child) {
         let pid = rustix::process::Pid::from_raw(pid_1.id().cast_signed()).unwrap();
         let ends = pidfd_open(pid, PidfdFlags::empty()).unwrap();
@@ -98,13 +98,13 @@ impl Cgroup {
         self.home.write_all(b"0").unwrap();
     }
 
-    /// When its last process has ended.
+    /// Removes it when its last process has ended.
     pub(crate) fn remove(&self) {
         hierarchy::remove(&self.outer);
     }
 }
 
-/// In a cgroup that the tester leaves after so many milliseconds.
+/// A container in a cgroup that the first helper leaves after so many milliseconds.
 fn container(root: &Root, tester_leaves_after: u64) -> Start<'_> {
     with_loader(root).own_cgroup(OwnCgroup {
         left_after: tester_leaves_after,
@@ -138,7 +138,7 @@ pub(crate) const SHARED: &str = "shared with the host (run with --cgroupns=priva
 pub(crate) const READ_ONLY: &str =
     "read-only here (run with --privileged, and with --userns=host if root is remapped)";
 
-/// What is said of a cgroup in which nothing moves.
+/// What is logged about a cgroup in which no process moves.
 pub(crate) fn left(why: &str) -> String {
     format!(
         "dockerlaunch: warning: cgroup v2 is {why}; its processes stay where they are, and inner containers may get no limits\n"
@@ -159,7 +159,7 @@ fn its_processes_move_to_init() {
     let daemon = start.running();
     assert_nested(&daemon);
     assert_eq!(read(&daemon, "init/cgroup.procs").lines().count(), 3);
-    // As dockerd does for a container.
+    // Enables controllers as dockerd does for a container.
     fs::create_dir(daemon.path("/sys/fs/cgroup/docker")).unwrap();
     let handed_on = read(&daemon, "docker/cgroup.controllers");
     assert_eq!(handed_on, read(&daemon, "cgroup.controllers"));
@@ -171,7 +171,7 @@ fn a_second_launch_finds_it() {
     assert_nested(&container(&root, 0).before(once).running());
 }
 
-/// The kernel names no process of another PID namespace, as one that `docker exec` sends is at first.
+/// The kernel shows the pid 0 for processes of other PID namespaces; `docker exec` starts with such a process.
 fn launch_waits_for_processes_that_enter() {
     let root = Root::new();
     assert_nested(&container(&root, 1000).running());
@@ -187,7 +187,7 @@ fn a_process_that_stays_is_reported() {
     );
 }
 
-/// The kernel hands on nothing, so it refuses nothing: whoever stays in the cgroup does not matter.
+/// The kernel enables no controller and so refuses nothing: processes that stay in the cgroup do not matter.
 fn g1_without_controllers_there_is_no_wait() {
     let root = Root::new();
     let start = with_loader(&root).own_cgroup(OwnCgroup {
@@ -228,7 +228,7 @@ fn intrude(cgroup: &Path, outer: &Path) -> Option<i32> {
 fn docker_exec_cannot_enter_during_the_move() {
     let root = Root::new();
     let hierarchy = Hierarchy::find().unwrap();
-    // One that nobody is told of when it starts.
+    // A stand-in that does not report its start.
     let words = ["/usr/bin/sleeper"];
     let daemon = container(&root, 0).words(words).started();
     let of_daemon = daemon.proc("cgroup");
@@ -241,7 +241,7 @@ fn docker_exec_cannot_enter_during_the_move() {
         let intruders = [(); 2].map(|()| scope.spawn(|| intrude(&cgroup, &hierarchy.own)));
         intruders.map(|intruder| intruder.join().unwrap())
     });
-    // The kernel lets nobody in once the controllers are handed on.
+    // Once the controllers are enabled, the kernel lets no process enter.
     assert_eq!(refused, [Some(nix::libc::EBUSY); 2]);
     daemon.until("started", |daemon| daemon.words() == words);
     assert_nested(&daemon);
@@ -260,7 +260,7 @@ fn a_refused_controller_does_not_affect_the_others() {
     assert_eq!(read(&daemon, "cgroup.subtree_control"), own);
 }
 
-/// Whatever an earlier launch has made there.
+/// The same if an earlier launch has made /init there.
 fn processes_of_a_read_only_cgroup_stay() {
     for init in [false, true] {
         let root = Root::new();
@@ -277,7 +277,7 @@ fn processes_of_a_read_only_cgroup_stay() {
     }
 }
 
-/// With a cgroup below the container's, to one of whose files a value is written.
+/// Makes a cgroup below the container's, and writes a value to one of its files.
 fn with_cgroup<'r>(start: Start<'r>, name: &str, file: &str, value: &str) -> Start<'r> {
     let at = format!("/sys/fs/cgroup/{name}");
     let file = Before::File {
@@ -295,7 +295,7 @@ fn processes_of_a_threaded_cgroup_stay() {
     assert!(!daemon.path("/sys/fs/cgroup/init").exists());
 }
 
-/// With --cgroupns=host, what an inner engine shows its containers is its own container's.
+/// With --cgroupns=host, the cgroups that an inner engine shows its containers are those of its own container.
 fn processes_of_the_outer_engines_cgroup_stay() {
     let root = Root::new();
     let start = container(&root, 0);

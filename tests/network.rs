@@ -1,4 +1,4 @@
-//! Addresses, the host name and name servers, in a network namespace of its own.
+//! Addresses, the host name and name servers, in a separate network namespace.
 
 use crate::{
     root::Root,
@@ -27,7 +27,7 @@ tests![Needs::Network;
     a_resolv_conf_that_cannot_be_replaced_leaves_no_temporary_file,
 ];
 
-/// What `look` gives in the daemon's namespaces: a thread may enter those, as it leaves none that threads share.
+/// Runs `look` in the daemon's namespaces. It needs its own thread: threads that share their file system state cannot enter.
 pub(crate) fn inside<T: Send>(daemon: &Running<'_>, look: impl FnOnce() -> T + Send) -> T {
     let enter = |namespace: &str, flag| {
         setns(
@@ -93,7 +93,7 @@ pub(crate) fn addresses(daemon: &Running<'_>) -> Vec<[String; 4]> {
         .collect()
 }
 
-/// IPv4: interface, destination, gateway, in the kernel's hexadecimal.
+/// IPv4: interface, destination, gateway, in hexadecimal as the kernel shows them.
 pub(crate) fn routes(daemon: &Running<'_>) -> Vec<String> {
     let routes = daemon.proc("net/route");
     let first_three = |line: &str| line.split('\t').take(3).collect::<Vec<_>>().join(" ");
@@ -152,7 +152,7 @@ fn the_first_ethernet_interface_is_chosen() {
         .variable("DOCKER_LAUNCH_IP", "192.168.7.2/31")
         .running();
     assert_eq!(up(&daemon), ["lo", "wan"]);
-    // Two addresses only: neither is for all, so getifaddrs(3) tells the interface's own.
+    // A subnet of two addresses has no broadcast address, so getifaddrs(3) reports the interface's own.
     let own = "192.168.7.2";
     assert_eq!(
         addresses(&daemon),
@@ -181,7 +181,7 @@ fn an_existing_address_stays() {
     assert_eq!(routes(&daemon).len(), 2);
 }
 
-/// This takes the ten seconds that a network card may take.
+/// This test takes ten seconds, the time that a network card may take to appear.
 fn a_missing_interface_is_named() {
     let root = Root::new();
     let start = root
@@ -221,7 +221,7 @@ fn the_host_name() {
         .variable(ip.0, ip.1)
         .variable(setting.0, setting.1);
     assert_eq!(host_name(&start.running()), "from-setting");
-    // A container has its name from its engine.
+    // A container gets its name from its engine.
     let mine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(host_name(&root.container().running()), mine.trim());
     assert_eq!(
@@ -234,7 +234,7 @@ pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 fn name_servers_are_written() {
     let root = Root::new();
-    // Where a distribution's link stands, the file replaces it.
+    // If a distribution has a link there, the file replaces it.
     root.file("/stub", "old\n").link(RESOLV_CONF, "../stub");
     let start = root
         .machine()
@@ -300,7 +300,7 @@ fn without_a_setting_resolv_conf_is_left() {
     assert!(!root.path(RESOLV_CONF).exists());
 }
 
-/// As its name servers are everybody's, the mask must not matter.
+/// Every user needs the name servers, so the umask must not matter.
 fn everybody_may_read_resolv_conf() {
     let root = Root::new();
     drop(
@@ -312,7 +312,7 @@ fn everybody_may_read_resolv_conf() {
     assert_eq!(mode(&root.path(RESOLV_CONF)), 0o644);
 }
 
-/// As `docker run --read-only` has it; an earlier launch has made all else.
+/// `docker run --read-only` makes this; an earlier launch has made the rest of the layout.
 fn a_mounted_resolv_conf_below_a_read_only_root_is_written() {
     let root = Root::new();
     root.file("/outer", "old\n")

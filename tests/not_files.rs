@@ -1,5 +1,5 @@
-//! What is no file in place of one: a FIFO, a device without an end, a socket, a directory, a terabyte. Nothing is waited for
-//! and nothing read for ever.
+//! Something else in place of a file: a FIFO, an endless device, a socket, a directory, a terabyte. The program neither waits for
+//! them nor reads without end.
 
 use crate::{
     root::{CERTIFICATES, Root},
@@ -27,7 +27,7 @@ tests![Needs::Root;
     b2_check_reports_despite_each_of_them,
 ];
 
-/// Beside a regular file.
+/// What can be in place of a regular file.
 const KINDS: [&str; 5] = [
     "a FIFO",
     "/dev/zero",
@@ -39,10 +39,10 @@ const NOT_REGULAR: &str = "is not a regular file (EBADFD)";
 const DIRECTORY: &str = "is a directory (EISDIR)";
 const LARGE: &str = "file too large (EFBIG)";
 
-/// Any wait for a FIFO would be one for ever.
+/// A wait for a FIFO would last for ever.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Puts it there; what stands there is taken away.
+/// Puts one of them there in place of the file.
 fn put<'r>(root: &'r Root, start: Start<'r>, place: &str, kind: &str) -> Start<'r> {
     let path = root.path(place);
     root.file(place, "");
@@ -113,7 +113,7 @@ fn b2_a_daemon_json_that_is_not_a_file_ends_the_launch() {
             ("/etc/docker/daemon.json", &["dockerd"][..]),
             ("/srv/settings", &["dockerd", "--config-file=/srv/settings"]),
         ] {
-            // A megabyte takes a debug build a second.
+            // A debug build takes a second for a megabyte.
             if kind == "a terabyte" && words.len() > 1 {
                 continue;
             }
@@ -144,7 +144,7 @@ fn b2_dev_null_counts_as_an_empty_daemon_json() {
     assert!(!log.contains("daemon.json"), "{log}");
 }
 
-/// Somebody has made it.
+/// Somebody has made it on purpose.
 fn b2_a_pid_file_that_is_not_a_file_is_left() {
     let place = "/run/docker/containerd/containerd.pid";
     for (kind, reason) in [

@@ -1,5 +1,5 @@
-//! What cannot be written and Docker can do without: full and read-only file systems, links to nothing, files that somebody has
-//! mounted. The daemon starts, and one line names the very file.
+//! Files that cannot be written and that Docker does not need: full and read-only file systems, dangling links, files that
+//! somebody has mounted. The daemon starts, and one line names the file.
 
 use crate::{
     root::Root,
@@ -52,7 +52,7 @@ fn file(at: &str, contents: &str) -> Before {
     }
 }
 
-/// Of one page, which the first file takes.
+/// A file system of one page, which the first file takes.
 fn full_etc<'r>(root: &'r Root, first: &str, contents: &str) -> Start<'r> {
     root.directory("/etc");
     root.machine()
@@ -73,7 +73,7 @@ fn full_lines(names: &[&str]) -> Vec<String> {
     lines
 }
 
-/// Empty and new files, a copy, name servers.
+/// Empty files, new files, a copy, and name servers.
 fn c1_a_full_file_system() {
     let root = Root::new();
     root.file("/usr/etc/new.conf", "default\n");
@@ -102,7 +102,7 @@ fn c1_a_full_file_system() {
     assert_eq!(daemon.read("/etc/machine-id"), "");
 }
 
-/// Directories and links are refused as well; of the directory that is missing no line repeats it.
+/// Directories and links fail as well. If a directory is missing, its files are not reported again.
 fn c1_a_file_system_without_inodes() {
     let root = Root::new();
     root.directory("/var").directory("/root");
@@ -136,7 +136,7 @@ fn c1_a_full_data_root_is_named() {
     let line = "/var/lib/docker lies on a full file system: free space on what is mounted at";
     assert_eq!(warnings(&daemon), [format!("{line} /var/lib/docker")]);
     drop(daemon);
-    // Where a link leads to it.
+    // The same through a link.
     let root = Root::new();
     root.directory("/mnt/disk")
         .link("/var/lib/docker", "/mnt/disk/docker");
@@ -160,7 +160,7 @@ fn c1_many_files_are_counted() {
     assert_eq!(lines[9], "layout /etc: 297 more could not be made");
 }
 
-/// As an outer engine mounts its own; the image's default has more.
+/// An outer engine mounts its own certificates; the default of the image has more.
 fn c3_read_only_certificates() {
     let root = Root::new();
     root.file("/usr/etc/ssl/certs/ca-certificates.crt", "ca")
@@ -181,7 +181,7 @@ fn c3_read_only_certificates() {
         "{lines:?}"
     );
     assert_eq!(fs::read_dir(root.path("/mine")).unwrap().count(), 1);
-    // What can be written is.
+    // The launch writes what it can.
     assert_eq!(daemon.read("/etc/ssl/openssl.cnf"), "default\n");
     assert_eq!(daemon.read("/etc/hostname"), "box\n");
     assert!(daemon.read("/etc/passwd").contains("root"));
@@ -279,7 +279,7 @@ fn c4_the_target_of_a_dangling_link_is_made() {
         drop(start.running());
         assert_eq!(root.tree(), before);
     }
-    // A link to a link to nothing.
+    // A link to a dangling link.
     let root = Root::new();
     root.link("/root", "var/home")
         .link("/var/home", "../data/home");
@@ -296,7 +296,7 @@ fn c4_a_circular_link_is_skipped() {
     let daemon = root.machine().running();
     let circle = |path| format!("layout {path}: too many levels of symbolic links (ELOOP)");
     assert_eq!(warnings(&daemon), ["/root", "/tmp"].map(circle));
-    // A file is no directory.
+    // A file in place of a directory.
     let root = Root::new();
     root.file("/root", "mine");
     let daemon = root.machine().running();
@@ -334,7 +334,7 @@ fn c5_an_empty_daemon_json_that_is_mounted() {
     }
 }
 
-/// Also of a whole directory that is mounted, with key.json beside it.
+/// The same if a whole directory is mounted, with key.json beside daemon.json.
 fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
     let root = Root::new();
     root.file("/mine/daemon.json", "")
@@ -350,7 +350,7 @@ fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
     );
 }
 
-/// /dev/null, mounted or by a link, is no settings.
+/// /dev/null, mounted or linked, means no settings.
 fn c5_dev_null_as_daemon_json() {
     let root = Root::new();
     root.file(DAEMON_JSON, "under");

@@ -1,5 +1,5 @@
-//! Pid files that a power cut or a kill left: those that name PID 1, no process, or a process of another program are
-//! removed before the daemon starts; one whose program runs is left.
+//! Pid files left by a power failure or a kill: the launch removes those that name PID 1, no process, or a process of another
+//! program. It leaves a pid file whose program runs.
 
 use crate::{
     root::Root,
@@ -15,11 +15,11 @@ tests![Needs::Root;
     other_values_of_daemon_json_may_be_long,
 ];
 
-/// Starts with these files, PID 2 being a dockerd; gives those that are left, and the log.
+/// Starts with these files and a dockerd as PID 2. Returns the files that are left, and the log.
 fn left(files: &[(&str, &str)], words: &[&str]) -> (Vec<String>, String) {
     let root = Root::new();
     root.stand_in("/usr/bin/containerd");
-    // What runs before the launch needs its loader now.
+    // What runs before the launch needs its loader.
     root.loader();
     for (file, contents) in files {
         root.file(file, contents);
@@ -115,7 +115,7 @@ fn flags_say_where_pid_files_are() {
             (DOCKER, "1"),
             (CONTAINERD, "1"),
         ];
-        // The usual places are not this daemon's.
+        // This daemon does not use the usual places.
         assert_eq!(left(&files, &words).0, [DOCKER, CONTAINERD], "{words:?}");
     }
 }
@@ -132,14 +132,14 @@ fn daemon_json_says_where_pid_files_are() {
         (DOCKER, "1"),
     ];
     assert_eq!(left(&files, &["dockerd"]).0, [json.0, DOCKER]);
-    // A flag wins.
+    // A flag takes precedence.
     assert_eq!(
         left(&files, &["dockerd", "-p", DOCKER]).0,
         [json.0, "/srv/d.pid"]
     );
 }
 
-/// Longer than any path, and none of ours.
+/// The value is longer than any path, and no pid file.
 fn other_values_of_daemon_json_may_be_long() {
     let json = format!(
         r#"{{"seccomp-profile": "{}", "pidfile": "/srv/d.pid"}}"#,

@@ -1,4 +1,4 @@
-//! Bad input: one clear line, the exit status that shells would give, and nothing touched.
+//! Bad input: one clear line, the exit status that shells use, and no change.
 
 use crate::{
     root::Root,
@@ -20,7 +20,7 @@ tests![Needs::Root;
     help_and_version,
 ];
 
-/// One line and nothing else, and not a file, mode or time of the root differs.
+/// It logs one line and nothing else, and no file, mode or time in the root changes.
 pub(crate) fn assert_refused(start: Start<'_>, status: i32, line: &str) {
     let root = start.root;
     let before = root.tree();
@@ -53,7 +53,7 @@ fn a_missing_daemon() {
         127,
         &format!("daemon dockerd: {MISSING}"),
     );
-    // Neither spelling is installed: the one that was asked for is named.
+    // Neither spelling is installed: the message names the requested one.
     assert_refused(
         root.container().words(["docker", "-d"]),
         127,
@@ -73,7 +73,7 @@ fn a_daemon_that_cannot_be_executed() {
     }
 }
 
-/// Only the kernel tells, when everything is prepared.
+/// Only the kernel can report this, when everything is prepared.
 fn a_daemon_without_its_interpreter() {
     let root = Root::new();
     root.file("/usr/bin/script", "#!/no/such\n")
@@ -127,7 +127,7 @@ fn a_long_path_is_truncated_at_its_beginning() {
     );
 }
 
-/// What `docker run` without --privileged leaves: everything is mounted but /run, and there is no CAP_SYS_ADMIN.
+/// `docker run` without --privileged: everything but /run is mounted, and CAP_SYS_ADMIN is missing.
 fn without_privileges() {
     let root = Root::new();
     let mut start = root.container();
@@ -142,7 +142,7 @@ fn without_privileges() {
     }
     let line = "mount /run: operation not permitted (EPERM); run with --privileged";
     assert_refused(start.before(Before::DropCapability(SYS_ADMIN)), 125, line);
-    // And where nothing is mounted.
+    // The same with nothing mounted.
     let line = "mount /proc: operation not permitted (EPERM); run with --privileged";
     assert_refused(
         root.start().before(Before::DropCapability(SYS_ADMIN)),
@@ -172,7 +172,7 @@ fn help_and_version() {
     assert!(help.stdout.starts_with(
         "Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]\n"
     ));
-    // Every setting stands in it.
+    // The help contains every setting.
     for (name, ..) in settings::WRONG {
         assert!(
             help.stdout.split_whitespace().any(|word| word == *name),
@@ -180,7 +180,7 @@ fn help_and_version() {
         );
     }
     assert_eq!(root.tree(), before);
-    // Nobody reads it.
+    // The reader has closed its end.
     assert_eq!(
         root.start()
             .words(["--version"])
@@ -191,7 +191,7 @@ fn help_and_version() {
     );
 }
 
-/// Its version, behind it in parentheses the commit if there is one; then the features, sorted.
+/// The version, followed by the commit in parentheses if there is one; then the features, sorted.
 fn assert_version(text: &str) {
     let lines: Vec<_> = text.lines().collect();
     let version = format!("dockerlaunch {}", env!("CARGO_PKG_VERSION"));
@@ -222,7 +222,7 @@ fn a_name_that_is_too_long_is_reported() {
     }
 }
 
-/// More rights do not help.
+/// More rights would not help.
 fn an_interpreter_that_cannot_be_executed() {
     let root = Root::new();
     root.file("/interpreter", "")

@@ -1,4 +1,4 @@
-//! JSON files that a power cut left empty are set aside, and the engine's settings come back from the image.
+//! JSON files that a power failure left empty are set aside, and the engine's settings come back from the image.
 
 use crate::{
     root::Root,
@@ -27,7 +27,7 @@ fn set_aside(name: &str) -> String {
     )
 }
 
-/// Before anything asks it where the data root is.
+/// This happens before anything reads the data root from it.
 fn an_empty_daemon_json_comes_back_from_the_image() {
     for empty in ["", "\n"] {
         let root = Root::new();
@@ -58,7 +58,7 @@ fn without_one_in_the_image_a_warning_is_logged() {
     assert_eq!(warnings(&daemon), [set_aside("daemon.json"), loud.into()]);
     assert!(!root.path(DAEMON_JSON).exists());
     drop(daemon);
-    // Once.
+    // The warning appears once.
     assert_eq!(warnings(&root.machine().running()), [""; 0]);
 }
 

@@ -1,6 +1,6 @@
-//! The machine's PID 1, a container, or neither: then nothing is touched.
+//! The machine's PID 1, a container, or neither: then the launch touches nothing.
 //!
-//! The role shows in what only the machine does: the kernel's HOME=/ becomes root's.
+//! The role shows in something that only the machine does: HOME=/ from the kernel becomes root's home.
 
 use crate::{
     root::Root,
@@ -27,7 +27,7 @@ fn pid_1_of_a_pid_namespace_is_a_container() {
     assert!(!is_machine(Root::new().container()));
 }
 
-/// With a marker it needs not be PID 1: an engine's --init is.
+/// With a marker it need not be PID 1: --init of an engine is PID 1.
 fn a_marker_means_container() {
     for marker in ["/.dockerenv", "/run/.containerenv"] {
         let root = Root::new();
@@ -62,7 +62,7 @@ fn the_setting_decides() {
 
 const MARKS: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container)";
 
-/// Without /proc it cannot be told whose PID namespace it is.
+/// Without /proc it is unknown whose PID namespace it is.
 fn neither_is_refused() {
     let root = Root::new();
     let before = root.tree();
@@ -75,7 +75,7 @@ fn neither_is_refused() {
     assert_eq!(root.tree(), before);
 }
 
-/// As a container of a Kubernetes pod with shareProcessNamespace, or the child of another init there.
+/// A container of a Kubernetes pod with shareProcessNamespace, or the child of another init.
 fn f1_in_a_shared_pid_namespace_the_message_names_the_setting() {
     let root = Root::new();
     let start = || root.container().words(["dockerd"]).not_pid_1();
@@ -94,7 +94,7 @@ fn f1_in_a_shared_pid_namespace_the_message_names_the_setting() {
         assert_eq!((ended.status, ended.stderr), (1, line), "{name}");
         assert_eq!(root.tree(), tree);
     }
-    // What the message says helps.
+    // The setting that the message names helps.
     drop(start().variable("DOCKER_LAUNCH_AS", "container").running());
 }
 

@@ -1,5 +1,5 @@
-//! The settings: each wrong value is told with what is allowed, each that this build cannot follow with why, exit status 2,
-//! before anything is touched.
+//! The settings: each wrong value is reported with the allowed ones, and each setting that this build lacks with the reason; the
+//! exit status is 2, before the launch touches anything.
 
 use crate::{
     program::bare,
@@ -113,7 +113,7 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// The Cargo feature that the setting needs, its name, values that are allowed, and why a build without refuses them.
+/// The Cargo feature that the setting needs, its name, allowed values, and why a build without the feature refuses them.
 const NOT_BUILT: &[(&str, &str, &[&str], &str)] = &[
     (SUPERVISE, "REAP", &["true"], NO_SUPERVISE),
     (SUPERVISE, "READY", &["/bin/ready"], NO_SUPERVISE),
@@ -162,7 +162,7 @@ fn assert_refused_by(root: &Root, table: &[(&str, &[&str], &str)]) {
     for (name, values, reason) in table {
         for value in *values {
             let name = format!("DOCKER_LAUNCH_{name}");
-            // The daemon is not there either: the setting comes first.
+            // The daemon is missing as well: the setting is reported first.
             let start = root.start().words(["no-such"]).variable(&name, value);
             assert_refused(start, 2, &format!("setting {name}={value}: {reason}"));
         }
@@ -173,7 +173,7 @@ fn a_setting_with_a_wrong_value() {
     assert_settings_refused(WRONG);
 }
 
-/// Hexadecimal digits alone are none.
+/// Hexadecimal digits alone are no address.
 fn a_name_server_must_be_an_address() {
     assert_settings_refused(&[(
         "DNS",
@@ -190,7 +190,7 @@ fn a_setting_that_this_build_lacks() {
     }
 }
 
-/// Only a daemon that is not there stops it.
+/// Only the missing daemon ends this launch.
 fn a_setting_that_this_build_supports() {
     let built = |row: &&(&str, _, _, _)| has_feature(row.0);
     for (_, name, values, _) in NOT_BUILT.iter().filter(built) {
@@ -207,7 +207,7 @@ fn a_setting_that_this_build_supports() {
     }
 }
 
-/// Whatever the program under test has.
+/// Whatever features the program under test has.
 fn g5_a_program_without_features_refuses_all_of_them() {
     let root = Root::new();
     root.program(&bare());
@@ -216,7 +216,7 @@ fn g5_a_program_without_features_refuses_all_of_them() {
     }
 }
 
-/// Both of them are right; it is the other that is missing.
+/// Both values are allowed; the other setting is missing.
 fn a_format_without_a_disk() {
     let root = Root::new();
     let start = root.start().variable("DOCKER_LAUNCH_STATE_FORMAT", "xfs");

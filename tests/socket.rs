@@ -1,5 +1,5 @@
-//! Socket activation: `-H fd://` is given the listening socket /run/docker.sock as descriptor 3, to which clients can
-//! connect before the daemon accepts; sockets that were inherited are passed on.
+//! Socket activation: with `-H fd://` the daemon gets the listening socket /run/docker.sock as descriptor 3. Clients can connect
+//! before the daemon accepts. Inherited sockets are passed on.
 
 use crate::{
     root::Root,
@@ -46,7 +46,7 @@ fn is_activated(daemon: &Running<'_>) -> bool {
     passed
 }
 
-/// The stand-in never accepts: the test does, on a copy of the daemon's descriptor 3.
+/// The stand-in never accepts: the test accepts on a copy of the daemon's descriptor 3.
 fn a_client_connects_before_the_daemon_accepts() {
     let root = Root::new();
     let daemon = root.machine().words(["-H", "fd://"]).running();
@@ -85,7 +85,7 @@ fn each_spelling_of_fd_activates_the_socket() {
     ] {
         let daemon = root.machine().words(words).running();
         assert!(is_activated(&daemon), "{words:?}");
-        // The words stay: dockerd reads them, too.
+        // The arguments stay: dockerd reads them, too.
         assert_eq!(daemon.words()[1..], *words);
     }
     root.file(
@@ -103,7 +103,7 @@ fn each_spelling_of_fd_activates_the_socket() {
     ));
 }
 
-/// As pflag, which dockerd reads its words with, has it.
+/// pflag, with which dockerd reads its arguments, allows this.
 fn combined_short_flags_activate_the_socket() {
     let root = Root::new();
     assert!(is_activated(
@@ -138,7 +138,7 @@ fn the_socket_belongs_to_root_and_docker() {
     ] {
         let root = Root::new();
         root.file("/etc/group", group);
-        // The mask must not matter.
+        // The umask must not matter.
         let daemon = root
             .machine()
             .words(["-H", "fd://"])
@@ -157,14 +157,14 @@ fn an_old_socket_is_replaced() {
     let root = Root::new();
     root.directory("/run");
     drop(UnixListener::bind(root.path(SOCKET)).unwrap());
-    // Bound on itself, /run is kept, and with it what an earlier launch left.
+    // Bound onto itself, /run stays, with what an earlier launch left there.
     let daemon = root
         .machine()
         .before(Before::bind(root.path("/run"), "/run"))
         .words(["-H", "fd://"])
         .running();
     assert!(is_activated(&daemon));
-    // Nobody listened on the old one.
+    // Nothing listened on the old socket.
     UnixStream::connect(daemon.path(SOCKET)).unwrap();
 }
 

@@ -1,5 +1,4 @@
-//! The state disk on file systems of other kinds than ext4, as their own mkfs makes them; what they are mounted as is a
-//! guest's to see.
+//! The state disk with other file systems than ext4, made by their own mkfs. Guests test as what they are mounted.
 
 use crate::{
     disks::{Disks, tool},

@@ -1,4 +1,4 @@
-//! A signal that arrives while a launch goes on: it is not lost, what the launch waits for is given up, and no daemon starts.
+//! A signal that arrives during the launch is not lost: the launch stops waiting, and no daemon starts.
 
 use crate::{
     disks::Disks,
@@ -27,7 +27,7 @@ tests![Needs::Features(&["modprobe", "network", "state", "supervise"]);
     b4_a_shell_after_a_failure_is_ended,
 ];
 
-/// What nothing here takes but a wait that is not cut short: modprobe hangs, or a disk never comes.
+/// Only a wait that is not interrupted takes longer than this: modprobe hangs, or a disk never appears.
 const SOON: Duration = Duration::from_secs(8);
 
 /// A root whose modprobe takes much longer than anything else.
@@ -38,7 +38,7 @@ fn slow() -> Root {
     root
 }
 
-/// Until dockerlaunch runs and has blocked its signals, which is the first thing it does.
+/// Waits until dockerlaunch runs and has blocked its signals, which is the first thing it does.
 fn until_it_blocks(running: &Running<'_>) {
     running.until("blocking", |running| {
         let status = running.proc("status");
@@ -46,7 +46,7 @@ fn until_it_blocks(running: &Running<'_>) {
     });
 }
 
-/// Sent so long after its first instruction.
+/// Sends a signal so many milliseconds after its first instruction.
 fn signal_after(start: Start<'_>, signal: u32, milliseconds: u64) -> (Ended, Duration) {
     let running = start.started();
     until_it_blocks(&running);
@@ -61,7 +61,7 @@ fn no_daemon(root: &Root) -> bool {
     events(root).is_empty()
 }
 
-/// Every other millisecond of the first, and later, when modprobe hangs.
+/// Every second of the first 50 ms, and 300 ms, when modprobe hangs.
 fn moments() -> impl Iterator<Item = u64> {
     (0..50).step_by(2).chain([300])
 }
@@ -93,7 +93,7 @@ fn b4_at_any_moment_while_modprobe_runs() {
     }
 }
 
-/// The launch fails for the lack of its disk; the request counts more than that failure, and than what follows it.
+/// The launch fails because its disk is missing. The signal takes precedence over that failure and its policy.
 fn b4_at_any_moment_while_a_disk_is_waited_for() {
     let root = root();
     for policy in ["panic", "poweroff", "shell"] {
@@ -151,7 +151,7 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
     }
 }
 
-/// Half of it would be of no use, and not blank any more.
+/// A half-made file system would be useless, and the disk no longer blank.
 fn b4_a_file_system_that_is_being_made_is_finished() {
     let root = root();
     root.stand_in("/usr/sbin/mkfs.ext4")
@@ -189,10 +189,10 @@ fn b4_each_signal_of_the_machine() {
     }
 }
 
-/// They would be the daemon's; HUP on the machine as well. The daemon starts as ever.
+/// These signals are for the daemon, on the machine also HUP. The daemon starts as usual.
 fn b4_a_containers_own_signals_do_not_end_a_launch() {
     let root = slow();
-    // They come while modprobe runs: the daemon's own start would not survive them all.
+    // They arrive while modprobe runs: the daemon would not survive all of them during its own start.
     root.file("/modprobe.status", "slow");
     for (start, signals) in [
         (
@@ -211,7 +211,7 @@ fn b4_a_containers_own_signals_do_not_end_a_launch() {
     }
 }
 
-/// It stays blocked, and so pending, until the daemon unblocks it as Go programs do; or the kernel would drop it.
+/// The signal stays blocked and so pending until the daemon unblocks it, as Go programs do; otherwise the kernel would drop it.
 fn b4_a_daemon_that_replaces_pid_1_gets_it() {
     let root = slow();
     for start in [Root::machine, Root::container] {
@@ -230,7 +230,7 @@ fn b4_a_daemon_that_replaces_pid_1_gets_it() {
     }
 }
 
-/// modprobe as well as the daemon.
+/// modprobe and the daemon.
 fn b4_children_get_the_original_signal_mask() {
     let root = slow();
     for reap in ["true", "false"] {
@@ -251,7 +251,7 @@ fn b4_children_get_the_original_signal_mask() {
     }
 }
 
-/// The shell does not listen to TERM: it waits for a line.
+/// The shell ignores TERM: it waits for a line.
 fn b4_a_shell_after_a_failure_is_ended() {
     let root = Root::new();
     let terminal = openpty(None, None).unwrap();

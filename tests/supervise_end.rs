@@ -1,4 +1,4 @@
-//! The end: what the daemon leaves behind, file systems, orphans by the thousand, and a PID namespace that is another's.
+//! The end: processes that the daemon leaves, file systems, thousands of orphans, and a PID namespace that belongs to another.
 
 use crate::{
     engine::{container, events, machine, root},
@@ -27,7 +27,7 @@ fn processes_left_by_the_daemon_get_sigterm() {
     running.signal(12);
     let log = running.ended().stderr;
     assert!(log.contains(TERM) && !log.contains(KILL), "{log}");
-    // First the daemon, then what it has left.
+    // First the daemon gets the signal, then what it has left.
     assert_eq!(events(&root)[2..], ["signal 15", "signal 15"]);
     let daemon = log.find("engine ended with status 0").unwrap();
     assert!(daemon < log.find(TERM).unwrap());
@@ -46,7 +46,7 @@ fn processes_that_ignore_sigterm_get_sigkill() {
     }
 }
 
-/// One below another, one over another, one whose name has a blank.
+/// One mount below another, one over another, and one with a space in its name.
 fn everything_is_unmounted() {
     let root = root();
     for directory in ["/a", "/a b"] {
@@ -79,7 +79,7 @@ fn everything_is_unmounted() {
     assert!(!log.contains("is in use"), "{log}");
 }
 
-/// By PID 1 itself, which inherited a descriptor: nothing can end it.
+/// PID 1 itself keeps it busy, through an inherited descriptor: ending processes does not help.
 fn a_busy_file_system_is_detached() {
     let root = root();
     root.directory("/a");
@@ -104,7 +104,7 @@ fn a_busy_file_system_is_detached() {
     );
 }
 
-/// States of the processes in a PID namespace, as /proc shows them inside.
+/// The states of the processes in a PID namespace, as /proc shows them inside.
 fn zombies(running: &Running<'_>) -> usize {
     let states = fs::read_dir(running.path("/proc"))
         .unwrap()
@@ -122,13 +122,13 @@ fn ten_thousand_orphans_are_reaped() {
         .running();
     running.until_event(&root, "orphaned", 1);
     running.until("reaped", |running| zombies(running) == 0);
-    // None of them was taken for the daemon.
+    // No orphan was taken for the daemon.
     assert!(!running.log().contains("engine ended"), "{}", running.log());
     running.signal(1);
     running.until_event(&root, "signal 1", 1);
 }
 
-/// `--pid=host`: orphans come to it nevertheless, and others are left alone.
+/// `--pid=host`: orphans are reparented to it, but it leaves other processes alone.
 fn in_a_foreign_pid_namespace_only_its_children_are_ended() {
     let root = root();
     root.loader();
@@ -144,7 +144,7 @@ fn in_a_foreign_pid_namespace_only_its_children_are_ended() {
     let children = running.children();
     assert_eq!(children.len(), 2, "not the sleeper and dockerlaunch");
     signal(children[1], 15);
-    // PID 1 would tell by another status that the sleeper has ended.
+    // If the sleeper had ended, the status would be another.
     let ended = running.ended();
     assert!(
         ended.status == 7 && ended.stderr.contains(KILL),

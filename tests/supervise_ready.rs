@@ -1,5 +1,5 @@
-//! Readiness: only the daemon's own word counts, it is said once for each daemon, and the program of DOCKER_LAUNCH_READY
-//! runs once.
+//! Readiness: only the daemon's own notification counts, it is logged once for each daemon, and the program of
+//! DOCKER_LAUNCH_READY runs once.
 
 use crate::{
     engine::{events, machine, root},
@@ -32,7 +32,7 @@ fn readiness_is_logged_with_the_time_since_kernel_start() {
     let told: f64 = said.split_once(" ms").unwrap().0.parse().unwrap();
     let uptime = fs::read_to_string("/proc/uptime").unwrap();
     let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
-    // The kernel tells its uptime in hundredths.
+    // The kernel shows its uptime in hundredths of a second.
     assert!((-0.02..30.0).contains(&(uptime - told / 1000.0)), "{log}");
     assert_eq!(mode(&running.path("/run/dockerlaunch")), 0o700);
     running.signal(12);
@@ -45,7 +45,7 @@ fn ready_from_another_process_is_ignored() {
         .words(["child:notify:READY=1", "notify:STOPPING=1", "wait"])
         .variable("DOCKER_LAUNCH_DEBUG", "true")
         .running();
-    // It came later.
+    // This notification came after the child's.
     running.until_said(" ms] engine is stopping\n");
     assert!(!running.log().contains(IS_READY), "{}", running.log());
 }
@@ -132,7 +132,7 @@ fn an_outer_supervisor_is_notified() {
     drop(running);
 }
 
-/// Of a build whose seconds are short.
+/// This build has short timeouts.
 fn a_late_daemon_is_reported_once() {
     let root = root();
     root.program(&release("hasty", &[("DOCKERLAUNCH_BACKOFF_MS", "10")]));

@@ -1,4 +1,4 @@
-//! A daemon that ends by itself: what is said, what follows, and that clients wait for the next one.
+//! A daemon that ends by itself: what is logged, what follows, and that clients wait for the next daemon.
 
 use crate::{
     engine::{container, events, machine, root},
@@ -112,7 +112,7 @@ fn a_container_restarts_it_if_the_setting_says_so() {
     assert_eq!(running.ended().status, 6);
 }
 
-/// Of a build whose waits are short.
+/// This build has short delays.
 fn a_crash_loop_is_reported_once() {
     let root = root();
     root.program(&release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]));
@@ -162,7 +162,7 @@ fn a_client_that_connects_between_two_daemons_is_served() {
     assert_eq!(answer, "got GET /_ping");
 }
 
-/// By a supervisor of ours: they are named with the pid of the daemon that gets them.
+/// A supervisor of dockerlaunch passes these sockets; LISTEN_PID is the pid of the daemon that gets them.
 fn every_daemon_gets_the_inherited_sockets() {
     let root = root();
     root.file("/first", "").file("/second", "");

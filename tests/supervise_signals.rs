@@ -1,4 +1,4 @@
-//! What a signal to PID 1 means: on the machine an end, in a container one TERM to the daemon or the signal itself.
+//! What a signal to PID 1 means: on the machine a shutdown, in a container one TERM to the daemon or the signal itself.
 
 use crate::{
     engine::{self, events, root},
@@ -24,7 +24,7 @@ fn container<'r>(root: &'r Root, words: &[&str]) -> Running<'r> {
     engine::container(root).words(words).running()
 }
 
-/// Signal, what is said.
+/// The signal, and what is logged.
 const MACHINE: &[(u32, &str, &str)] = &[
     (12, "SIGUSR2: power off", "power off: "),
     (30, "SIGPWR: power off", "power off: "),
@@ -104,7 +104,7 @@ fn a_containers_daemon_gets_all_other_signals() {
     assert_eq!(running.ended().status, 7);
 }
 
-/// The daemon would take the whole time that it has.
+/// Without it the daemon would take all the time that it has.
 fn a_second_request_shortens_the_wait() {
     let root = root();
     let running = machine(&root, &["wait:stubborn"]);

@@ -1,5 +1,5 @@
-//! What the end does with the file systems: each is unmounted, from the last to the first, however many there are; and what
-//! happens where the process that does it cannot be made, is killed, or hangs.
+//! How the end unmounts file systems: each one, from the last to the first, however many there are; and what happens if the
+//! process that does it cannot be made, is killed, or hangs.
 
 use crate::{
     engine::{self, root},
@@ -35,12 +35,12 @@ const UMOUNT2: i64 = 166;
 const MEMFD_CREATE: i64 = 319;
 const PIDFD_OPEN: i64 = 434;
 
-/// As the machine, whose daemon waits for a signal.
+/// As the machine, with a daemon that waits for a signal.
 fn machine(root: &Root) -> Start<'_> {
     engine::machine(root).words(["wait"])
 }
 
-/// The machine is asked to power off, and each call of what follows is looked at.
+/// Asks the machine to power off, and looks at each call that follows.
 fn ended(start: Start<'_>, each: impl FnMut(&Call) -> Then) -> Ended {
     let running = start.running();
     trace(running.pid, true, || running.signal(12), each);
@@ -63,7 +63,7 @@ fn unmounted(ended: &Ended) -> usize {
     after.split_once('\n').unwrap().0.parse().unwrap()
 }
 
-/// How many calls it takes; of all processes.
+/// How many calls it takes, in all processes.
 fn calls(mounts: usize) -> usize {
     let root = root();
     root.directory("/a");
@@ -88,7 +88,7 @@ fn a5_ten_times_as_many_mounts_take_ten_times_the_calls() {
     );
 }
 
-/// As it runs, without a tracer: `DOCKERLAUNCH_MOUNTS=10000 cargo test --test main -- a5_thousands` tells how long it takes.
+/// Without a tracer: `DOCKERLAUNCH_MOUNTS=10000 cargo test --test main -- a5_thousands` shows how long it takes.
 fn a5_thousands_of_mounts_are_unmounted() {
     let count = env::var("DOCKERLAUNCH_MOUNTS").map_or(1000, |count| count.parse().unwrap());
     let root = root();
@@ -106,7 +106,7 @@ fn a5_thousands_of_mounts_are_unmounted() {
     assert!(unmounted(&ended) > count && ended.stderr.ends_with(END));
 }
 
-/// The places in the order in which they have to go: what mountinfo has, from its end.
+/// The mount points in the order in which they must be unmounted: that of mountinfo, reversed.
 fn expected(mountinfo: &str) -> Vec<String> {
     let mut places: Vec<_> = mountinfo
         .lines()
@@ -130,7 +130,7 @@ fn expected(mountinfo: &str) -> Vec<String> {
 
 fn a5_mounts_go_from_the_last_to_the_first() {
     let root = root();
-    // Longer than any line that is kept whole, and more so with four bytes for each blank.
+    // Longer than any line that is kept whole, because each space takes four bytes.
     let long = format!("/long{}", format!("/{}", " ".repeat(240)).repeat(14));
     for place in [
         "/a",
@@ -207,7 +207,7 @@ fn a5_without_memfd_create_everything_is_detached() {
     }
 }
 
-/// As a file system on a file of another, which was mounted later: busy until that one is unmounted.
+/// A file system on a file of another one that was mounted later: busy until that one is unmounted.
 fn a5_a_mount_that_another_keeps_busy_goes_in_the_next_pass() {
     let root = root();
     root.directory("/b");
@@ -317,7 +317,7 @@ fn a3_a_mount_that_cannot_be_unmounted_is_logged_with_the_reason() {
     assert_said_before_the_end(&ended, line);
 }
 
-/// Of a build whose limit is 1 s.
+/// This build has a limit of 1 s.
 fn a3_a_process_that_hangs_is_abandoned() {
     let root = root();
     root.program(&release("brief", &[("DOCKERLAUNCH_UNMOUNT_S", "1")]));

@@ -1,4 +1,4 @@
-//! Without any right outside: in a user namespace, as rootless engines make it.
+//! Without rights outside: in a user namespace, as rootless engines make it.
 
 use crate::{
     root::Root,
@@ -14,7 +14,7 @@ tests![Needs::UserNamespaces;
     check_reports_and_changes_nothing,
 ];
 
-/// devpts wants the group of terminals, which only its owner has in a namespace of one user.
+/// devpts needs the group of terminals, which a namespace of one user lacks.
 pub(crate) fn with_terminals(root: &Root) -> Start<'_> {
     let directory = Before::Directory {
         at: "/dev/pts".into(),
@@ -56,7 +56,7 @@ fn an_empty_root_is_refused() {
     assert_eq!(root.tree(), before);
 }
 
-/// The terminals' group is none of the namespace's: nobody's privileges help there but the machine's.
+/// The group of terminals is not in the namespace: only --privileged on the machine itself helps.
 fn a_refused_mount_names_the_user_namespace() {
     let root = Root::new();
     let ended = root.container().unprivileged().ended();
@@ -67,7 +67,7 @@ fn a_refused_mount_names_the_user_namespace() {
     let line = "operation not permitted (EPERM); root is not the machine's here: run with --privileged --userns=host, by an engine that is not rootless\n";
     assert_eq!(ended.status, 125);
     assert!(ended.stderr.ends_with(line), "{}", ended.stderr);
-    // Where something else is wrong, that is told.
+    // If something else is wrong, the message says so.
     root.file("/usr/bin/plain", "");
     let ended = with_terminals(&root).words(["plain"]).ended();
     let line =

@@ -1,4 +1,4 @@
-//! Which daemon is started, with which words, in which environment.
+//! Which daemon starts, with which arguments, in which environment.
 
 use crate::{
     root::Root,
@@ -23,7 +23,7 @@ tests![Needs::Root;
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The words that the daemon is given, and the file it is.
+/// The daemon's arguments, and its executable file.
 fn started(root: &Root, words: &[&str]) -> (Vec<String>, String) {
     let daemon = root.machine().words(words).running();
     let exe = std::fs::read_link(format!("/proc/{}/exe", daemon.pid)).unwrap();
@@ -67,7 +67,7 @@ fn a_name_is_looked_up_in_path_and_a_path_is_not() {
     assert_eq!(exe, "/opt/appliance");
 }
 
-/// A directory and a file without its x bit are passed over, as shells do.
+/// A directory, and a file without its x bit, are skipped, as shells do.
 fn the_first_executable_in_path_is_chosen() {
     let root = Root::new();
     root.directory("/a/dockerd")
@@ -115,8 +115,8 @@ fn old_spellings_stay_if_dockerd_is_missing() {
     }
 }
 
-/// ENTRYPOINT ["/usr/bin/dockerlaunch", "/usr/bin/docker"] and CMD ["-d", "-s", "overlay2"], where dockerd lies in /usr/sbin;
-/// the client may not be there at all.
+/// ENTRYPOINT ["/usr/bin/dockerlaunch", "/usr/bin/docker"] and CMD ["-d", "-s", "overlay2"]; dockerd is in /usr/sbin, and the
+/// client may be missing.
 fn arguments_of_an_image_with_debians_docker() {
     for with_client in [true, false] {
         let root = Root::new();
@@ -172,7 +172,7 @@ fn the_kernels_home_becomes_root() {
     let daemon = root.machine().variable("HOME", "/").running();
     assert_eq!(daemon.environment(), ["HOME=/root", PATH]);
     drop(daemon);
-    // In a container it is somebody's choice.
+    // In a container somebody has chosen it.
     let daemon = root.container().variable("HOME", "/").running();
     assert_eq!(daemon.environment(), ["HOME=/", PATH]);
 }
