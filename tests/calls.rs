@@ -61,7 +61,7 @@ pub(crate) fn traced(start: Start<'_>, fate: Fate) -> (Vec<String>, String) {
     running.until("held", |running| running.proc("comm") == "held\n");
     let pid = Pid::from_raw(running.pid);
     let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC;
-    ptrace::seize(pid, options).expect("a tester can trace");
+    ptrace::seize(pid, options).expect("ptrace is permitted");
     drop(fs::File::options().write(true).open(root.path(GO)).unwrap());
     let (mut calls, mut execs, mut inside, mut failing) = (Vec::new(), 0, false, None);
     loop {

@@ -127,7 +127,7 @@ pub(crate) fn engine() -> ExitCode {
                 return end_at(UNIX_EPOCH + since);
             }
             "status" | "-H" | "fd" => {}
-            _ => panic!("{word} is nothing that an engine does"),
+            _ => panic!("{word} is unknown to the engine stand-in"),
         }
     }
     ExitCode::SUCCESS

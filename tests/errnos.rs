@@ -177,7 +177,7 @@ fn d8_a_refused_v1_hierarchy_is_logged() {
     let root = Root::new();
     let fault = Fault {
         path: Some("cgroup".into()),
-        after: 1, // the tmpfs for all of them
+        after: 1, // the tmpfs for all places
         ..Fault::of(SYS_mount, EPERM)
     };
     let start = root.machine().variable("DOCKER_LAUNCH_CGROUP", "v1");

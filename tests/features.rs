@@ -63,7 +63,7 @@ fn beside() -> BTreeSet<&'static str> {
             .map(|(name, _)| name)
             .filter(|name| *name != "default")
             .collect(),
-        "Cargo.toml has others"
+        "Cargo.toml has other features"
     );
     let built = compiled.into_iter().filter(|(_, is_built)| *is_built);
     built.map(|(name, _)| name).collect()

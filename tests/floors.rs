@@ -152,9 +152,13 @@ fn a_room_uses_the_rooms_that_the_table_allows() {
         let above = |name: &&str| ROOMS[..number].iter().any(|(above, _)| above == name);
         assert!(allowed.iter().all(above), "{room} uses a room below it");
         let allowed = allowed.iter().map(ToString::to_string).collect();
-        assert_eq!(used.remove(room), Some(allowed), "what {room} uses");
+        assert_eq!(
+            used.remove(room),
+            Some(allowed),
+            "the uses of {room} differ from the table"
+        );
     }
-    assert_eq!(used, BTreeMap::new(), "rooms that the table does not have");
+    assert_eq!(used, BTreeMap::new(), "the table lacks these rooms");
 }
 
 fn the_rooms_are_in_the_order_of_lib_rs() {
@@ -164,7 +168,7 @@ fn the_rooms_are_in_the_order_of_lib_rs() {
         .filter_map(|line| line.strip_prefix("mod ")?.split(';').next());
     assert!(rooms.eq(ROOMS.iter().map(|(room, _)| *room)));
     let labelled = |line: &str| line.starts_with("mod ") && !line.contains("; // ");
-    assert!(!lib.lines().any(labelled), "a room without a label");
+    assert!(!lib.lines().any(labelled), "a room has no label");
 }
 
 fn a_step_uses_no_other_step() {
@@ -184,7 +188,11 @@ fn a_step_uses_no_other_step() {
             );
         }
         if !step.contains('/') {
-            assert_eq!(uses(&code, "super::"), [""; 0], "of steps/{step}.rs");
+            assert_eq!(
+                uses(&code, "super::"),
+                [""; 0],
+                "super:: in steps/{step}.rs"
+            );
         }
     }
     assert!(count > 20, "{count} files in steps/");

@@ -61,7 +61,7 @@ fn ends_soon(mut child: Child) {
         if Instant::now() > limit {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("it hangs");
+            panic!("the program hangs");
         }
         sleep(Duration::from_millis(10));
     }

@@ -51,7 +51,7 @@ fn exists(pid: i32) -> bool {
 fn ends_within(daemon: &Running<'_>, limit: Duration) {
     let begin = Instant::now();
     while exists(daemon.pid) {
-        assert!(begin.elapsed() < limit, "it hangs");
+        assert!(begin.elapsed() < limit, "PID 1 hangs");
         sleep(Duration::from_millis(10));
     }
 }

@@ -55,11 +55,11 @@ impl Hierarchy {
     pub(crate) fn has_controllers(&self) -> bool {
         let is_root = !self.top.join("cgroup.type").exists();
         let can = is_root && !self.controllers().trim().is_empty();
-        can || !self.handed_on().trim().is_empty()
+        can || !self.enabled().trim().is_empty()
     }
 
     /// The controllers that are enabled.
-    pub(crate) fn handed_on(&self) -> String {
+    pub(crate) fn enabled(&self) -> String {
         read(&self.top, "cgroup.subtree_control")
     }
 
@@ -117,8 +117,8 @@ impl Hierarchy {
     }
 
     /// Enables exactly these.
-    fn hand_on(&self, controllers: &str) {
-        self.switch('-', &self.handed_on());
+    fn enable(&self, controllers: &str) {
+        self.switch('-', &self.enabled());
         self.switch('+', controllers);
     }
 
@@ -153,18 +153,18 @@ pub(crate) fn remove(cgroup: &Path) {
 }
 
 /// While it lives, at least one controller is enabled at the top.
-pub(crate) struct HandedOn {
+pub(crate) struct EnabledController {
     hierarchy: Hierarchy,
     /// None: the caller has locked the hierarchy.
     lock: Option<File>,
 }
 
-impl HandedOn {
+impl EnabledController {
     pub(crate) fn new() -> Self {
         let hierarchy = Hierarchy::find().unwrap();
         // This needs the exclusive lock: otherwise two tests could both enable a controller, and both disable it.
         let lock = hierarchy.lock(File::try_lock_shared);
-        if hierarchy.handed_on().trim().is_empty() {
+        if hierarchy.enabled().trim().is_empty() {
             drop(lock);
             let lock = hierarchy.lock(File::try_lock);
             turn_on(&hierarchy);
@@ -189,7 +189,7 @@ impl HandedOn {
 }
 
 fn turn_on(hierarchy: &Hierarchy) {
-    if hierarchy.handed_on().trim().is_empty() {
+    if hierarchy.enabled().trim().is_empty() {
         let controllers = hierarchy.controllers();
         let controller = controllers.split_whitespace().next().unwrap();
         fs::create_dir(hierarchy.top.join(format!("{TURNED_ON}{controller}"))).unwrap();
@@ -197,7 +197,7 @@ fn turn_on(hierarchy: &Hierarchy) {
     }
 }
 
-impl Drop for HandedOn {
+impl Drop for EnabledController {
     fn drop(&mut self) {
         let alone = match &self.lock {
             None => true,
@@ -212,7 +212,7 @@ impl Drop for HandedOn {
 /// The machine's state, which is restored when the test ends, even by a panic.
 struct Found {
     hierarchy: Hierarchy,
-    handed_on: String,
+    enabled: String,
     _lock: File,
 }
 
@@ -222,7 +222,7 @@ impl Found {
         let lock = hierarchy.lock(File::try_lock);
         hierarchy.clear();
         Self {
-            handed_on: hierarchy.handed_on(),
+            enabled: hierarchy.enabled(),
             hierarchy,
             _lock: lock,
         }
@@ -231,7 +231,7 @@ impl Found {
 
 impl Drop for Found {
     fn drop(&mut self) {
-        at_the_end(|| self.hierarchy.hand_on(&self.handed_on));
+        at_the_end(|| self.hierarchy.enable(&self.enabled));
     }
 }
 
@@ -247,14 +247,14 @@ fn at_the_end(clean_up: impl FnOnce() + std::panic::UnwindSafe) {
 /// The tests that need a controller pass with these enabled, and leave them unchanged.
 fn assert_pass_with(controllers: &str) {
     let found = Found::take();
-    found.hierarchy.hand_on(controllers);
-    let before = found.hierarchy.handed_on();
+    found.hierarchy.enable(controllers);
+    let before = found.hierarchy.enabled();
     assert_eq!(before.trim(), controllers.trim());
     for test in nesting::QUICK {
-        let handed_on = HandedOn::alone();
+        let enabled = EnabledController::alone();
         test();
-        drop(handed_on);
-        assert_eq!(found.hierarchy.handed_on(), before);
+        drop(enabled);
+        assert_eq!(found.hierarchy.enabled(), before);
         assert_eq!(found.hierarchy.ours(), [""; 0]);
     }
 }
@@ -271,12 +271,12 @@ fn g1_tests_pass_with_enabled_controllers() {
 fn g1_the_last_test_disables_what_the_tests_enabled() {
     let found = Found::take();
     let hierarchy = &found.hierarchy;
-    hierarchy.hand_on("");
+    hierarchy.enable("");
     // A killed run leaves its cgroup and its mark.
     let left = hierarchy.top.join(format!("{PREFIX}left"));
     fs::create_dir_all(left.join("container")).unwrap();
     turn_on(hierarchy);
-    let on = hierarchy.handed_on();
+    let on = hierarchy.enabled();
     assert_ne!(on.trim(), "");
     let mut control = File::options()
         .write(true)
@@ -285,7 +285,7 @@ fn g1_the_last_test_disables_what_the_tests_enabled() {
     control
         .write_all(format!("+{}", on.trim()).as_bytes())
         .unwrap();
-    drop(HandedOn::alone());
-    assert_eq!(hierarchy.handed_on().trim(), "");
+    drop(EnabledController::alone());
+    assert_eq!(hierarchy.enabled().trim(), "");
     assert_eq!(hierarchy.ours(), [""; 0]);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     kernel_ip::warnings_of,
-    network::{RESOLV_CONF, bridge, host_name, inside, interface},
+    network::{RESOLV_CONF, bridge, host_name, inside, interface, with_one_card},
     root::Root,
     router::Router,
     running::Running,
@@ -80,9 +80,8 @@ fn ipv6_both_forms_of_addresses_are_accepted() {
 
 fn ipv6_beside_ipv4() {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
     let line = "ip=10.9.8.7/24::10.9.8.1 ip=[fd00::7]/48 ip=[2001:db8::2]/64::[fe80::1]";
-    let daemon = start.cmdline(line).running();
+    let daemon = with_one_card(&root, line);
     assert_eq!(
         addresses(&daemon),
         ["eth0 2001:db8::2/64", "eth0 fd00::7/48"]
@@ -93,10 +92,7 @@ fn ipv6_beside_ipv4() {
 
 fn ipv6_a_gateway_outside_the_subnet_is_reached_on_the_link() {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
-    let daemon = start
-        .cmdline("ip=[2001:db8::2]/128::[2001:db8:ffff::1]")
-        .running();
+    let daemon = with_one_card(&root, "ip=[2001:db8::2]/128::[2001:db8:ffff::1]");
     assert_eq!(default_routes(&daemon), ["eth0 2001:db8:ffff::1"]);
     assert_eq!(warnings_of(&daemon, "network"), [""; 0]);
 }

@@ -1,7 +1,7 @@
 //! The `ip=` words of the kernel command line, DHCP by the image's udhcpc, and the name servers that a kernel with IP_PNP found.
 
 use crate::{
-    network::{RESOLV_CONF, addresses, bridge, host_name, routes, row, up},
+    network::{RESOLV_CONF, addresses, bridge, host_name, routes, row, up, with_one_card},
     root::Root,
     running::Running,
     util::{Before, Needs, tests},
@@ -67,10 +67,7 @@ fn every_ip_word_is_followed() {
 
 fn words_for_another_init_are_reported_once() {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
-    let daemon = start
-        .cmdline("ip=eth0:dhcp ip=10.9.8.7/24:::::eth0 ip=2001:db8::1")
-        .running();
+    let daemon = with_one_card(&root, "ip=eth0:dhcp ip=10.9.8.7/24:::::eth0 ip=2001:db8::1");
     let said = |word: &str| {
         format!(
             "dockerlaunch: warning: {word} is ignored: its client address is neither IPv4, as 10.0.2.15, nor IPv6 in brackets, nor dhcp"

@@ -1,7 +1,7 @@
 //! The program reads the kernel command line as the kernel does: quotes, words after `--`, lines of any length.
 
 use crate::{
-    network::{addresses, bridge},
+    network::{addresses, with_one_card},
     root::Root,
     util::{Needs, tests},
 };
@@ -16,8 +16,7 @@ tests![Needs::Network;
 /// The first address after a launch with that line, and the log.
 fn address(line: &str) -> (String, String) {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
-    let daemon = start.cmdline(line).running();
+    let daemon = with_one_card(&root, line);
     let found = addresses(&daemon).into_iter().next().unwrap_or_default();
     let [_, address, ..] = found;
     (address, daemon.log())

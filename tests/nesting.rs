@@ -129,7 +129,7 @@ fn assert_nested(daemon: &Running<'_>) {
     let pid = daemon.pid.to_string();
     assert!(moved.lines().any(|line| line == pid), "{moved}");
     let controllers = read(daemon, "cgroup.controllers");
-    assert_ne!(controllers, "", "there is nothing to hand on");
+    assert_ne!(controllers, "", "the machine enables no controller");
     assert_eq!(read(daemon, "cgroup.subtree_control"), controllers);
     assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
 }
@@ -161,8 +161,8 @@ fn its_processes_move_to_init() {
     assert_eq!(read(&daemon, "init/cgroup.procs").lines().count(), 3);
     // Enables controllers as dockerd does for a container.
     fs::create_dir(daemon.path("/sys/fs/cgroup/docker")).unwrap();
-    let handed_on = read(&daemon, "docker/cgroup.controllers");
-    assert_eq!(handed_on, read(&daemon, "cgroup.controllers"));
+    let enabled = read(&daemon, "docker/cgroup.controllers");
+    assert_eq!(enabled, read(&daemon, "cgroup.controllers"));
 }
 
 fn a_second_launch_finds_it() {
@@ -196,11 +196,18 @@ fn g1_without_controllers_there_is_no_wait() {
     });
     let began = Instant::now();
     let daemon = start.running();
-    assert!(began.elapsed() < Duration::from_secs(9), "it has waited");
+    assert!(
+        began.elapsed() < Duration::from_secs(9),
+        "the launch has waited"
+    );
     assert_eq!(read(&daemon, "cgroup.controllers"), "");
     assert_eq!(read(&daemon, "cgroup.subtree_control"), "");
     let stays = read(&daemon, "cgroup.procs");
-    assert_eq!(stays.lines().count(), 1, "the tester alone: {stays}");
+    assert_eq!(
+        stays.lines().count(),
+        1,
+        "only the tester may stay: {stays}"
+    );
     let moved = read(&daemon, "init/cgroup.procs");
     assert_eq!(moved, format!("{}\n", daemon.pid));
     assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
@@ -236,7 +243,10 @@ fn docker_exec_cannot_enter_during_the_move() {
     let name = names.find(|name| name.starts_with("dockerlaunch-host-test"));
     let cgroup = hierarchy.top.join(name.unwrap()).join("container");
     let controllers = fs::read_to_string(cgroup.join("cgroup.controllers")).unwrap();
-    assert_ne!(controllers, "", "the kernel would let them in for ever");
+    assert_ne!(
+        controllers, "",
+        "without controllers the kernel never refuses"
+    );
     let refused = thread::scope(|scope| {
         let intruders = [(); 2].map(|()| scope.spawn(|| intrude(&cgroup, &hierarchy.own)));
         intruders.map(|intruder| intruder.join().unwrap())
@@ -249,7 +259,7 @@ fn docker_exec_cannot_enter_during_the_move() {
 
 fn a_refused_controller_does_not_affect_the_others() {
     let root = Root::new();
-    let own = Hierarchy::find().unwrap().handed_on();
+    let own = Hierarchy::find().unwrap().enabled();
     assert_ne!(own.trim(), "");
     root.file("/controllers", &format!("none {own}"));
     let controllers = "/sys/fs/cgroup/cgroup.controllers";

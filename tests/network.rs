@@ -54,6 +54,12 @@ pub(crate) fn host_name(daemon: &Running<'_>) -> String {
     })
 }
 
+/// The machine with one card and this kernel command line.
+pub(crate) fn with_one_card<'r>(root: &'r Root, line: &str) -> Running<'r> {
+    let start = root.machine().before(bridge("eth0"));
+    start.cmdline(line).running()
+}
+
 /// The interfaces that are up.
 pub(crate) fn up(daemon: &Running<'_>) -> Vec<String> {
     use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};

@@ -192,7 +192,7 @@ fn b2_check_reports_despite_each_of_them() {
             while check.try_wait().unwrap().is_none() {
                 if Instant::now() > limit {
                     check.kill().unwrap();
-                    panic!("{kind}: it hangs");
+                    panic!("{kind}: the program hangs");
                 }
                 sleep(Duration::from_millis(5));
             }

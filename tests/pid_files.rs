@@ -48,15 +48,15 @@ fn stale_pid_files_are_removed() {
     for contents in [
         "1",
         "1\n",   // this process
-        "99999", // nobody
+        "99999", // no process
         "3",     // a containerd
         "",
         "\n",
         "-2",
         "2 2",
         "x",
-        "18446744073709551618", // nothing that can be a pid
-        "1111111111111111111111111111111111111111111111111111111111111111111111", // longer than any
+        "18446744073709551618", // no possible pid
+        "1111111111111111111111111111111111111111111111111111111111111111111111", // longer than any pid
     ] {
         let (left, log) = left(&[(DOCKER, contents)], &["dockerd"]);
         assert_eq!(left, [""; 0], "{contents:?}");

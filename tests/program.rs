@@ -151,7 +151,7 @@ fn g7_the_release_program_formats_nothing() {
         .iter()
         .filter_map(|symbol| elf.strtab.get_at(symbol.st_name))
         .collect();
-    assert!(symbols.contains(&"_start"), "it has no symbols to judge by");
+    assert!(symbols.contains(&"_start"), "the program has no symbols");
     // In both of rustc's manglings the parts of a path come after their lengths.
     let found: Vec<_> = symbols
         .iter()

@@ -98,7 +98,7 @@ fn links_lead_to_files() {
             } else {
                 folder.join(file)
             };
-            assert!(target.is_file(), "{name}: there is no {link}");
+            assert!(target.is_file(), "{name}: {link} does not exist");
             let target = fs::read_to_string(target).unwrap();
             let has = |(_, line): (usize, &str)| {
                 let title = line.trim_start_matches('#').trim().to_lowercase();

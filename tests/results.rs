@@ -60,7 +60,7 @@ fn reasons() -> Vec<(&'static str, &'static str, &'static str)> {
     };
     REASONS
         .lines()
-        .map(|line| parts(line).unwrap_or_else(|| panic!("no row: {line}")))
+        .map(|line| parts(line).unwrap_or_else(|| panic!("not a row: {line}")))
         .collect()
 }
 
@@ -96,11 +96,11 @@ fn d8_no_result_is_dropped_without_a_reason() {
     let idle: Vec<_> = idle.map(|(reason, _)| reason).collect();
     assert!(
         without.is_empty(),
-        "no reason in tests/results.txt: {without:#?}"
+        "these lines have no reason in tests/results.txt: {without:#?}"
     );
     assert!(
         idle.is_empty(),
-        "tests/results.txt has reasons for nothing: {idle:#?}"
+        "no line matches these rows of tests/results.txt: {idle:#?}"
     );
 }
 

@@ -65,5 +65,5 @@ pub(crate) fn request(kind: u16, body: &[u8]) {
     let mut answer = [0; 1024];
     rustix::io::write(&socket, &[&header.concat(), body].concat()).unwrap();
     rustix::io::read(&socket, &mut answer).unwrap();
-    assert_eq!(answer[16..20], [0; 4], "the kernel refuses");
+    assert_eq!(answer[16..20], [0; 4], "rtnetlink answers with an error");
 }

@@ -177,7 +177,10 @@ impl<'r> Start<'r> {
             namespaces: self.namespaces,
             helper,
             ends,
-            pid: pid.trim().parse().expect("the helper tells PID 1's pid"),
+            pid: pid
+                .trim()
+                .parse()
+                .expect("the helper prints the pid of PID 1"),
         }
     }
 }

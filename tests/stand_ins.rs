@@ -119,7 +119,7 @@ fn pid_1() -> ExitCode {
     let setup = setup();
     let mut words = env::args_os().skip(2);
     let Some(program) = words.next() else {
-        return ExitCode::SUCCESS; // only whether there can be namespaces was asked
+        return ExitCode::SUCCESS; // the caller only wants to know whether namespaces work
     };
     let nothing = None::<&Path>;
     mount(

@@ -142,7 +142,11 @@ fn in_a_foreign_pid_namespace_only_its_children_are_ended() {
         .running();
     running.until_event(&root, "start", 3);
     let children = running.children();
-    assert_eq!(children.len(), 2, "not the sleeper and dockerlaunch");
+    assert_eq!(
+        children.len(),
+        2,
+        "the children of PID 1 are the sleeper and dockerlaunch"
+    );
     signal(children[1], 15);
     // If the sleeper had ended, the status would be another.
     let ended = running.ended();

@@ -74,7 +74,10 @@ fn dies_at_call(running: &Running<'_>, at: usize, wake: u32, victim: i32) -> boo
 /// Repeats this for call after call, until one turn of the loop is complete: it has more calls than these.
 fn at_each_call(mut each: impl FnMut(usize) -> bool) {
     let calls = (0..).take_while(|at| !each(*at)).count();
-    assert!(calls >= 4, "{calls} calls are no turn of the loop");
+    assert!(
+        calls >= 4,
+        "one turn of the loop has more than {calls} calls"
+    );
 }
 
 fn starts(root: &Root) -> usize {
@@ -167,6 +170,6 @@ fn b1_daemons_that_end_beside_an_orphan_are_started_again() {
         if ends > last {
             (last, since) = (ends, Instant::now());
         }
-        assert!(since.elapsed() < SOON, "it stalls after {last} ends");
+        assert!(since.elapsed() < SOON, "PID 1 stalls after {last} ends");
     }
 }

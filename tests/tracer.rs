@@ -86,7 +86,7 @@ pub(crate) fn trace(
         options |= Options::PTRACE_O_TRACEFORK;
     }
     let first = Pid::from_raw(pid);
-    ptrace::seize(first, options).expect("a tester can trace");
+    ptrace::seize(first, options).expect("ptrace is permitted");
     ptrace::interrupt(first).unwrap();
     let mut all = vec![Process::new(first)];
     let mut begun = Some(begun);
@@ -140,7 +140,7 @@ pub(crate) fn trace(
             let _ = ptrace::syscall(all[place].pid, pass);
         }
         if idle {
-            assert!(Instant::now() < limit, "nothing happens any more");
+            assert!(Instant::now() < limit, "the program makes no further call");
             sleep(Duration::from_micros(20));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     faults::Fault,
-    hierarchy::{HandedOn, Hierarchy},
+    hierarchy::{EnabledController, Hierarchy},
     nesting::OwnCgroup,
 };
 use libtest_mimic::{Completion, Failed, Trial};
@@ -112,7 +112,7 @@ pub(crate) fn trial(name: &str, needs: Needs, test: fn()) -> Trial {
     let name = name.split_once("::").map_or(name, |(_, name)| name);
     Trial::ignorable_test(name, move || match lacking(needs) {
         None => {
-            let _controllers = matches!(needs, Needs::Controllers).then(HandedOn::new);
+            let _controllers = matches!(needs, Needs::Controllers).then(EnabledController::new);
             test();
             Ok(Completion::Completed)
         }
