@@ -24,6 +24,7 @@
 //! One file for each behaviour:
 mod addresses; // static addresses of the kernel command line
 mod amounts; // many arguments and variables
+mod arguments; // which daemon, its arguments, its environment
 mod as_dockerd; // unusual spellings of arguments and of daemon.json
 mod bridge; // -b NAME --bip: the launch makes the bridge and drops --bip
 mod cgroup_layouts; // cgroups that are mounted before the launch; v1 if only v1 has memory
@@ -87,7 +88,6 @@ mod supervise_restart; // a daemon that ends by itself: policies, statuses, clie
 mod supervise_signals; // what a signal to PID 1 means, on the machine and in a container
 mod unmounting; // the end: every mount, in order, once; a child that fails, dies or hangs
 mod unprivileged; // in a user namespace
-mod words; // which daemon, its arguments, its environment
 mod writes; // how files are written: temporary file, sync, rename
 
 // What the tests share:
@@ -113,6 +113,7 @@ fn main() -> ExitCode {
     let tests = [
         addresses::tests(),
         amounts::tests(),
+        arguments::tests(),
         as_dockerd::tests(),
         bridge::tests(),
         cgroups::tests(),
@@ -176,7 +177,6 @@ fn main() -> ExitCode {
         supervise_signals::tests(),
         unmounting::tests(),
         unprivileged::tests(),
-        words::tests(),
         writes::tests(),
     ];
     run(

@@ -61,6 +61,13 @@ fn no_daemon(root: &Root) -> bool {
     events(root).is_empty()
 }
 
+/// The launch logs this request, waits no longer and starts no daemon.
+fn assert_given_up(root: &Root, log: &str, took: Duration, request: &str) {
+    let line = format!("dockerlaunch: {request}\n");
+    assert!(log.contains(&line), "{log}");
+    assert!(no_daemon(root) && took < SOON, "{took:?}: {log}");
+}
+
 /// Every second of the first 50 ms, and 300 ms, when modprobe hangs.
 fn moments() -> impl Iterator<Item = u64> {
     (0..50).step_by(2).chain([300])
@@ -71,25 +78,17 @@ fn b4_at_any_moment_while_modprobe_runs() {
     for moment in moments() {
         let (ended, took) = signal_after(machine(&root).words(["wait"]), 15, moment);
         let log = &ended.stderr;
-        assert!(
-            log.contains("dockerlaunch: SIGTERM: reboot\n"),
-            "{moment}: {log}"
-        );
+        assert_given_up(&root, log, took, "SIGTERM: reboot");
         assert!(
             log.contains("dockerlaunch: reboot: not the first PID"),
             "{moment}: {log}"
         );
-        assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
     }
     for moment in moments() {
         let (ended, took) = signal_after(container(&root).words(["wait"]), 15, moment);
         let log = &ended.stderr;
-        assert!(
-            log.contains("dockerlaunch: SIGTERM: end\n"),
-            "{moment}: {log}"
-        );
+        assert_given_up(&root, log, took, "SIGTERM: end");
         assert_eq!(ended.status, 128 + 15, "{moment}: {log}");
-        assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
     }
 }
 
@@ -110,11 +109,7 @@ fn b4_at_any_moment_while_a_disk_is_waited_for() {
                 ),
                 "{policy} {moment}: {log}"
             );
-            assert!(
-                log.contains("dockerlaunch: SIGTERM: reboot\n"),
-                "{moment}: {log}"
-            );
-            assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
+            assert_given_up(&root, log, took, "SIGTERM: reboot");
         }
     }
 }
@@ -143,11 +138,8 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
         let (ended, took) = signal_after(start.before(card), 15, 300);
         let log = &ended.stderr;
         assert!(log.contains(words), "{address}: {log}");
-        assert!(log.contains("dockerlaunch: SIGTERM: end\n"), "{log}");
-        assert!(
-            ended.status == 128 + 15 && no_daemon(&root) && took < SOON,
-            "{took:?}"
-        );
+        assert_given_up(&root, log, took, "SIGTERM: end");
+        assert_eq!(ended.status, 128 + 15, "{log}");
     }
 }
 
@@ -202,7 +194,7 @@ fn b4_a_containers_own_signals_do_not_end_a_launch() {
         (machine, &[1, 28, 36]),
     ] {
         let _ = fs::remove_file(root.path("/events"));
-        let running = start(&root).started();
+        let running = start(&root).words(["wait"]).started();
         until_it_blocks(&running);
         signals.iter().for_each(|signal| running.signal(*signal));
         running.until_event(&root, "start", 1);
