@@ -2,7 +2,10 @@
 
 use crate::{
     kernel_ip::warnings_of,
-    network::{RESOLV_CONF, addresses, bridge, host_name, inside, interface, routes, row, up},
+    network::{
+        RESOLV_CONF, addresses, bridge, host_name, inside, interface, routes, row, up,
+        with_one_card,
+    },
     root::Root,
     running::Running,
     util::{Needs, tests},
@@ -11,28 +14,29 @@ use std::fs;
 
 tests![Needs::Network;
     c2_a_gateway_outside_the_subnet_is_reached_on_the_link,
-    c2_a_gateway_that_cannot_be_is_a_warning,
-    c8_a_wrong_field_costs_only_itself,
-    c8_any_host_name_is_taken,
-    d2_what_a_module_makes_unasked_is_passed_over,
-    d4_a_static_address_beats_autoconf,
-    d4_without_an_address_autoconf_off_leaves_the_interface,
-    f5_an_interface_that_is_not_there_is_named_with_those_that_are,
-    f5_the_card_that_pxe_booted_from_is_taken,
-    f5_a_boot_card_that_is_not_there_leaves_the_first,
-    f5_boot_cards_are_not_the_daemons,
+    c2_an_impossible_gateway_is_a_warning,
+    c8_a_wrong_field_does_not_affect_the_others,
+    c8_any_host_name_is_accepted,
+    d2_interfaces_that_a_module_makes_by_itself_are_skipped,
+    d4_a_static_address_takes_precedence_over_autoconf,
+    d4_autoconf_off_without_an_address_leaves_the_interface_down,
+    f5_a_missing_interface_is_reported_with_the_existing_ones,
+    f5_the_card_that_pxe_booted_from_is_chosen,
+    f5_without_the_boot_card_the_first_card_is_chosen,
+    f5_bootif_does_not_reach_the_daemon,
     f5_name_servers_and_routes_of_dracut_are_followed,
-    f5_what_makes_an_interface_is_refused_in_one_line,
+    f5_arguments_that_create_interfaces_are_refused_in_one_line,
 ];
 
-fn launched<'r>(root: &'r Root, line: &str) -> Running<'r> {
+/// The machine with two cards and this kernel command line.
+fn with_two_cards<'r>(root: &'r Root, line: &str) -> Running<'r> {
     let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
     start.cmdline(line).running()
 }
 
 fn c2_a_gateway_outside_the_subnet_is_reached_on_the_link() {
     for (line, gateway) in [
-        // Both from reports of users; the others are of the same kind.
+        // The first two come from reports of users; the others are similar.
         (
             "ip=198.51.100.91::10.255.255.1:255.255.255.255::eth0:none",
             "01FFFF0A",
@@ -43,7 +47,7 @@ fn c2_a_gateway_outside_the_subnet_is_reached_on_the_link() {
         ("ip=100.64.0.2/30::172.31.1.1:::eth0", "01011FAC"),
     ] {
         let root = Root::new();
-        let daemon = launched(&root, line);
+        let daemon = with_two_cards(&root, line);
         assert_eq!(
             routes(&daemon)[0],
             format!("eth0 00000000 {gateway}"),
@@ -53,11 +57,11 @@ fn c2_a_gateway_outside_the_subnet_is_reached_on_the_link() {
     }
 }
 
-/// A broadcast address, and one for many.
-fn c2_a_gateway_that_cannot_be_is_a_warning() {
+/// The addresses are a broadcast and a multicast address.
+fn c2_an_impossible_gateway_is_a_warning() {
     for gateway in ["10.9.8.255", "224.0.0.5", "255.255.255.255"] {
         let root = Root::new();
-        let daemon = launched(&root, &format!("ip=10.9.8.7/24::{gateway}"));
+        let daemon = with_two_cards(&root, &format!("ip=10.9.8.7/24::{gateway}"));
         assert_eq!(addresses(&daemon)[0][1], "10.9.8.7");
         let line =
             "dockerlaunch: warning: network default route through eth0: invalid argument (EINVAL)";
@@ -65,10 +69,10 @@ fn c2_a_gateway_that_cannot_be_is_a_warning() {
     }
 }
 
-fn c8_a_wrong_field_costs_only_itself() {
+fn c8_a_wrong_field_does_not_affect_the_others() {
     let wrong = |line: &str, fault: &str| {
         let root = Root::new();
-        let daemon = launched(&root, line);
+        let daemon = with_two_cards(&root, line);
         let address = row(["eth0", "10.9.8.7", "255.255.255.0", "10.9.8.255"]);
         assert_eq!(addresses(&daemon), [address], "{line}");
         let line = format!("dockerlaunch: warning: {line}: {fault}; the rest of it is used");
@@ -92,14 +96,14 @@ fn c8_a_wrong_field_costs_only_itself() {
     );
 }
 
-fn c8_any_host_name_is_taken() {
+fn c8_any_host_name_is_accepted() {
     for (name, host) in [
         ("my_board", "my_board"),
         ("box.example.org", "box"),
         ("B!x", "B!x"),
     ] {
         let root = Root::new();
-        let daemon = launched(
+        let daemon = with_two_cards(
             &root,
             &format!("ip=10.9.8.7:::255.255.255.0:{name}:eth0:off"),
         );
@@ -108,14 +112,14 @@ fn c8_any_host_name_is_taken() {
         assert_eq!(warnings_of(&daemon, "ip="), [""; 0]);
     }
     let root = Root::new();
-    let daemon = launched(&root, "ip=10.9.8.7/24::::box.example.org");
+    let daemon = with_two_cards(&root, "ip=10.9.8.7/24::::box.example.org");
     let domain = inside(&daemon, || {
         fs::read_to_string("/proc/sys/kernel/domainname")
     });
     assert_eq!(domain.unwrap(), "example.org\n");
-    // What sethostname(2) does not take is cut, as by the kernel.
+    // A name that sethostname(2) does not accept is truncated, as the kernel does it.
     let root = Root::new();
-    let daemon = launched(&root, &format!("ip=10.9.8.7/24::::{}", "x".repeat(70)));
+    let daemon = with_two_cards(&root, &format!("ip=10.9.8.7/24::::{}", "x".repeat(70)));
     assert_eq!(host_name(&daemon), "x".repeat(64));
     assert_eq!(
         warnings_of(&daemon, "its hostname is longer than 64 bytes").len(),
@@ -123,8 +127,8 @@ fn c8_any_host_name_is_taken() {
     );
 }
 
-/// The modules dummy, ifb and bonding make interfaces when they are loaded; of those ifb is in most kernels. links.rs tests all kinds.
-fn d2_what_a_module_makes_unasked_is_passed_over() {
+/// Loading the modules dummy, ifb or bonding makes interfaces. Most kernels have ifb; links.rs tests all kinds.
+fn d2_interfaces_that_a_module_makes_by_itself_are_skipped() {
     let root = Root::new();
     let start = root.machine().before(interface("aaa0", "ifb"));
     let start = start
@@ -136,7 +140,7 @@ fn d2_what_a_module_makes_unasked_is_passed_over() {
     let mac = daemon.read("/sys/class/net/eth0/address").replace(':', "");
     assert_eq!(host_name(&daemon), format!("docker-{}", mac[6..].trim()));
     drop(daemon);
-    // By its name it is taken.
+    // An interface that is named is used.
     let start = root
         .machine()
         .before(interface("ifb7", "ifb"))
@@ -145,7 +149,7 @@ fn d2_what_a_module_makes_unasked_is_passed_over() {
     assert_eq!(addresses(&daemon)[0][0], "ifb7");
 }
 
-fn d4_a_static_address_beats_autoconf() {
+fn d4_a_static_address_takes_precedence_over_autoconf() {
     for protocol in [
         "on",
         "any",
@@ -158,38 +162,35 @@ fn d4_a_static_address_beats_autoconf() {
         let root = Root::new();
         let line =
             format!("ip=192.168.1.10:192.168.1.1:192.168.1.1:255.255.255.0:board:eth0:{protocol}");
-        let daemon = launched(&root, &line);
+        let daemon = with_two_cards(&root, &line);
         let address = row(["eth0", "192.168.1.10", "255.255.255.0", "192.168.1.255"]);
         assert_eq!(addresses(&daemon), [address], "{line}");
         assert_eq!(routes(&daemon)[0], "eth0 00000000 0101A8C0");
         assert_eq!(
             warnings_of(&daemon, "network"),
             [""; 0],
-            "no DHCP client is looked for"
+            "the launch looked for a DHCP client"
         );
     }
 }
 
-fn d4_without_an_address_autoconf_off_leaves_the_interface() {
+fn d4_autoconf_off_without_an_address_leaves_the_interface_down() {
     let root = Root::new();
-    let daemon = launched(&root, "ip=::::box:eth0:off ip=0.0.0.0:::::eth1:none");
+    let daemon = with_two_cards(&root, "ip=::::box:eth0:off ip=0.0.0.0:::::eth1:none");
     assert_eq!(up(&daemon), ["lo"]);
     assert_eq!(host_name(&daemon), "box");
 }
 
-/// This takes the ten seconds that a network card may take.
-fn f5_an_interface_that_is_not_there_is_named_with_those_that_are() {
+/// This test takes ten seconds, the time that a network card may take to appear.
+fn f5_a_missing_interface_is_reported_with_the_existing_ones() {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
-    let daemon = start
-        .cmdline("ip=10.9.8.7::10.9.8.1:255.255.255.0::ens3:none")
-        .running();
+    let daemon = with_one_card(&root, "ip=10.9.8.7::10.9.8.1:255.255.255.0::ens3:none");
     let line = "dockerlaunch: warning: network ens3: no such interface after 10 s; there is eth0; name one of them, \
         or add its driver's module to DOCKER_LAUNCH_MODULES";
     assert_eq!(warnings_of(&daemon, "network"), [line]);
 }
 
-/// The hardware address of an interface in a network namespace is random: it is set first.
+/// Sets the hardware addresses first: in a network namespace they are random.
 fn boot_card(line: &str) -> String {
     let root = Root::new();
     let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
@@ -202,7 +203,7 @@ fn boot_card(line: &str) -> String {
     name
 }
 
-fn f5_the_card_that_pxe_booted_from_is_taken() {
+fn f5_the_card_that_pxe_booted_from_is_chosen() {
     let card = "BOOTIF=01-52-54-00-12-34-57";
     for line in [
         format!("ip=10.9.8.7/24 {card}"),
@@ -219,16 +220,16 @@ fn f5_the_card_that_pxe_booted_from_is_taken() {
     assert_eq!(boot_card("ip=10.9.8.7/24 BOOTIF=01-52-54"), "eth0");
 }
 
-/// This takes the ten seconds that a network card may take.
-fn f5_a_boot_card_that_is_not_there_leaves_the_first() {
+/// This test takes ten seconds, the time that a network card may take to appear.
+fn f5_without_the_boot_card_the_first_card_is_chosen() {
     let root = Root::new();
-    let daemon = launched(&root, "ip=10.9.8.7/24 BOOTIF=01-52-54-00-12-34-99");
+    let daemon = with_two_cards(&root, "ip=10.9.8.7/24 BOOTIF=01-52-54-00-12-34-99");
     assert_eq!(addresses(&daemon)[0][0], "eth0");
     let line = "network the card of BOOTIF=: no such interface after 10 s; there is eth0, eth1;";
     assert_eq!(warnings_of(&daemon, line).len(), 1, "{}", daemon.log());
 }
 
-fn f5_boot_cards_are_not_the_daemons() {
+fn f5_bootif_does_not_reach_the_daemon() {
     let root = Root::new();
     for (words, left) in [
         (
@@ -245,7 +246,7 @@ fn f5_boot_cards_are_not_the_daemons() {
 
 fn f5_name_servers_and_routes_of_dracut_are_followed() {
     let root = Root::new();
-    let daemon = launched(
+    let daemon = with_two_cards(
         &root,
         "rd.route=10.1.0.0/16:10.9.8.254:eth0 rd.route=10.2.0.0/16:10.9.8.254 rd.route=10.3.0.0:no \
         ip=10.9.8.7/24:::::eth0 nameserver=10.0.2.3 nameserver=2001:db8::53 nameserver=ns -- nameserver=10.0.2.9",
@@ -265,10 +266,10 @@ fn f5_name_servers_and_routes_of_dracut_are_followed() {
     assert_eq!(warnings_of(&daemon, " is ignored"), lines);
 }
 
-fn f5_what_makes_an_interface_is_refused_in_one_line() {
+fn f5_arguments_that_create_interfaces_are_refused_in_one_line() {
     let root = Root::new();
     let line = "vlan=eth0.5:eth0 bond=bond0:eth0,eth1 team=t0:eth0 bridge=br0:eth0 ifname=lan:52:54:00:12:34:56 ip=10.9.8.7/24";
-    let daemon = launched(&root, line);
+    let daemon = with_two_cards(&root, line);
     let refused: Vec<String> = line
         .split(' ')
         .filter(|word| !word.starts_with("ip="))

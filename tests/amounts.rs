@@ -1,4 +1,4 @@
-//! Arguments and variables have no limit but the kernel's: all of them reach the daemon, and the programs of the image.
+//! Only the kernel limits arguments and variables: all of them reach the daemon and the programs of the image.
 
 use crate::{
     engine::{self, events},
@@ -9,7 +9,7 @@ use crate::{
 
 tests![Needs::Root;
     c7_the_variables_of_375_services_reach_the_daemon,
-    c7_as_many_arguments_as_the_kernel_carries,
+    c7_as_many_arguments_as_the_kernel_allows,
     c7_the_library_passes_on_any_number;
     Needs::Supervise => c7_a_supervised_daemon_and_its_ready_program_get_them;
     Needs::Modprobe => c7_modprobe_gets_the_variables;
@@ -40,7 +40,7 @@ fn c7_the_variables_of_375_services_reach_the_daemon() {
     let start = with_services(root.container(), 375).variable("DOCKER_LAUNCH_DEBUG", "true");
     let daemon = start.words(["-H", "fd://"]).running();
     let variables = daemon.environment();
-    // And HOME, PATH, LISTEN_FDS, LISTEN_PID.
+    // The four others are HOME, PATH, LISTEN_FDS and LISTEN_PID.
     assert_eq!(variables.len(), 375 * 7 + 4);
     for variable in ["SERVICE_374_PORT_80_TCP_ADDR=10.96.0.1", "LISTEN_FDS=1"] {
         assert!(variables.iter().any(|one| one == variable), "{variable}");
@@ -50,7 +50,7 @@ fn c7_the_variables_of_375_services_reach_the_daemon() {
 
 fn c7_a_supervised_daemon_and_its_ready_program_get_them() {
     let root = engine::root();
-    // The stand-in writes beside itself: its name is the whole path.
+    // The stand-in writes a file beside itself, because its name is the whole path.
     const VARIABLES: &str = "/usr/bin/ready/modprobe.variables";
     root.file(VARIABLES, "").stand_in("/usr/bin/ready/modprobe");
     let start = with_services(root.machine(), 375)
@@ -61,18 +61,18 @@ fn c7_a_supervised_daemon_and_its_ready_program_get_them() {
     daemon.until("run", |_| root.read(VARIABLES).parse() == Ok(375 * 7 + 2));
     let child = daemon.children()[0];
     let environment = std::fs::read_to_string(format!("/proc/{child}/environ")).unwrap();
-    // And HOME, PATH, NOTIFY_SOCKET.
+    // The three others are HOME, PATH and NOTIFY_SOCKET.
     assert_eq!(environment.split_terminator('\0').count(), 375 * 7 + 3);
     assert!(!events(&root).is_empty());
 }
 
-fn c7_as_many_arguments_as_the_kernel_carries() {
+fn c7_as_many_arguments_as_the_kernel_allows() {
     let root = Root::new();
     let words: Vec<String> = (0..30_000).map(|number| format!("-{number}")).collect();
     let daemon = root.machine().words(&words).running();
     assert_eq!(daemon.words()[0], "dockerd");
     assert_eq!(daemon.words()[1..], words);
-    // One that is as long as the kernel lets one be (MAX_ARG_STRLEN is 131,072 with its NUL), among flags that count.
+    // The longest argument that the kernel allows (MAX_ARG_STRLEN is 131,072 with its NUL), among flags that count.
     let long = format!("--label={}", "x".repeat(131_071 - 8));
     let daemon = root.machine().words([&long, "-H", "fd://"]).running();
     assert_eq!(daemon.words()[1..], [&long, "-H", "fd://"]);
@@ -90,9 +90,7 @@ fn c7_modprobe_gets_the_variables() {
 
 fn c7_the_library_passes_on_any_number() {
     let root = Root::new();
-    root.stand_in("/usr/bin/caller")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+    root.stand_in("/usr/bin/caller").loader();
     let words: Vec<String> = (0..5000).map(|number| format!("-{number}")).collect();
     let start = root.container().program("/usr/bin/caller");
     let start = start.words(["dockerd"]).words(&words);

@@ -1,4 +1,4 @@
-//! The daemon's arguments and daemon.json are read as dockerd reads them, in odd spellings, too.
+//! dockerlaunch reads the daemon's arguments and daemon.json as dockerd reads them, even in unusual spellings.
 
 use crate::{
     prerequisites::{assert_ends, assert_starts, complete, remove},
@@ -9,13 +9,13 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    d6_a_blank_before_fd_asks_for_the_socket,
-    d7_the_last_of_a_flag_and_of_a_key_counts,
+    d6_a_space_before_fd_activates_the_socket,
+    d7_the_last_of_repeated_flags_and_keys_counts,
     d7_a_path_with_a_surrogate_pair_is_found,
-    d7_a_file_of_windows_is_read,
-    d7_what_follows_two_dashes_is_no_flag,
-    c5_empty_files_and_dev_null_say_nothing,
-    e5_a_runtime_that_is_only_a_path_needs_the_shim;
+    d7_a_file_with_a_byte_order_mark_is_read,
+    d7_arguments_after_two_dashes_are_no_flags,
+    c5_empty_files_and_dev_null_mean_no_settings,
+    e5_a_runtime_given_by_its_path_needs_the_shim;
     Needs::Features(&["check"]) => c5_check_takes_dev_null,
 ];
 
@@ -25,7 +25,7 @@ fn is_activated(daemon: &Running<'_>) -> bool {
     daemon.environment().contains(&"LISTEN_FDS=1".into())
 }
 
-fn d6_a_blank_before_fd_asks_for_the_socket() {
+fn d6_a_space_before_fd_activates_the_socket() {
     let root = Root::new();
     for words in [
         &["-H fd://"][..],
@@ -49,8 +49,8 @@ fn d6_a_blank_before_fd_asks_for_the_socket() {
     assert!(!is_activated(&root.machine().running()));
 }
 
-/// docker-proxy is gone: the daemon starts if the last word is that none is wanted.
-fn d7_the_last_of_a_flag_and_of_a_key_counts() {
+/// docker-proxy is missing: the daemon starts only if the last flag or key says that it needs none.
+fn d7_the_last_of_repeated_flags_and_keys_counts() {
     let root = complete();
     remove(&root, "docker-proxy");
     for (words, json, starts) in [
@@ -94,7 +94,7 @@ fn d7_the_last_of_a_flag_and_of_a_key_counts() {
     }
 }
 
-/// A pid file that no process has is removed before the daemon starts: so it was found.
+/// A stale pid file is removed only if the launch has found it.
 fn finds_pid_file(start: Start<'_>, root: &Root, file: &str) -> bool {
     root.file(file, "1");
     drop(start.running());
@@ -121,8 +121,8 @@ fn d7_a_path_with_a_surrogate_pair_is_found() {
     }
 }
 
-/// With a byte order mark, as editors there write it.
-fn d7_a_file_of_windows_is_read() {
+/// Editors on Windows write a byte order mark.
+fn d7_a_file_with_a_byte_order_mark_is_read() {
     let json = "\u{feff}{\r\n  \"pidfile\": \"/srv/\u{e9}\"\r\n}\r\n";
     let units: Vec<u16> = json.encode_utf16().collect();
     for bytes in [
@@ -140,7 +140,7 @@ fn d7_a_file_of_windows_is_read() {
     }
 }
 
-fn d7_what_follows_two_dashes_is_no_flag() {
+fn d7_arguments_after_two_dashes_are_no_flags() {
     let root = Root::new();
     let daemon = root.machine().words(["-D", "--", "-H", "fd://"]).running();
     assert!(!is_activated(&daemon));
@@ -151,8 +151,8 @@ fn d7_what_follows_two_dashes_is_no_flag() {
     assert!(is_activated(&daemon));
 }
 
-/// dockerd takes them for no settings.
-fn c5_empty_files_and_dev_null_say_nothing() {
+/// dockerd reads these files as no settings.
+fn c5_empty_files_and_dev_null_mean_no_settings() {
     for contents in ["", "\n", " \t\r\n", "{}", "\u{feff}"] {
         let root = Root::new();
         root.file("/other.json", contents);
@@ -179,7 +179,7 @@ fn c5_check_takes_dev_null() {
     assert_eq!(start.ended().stderr, "");
 }
 
-fn e5_a_runtime_that_is_only_a_path_needs_the_shim() {
+fn e5_a_runtime_given_by_its_path_needs_the_shim() {
     let shim = "containerd-shim-runc-v2";
     let root = complete();
     remove(&root, shim);

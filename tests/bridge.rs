@@ -1,4 +1,4 @@
-//! `-b NAME --bip ADDRESS/PREFIX`: the bridge is made, and the daemon is not told of the address that it would refuse.
+//! With `-b NAME --bip ADDRESS/PREFIX` the launch makes the bridge and drops `--bip`, which dockerd would refuse beside `-b`.
 
 use crate::{
     network::{addresses, bridge, row, up},
@@ -10,9 +10,9 @@ use crate::{
 tests![Needs::Network;
     a_bridge_is_made,
     daemon_json_may_name_it,
-    a_bridge_that_is_there_is_taken,
-    one_of_them_alone_is_for_dockerd,
-    an_address_that_is_none_is_refused,
+    an_existing_bridge_is_used,
+    one_flag_without_the_other_is_left_to_dockerd,
+    an_invalid_address_is_refused,
 ];
 
 fn mtu(daemon: &Running<'_>, bridge: &str) -> String {
@@ -60,14 +60,14 @@ fn daemon_json_may_name_it() {
     assert_eq!(daemon.words(), ["dockerd"]);
     assert_eq!(addresses(&daemon)[0][0], "a-name-of-15-by");
     assert_eq!(mtu(&daemon, "a-name-of-15-by"), "1300");
-    // A flag wins.
+    // A flag takes precedence over daemon.json.
     let words = ["--bip=10.1.2.3/24", "--bridge=br1", "--mtu", "1200"];
     let daemon = root.machine().words(words).running();
     assert_eq!(up(&daemon), ["br1", "lo"]);
     assert_eq!(mtu(&daemon, "br1"), "1200");
 }
 
-fn a_bridge_that_is_there_is_taken() {
+fn an_existing_bridge_is_used() {
     let root = Root::new();
     let start = root.machine().before(bridge("br0"));
     let daemon = start.words(["-bbr0", "--bip=10.1.2.3/24"]).running();
@@ -76,7 +76,7 @@ fn a_bridge_that_is_there_is_taken() {
     assert_eq!(mtu(&daemon, "br0"), "1500");
 }
 
-fn one_of_them_alone_is_for_dockerd() {
+fn one_flag_without_the_other_is_left_to_dockerd() {
     let root = Root::new();
     for words in [
         &["-b", "br0"][..],
@@ -90,7 +90,7 @@ fn one_of_them_alone_is_for_dockerd() {
     }
 }
 
-fn an_address_that_is_none_is_refused() {
+fn an_invalid_address_is_refused() {
     let root = Root::new();
     for bip in ["10.1.2.3", "10.1.2.3/33", "10.1.2/24", "fd00::1/64", ""] {
         let ended = root.container().words(["-bbr0", "--bip", bip]).ended();

@@ -1,5 +1,5 @@
-//! The system calls by which a launch changes files below /etc, one by one (ptrace(2)): so a test sees their order, lets one
-//! fail, or ends the launch in front of it.
+//! The system calls by which a launch changes files below /etc, seen one by one with ptrace(2). A test sees their order, lets
+//! one of them fail, or kills the launch before one.
 
 use crate::{root::Root, running::Start};
 use nix::{
@@ -20,7 +20,7 @@ use std::{
 
 const GO: &str = "/go";
 
-/// The stand-in that becomes dockerlaunch when the test lets it.
+/// The stand-in that becomes dockerlaunch as soon as the test allows it.
 pub(crate) fn held() -> ExitCode {
     fs::read(GO).unwrap();
     panic!(
@@ -31,12 +31,10 @@ pub(crate) fn held() -> ExitCode {
     )
 }
 
-/// With what the stand-in needs before there is a layout.
+/// A root with what the stand-in needs before the launch makes the layout.
 pub(crate) fn root() -> Root {
     let root = Root::new();
-    root.stand_in("/usr/bin/held")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+    root.stand_in("/usr/bin/held").loader();
     mkfifo(&root.path(GO), Mode::S_IRWXU).unwrap();
     root
 }
@@ -45,25 +43,25 @@ pub(crate) fn root() -> Root {
 #[derive(Clone, Copy)]
 pub(crate) enum Fate {
     Nothing,
-    /// It is killed in front of the call with this number.
+    /// It is killed before the call with this number.
     Killed(usize),
     /// The kernel refuses this call.
     Refused(&'static str, Errno),
 }
 
-/// What a launch does to files below /etc until it becomes the daemon, or is killed.
+/// The calls by which a launch changes files below /etc, until it becomes the daemon or is killed.
 pub(crate) fn trace(start: Start<'_>, fate: Fate) -> Vec<String> {
     traced(start, fate).0
 }
 
-/// With what it said.
+/// The same calls, and the log.
 pub(crate) fn traced(start: Start<'_>, fate: Fate) -> (Vec<String>, String) {
     let root = start.root;
     let running = start.program("/usr/bin/held").started();
     running.until("held", |running| running.proc("comm") == "held\n");
     let pid = Pid::from_raw(running.pid);
     let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC;
-    ptrace::seize(pid, options).expect("a tester can trace");
+    ptrace::seize(pid, options).expect("ptrace is permitted");
     drop(fs::File::options().write(true).open(root.path(GO)).unwrap());
     let (mut calls, mut execs, mut inside, mut failing) = (Vec::new(), 0, false, None);
     loop {
@@ -91,7 +89,7 @@ pub(crate) fn traced(start: Start<'_>, fate: Fate) -> (Vec<String>, String) {
                     && calls.len() == place
                 {
                     kill(pid, Signal::SIGKILL).unwrap();
-                    // The tracer hears of the end first; its parent waits for that.
+                    // The tracer learns of the end first; the parent learns of it only after that.
                     while !matches!(
                         waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap(),
                         WaitStatus::Signaled(..)

@@ -1,5 +1,5 @@
-//! Cgroups that somebody has mounted before: the launch and `--check` judge them as dockerd does. And v1, where a controller
-//! that limits need is only there.
+//! Cgroups that are mounted before the launch: the launch and `--check` judge them as dockerd does. And v1 is chosen if a
+//! controller that limits need exists only there.
 
 use crate::{
     check::{check, objects, of, whole},
@@ -10,12 +10,12 @@ use crate::{
 use std::fs;
 
 tests![Needs::LegacyCgroups;
-    d9_hierarchies_without_devices_are_no_v1;
-    Needs::LegacyCheck => d9_check_and_launch_judge_alike;
-    Needs::MemoryOnlyInV1 => g9_v1_is_chosen_where_memory_is_only_there,
+    d9_hierarchies_without_devices_do_not_count_as_v1;
+    Needs::LegacyCheck => d9_check_and_launch_agree;
+    Needs::MemoryOnlyInV1 => g9_v1_is_chosen_if_only_v1_has_memory,
 ];
 
-/// A tmpfs at /sys/fs/cgroup with these v1 hierarchies of the machine's, by their options.
+/// A tmpfs at /sys/fs/cgroup with these v1 hierarchies of the test machine, given by their options.
 fn with<'r>(start: Start<'r>, hierarchies: &[&str]) -> Start<'r> {
     let top = "/sys/fs/cgroup";
     let mut start = start.before(Before::mount("tmpfs", top));
@@ -40,14 +40,14 @@ const NAMED: &str = "none,name=systemd";
 const LINE: &str = "dockerlaunch: warning: /sys/fs/cgroup has cgroup v1 hierarchies, but none of the controller \
     devices: dockerd does not start; unmount them, or mount that one too\n";
 
-/// What is mounted there.
+/// The mounts below it.
 fn mounted(daemon: &Running<'_>) -> Vec<String> {
     let all = daemon.mounts().into_iter().map(|mount| mount.at);
     all.filter(|at| at.starts_with("/sys/fs/cgroup")).collect()
 }
 
-/// WSL mounts it so, and other machines where somebody followed an advice for systemd's tools.
-fn d9_hierarchies_without_devices_are_no_v1() {
+/// WSL mounts it like this, and so do machines whose owner followed advice for systemd's tools.
+fn d9_hierarchies_without_devices_do_not_count_as_v1() {
     for hierarchies in [&[NAMED][..], &["memory"], &[NAMED, "cgroup2"]] {
         let root = Root::new();
         root.directory("/sys");
@@ -71,7 +71,7 @@ fn d9_hierarchies_without_devices_are_no_v1() {
     assert!(!daemon.log().contains("devices"), "{}", daemon.log());
 }
 
-fn d9_check_and_launch_judge_alike() {
+fn d9_check_and_launch_agree() {
     let root = whole();
     for (hierarchies, layout, devices) in [
         (
@@ -102,8 +102,8 @@ fn d9_check_and_launch_judge_alike() {
     }
 }
 
-/// The machine that tests run on is one.
-fn g9_v1_is_chosen_where_memory_is_only_there() {
+/// The machine that runs the tests has memory only in v1.
+fn g9_v1_is_chosen_if_only_v1_has_memory() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -113,7 +113,7 @@ fn g9_v1_is_chosen_where_memory_is_only_there() {
     let memory = daemon.mount_at("/sys/fs/cgroup/memory");
     assert_eq!(memory.kind, "cgroup");
     assert!(memory.data.split(',').any(|option| option == "memory"));
-    // v2 where it is asked for all the same.
+    // v2 is mounted if the setting says so.
     let daemon = root.machine().running();
     assert_eq!(daemon.mount_at("/sys/fs/cgroup").kind, "cgroup2");
 }

@@ -1,5 +1,5 @@
-//! What a launch makes of a /proc/cgroups that is full of rubbish. What it mounts on which kernel is asserted in guests:
-//! the hierarchies are the whole machine's, and here they are the tester's.
+//! What a launch does with invalid lines in /proc/cgroups. Guests assert what it mounts on which kernel: here the hierarchies
+//! belong to the test machine.
 
 use crate::{
     root::Root,
@@ -8,13 +8,13 @@ use crate::{
 };
 
 tests![Needs::Root;
-    a_line_that_is_no_controller_is_told_and_left_out,
-    no_rubbish_is_hidden,
-    a_controller_twice_is_one,
-    no_refused_controller_is_cut_off,
+    an_invalid_line_is_reported_and_skipped,
+    every_invalid_line_is_reported,
+    a_repeated_controller_counts_once,
+    every_refused_controller_is_listed,
 ];
 
-/// The machine with cgroup v1, as these bytes say.
+/// A launch as the machine with cgroup v1, with these contents of /proc/cgroups.
 fn with<'r>(root: &'r Root, controllers: &str) -> Running<'r> {
     root.file("/controllers", controllers).directory("/proc");
     root.machine()
@@ -26,7 +26,7 @@ fn with<'r>(root: &'r Root, controllers: &str) -> Running<'r> {
 
 const HEAD: &str = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
 
-fn a_line_that_is_no_controller_is_told_and_left_out() {
+fn an_invalid_line_is_reported_and_skipped() {
     for (rubbish, told) in [
         ("../../etc 1 1 1", "../../etc 1 1 1"),
         ("no-such,thing 0 1 1", "no-such,thing 0 1 1"),
@@ -57,8 +57,8 @@ fn a_line_that_is_no_controller_is_told_and_left_out() {
     }
 }
 
-/// By an empty line behind it, or by a byte that cannot be shown.
-fn no_rubbish_is_hidden() {
+/// An empty line after the invalid one, or a byte that cannot be printed, does not hide it.
+fn every_invalid_line_is_reported() {
     for rubbish in ["memory x\n\n", "mem\0ory 0 1 1\n"] {
         let root = Root::new();
         let daemon = with(&root, &format!("{HEAD}{rubbish}"));
@@ -67,8 +67,8 @@ fn no_rubbish_is_hidden() {
     }
 }
 
-/// One that every kernel has; whether v1 offers it is its own matter: it is mounted, or named as one that is not.
-fn a_controller_twice_is_one() {
+/// Every kernel has freezer. Whether v1 offers it depends on the machine: it is mounted, or reported as refused.
+fn a_repeated_controller_counts_once() {
     let root = Root::new();
     let daemon = with(&root, &format!("{HEAD}freezer 1 1 1\nfreezer 1 1 1\n"));
     let mounted = daemon
@@ -85,11 +85,11 @@ fn a_controller_twice_is_one() {
         .filter(|name| *name == "freezer")
         .count();
     assert_eq!(mounted + named, 1, "{log}");
-    // The second is no line that makes no sense.
+    // The second line is valid.
     assert!(!log.contains("is no controller"), "{log}");
 }
 
-fn no_refused_controller_is_cut_off() {
+fn every_refused_controller_is_listed() {
     let names: Vec<String> = (0..20)
         .map(|number| format!("controller_{number:02}"))
         .collect();

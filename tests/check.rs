@@ -1,4 +1,4 @@
-//! `--check`: what it tells, its exit status, and that it changes nothing.
+//! `--check`: what it reports, its exit status, and that it changes nothing.
 
 use crate::{
     check_kernel::{MODULES, with_modules},
@@ -12,16 +12,16 @@ use std::{fs, os::unix::process::CommandExt, process::Command};
 
 tests![Needs::Check;
     a_complete_image_has_all,
-    a_missing_program_is_told_with_the_engines_words,
+    a_missing_program_is_reported_with_its_effect,
     exit_statuses,
-    the_daemons_words_count,
+    the_arguments_of_the_daemon_decide,
     the_daemon_may_be_another,
     settings_are_judged,
-    anybody_may_ask_and_nothing_changes,
-    words_that_are_refused,
+    any_user_can_check_and_nothing_changes,
+    arguments_that_are_refused,
 ];
 
-/// With a kernel that has all, and a data root on tmpfs.
+/// A root with everything that Docker needs, a kernel with all modules, and a data root on tmpfs.
 pub(crate) fn whole() -> Root {
     let root = complete();
     with_modules(&root, "modules.builtin", MODULES);
@@ -54,9 +54,14 @@ pub(crate) fn of<'v>(objects: &'v [Value], name: &str) -> &'v Value {
     object
 }
 
-/// What is told of it in JSON.
+/// The object of that name in the JSON report.
 pub(crate) fn told(start: Start<'_>, name: &str) -> Value {
     of(&objects(&start.ended()), name).clone()
+}
+
+/// The same with these arguments of the daemon.
+fn told_with(root: &Root, words: &[&str], name: &str) -> Value {
+    told(check(root, "--check=json").words(words), name)
 }
 
 fn a_complete_image_has_all() {
@@ -93,7 +98,7 @@ fn a_complete_image_has_all() {
     );
 }
 
-fn a_missing_program_is_told_with_the_engines_words() {
+fn a_missing_program_is_reported_with_its_effect() {
     let root = whole();
     remove(&root, "iptables");
     remove(&root, "ps");
@@ -157,13 +162,10 @@ pub(crate) fn told_last(start: Start<'_>) -> Value {
     last
 }
 
-fn the_daemons_words_count() {
+fn the_arguments_of_the_daemon_decide() {
     let root = whole();
     remove(&root, "iptables");
-    let object = told(
-        check(&root, "--check=json").words(["--iptables=false"]),
-        "iptables",
-    );
+    let object = told_with(&root, &["--iptables=false"], "iptables");
     assert_eq!(
         (&object["state"], &object["because"]),
         (&"not needed".into(), &"--iptables=false".into())
@@ -178,10 +180,7 @@ fn the_daemons_words_count() {
     let objects = objects(&ended);
     assert_eq!(of(&objects, "iptables")["state"], "not needed");
     assert_eq!(of(&objects, "/srv/data")["kind"], "data root");
-    let object = told(
-        check(&root, "--check=json").words(["--firewall-backend=nftables"]),
-        "nft",
-    );
+    let object = told_with(&root, &["--firewall-backend=nftables"], "nft");
     assert_eq!(
         (&object["state"], &object["need"]),
         (&"missing".into(), &"required".into())
@@ -195,10 +194,7 @@ fn the_daemons_words_count() {
 fn the_daemon_may_be_another() {
     let root = whole();
     root.stand_in("/opt/appliance");
-    let object = told(
-        check(&root, "--check=json").words(["/opt/appliance", "-D"]),
-        "dockerd",
-    );
+    let object = told_with(&root, &["/opt/appliance", "-D"], "dockerd");
     assert_eq!(object["path"], "/opt/appliance");
     for words in [&["/opt/none"][..], &["none", "--debug"]] {
         let ended = check(&root, "--check=json").words(words).ended();
@@ -244,7 +240,7 @@ fn settings_are_judged() {
         (wrong.status, names),
         (1, vec!["DOCKER_LAUNCH_AS", "DOCKER_LAUNCH_CGROUP"])
     );
-    // A misspelt one is ignored by a launch, too.
+    // A launch ignores a misspelt setting, too.
     assert_eq!(start("DOCKER_LAUNCH_DEBUGS", "1").ended().status, 0);
     let human = check(&root, "--check")
         .variable("DOCKER_LAUNCH_DEBUGS", "1")
@@ -262,7 +258,7 @@ fn settings_are_judged() {
     );
 }
 
-/// Of the machine's own.
+/// The tree of the test machine.
 fn is_loaded(module: &str) -> bool {
     let modules = fs::read_to_string("/proc/modules").unwrap_or_default();
     modules
@@ -270,9 +266,9 @@ fn is_loaded(module: &str) -> bool {
         .any(|line| line.split(' ').next() == Some(module))
 }
 
-/// On the machine itself, by root and by nobody: any user, any Linux, whatever is mounted.
-fn anybody_may_ask_and_nothing_changes() {
-    // But for what other tests use meanwhile.
+/// On the test machine itself, as root and as nobody: it works for any user, whatever is mounted.
+fn any_user_can_check_and_nothing_changes() {
+    // Without what other tests use at the same time.
     let quiet = |module: &&&str| !["overlay", "bridge"].contains(module);
     let state = || {
         let loaded: Vec<_> = MODULES
@@ -283,7 +279,7 @@ fn anybody_may_ask_and_nothing_changes() {
         (fs::read_to_string("/proc/self/mountinfo").unwrap(), loaded)
     };
     let is_root = nix::unistd::geteuid().is_root();
-    // A copy that nobody can reach. Written by another process: a test that forks meanwhile would keep it open for writing.
+    // A copy that the user nobody can run. Another process writes it: a test that forks now would keep it open for writing.
     let path = std::env::temp_dir().join(format!("dockerlaunch-{}", std::process::id()));
     assert!(
         Command::new("cp")
@@ -309,7 +305,7 @@ fn anybody_may_ask_and_nothing_changes() {
         assert_eq!(state(), before);
     }
     fs::remove_file(path).unwrap();
-    // In an image, as PID 1 and not, without anything mounted.
+    // In an image, as PID 1 and not as PID 1, with nothing mounted.
     let root = whole();
     for start in [
         check(&root, "--check=json"),
@@ -323,7 +319,7 @@ fn anybody_may_ask_and_nothing_changes() {
     }
 }
 
-fn words_that_are_refused() {
+fn arguments_that_are_refused() {
     let root = whole();
     let refused = |start: Start<'_>| {
         let ended = start.ended();
@@ -339,7 +335,7 @@ fn words_that_are_refused() {
         refused(check(&root, "--check").words([long])),
         "dockerlaunch: prepare daemon daemon.json: file name too long (ENAMETOOLONG)\n"
     );
-    // Nobody reads it.
+    // The reader has closed its end.
     let start = whole();
     assert_eq!(
         check(&start, "--check")

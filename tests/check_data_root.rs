@@ -1,5 +1,5 @@
-//! What `--check` tells of the place where images and containers would lie, by the directory itself; and what it tells where
-//! daemon.json cannot be read.
+//! What `--check` reports about the data root, judged by the directory itself; and what it reports if daemon.json cannot be
+//! read.
 
 use crate::{
     check::{check, objects, of, whole},
@@ -17,15 +17,15 @@ use std::{
 };
 
 tests![Needs::Check;
-    e1_a_data_root_is_asked_behind_links_and_blanks,
-    e1_of_two_mounts_at_one_place_the_upper_one_counts,
+    e1_a_data_root_is_found_behind_links_and_spaces,
+    e1_the_upper_of_two_mounts_at_one_path_counts,
     e3_another_storage_driver_needs_no_overlay,
-    e4_what_another_user_may_not_read_is_unknown,
-    e4_a_file_that_nobody_can_read_is_in_the_report;
+    e4_files_that_a_user_may_not_read_are_unknown,
+    e4_an_unreadable_file_is_reported;
     Needs::Fuse => e2_a_data_root_on_fuse_is_unfit,
 ];
 
-/// The state of that data root, and how or why.
+/// The state of that data root, and how it was judged or why.
 fn judged(start: Start<'_>, root: &str) -> (String, String) {
     let objects = objects(&start.ended());
     let object = of(&objects, root);
@@ -36,7 +36,7 @@ fn judged(start: Start<'_>, root: &str) -> (String, String) {
     (text(&object["state"]), detail)
 }
 
-/// An overlay at a place, as `docker run` gives one to a container.
+/// An overlay at this path, as `docker run` gives one to a container.
 fn overlay<'r>(root: &'r Root, start: Start<'r>, at: &str) -> Start<'r> {
     for folder in ["/lower/data", "/srv/tmpfs", at] {
         root.directory(folder);
@@ -59,7 +59,7 @@ fn overlay<'r>(root: &'r Root, start: Start<'r>, at: &str) -> Start<'r> {
         })
 }
 
-fn e1_a_data_root_is_asked_behind_links_and_blanks() {
+fn e1_a_data_root_is_found_behind_links_and_spaces() {
     let root = whole();
     fs::remove_dir(root.path("/var/lib/docker")).unwrap();
     root.directory("/mnt/disk/docker")
@@ -83,7 +83,7 @@ fn e1_a_data_root_is_asked_behind_links_and_blanks() {
             "{mounted}"
         );
     }
-    // And the other way round: a link into an overlay, past a place that would do.
+    // The other way round: a link leads into an overlay, although its own path is on tmpfs.
     for data_root in ["/srv/inside", "/srv/inside/docker"] {
         let start = root.container().words(["--check=json"]);
         let start = overlay(&root, start, "/merged");
@@ -95,14 +95,14 @@ fn e1_a_data_root_is_asked_behind_links_and_blanks() {
     }
 }
 
-fn e1_of_two_mounts_at_one_place_the_upper_one_counts() {
+fn e1_the_upper_of_two_mounts_at_one_path_counts() {
     let root = whole();
     let start = overlay(&root, check(&root, "--check=json"), "/merged");
     let start = start
         .before(Before::mount("tmpfs", "/merged"))
         .words(["--data-root=/merged"]);
     assert_eq!(judged(start, "/merged").0, "found");
-    // One that a later mount above it hides does not count.
+    // A mount that a later mount above it hides does not count.
     let start = overlay(&root, check(&root, "--check=json"), "/hidden/merged");
     let start = start
         .before(Before::mount("tmpfs", "/hidden"))
@@ -110,7 +110,7 @@ fn e1_of_two_mounts_at_one_place_the_upper_one_counts() {
     assert_eq!(judged(start, "/hidden/merged").0, "found");
 }
 
-/// Nothing answers: it is not asked for anything either.
+/// No FUSE server answers here: `--check` must not ask for anything.
 fn e2_a_data_root_on_fuse_is_unfit() {
     for kind in ["fuse", "fuse.shfs", "fuse.mergerfs"] {
         let root = whole();
@@ -166,7 +166,7 @@ fn e3_another_storage_driver_needs_no_overlay() {
             "{words:?}"
         );
     }
-    // Nor the kernel's overlay.
+    // The kernel has no overlay either.
     let start = check(&root, "--check=json").before(Before::mount("tmpfs", "/lib/modules"));
     let start = start.before(Before::mount("tmpfs", "/sys/module"));
     root.file("/filesystems", "nodev\ttmpfs\n");
@@ -179,7 +179,7 @@ fn e3_another_storage_driver_needs_no_overlay() {
     );
 }
 
-/// A copy of the program that every user reaches, and a daemon.json of root's beside it.
+/// A copy of the program that every user can run, and beside it a daemon.json that only root can read.
 struct Outside {
     folder: PathBuf,
 }
@@ -190,7 +190,7 @@ impl Outside {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        // By another process: a test that forks meanwhile would keep it open for writing.
+        // Another process copies it: a test that forks now would keep it open for writing.
         let copied = Command::new("cp").arg(program()).arg(&folder).status();
         assert!(copied.unwrap().success());
         let file = folder.join("daemon.json");
@@ -203,7 +203,7 @@ impl Outside {
         Self { folder }
     }
 
-    /// What nobody is told.
+    /// The report for the user nobody.
     fn check(&self, words: &[&str]) -> Vec<Value> {
         let mut command = Command::new(self.folder.join("dockerlaunch"));
         command
@@ -229,7 +229,7 @@ impl Drop for Outside {
     }
 }
 
-fn e4_what_another_user_may_not_read_is_unknown() {
+fn e4_files_that_a_user_may_not_read_are_unknown() {
     let outside = Outside::new();
     let objects = outside.check(&[]);
     let file = outside.folder.join("daemon.json");
@@ -238,7 +238,7 @@ fn e4_what_another_user_may_not_read_is_unknown() {
         (&object["state"], &object["fault"]),
         (&"unknown".into(), &"permission denied (EACCES)".into())
     );
-    // It might say --iptables=false, but of dockerd nothing.
+    // The file might say --iptables=false, but it cannot change that dockerd is needed.
     for name in ["iptables", "nft"] {
         assert_eq!(of(&objects, name)["state"], "unknown");
     }
@@ -248,11 +248,11 @@ fn e4_what_another_user_may_not_read_is_unknown() {
         how.contains("unless the unreadable file says otherwise: "),
         "{how}"
     );
-    // What the arguments say is known.
+    // What the arguments say is known all the same.
     let objects = outside.check(&["--init-path=/x", "--data-root=/var/lib/other"]);
     assert_eq!(of(&objects, "docker-init")["state"], "not needed");
     assert_eq!(of(&objects, "/var/lib/other")["kind"], "data root");
-    // A data root that cannot be entered.
+    // A data root that the user may not enter.
     let closed = outside.folder.join("closed");
     fs::create_dir_all(closed.join("docker")).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
@@ -267,7 +267,7 @@ fn e4_what_another_user_may_not_read_is_unknown() {
     );
 }
 
-fn e4_a_file_that_nobody_can_read_is_in_the_report() {
+fn e4_an_unreadable_file_is_reported() {
     let root = whole();
     remove(&root, "iptables");
     root.directory("/etc/docker/daemon.json");

@@ -1,4 +1,4 @@
-//! The two forms of `--check`: lines for a person, JSON lines with the same contents, whatever is given to it.
+//! The two forms of `--check`: lines for people, and JSON lines with the same contents, whatever the input.
 
 use crate::{
     check::{check, objects, of, whole},
@@ -7,12 +7,12 @@ use crate::{
 };
 
 tests![Needs::Check;
-    both_forms_tell_the_same,
-    lines_are_aligned_and_keep_to_themselves,
+    both_forms_have_the_same_contents,
+    lines_are_aligned_and_contain_no_newline,
     json_holds_any_byte,
 ];
 
-fn both_forms_tell_the_same() {
+fn both_forms_have_the_same_contents() {
     let root = whole();
     remove(&root, "xz");
     let human = check(&root, "--check").ended();
@@ -43,7 +43,7 @@ fn both_forms_tell_the_same() {
     assert!(told.len() > 40, "{told:?}");
 }
 
-fn lines_are_aligned_and_keep_to_themselves() {
+fn lines_are_aligned_and_contain_no_newline() {
     let root = whole();
     let ended = check(&root, "--check")
         .words(["a\ndaemon\u{1b}[2J"])
@@ -55,7 +55,7 @@ fn lines_are_aligned_and_keep_to_themselves() {
             !columns.iter().any(|letter| letter.is_control()),
             "{line:?}"
         );
-        // Two blanks end a column, and one begins where the last one's width ends.
+        // Two spaces end a column, and a column begins where the width of the one before it ends.
         assert!(
             columns[13] == ' ' && columns[38] == ' ' && columns[39] != ' ',
             "{line}"

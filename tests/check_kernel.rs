@@ -1,4 +1,4 @@
-//! What `--check` tells of the kernel, its modules and controllers, and of the file system below the data root.
+//! What `--check` reports about the kernel, its modules and controllers, and the file system below the data root.
 
 use crate::{
     check::{check, objects, of, told, told_last, whole},
@@ -10,13 +10,13 @@ use std::fs;
 
 tests![Needs::Check;
     a_module_is_found_in_every_state,
-    what_the_kernel_lacks_is_told,
-    without_lists_of_modules_some_is_unknown,
-    controllers_are_those_of_the_hierarchy,
-    the_data_root_is_looked_at,
+    missing_kernel_features_are_reported,
+    without_module_lists_some_modules_are_unknown,
+    controllers_are_read_from_the_hierarchy,
+    the_data_root_is_checked,
 ];
 
-/// Everything that the kernel's table asks of modules.
+/// All modules in the table of kernel requirements.
 pub(crate) const MODULES: &[&str] = &[
     "overlay",
     "bridge",
@@ -31,7 +31,7 @@ pub(crate) const MODULES: &[&str] = &[
     "xt_MASQUERADE",
 ];
 
-/// A kernel that has them built in, as far as its lists tell.
+/// A kernel that has them built in, according to its lists.
 pub(crate) fn with_modules(root: &Root, list: &str, modules: &[&str]) {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let folder = format!("/lib/modules/{}", release.trim());
@@ -60,7 +60,7 @@ fn a_module_is_found_in_every_state() {
     );
 }
 
-fn what_the_kernel_lacks_is_told() {
+fn missing_kernel_features_are_reported() {
     let root = whole();
     with_modules(&root, "modules.builtin", &["ip_tables"]);
     let ended = check(&root, "--check=json").ended();
@@ -84,19 +84,19 @@ fn what_the_kernel_lacks_is_told() {
         );
     }
     assert_eq!(ended.status, 1);
-    // One of both ways to make rules will do.
+    // One of the two ways to make rules is enough.
     assert_eq!(of(&objects, "ip_tables")["state"], "found");
     assert_eq!(of(&objects, "nf_tables")["state"], "not needed");
     let start = check(&root, "--check=json").words(["--iptables=false"]);
     assert_eq!(told(start, "xt_addrtype")["state"], "not needed");
 }
 
-fn without_lists_of_modules_some_is_unknown() {
+fn without_module_lists_some_modules_are_unknown() {
     let root = complete();
     root.directory("/var/lib/docker");
     let object = told(check(&root, "--check=json"), "veth");
     assert_eq!(object["state"], "unknown");
-    // Nobody can tell from there that it is missing.
+    // Without these lists nobody can know that a module is missing.
     let missing = told_last(check(&root, "--check=json"));
     assert!(
         !missing["missing"].as_str().unwrap().contains("veth"),
@@ -104,12 +104,12 @@ fn without_lists_of_modules_some_is_unknown() {
     );
 }
 
-fn controllers_are_those_of_the_hierarchy() {
+fn controllers_are_read_from_the_hierarchy() {
     let root = whole();
     let objects = objects(&check(&root, "--check=json").ended());
     assert_eq!(of(&objects, "cgroups")["how"], "v2 is mounted");
     assert_eq!(of(&objects, "devices")["how"], "by BPF, in v2");
-    // The root of the tests' hierarchy is the machine's own.
+    // The root of the tests' hierarchy is the machine's root cgroup.
     let own = root.container().words(["dockerd"]).running();
     let offered = own.read("/sys/fs/cgroup/cgroup.controllers");
     for name in ["cpu", "cpuset", "io", "memory", "pids"] {
@@ -122,7 +122,7 @@ fn controllers_are_those_of_the_hierarchy() {
     }
 }
 
-fn the_data_root_is_looked_at() {
+fn the_data_root_is_checked() {
     let root = whole();
     root.directory("/srv/tmpfs");
     let at = |words: &[&str]| {
@@ -135,7 +135,7 @@ fn the_data_root_is_looked_at() {
         (&object["state"], &object["how"]),
         (&"found".into(), &"tmpfs, with d_type".into())
     );
-    // It need not be there yet.
+    // The data root may be missing.
     let deep = "/srv/tmpfs/a/b";
     for words in [
         &["--data-root", deep][..],
@@ -144,7 +144,7 @@ fn the_data_root_is_looked_at() {
     ] {
         assert_eq!(told(at(words), deep)["how"], "tmpfs, with d_type");
     }
-    // Overlay takes no overlay.
+    // overlay does not work on overlay.
     for folder in ["/lower", "/merged"] {
         root.directory(folder);
     }

@@ -1,4 +1,4 @@
-//! Nothing that somebody else has mounted is covered by what a launch mounts, also where a link leads to it.
+//! The mounts of a launch never cover what somebody else has mounted, not even through a link.
 
 use crate::{
     root::Root,
@@ -11,13 +11,13 @@ tests![Needs::Root;
     d1_a_volume_at_var_run_stays_and_clients_find_the_socket,
     d1_what_is_mounted_below_var_run_stays,
     d1_a_volume_above_var_run_stays,
-    d1_run_that_is_a_link_to_a_volume_stays,
-    d1_var_run_is_run_on_a_read_only_root,
+    d1_run_as_a_link_to_a_volume_stays,
+    d1_var_run_leads_to_run_on_a_read_only_root,
     d1_a_read_only_volume_is_not_covered,
     d1_a_second_launch_changes_nothing_at_var_run,
 ];
 
-/// An outer volume with a file in it, as the outer engine mounts it.
+/// An outer volume with a file in it, mounted as the outer engine does it.
 fn volume<'r>(root: &'r Root, start: Start<'r>, at: &str) -> Start<'r> {
     root.file("/outer/token", "secret").directory(at);
     start.before(Before::bind(root.path("/outer"), at))
@@ -28,7 +28,7 @@ fn count(daemon: &Running<'_>, at: &str) -> usize {
     mounts.iter().filter(|mount| mount.at == at).count()
 }
 
-/// Others have the same volume, and connect to the socket in it.
+/// Other containers have the same volume and connect to the socket in it.
 fn d1_a_volume_at_var_run_stays_and_clients_find_the_socket() {
     let root = Root::new();
     let words = ["-H", "fd://"];
@@ -52,7 +52,7 @@ fn d1_what_is_mounted_below_var_run_stays() {
         assert_eq!(daemon.read(&format!("{at}/token")), "secret");
         assert_eq!(count(&daemon, "/var/run"), 0, "{at}");
     }
-    // A socket of the outer engine's is a file.
+    // The outer engine binds a socket of its own over a file.
     let root = Root::new();
     root.file("/outer.sock", "outer")
         .file("/var/run/docker.sock", "");
@@ -68,7 +68,7 @@ fn d1_a_volume_above_var_run_stays() {
     assert_eq!(count(&daemon, "/var/run"), 0);
     fs::write(root.path("/outer/run/of/others/late"), "late").unwrap();
     assert_eq!(daemon.read("/var/run/of/others/late"), "late");
-    // /var itself may be a link to it.
+    // /var itself may be a link to the volume.
     let root = Root::new();
     root.directory("/outer/run/of/others").link("/var", "data");
     let daemon = volume(&root, root.container(), "/data").running();
@@ -76,11 +76,11 @@ fn d1_a_volume_above_var_run_stays() {
     assert_eq!(daemon.read("/var/token"), "secret");
 }
 
-/// As images of old distributions have it.
-fn d1_run_that_is_a_link_to_a_volume_stays() {
+/// Images of old distributions have /run as a link.
+fn d1_run_as_a_link_to_a_volume_stays() {
     for at in ["/var/run", "/var/run/secrets"] {
         let root = Root::new();
-        // No place of a mount: the harness makes /run where it is missing.
+        // No mount point: the test harness makes /run if it is missing.
         root.directory("/var/run").link("/run", "var/run");
         let daemon = volume(&root, root.container(), at).running();
         assert_eq!(daemon.read(&format!("{at}/token")), "secret", "{at}");
@@ -89,7 +89,7 @@ fn d1_run_that_is_a_link_to_a_volume_stays() {
     }
 }
 
-fn d1_var_run_is_run_on_a_read_only_root() {
+fn d1_var_run_leads_to_run_on_a_read_only_root() {
     for below in [None, Some("/var/run/secrets")] {
         let root = Root::new();
         for directory in ["/proc", "/sys", "/dev", "/run", "/root", "/tmp"] {
@@ -112,7 +112,7 @@ fn d1_var_run_is_run_on_a_read_only_root() {
     }
 }
 
-/// A volume at /tmp or at the data root, with a root that cannot be written either.
+/// A volume at /tmp or at the data root, below a read-only root.
 fn d1_a_read_only_volume_is_not_covered() {
     for at in ["/tmp", "/var/lib/docker", "/srv/docker"] {
         let root = Root::new();

@@ -1,4 +1,4 @@
-//! A lease from a real server, busybox's, by a real client.
+//! A real client gets a lease from a real server, busybox's.
 
 use crate::{
     network::{RESOLV_CONF, addresses, interface, routes, up},
@@ -15,7 +15,7 @@ use std::{
 };
 
 tests![Needs::Busybox;
-    d5_a_real_server_is_asked,
+    d5_a_real_server_gives_a_lease,
 ];
 
 const SERVER: &str = "start 10.9.8.20
@@ -32,8 +32,8 @@ option staticroutes 0.0.0.0/0 10.9.8.9, 172.16.0.0/12 10.9.8.9
 option lease 120
 ";
 
-/// This takes some seconds: udhcpc asks every three, and the first question comes before there is a server.
-fn d5_a_real_server_is_asked() {
+/// This test takes some seconds: udhcpc asks every three seconds, and asks first before there is a server.
+fn d5_a_real_server_gives_a_lease() {
     let busybox = search("busybox").unwrap();
     let root = Root::new();
     root.directory("/usr/sbin")
@@ -51,13 +51,13 @@ fn d5_a_real_server_is_asked() {
     let configuration = root
         .file("/server/conf", &configuration)
         .path("/server/conf");
-    // Where busybox has its libraries, if it has any.
+    // The libraries of busybox, if it is linked to any.
     let libraries = Before::bind("/usr/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu");
     let start = root
         .machine()
         .before(libraries)
         .before(interface("eth0", "veth"));
-    // The daemon waits for somebody who reads it.
+    // The daemon waits until somebody reads this.
     let mut reader = fs::File::options();
     let reader = reader.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let _reader = reader.open(root.path(STARTED)).unwrap();

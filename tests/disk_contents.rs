@@ -1,5 +1,5 @@
-//! What a disk is, judged from everything on it: partition tables, members of arrays and volumes, other devices on top of it,
-//! several file systems with one name.
+//! How a disk is judged by everything on it: partition tables, members of arrays and volumes, other devices on top of it,
+//! and several file systems with one name.
 
 use crate::{
     disks::{Disks, btrfs, ext4, tool, write_at},
@@ -10,17 +10,17 @@ use crate::{
 use std::{path::Path, process::Command};
 
 tests![Needs::State;
-    a1_a_disk_with_partitions_is_never_taken_whole,
-    a1_of_several_file_systems_none_is_taken,
-    a1_a_copy_of_a_disk_is_not_guessed_by_partition_names_either,
+    a1_a_disk_with_partitions_is_never_used_whole,
+    a1_several_matching_file_systems_are_refused,
+    a1_a_copied_disk_is_refused_by_partition_name_too,
     a1_members_of_arrays_and_volumes_are_no_file_systems,
-    a1_types_are_those_of_libblkid,
-    a1_a_device_on_top_wins,
-    a1_a_partition_of_an_array_that_is_not_assembled,
-    a1_two_file_systems_in_one_place_are_none,
-    a1_boot_code_does_not_make_a_disk_unusable,
-    a1_what_cannot_be_read_does_not_hide_the_others,
-    a1_disks_that_a_container_was_not_given_do_not_count,
+    a1_types_have_the_names_of_libblkid,
+    a1_a_device_on_top_takes_precedence,
+    a1_a_partition_of_an_unassembled_array_is_refused,
+    a1_two_signatures_on_one_device_are_refused,
+    a1_boot_code_is_not_taken_for_a_partition_table,
+    a1_an_unreadable_disk_does_not_hide_the_others,
+    a1_disks_without_a_device_node_are_ignored,
 ];
 
 const LEFT: &str = "its contents are not ext4, xfs or btrfs, and were left alone; if they may be lost, wipe it: blkdiscard, or dd from /dev/zero";
@@ -32,7 +32,7 @@ fn sfdisk(disk: &Path, table: &str) {
     tool("sfdisk", &words, table);
 }
 
-/// The lines, with the disks that one lists in their order.
+/// The expected lines, with the disks in the order in which the program lists them.
 pub(crate) fn said(disks: &Disks<'_>, name: &str) -> String {
     let start = disks.start().variable("DOCKER_LAUNCH_STATE", name);
     let ended = start.ended();
@@ -49,8 +49,8 @@ pub(crate) fn said(disks: &Disks<'_>, name: &str) -> String {
     ended.said().lines().map(sorted).collect()
 }
 
-/// The label stays where the whole disk had it, as sfdisk and fdisk leave it.
-fn a1_a_disk_with_partitions_is_never_taken_whole() {
+/// The label is still where the whole disk had it: sfdisk and fdisk leave it there.
+fn a1_a_disk_with_partitions_is_never_used_whole() {
     for table in [
         "label: dos\nsize=4MiB\n",
         "label: gpt\nsize=4MiB, name=state\n",
@@ -62,14 +62,14 @@ fn a1_a_disk_with_partitions_is_never_taken_whole() {
         let disk = disks.add("vda", 16 << 20);
         ext4(&disk, "state", UUID);
         sfdisk(&disk, table);
-        // A table that only the kernel reads is known by its partitions.
+        // The kernel knows a table that the program cannot read: its partitions show it.
         let number = if table.contains("type=5") { 5 } else { 1 };
         ext4(&disks.add_partition("vda", number, "state"), "state", UUID);
         let partition = format!("vda{number}");
         assert_found(&disks, "LABEL=state", &partition);
         assert_found(&disks, &format!("UUID={UUID}"), &partition);
     }
-    // The kernel has not read the table, or a driver is missing.
+    // The kernel has not read the table, or lacks a driver.
     for table in ["label: dos\nsize=4MiB\n", "label: gpt\nsize=4MiB\n"] {
         let root = Root::new();
         let mut disks = Disks::new(&root);
@@ -81,7 +81,7 @@ fn a1_a_disk_with_partitions_is_never_taken_whole() {
     }
 }
 
-fn a1_of_several_file_systems_none_is_taken() {
+fn a1_several_matching_file_systems_are_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["vdc", "vda", "vdb"] {
@@ -101,7 +101,7 @@ fn a1_of_several_file_systems_none_is_taken() {
     }
 }
 
-fn a1_a_copy_of_a_disk_is_not_guessed_by_partition_names_either() {
+fn a1_a_copied_disk_is_refused_by_partition_name_too() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["vda", "vdb"] {
@@ -118,7 +118,7 @@ fn a1_a_copy_of_a_disk_is_not_guessed_by_partition_names_either() {
     }
 }
 
-/// A signature as it lies on a disk of four MiB, and libblkid's name for it.
+/// Signatures as they are on a disk of four MiB, with libblkid's names for them.
 const MEMBERS: &[(&str, u64, &[u8])] = &[
     ("linux_raid_member", 0, b"\xfc\x4e\x2b\xa9\x01\0\0\0"),
     ("linux_raid_member", 4096, b"\xfc\x4e\x2b\xa9\x01\0\0\0"),
@@ -160,7 +160,7 @@ const MEMBERS: &[(&str, u64, &[u8])] = &[
     ("swsuspend", 4086, b"S1SUSPEND"),
 ];
 
-/// With an old file system below, and without one: neither is mounted, and nothing is made.
+/// With an old file system below the signature and without one: the launch neither mounts the disk nor makes a file system.
 fn a1_members_of_arrays_and_volumes_are_no_file_systems() {
     let root = Root::new();
     root.stand_in("/usr/sbin/mkfs.ext4");
@@ -184,8 +184,8 @@ fn a1_members_of_arrays_and_volumes_are_no_file_systems() {
     }
 }
 
-/// As the machine's own blkid judges what the machine's own tools have written.
-fn a1_types_are_those_of_libblkid() {
+/// The machine's own blkid judges what the machine's own tools have written.
+fn a1_types_have_the_names_of_libblkid() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     let disk = disks.add_partition("vda", 1, "x");
@@ -219,8 +219,8 @@ fn a1_types_are_those_of_libblkid() {
     }
 }
 
-/// device-mapper, multipath and md: what is on the disks below is on the one above, too.
-fn a1_a_device_on_top_wins() {
+/// device-mapper, multipath and md: the device on top shows the contents of the disks below it.
+fn a1_a_device_on_top_takes_precedence() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["sda", "sdb", "dm-0"] {
@@ -231,7 +231,7 @@ fn a1_a_device_on_top_wins() {
     assert_found(&disks, "LABEL=state", "dm-0");
     assert_found(&disks, &format!("UUID={UUID}"), "dm-0");
 
-    // The partitions of a multipath device's paths.
+    // The partitions of the paths of a multipath device.
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["sda", "sdb"] {
@@ -244,8 +244,8 @@ fn a1_a_device_on_top_wins() {
     assert_found(&disks, "LABEL=state", "dm-1");
 }
 
-/// Each disk of a mirror looks like the whole, with its partitions: a write to one would part them.
-fn a1_a_partition_of_an_array_that_is_not_assembled() {
+/// Each disk of a mirror looks like the whole, partitions included: a write to one disk would make the two differ.
+fn a1_a_partition_of_an_unassembled_array_is_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     let disk = disks.add("sda", 16 << 20);
@@ -270,13 +270,13 @@ fn a1_a_partition_of_an_array_that_is_not_assembled() {
         let line = format!("/dev/sda1 ({name}): {LEFT}");
         assert_left(&disks, &partition, "PARTLABEL=state", None, &line);
     }
-    // One that lies in the last partition is that partition's, and the others are what they are.
+    // A signature inside the last partition belongs to that partition; the others are usable.
     disks.add_partition("sda", 2, "");
     disks.place("sda2", 9 << 20, 7 << 20);
     assert_found(&disks, "PARTLABEL=state", "sda1");
 }
 
-fn a1_two_file_systems_in_one_place_are_none() {
+fn a1_two_signatures_on_one_device_are_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     ext4(&disks.add("vdb", 4 << 20), "state", UUID);
@@ -295,8 +295,8 @@ fn a1_two_file_systems_in_one_place_are_none() {
     }
 }
 
-/// Boot loaders write into ext4's first KiB, which ends like a partition table.
-fn a1_boot_code_does_not_make_a_disk_unusable() {
+/// Boot loaders write into the first KiB of ext4; what they write ends like a partition table.
+fn a1_boot_code_is_not_taken_for_a_partition_table() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     let disk = disks.add("vda", 4 << 20);
@@ -305,24 +305,24 @@ fn a1_boot_code_does_not_make_a_disk_unusable() {
     assert_found(&disks, "LABEL=state", "vda");
     write_at(&disk, 440, b"\x12\x34\x56\x78");
     assert_found(&disks, "LABEL=state", "vda");
-    // extlinux: code up to the two last bytes.
+    // extlinux has code up to the last two bytes.
     write_at(&disk, 0, b"\xeb\x58\x90EXTLINUX");
     let code: Vec<u8> = (0..440).map(|byte| (byte * 7 + 1) as u8).collect();
     write_at(&disk, 62, &code);
     assert_found(&disks, "LABEL=state", "vda");
-    // eMMC's boot areas lie below their disk, and are no partitions.
+    // The boot areas of an eMMC are below their disk in sysfs, but are no partitions.
     let boot = "/sysfs/devices/vda/vdaboot0/uevent";
     root.file(boot, "DEVNAME=vdaboot0\nDEVTYPE=disk\n");
     assert_found(&disks, "LABEL=state", "vda");
 }
 
-fn a1_what_cannot_be_read_does_not_hide_the_others() {
+fn a1_an_unreadable_disk_does_not_hide_the_others() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     disks.add("vda", 0);
     disks.add("vdb", 4 << 20);
     ext4(&disks.add("vdc", 4 << 20), "state", UUID);
-    // PID 1's own memory: no byte of its first page can be read (EIO).
+    // The memory of PID 1: reading its first page fails with EIO.
     let start = disks
         .start()
         .before(Before::bind("/proc/self/mem", "/dev/vdb"));
@@ -339,8 +339,8 @@ fn a1_what_cannot_be_read_does_not_hide_the_others() {
     assert!(!list.contains("vda"), "without a medium: {list}");
 }
 
-/// /sys is the machine's.
-fn a1_disks_that_a_container_was_not_given_do_not_count() {
+/// /sys shows the disks of the machine, to a container as well.
+fn a1_disks_without_a_device_node_are_ignored() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     ext4(&disks.add_partition("vdb", 1, "state"), "state", UUID);

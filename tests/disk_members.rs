@@ -11,10 +11,10 @@ use crate::{
 tests![Needs::State;
     a2_devices_of_one_btrfs_count_as_one,
     a2_a_missing_device_is_named,
-    a2_more_devices_than_a_btrfs_has_are_not_guessed,
+    a2_too_many_devices_of_one_btrfs_are_refused,
 ];
 
-/// The ioctl on a file in the place of btrfs's device fails, and so shows which disks were to be registered.
+/// The ioctl fails on a file in place of btrfs's device, and the error shows which disks the launch wanted to register.
 fn registered(disk: &str) -> String {
     format!("dockerlaunch: warning: state disk /dev/{disk}: errno 25\n")
 }
@@ -46,11 +46,11 @@ fn a2_devices_of_one_btrfs_count_as_one() {
         lines.sort_unstable();
         assert_eq!(lines, ["vda", "vdb", "vdc"].map(registered));
     }
-    // Of a single device none is registered.
+    // A btrfs on a single device needs no registration.
     assert_found(&disks, "LABEL=other", "vdd");
 }
 
-/// It is waited for, as a disk that is not there at all.
+/// The launch waits for a missing device as for a missing disk.
 fn a2_a_missing_device_is_named() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
@@ -66,7 +66,7 @@ fn a2_a_missing_device_is_named() {
     );
 }
 
-fn a2_more_devices_than_a_btrfs_has_are_not_guessed() {
+fn a2_too_many_devices_of_one_btrfs_are_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for name in ["vda", "vdb", "vdc"] {

@@ -1,5 +1,5 @@
-//! The names of disks beside the plain ones: those of the kernel's `root=` and of udev's links. `root=` and the state disk
-//! share what follows them; device numbers are only for `root=`, and a guest's to see.
+//! The other names of disks: those of the kernel's `root=` and those of udev's links. `root=` and the state disk share the
+//! code behind the names. Device numbers are only for `root=`; guests test them.
 
 use crate::{
     disks::{Disks, ext4, tool},
@@ -9,11 +9,11 @@ use crate::{
 };
 
 tests![Needs::State;
-    f5_links_of_udev_are_followed_without_udev,
-    f5_blanks_in_labels_may_be_escaped,
-    f5_partitions_behind_and_before_another,
-    f5_names_that_cannot_be_followed_are_refused_immediately,
-    f5_a_list_of_disks_that_is_too_long_says_so,
+    f5_names_of_udev_links_work_without_udev,
+    f5_spaces_in_labels_may_be_escaped,
+    f5_partuuid_with_an_offset,
+    f5_unsupported_names_are_refused_without_a_wait,
+    f5_a_truncated_list_of_disks_says_so,
 ];
 
 fn partitioned<'r>(root: &'r Root, label: &str) -> Disks<'r> {
@@ -30,7 +30,7 @@ fn partitioned<'r>(root: &'r Root, label: &str) -> Disks<'r> {
     disks
 }
 
-fn f5_links_of_udev_are_followed_without_udev() {
+fn f5_names_of_udev_links_work_without_udev() {
     let root = Root::new();
     let mut disks = partitioned(&root, "dos\nlabel-id: 0x1234abcd");
     ext4(
@@ -51,7 +51,7 @@ fn f5_links_of_udev_are_followed_without_udev() {
     }
 }
 
-fn f5_blanks_in_labels_may_be_escaped() {
+fn f5_spaces_in_labels_may_be_escaped() {
     let root = Root::new();
     let mut disks = partitioned(&root, "gpt");
     let uuid = |last: u32| format!("00000000-0000-4000-8000-00000000000{last}");
@@ -70,7 +70,7 @@ fn f5_blanks_in_labels_may_be_escaped() {
     }
 }
 
-fn f5_partitions_behind_and_before_another() {
+fn f5_partuuid_with_an_offset() {
     let root = Root::new();
     let disks = partitioned(&root, "dos\nlabel-id: 0x1234abcd");
     for (name, disk) in [
@@ -98,8 +98,8 @@ fn f5_partitions_behind_and_before_another() {
     assert_found(&disks, &format!("PARTUUID={UUID}/PARTNROFF=1"), "vda2");
 }
 
-/// No second is lost, and the line says what there is.
-fn f5_names_that_cannot_be_followed_are_refused_immediately() {
+/// The refusal comes immediately, and the line says which names exist.
+fn f5_unsupported_names_are_refused_without_a_wait() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     ext4(&disks.add("vda", 4 << 20), "state", UUID);
@@ -126,7 +126,7 @@ fn f5_names_that_cannot_be_followed_are_refused_immediately() {
     );
 }
 
-fn f5_a_list_of_disks_that_is_too_long_says_so() {
+fn f5_a_truncated_list_of_disks_says_so() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     for number in 10..60 {

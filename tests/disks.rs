@@ -1,5 +1,5 @@
-//! Disks that are images: a /sys that tells of them and a /dev that holds them, so that no device of the machine is touched.
-//! All can be found, read, checked and made; only mounted they cannot be.
+//! Disks that are image files: a /sys that describes them and a /dev that holds them, so that no device of the machine is
+//! touched. A launch can find, read, check and format them, but not mount them.
 
 use crate::{
     root::Root,
@@ -68,7 +68,7 @@ impl<'r> Disks<'r> {
         path
     }
 
-    /// Where a partition lies on its disk, in bytes.
+    /// Sets where a partition is on its disk, in bytes.
     pub(crate) fn place(&self, partition: &str, start: u64, size: u64) {
         for (file, bytes) in [("start", start), ("size", size)] {
             let file = format!("/sysfs/class/block/{partition}/{file}");
@@ -76,7 +76,7 @@ impl<'r> Disks<'r> {
         }
     }
 
-    /// Another device lies on top of it, as the kernel shows it.
+    /// Puts another device on top of it, as the kernel shows that.
     pub(crate) fn hold(&self, name: &str, by: &str) {
         let place = format!("/sysfs/class/block/{name}/holders/{by}");
         self.root.directory(&place);
@@ -110,7 +110,7 @@ impl<'r> Disks<'r> {
     }
 }
 
-/// Runs a tool of the machine that tests run on.
+/// Runs a tool of the test machine.
 pub(crate) fn tool(name: &str, words: &[&str], input: &str) {
     let mut child = Command::new(search(name).unwrap())
         .args(words)
@@ -130,7 +130,7 @@ pub(crate) fn write_at(path: &Path, place: u64, bytes: &[u8]) {
     file.write_all(bytes).unwrap();
 }
 
-/// With the file system that the machine's own mkfs makes.
+/// Makes ext4 with the machine's own mkfs.
 pub(crate) fn ext4(path: &Path, label: &str, uuid: &str) {
     let path = path.to_str().unwrap();
     let words = [
@@ -147,7 +147,7 @@ pub(crate) fn ext4(path: &Path, label: &str, uuid: &str) {
     tool("mkfs.ext4", &words, "");
 }
 
-/// As much of btrfs's first superblock as tells its name, its UUID and how many devices it has.
+/// Writes as much of btrfs's first superblock as holds its name, its UUID and its number of devices.
 pub(crate) fn btrfs(path: &Path, label: &str, uuid: [u8; 16], devices: u64) {
     const SUPERBLOCK: u64 = 65536;
     write_at(path, SUPERBLOCK + 32, &uuid);

@@ -1,7 +1,11 @@
-//! The stand-in for a daemon that is supervised: its words say what it does, one after another, and it writes down what
-//! happens to it in /events.
+//! The stand-in for a supervised daemon: its arguments say what it does, one after another, and it writes what happens to it
+//! to /events.
 
-use crate::{root::Root, running::Running, stand_ins::has_started};
+use crate::{
+    root::Root,
+    running::{Running, Start},
+    stand_ins::has_started,
+};
 use nix::{
     sys::{
         signal::{SigSet, Signal, raise},
@@ -26,21 +30,35 @@ use std::{
 
 pub(crate) const EVENTS: &str = "/events";
 
-/// A root with it.
+/// A root with the stand-in.
 pub(crate) fn root() -> Root {
     let root = Root::new();
     root.stand_in("/usr/bin/engine");
     root
 }
 
-/// What has happened, one a line.
+/// As the machine, which supervises the stand-in.
+pub(crate) fn machine(root: &Root) -> Start<'_> {
+    root.machine()
+        .variable("DOCKER_LAUNCH_REAP", "auto")
+        .words(["engine"])
+}
+
+/// As a container that supervises the stand-in.
+pub(crate) fn container(root: &Root) -> Start<'_> {
+    root.container()
+        .variable("DOCKER_LAUNCH_REAP", "true")
+        .words(["engine"])
+}
+
+/// The events, one a line.
 pub(crate) fn events(root: &Root) -> Vec<String> {
     let text = fs::read_to_string(root.path(EVENTS)).unwrap_or_default();
     text.lines().map(String::from).collect()
 }
 
 impl Running<'_> {
-    /// Until an event has happened so many times.
+    /// Waits until an event has happened so many times.
     pub(crate) fn until_event(&self, root: &Root, event: &str, times: usize) {
         self.until(event, |_| {
             events(root).iter().filter(|line| *line == event).count() >= times
@@ -63,10 +81,10 @@ pub(crate) fn engine() -> ExitCode {
     if words.iter().any(|word| word == "status") {
         status();
     }
-    // What is sent from now on waits.
+    // Signals from now on stay pending.
     all.thread_block().unwrap();
     if words.is_empty() {
-        // The program of DOCKER_LAUNCH_READY.
+        // It runs as the program of DOCKER_LAUNCH_READY.
         alone();
     }
     event("start");
@@ -74,7 +92,7 @@ pub(crate) fn engine() -> ExitCode {
     for word in &words {
         let (verb, rest) = word.split_once(':').unwrap_or((word, ""));
         let (verb, rest) = match verb.split_once('@') {
-            // Until that signal.
+            // Waits until that signal arrives.
             Some((verb, signal)) => (verb, format!("go on@{signal}")),
             None => (verb, rest.into()),
         };
@@ -94,7 +112,7 @@ pub(crate) fn engine() -> ExitCode {
                 }
             }
             "event" => event(rest),
-            // Sends from another process.
+            // Sends the notification from another process.
             "child" => drop(another(rest).status().unwrap()),
             "leave" => drop(another(rest).spawn().unwrap()),
             "orphans" => drop(another(&format!("spawn:{rest}")).status().unwrap()),
@@ -109,13 +127,13 @@ pub(crate) fn engine() -> ExitCode {
                 return end_at(UNIX_EPOCH + since);
             }
             "status" | "-H" | "fd" => {}
-            _ => panic!("{word} is nothing that an engine does"),
+            _ => panic!("{word} is unknown to the engine stand-in"),
         }
     }
     ExitCode::SUCCESS
 }
 
-/// The kernel's own words about this process.
+/// What the kernel shows about this process in /proc.
 fn status() {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     for name in ["SigBlk", "SigIgn", "SigCgt"] {
@@ -158,14 +176,14 @@ fn alone() -> ! {
     exit(0)
 }
 
-/// This program, with a word of its own.
+/// Starts this program again, with another argument.
 fn another(word: &str) -> Command {
     let mut command = Command::new("/usr/bin/engine");
     command.arg(word);
     command
 }
 
-/// Children that have ended when this process does: its heir gets all of them at once.
+/// Leaves children that have ended: when this process ends, its reaper gets all of them in one go.
 #[expect(clippy::zombie_processes, reason = "that is what they are for")]
 fn spawn(count: usize) {
     for _ in 0..count {
@@ -178,7 +196,7 @@ fn spawn(count: usize) {
     }
 }
 
-/// One client of descriptor 3, of which a process can have a copy only by its number.
+/// Serves one client of descriptor 3. A process can copy that descriptor only by its number.
 fn serve() {
     let own = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).unwrap();
     let listener = pidfd_getfd(&own, 3, PidfdGetfdFlags::empty()).unwrap();
@@ -189,7 +207,7 @@ fn serve() {
     rustix::io::write(&client, format!("got {request}").as_bytes()).unwrap();
 }
 
-/// Ends with 7 some microseconds after an orphan of its own. Both wait for one moment, when PID 1 sleeps.
+/// Ends with status 7 some microseconds after an orphan of its own. Both wait for the same moment, when PID 1 sleeps.
 fn race() -> ExitCode {
     let moment = SystemTime::now() + Duration::from_millis(9);
     let microseconds = moment.duration_since(UNIX_EPOCH).unwrap().as_micros();
@@ -215,7 +233,7 @@ fn notify(text: &str) {
         .unwrap();
 }
 
-/// Writes down each. `STATUS` ends with that at TERM, `STATUS@SIGNAL` at another signal, `stubborn` at none.
+/// Writes down each signal. `STATUS` ends with that status at TERM, `STATUS@SIGNAL` at another signal, `stubborn` at none.
 fn wait_for_signals(all: &SigSet, how: &str) {
     let (status, last) = how.split_once('@').unwrap_or((how, "15"));
     let signals = SignalFd::new(all).unwrap();

@@ -1,5 +1,5 @@
-//! An errno is never taken for an absence: ENOENT and ENOTDIR say that nothing stands there, any other is told with its path;
-//! and what cannot be told is not decided against what may be there.
+//! An errno is never taken for an absence: only ENOENT and ENOTDIR mean that nothing is there. Any other is logged with its
+//! path, and the launch then never decides as if nothing were there.
 
 use crate::{
     faults::Fault,
@@ -13,23 +13,23 @@ use nix::libc::{
 };
 
 tests![Needs::Root;
-    d8_a_machine_id_that_cannot_be_looked_at_is_not_replaced,
-    d8_each_errno_is_told_with_its_path,
-    d8_what_is_not_there_is_not_told,
-    d8_a_pid_file_stays_whose_process_cannot_be_judged,
-    d8_a_limit_that_is_refused_is_told,
-    d8_a_hierarchy_of_v1_that_is_refused_is_told,
-    d8_something_at_proc_self_is_not_covered,
-    f3_a_program_that_cannot_be_looked_up_is_not_missing,
-    f3_a_call_that_was_interrupted_is_made_again,
-    f4_a_kernel_without_openat2_is_told,
-    f4_a_link_of_dev_is_told_by_its_path,
-    f4_errnos_are_told_by_name,
+    d8_an_unreadable_machine_id_is_not_replaced,
+    d8_each_errno_is_logged_with_its_path,
+    d8_missing_files_are_not_logged,
+    d8_a_pid_file_stays_if_its_process_cannot_be_examined,
+    d8_a_refused_limit_is_logged,
+    d8_a_refused_v1_hierarchy_is_logged,
+    d8_proc_is_not_mounted_over_an_unreadable_proc_self,
+    f3_a_failed_lookup_is_not_a_missing_program,
+    f3_an_interrupted_call_is_repeated,
+    f4_a_kernel_without_openat2_is_reported,
+    f4_a_failed_link_in_dev_is_logged_with_its_path,
+    f4_errnos_are_logged_by_name,
 ];
 
 const ID: &str = "/etc/machine-id";
 
-fn d8_a_machine_id_that_cannot_be_looked_at_is_not_replaced() {
+fn d8_an_unreadable_machine_id_is_not_replaced() {
     for errno in [EIO, EACCES, ESTALE, ENOMEM] {
         let root = Root::new();
         root.file(ID, "0123456789abcdef0123456789abcdef\n");
@@ -42,8 +42,8 @@ fn d8_a_machine_id_that_cannot_be_looked_at_is_not_replaced() {
     }
 }
 
-/// The path as PID 1 gives it, and the line's words before the reason.
-fn d8_each_errno_is_told_with_its_path() {
+/// The path as PID 1 passes it to the kernel, and the subject of the line.
+fn d8_each_errno_is_logged_with_its_path() {
     let rows: &[(&str, &str, &str)] = &[
         ("", "/etc/docker", "layout /etc/docker"),
         ("", "key.json", "layout key.json"),
@@ -86,7 +86,7 @@ fn d8_each_errno_is_told_with_its_path() {
         let mut expected = Vec::new();
         for (_, path, words) in rows {
             start = start.fault(Fault::at(path, errno));
-            // Below a directory that cannot be opened nothing is looked for.
+            // The launch looks for nothing below a directory that it cannot open.
             if *path != "key.json" {
                 expected.push(format!("dockerlaunch: warning: {words}: {reason}"));
             }
@@ -102,7 +102,7 @@ fn d8_each_errno_is_told_with_its_path() {
         let line = format!("dockerlaunch: warning: layout /etc/docker/key.json: {reason}\n");
         let log = start.running().log();
         assert!(log.contains(&line), "{log}");
-        // A root that cannot be written asks of each directory whether it can.
+        // On a read-only root the launch checks of each directory whether it is writable.
         let start = root
             .machine()
             .before(Before::ReadOnly { at: "/".into() })
@@ -115,7 +115,7 @@ fn d8_each_errno_is_told_with_its_path() {
     }
 }
 
-fn d8_what_is_not_there_is_not_told() {
+fn d8_missing_files_are_not_logged() {
     let paths = [
         "/etc/docker",
         "/etc/modules",
@@ -136,7 +136,7 @@ fn d8_what_is_not_there_is_not_told() {
     }
 }
 
-fn d8_a_pid_file_stays_whose_process_cannot_be_judged() {
+fn d8_a_pid_file_stays_if_its_process_cannot_be_examined() {
     for (path, errno) in [
         ("/proc/2/comm", EIO),
         ("/proc/2/comm", EACCES),
@@ -144,9 +144,7 @@ fn d8_a_pid_file_stays_whose_process_cannot_be_judged() {
         ("/proc/2/root", ENFILE),
     ] {
         let root = Root::new();
-        root.link("/lib64", "usr/lib64")
-            .link("/lib", "usr/lib")
-            .file("/run/docker.pid", "2");
+        root.loader().file("/run/docker.pid", "2");
         let daemon = root
             .machine()
             .before(Before::bind(root.path("/run"), "/run"))
@@ -161,10 +159,10 @@ fn d8_a_pid_file_stays_whose_process_cannot_be_judged() {
     }
 }
 
-fn d8_a_limit_that_is_refused_is_told() {
+fn d8_a_refused_limit_is_logged() {
     let root = Root::new();
     let start = root.machine().before(Before::Limit { soft: 64, hard: 64 });
-    // The limit is asked for first.
+    // The launch reads the limit first.
     let fault = Fault {
         after: 1,
         times: 1,
@@ -175,11 +173,11 @@ fn d8_a_limit_that_is_refused_is_told() {
     assert!(log.contains(line), "{log}");
 }
 
-fn d8_a_hierarchy_of_v1_that_is_refused_is_told() {
+fn d8_a_refused_v1_hierarchy_is_logged() {
     let root = Root::new();
     let fault = Fault {
         path: Some("cgroup".into()),
-        after: 1, // the tmpfs for all of them
+        after: 1, // the tmpfs for all places
         ..Fault::of(SYS_mount, EPERM)
     };
     let start = root.machine().variable("DOCKER_LAUNCH_CGROUP", "v1");
@@ -188,8 +186,8 @@ fn d8_a_hierarchy_of_v1_that_is_refused_is_told() {
     assert!(log.contains(line), "{log}");
 }
 
-/// Its own error, and no mount over it.
-fn d8_something_at_proc_self_is_not_covered() {
+/// The launch reports that error and mounts nothing over it.
+fn d8_proc_is_not_mounted_over_an_unreadable_proc_self() {
     let root = Root::new();
     let ended = root.machine().fault(Fault::at("/proc/self", EIO)).ended();
     assert_eq!(
@@ -198,7 +196,7 @@ fn d8_something_at_proc_self_is_not_covered() {
     );
 }
 
-fn f3_a_program_that_cannot_be_looked_up_is_not_missing() {
+fn f3_a_failed_lookup_is_not_a_missing_program() {
     for (errno, reason) in [
         (EIO, "input/output error (EIO)"),
         (ENOMEM, "cannot allocate memory (ENOMEM)"),
@@ -226,7 +224,7 @@ fn f3_a_program_that_cannot_be_looked_up_is_not_missing() {
     }
 }
 
-fn f3_a_call_that_was_interrupted_is_made_again() {
+fn f3_an_interrupted_call_is_repeated() {
     let root = Root::new();
     root.file("/etc/docker/daemon.json", "{}")
         .file("/etc/hostname", "box\n");
@@ -250,7 +248,7 @@ fn f3_a_call_that_was_interrupted_is_made_again() {
     assert!(log.lines().all(|line| line.contains(" modprobe ")), "{log}");
 }
 
-fn f4_a_kernel_without_openat2_is_told() {
+fn f4_a_kernel_without_openat2_is_reported() {
     let root = Root::new();
     let ended = root.machine().fault(Fault::of(SYS_openat2, ENOSYS)).ended();
     let reason = "function not implemented (ENOSYS); use Linux 5.10 or newer; in a container, a seccomp profile may forbid it: run with --privileged\n";
@@ -265,8 +263,8 @@ fn f4_a_kernel_without_openat2_is_told() {
     );
 }
 
-/// A place where nothing can be made.
-fn f4_a_link_of_dev_is_told_by_its_path() {
+/// A directory in which nothing can be created.
+fn f4_a_failed_link_in_dev_is_logged_with_its_path() {
     let root = Root::new();
     let ended = root.machine().fault(Fault::of(SYS_symlinkat, EIO)).ended();
     let line = "dockerlaunch: mount /dev/fd: input/output error (EIO)\n";
@@ -277,8 +275,8 @@ fn f4_a_link_of_dev_is_told_by_its_path() {
     );
 }
 
-/// Every errno that the kernel has for programs either has a name or is told by its number.
-fn f4_errnos_are_told_by_name() {
+/// Every errno that the kernel has for programs is logged by its name, or by its number.
+fn f4_errnos_are_logged_by_name() {
     for (errno, name) in [
         (EAGAIN, "EAGAIN"),
         (EINTR, "EINTR"),

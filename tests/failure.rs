@@ -1,11 +1,14 @@
-//! What follows when the machine's PID 1 cannot launch: the reason first, then what DOCKER_LAUNCH_ON_FAILURE says.
+//! What follows if the machine's PID 1 cannot launch: first it logs the reason, then it follows DOCKER_LAUNCH_ON_FAILURE.
 
 use crate::{
     root::Root,
-    running::Start,
+    running::{Running, Start},
     util::{Before, Needs, tests},
 };
-use nix::pty::openpty;
+use nix::{
+    pty::{OpenptyResult, openpty},
+    unistd::ttyname,
+};
 use std::{
     fs::{self, File},
     io::Write,
@@ -15,10 +18,10 @@ use std::{
 tests![Needs::Root;
     panic_only_ends,
     poweroff_and_reboot,
-    a_wrong_setting_is_a_failure_in_any_order,
+    a_wrong_setting_follows_the_policy_in_any_order,
     a_container_only_ends,
     a_shell_has_the_console_as_its_terminal,
-    a_shell_that_is_not_there,
+    a_missing_shell,
 ];
 
 const REASON: &str = "dockerlaunch: daemon no-such: no such file or directory (ENOENT); install it, or name another daemon \
@@ -50,8 +53,8 @@ fn poweroff_and_reboot() {
     }
 }
 
-/// The policy is a setting itself, and may stand behind the one that is wrong.
-fn a_wrong_setting_is_a_failure_in_any_order() {
+/// The policy is a setting itself, and may come after the wrong one.
+fn a_wrong_setting_follows_the_policy_in_any_order() {
     let wrong = ("DOCKER_LAUNCH_DEBUG", "yes");
     let policy = ("DOCKER_LAUNCH_ON_FAILURE", "poweroff");
     for order in [[wrong, policy], [policy, wrong]] {
@@ -83,7 +86,7 @@ fn a_container_only_ends() {
     assert_eq!((ended.status, ended.stderr.as_str()), (127, REASON));
 }
 
-/// The stand-in for /bin/sh: writes down what it was given, and ends when it is told to.
+/// The stand-in for /bin/sh: writes down what it was given, and ends at the line `exit`.
 pub(crate) fn shell() -> ExitCode {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<_> = stat.split(' ').collect();
@@ -111,17 +114,11 @@ pub(crate) fn shell() -> ExitCode {
     ExitCode::from(u8::from(line != "exit\n"))
 }
 
-fn a_shell_has_the_console_as_its_terminal() {
-    let root = Root::new();
-    root.stand_in("/usr/bin/sh")
-        .link("/bin", "usr/bin")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib")
-        .file("/dev/null", "")
-        .directory("/proc");
-    let terminal = openpty(None, None).unwrap();
-    let name = nix::unistd::ttyname(&terminal.slave).unwrap();
-    let running = failing(&root, "shell")
+/// A launch that fails and starts a shell, whose console is this terminal.
+pub(crate) fn failing_with_shell<'r>(root: &'r Root, terminal: &OpenptyResult) -> Running<'r> {
+    root.shell();
+    let name = ttyname(&terminal.slave).unwrap();
+    let running = failing(root, "shell")
         .before(Before::mount("proc", "/proc"))
         .before(Before::File {
             at: "/dev/console".into(),
@@ -130,6 +127,13 @@ fn a_shell_has_the_console_as_its_terminal() {
         .before(Before::bind(name, "/dev/console"))
         .started();
     running.until("a shell", |running| running.path("/shell").exists());
+    running
+}
+
+fn a_shell_has_the_console_as_its_terminal() {
+    let root = Root::new();
+    let terminal = openpty(None, None).unwrap();
+    let running = failing_with_shell(&root, &terminal);
     let expected = "leads: true\nhas a terminal: true\non the console: true\nHOME=/root\n\
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nTERM=linux\n";
     running.until("written down", |running| running.read("/shell") == expected);
@@ -142,7 +146,7 @@ fn a_shell_has_the_console_as_its_terminal() {
     assert_eq!((ended.status, ended.stderr), (127, said));
 }
 
-fn a_shell_that_is_not_there() {
+fn a_missing_shell() {
     let root = Root::new();
     let ended = failing(&root, "shell").ended();
     assert_eq!(ended.status, 127);

@@ -1,4 +1,4 @@
-//! System calls of PID 1 that fail as a test asks: ptrace(2) skips them and puts an errno in place of what they return.
+//! System calls of PID 1 that fail as a test asks: ptrace(2) skips the call and returns an errno instead.
 
 use nix::{
     libc,
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Fault {
     /// The number of the call; `None`: any that takes the path.
     pub(crate) call: Option<i64>,
-    /// The path, or the name in a directory, as PID 1 gives it; `None`: any.
+    /// The path, or the name in a directory, as PID 1 passes it; `None`: any.
     pub(crate) path: Option<String>,
     pub(crate) errno: i32,
-    /// So many succeed before.
+    /// How many calls succeed before the first failure.
     pub(crate) after: u32,
-    /// So many times; then it succeeds.
+    /// How many calls fail before they succeed again.
     pub(crate) times: u32,
 }
 
@@ -67,7 +67,7 @@ impl Fault {
     }
 }
 
-/// What stands at an address of another process, up to its NUL. The machine's /proc cannot be seen any more.
+/// The string at an address of another process, up to its NUL. The machine's /proc is no longer visible here.
 fn string(process: Pid, at: u64) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     for place in (at..).step_by(8) {
@@ -82,15 +82,15 @@ fn string(process: Pid, at: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// To be called by the process itself, before it becomes the program.
+/// The process itself calls this before it becomes the program.
 pub(crate) fn be_traced() {
     ptrace::traceme().unwrap();
 }
 
-/// Lets the process run to its end; its exit status.
+/// Lets the process run to its end and returns its exit status.
 pub(crate) fn trace(process: u32, mut faults: Vec<Fault>) -> i32 {
     let process = Pid::from_raw(process.cast_signed());
-    // It stops as it becomes the program.
+    // It stops when it becomes the program.
     assert!(matches!(
         waitpid(process, None).unwrap(),
         WaitStatus::Stopped(..)
@@ -102,7 +102,7 @@ pub(crate) fn trace(process: u32, mut faults: Vec<Fault>) -> i32 {
     .unwrap();
     let (mut signal, mut skipped, mut inside) = (None, None, false);
     loop {
-        // One that was killed while it was stopped has ended, which waitpid tells.
+        // A process that was killed while it was stopped has ended; waitpid reports that.
         let _ = ptrace::syscall(process, signal.take());
         match waitpid(process, None).unwrap() {
             WaitStatus::PtraceSyscall(_) => {

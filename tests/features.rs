@@ -1,4 +1,4 @@
-//! The Cargo features: the program under test has those that it was built with, and tells them.
+//! The program under test has the Cargo features that it was built with, and `--version` lists them.
 
 use crate::util::{Needs, has_feature, tests};
 use std::{collections::BTreeSet, env};
@@ -7,7 +7,7 @@ tests![Needs::KnownFeatures; g5_it_has_the_features_it_was_built_with];
 
 const MANIFEST: &str = include_str!("../Cargo.toml");
 
-/// Every feature, and which others it brings.
+/// Every feature, and the features that it enables.
 fn all() -> Vec<(&'static str, Vec<&'static str>)> {
     let table = MANIFEST.split_once("\n[features]\n").unwrap().1;
     let table = table.split("\n[").next().unwrap();
@@ -17,7 +17,7 @@ fn all() -> Vec<(&'static str, Vec<&'static str>)> {
         .collect()
 }
 
-/// Those that the program under test was built with. None: somebody names a program, but not its features.
+/// The features of the program under test. None: the program was given from outside, without its features.
 pub(crate) fn expected() -> Option<BTreeSet<&'static str>> {
     match env::var("DOCKERLAUNCH_BIN_FEATURES") {
         Ok(list) => Some(with_brought(&list)),
@@ -26,7 +26,7 @@ pub(crate) fn expected() -> Option<BTreeSet<&'static str>> {
     }
 }
 
-/// Names with commas between them, `default` among them, and what they bring.
+/// The features in a comma-separated list, which may contain `default`, with those that they enable.
 fn with_brought(list: &str) -> BTreeSet<&'static str> {
     let mut wanted: Vec<&str> = list.split(',').filter(|name| !name.is_empty()).collect();
     let (all, mut found) = (all(), BTreeSet::new());
@@ -40,7 +40,7 @@ fn with_brought(list: &str) -> BTreeSet<&'static str> {
     found
 }
 
-/// Of the program that cargo has built with these tests.
+/// The features of the program that cargo has built with these tests.
 fn beside() -> BTreeSet<&'static str> {
     let compiled = [
         ("check", cfg!(feature = "check")),
@@ -63,7 +63,7 @@ fn beside() -> BTreeSet<&'static str> {
             .map(|(name, _)| name)
             .filter(|name| *name != "default")
             .collect(),
-        "Cargo.toml has others"
+        "Cargo.toml has other features"
     );
     let built = compiled.into_iter().filter(|(_, is_built)| *is_built);
     built.map(|(name, _)| name).collect()
@@ -74,6 +74,6 @@ fn g5_it_has_the_features_it_was_built_with() {
     for (name, _) in all().iter().filter(|(name, _)| *name != "default") {
         assert_eq!(has_feature(name), expected.contains(name), "{name}");
     }
-    // And no other.
+    // And it has no other feature.
     assert_eq!(crate::util::features().len(), expected.len());
 }

@@ -1,5 +1,5 @@
-//! The promises about the source: which room uses which, unsafe code stands in two places and says why it is sound, and no
-//! file is long.
+//! The promises about the source: which room uses which, unsafe code is in two places and says why it is sound, and no file is
+//! long.
 
 use crate::util::{Needs, tests};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// The rooms of src/ in the order of lib.rs, and what each uses: all of it, so that an arrow that goes is taken out here.
+/// The rooms of src/ in the order of lib.rs, and every room that each uses: the test also fails on a use that is gone.
 const ROOMS: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("text", &[]),
@@ -51,22 +51,22 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What is not in a room: the recipe, the program, the pages.
+/// The files outside the rooms: the recipe, the program, the pages.
 const TOP: &[&str] = &["lib", "main", "start", "guide"];
 
-/// What the steps share. A step uses no other step.
+/// What the steps share. No step uses another step.
 const SHARED: &[&str] = &["become_root", "files", "programs", "var_run"];
 
 tests![Needs::Nothing;
     a_room_uses_the_rooms_that_the_table_allows,
-    the_rooms_stand_in_the_order_of_lib_rs,
+    the_rooms_are_in_the_order_of_lib_rs,
     a_step_uses_no_other_step,
-    unsafe_code_stands_in_two_places_and_says_why,
+    unsafe_code_is_in_two_places_and_says_why,
     no_file_is_long,
-    uses_are_read,
+    uses_are_parsed,
 ];
 
-/// The path below a folder of the crate and the text of each file, without `.rs`.
+/// Each file's path below a folder of the crate, without `.rs`, and its text.
 fn files(folder: &str) -> BTreeMap<String, String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let (mut found, mut folders) = (BTreeMap::new(), vec![top.clone()]);
@@ -91,7 +91,7 @@ pub(crate) fn sources() -> BTreeMap<String, String> {
     files("src")
 }
 
-/// What is compiled without tests, and without comments.
+/// The code that is compiled without tests, and without comments.
 pub(crate) fn code(source: &str) -> String {
     let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
     source
@@ -101,7 +101,7 @@ pub(crate) fn code(source: &str) -> String {
         .join("\n")
 }
 
-/// What follows such a prefix: a name, or the first names of a list in braces.
+/// What follows this prefix: one name, or the first names of a list in braces.
 fn uses(code: &str, prefix: &str) -> Vec<String> {
     let mut used = Vec::new();
     for rest in code.split(prefix).skip(1) {
@@ -132,7 +132,7 @@ fn uses(code: &str, prefix: &str) -> Vec<String> {
     used
 }
 
-/// The first folder of a path, or the file that stands in none.
+/// The first folder of a path, or the file if it is in none.
 fn room(file: &str) -> &str {
     file.split('/').next().unwrap()
 }
@@ -152,19 +152,23 @@ fn a_room_uses_the_rooms_that_the_table_allows() {
         let above = |name: &&str| ROOMS[..number].iter().any(|(above, _)| above == name);
         assert!(allowed.iter().all(above), "{room} uses a room below it");
         let allowed = allowed.iter().map(ToString::to_string).collect();
-        assert_eq!(used.remove(room), Some(allowed), "what {room} uses");
+        assert_eq!(
+            used.remove(room),
+            Some(allowed),
+            "the uses of {room} differ from the table"
+        );
     }
-    assert_eq!(used, BTreeMap::new(), "rooms that the table does not have");
+    assert_eq!(used, BTreeMap::new(), "the table lacks these rooms");
 }
 
-fn the_rooms_stand_in_the_order_of_lib_rs() {
+fn the_rooms_are_in_the_order_of_lib_rs() {
     let lib = &sources()["lib"];
     let rooms = lib
         .lines()
         .filter_map(|line| line.strip_prefix("mod ")?.split(';').next());
     assert!(rooms.eq(ROOMS.iter().map(|(room, _)| *room)));
     let labelled = |line: &str| line.starts_with("mod ") && !line.contains("; // ");
-    assert!(!lib.lines().any(labelled), "a room without a label");
+    assert!(!lib.lines().any(labelled), "a room has no label");
 }
 
 fn a_step_uses_no_other_step() {
@@ -184,18 +188,22 @@ fn a_step_uses_no_other_step() {
             );
         }
         if !step.contains('/') {
-            assert_eq!(uses(&code, "super::"), [""; 0], "of steps/{step}.rs");
+            assert_eq!(
+                uses(&code, "super::"),
+                [""; 0],
+                "super:: in steps/{step}.rs"
+            );
         }
     }
     assert!(count > 20, "{count} files in steps/");
 }
 
-fn uses_are_read() {
+fn uses_are_parsed() {
     let code = "use crate::{\n    a::{B, C},\n    d::{self, E},\n    f,\n};\nuse crate::g::H;\nlet x = crate::i::j();";
     assert_eq!(uses(code, "crate::"), ["a", "d", "f", "g", "i"]);
 }
 
-fn unsafe_code_stands_in_two_places_and_says_why() {
+fn unsafe_code_is_in_two_places_and_says_why() {
     for (file, source) in sources() {
         let lines: Vec<&str> = source.lines().collect();
         for (number, line) in lines.iter().enumerate() {

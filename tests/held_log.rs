@@ -1,5 +1,5 @@
-//! A log that takes nothing: no line is worth a hang. What is dropped is counted, and told as soon as the log takes lines again.
-//! PID 1's own part stands in held_log_pid_1.rs.
+//! A log that accepts no output must not block the program. Lines that are dropped are counted, and the count is reported as
+//! soon as the log accepts lines again. The tests of PID 1 are in held_log_pid_1.rs.
 
 use crate::util::{Needs, program, tests};
 use nix::{
@@ -21,22 +21,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// As many lines as `talkative` lets the program write before it ends: a warning for each variable, and why it ends.
+/// The number of lines that `talkative` makes the program log: a warning for each variable, and the reason why it ends.
 pub(crate) const LINES: usize = 300;
-/// One line may be waited for, and one alone: the emulated and the busy included.
+/// The program may wait for one line only. This leaves time for emulated and busy machines.
 pub(crate) const SOON: Duration = Duration::from_secs(8);
 
 tests![Needs::Nothing;
-    b3_a_full_pipe_costs_a_second_in_all,
-    b3_a_held_terminal_costs_a_second_in_all,
-    b3_a_full_socket_costs_a_second_in_all,
+    b3_a_full_pipe_costs_one_second_in_total,
+    b3_a_stopped_terminal_costs_one_second_in_total,
+    b3_a_full_socket_costs_one_second_in_total,
     b3_a_short_write_loses_nothing,
     b3_a_slow_reader_gets_every_line,
     b3_files_and_devices_get_every_line,
-    b3_flags_that_others_share_are_left,
+    b3_shared_file_status_flags_are_not_changed,
 ];
 
-/// The program, refused before it touches anything, with that many unknown settings to warn of.
+/// Starts the program with so many unknown settings, each of which is a warning, and a refusal at the end.
 fn talkative(lines: usize, log: impl Into<Stdio>) -> Child {
     let mut command = Command::new(program());
     command.env_clear().env("DOCKER_LAUNCH_AS", "machine");
@@ -61,7 +61,7 @@ fn ends_soon(mut child: Child) {
         if Instant::now() > limit {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("it hangs");
+            panic!("the program hangs");
         }
         sleep(Duration::from_millis(10));
     }
@@ -76,7 +76,7 @@ pub(crate) fn set_nonblocking(descriptor: impl AsFd, on: bool) {
     fcntl(descriptor, FcntlArg::F_SETFL(flags)).unwrap();
 }
 
-/// Until it takes nothing more.
+/// Fills it until it accepts nothing more.
 pub(crate) fn fill(descriptor: &OwnedFd) {
     set_nonblocking(descriptor, true);
     let mut file = File::from(descriptor.try_clone().unwrap());
@@ -85,7 +85,7 @@ pub(crate) fn fill(descriptor: &OwnedFd) {
     set_nonblocking(descriptor, false);
 }
 
-/// All that can be read now.
+/// Everything that can be read now.
 fn drained(reads: OwnedFd) -> String {
     set_nonblocking(&reads, true);
     let mut text = Vec::new();
@@ -93,7 +93,7 @@ fn drained(reads: OwnedFd) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// A terminal in raw mode, which takes a few KiB that nobody reads: its master and its slave.
+/// A terminal in raw mode, which holds a few KiB that nobody reads: its master and its slave.
 pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
     let pty = openpty(None, None).unwrap();
     let mut modes = tcgetattr(&pty.slave).unwrap();
@@ -102,26 +102,26 @@ pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
     (pty.master, pty.slave)
 }
 
-/// The same, as ^S leaves it.
+/// The same terminal, stopped as by ^S.
 pub(crate) fn held_terminal() -> (OwnedFd, OwnedFd) {
     let (master, slave) = terminal();
     tcflow(&slave, FlowArg::TCOOFF).unwrap();
     (master, slave)
 }
 
-fn b3_a_full_pipe_costs_a_second_in_all() {
+fn b3_a_full_pipe_costs_one_second_in_total() {
     let (reads, writes) = pipe().unwrap();
     fill(&writes);
     ends_soon(talkative(LINES, writes));
     assert!(!drained(reads).contains("dockerlaunch"));
 }
 
-fn b3_a_held_terminal_costs_a_second_in_all() {
+fn b3_a_stopped_terminal_costs_one_second_in_total() {
     let (_master, slave) = held_terminal();
     ends_soon(talkative(LINES, slave));
 }
 
-fn b3_a_full_socket_costs_a_second_in_all() {
+fn b3_a_full_socket_costs_one_second_in_total() {
     let (_reads, writes) = UnixStream::pair().unwrap();
     let writes = OwnedFd::from(writes);
     fill(&writes);
@@ -130,7 +130,7 @@ fn b3_a_full_socket_costs_a_second_in_all() {
     ends_soon(talkative(LINES, OwnedFd::from(writes)));
 }
 
-/// A terminal that nobody reads for a moment takes what it has room for: the rest of the line follows.
+/// A terminal without a reader accepts as much as fits; the rest of the line follows.
 fn b3_a_short_write_loses_nothing() {
     let (master, slave) = terminal();
     let child = talkative(LINES, slave);
@@ -183,14 +183,14 @@ fn b3_files_and_devices_get_every_line() {
             File::options().write(true).open(device).unwrap(),
         ));
     }
-    // Without anybody who reads, and for reading alone.
+    // A pipe without a reader, and a descriptor that is open only for reading.
     let (reads, writes) = pipe().unwrap();
     ends_soon(talkative(LINES, reads));
     drop(writes);
 }
 
-/// A description that is shared stays as it was, and the daemon's writes wait as ever.
-fn b3_flags_that_others_share_are_left() {
+/// The flags of a shared open file description are unchanged, and the daemon's writes block as before.
+fn b3_shared_file_status_flags_are_not_changed() {
     let (_reads, writes) = pipe().unwrap();
     let own = writes.try_clone().unwrap();
     ends_soon(talkative(3, writes));

@@ -1,4 +1,4 @@
-//! PID 1 with a log that takes nothing: it starts the daemon, ends when it is told to, and reports what was dropped.
+//! PID 1 with a log that accepts no output: it starts the daemon, ends when it gets a signal, and reports dropped lines.
 
 use crate::{
     held_log::{LINES, SOON, fill, held_terminal, set_nonblocking, terminal},
@@ -21,14 +21,14 @@ use std::{
 };
 
 tests![Needs::Supervise;
-    b3_without_proc_nothing_hangs_either,
-    b3_a_signal_ends_pid_1_though_its_pipe_is_full,
-    b3_a_signal_ends_pid_1_though_its_terminal_is_held,
-    b3_pid_1_tells_what_was_dropped_without_another_line,
-    b3_a_report_begins_its_own_line,
+    b3_nothing_hangs_without_proc,
+    b3_a_signal_ends_pid_1_despite_a_full_pipe,
+    b3_a_signal_ends_pid_1_despite_a_stopped_terminal,
+    b3_pid_1_reports_dropped_lines_without_a_further_line,
+    b3_a_report_begins_on_a_new_line,
 ];
 
-/// A FIFO as the standard error of PID 1: its reader.
+/// Makes a FIFO the standard error of PID 1 and returns its reading end.
 fn fifo(root: &Root) -> File {
     let path = root.namespaces().stderr;
     mkfifo(&path, Mode::S_IRWXU).unwrap();
@@ -51,13 +51,13 @@ fn exists(pid: i32) -> bool {
 fn ends_within(daemon: &Running<'_>, limit: Duration) {
     let begin = Instant::now();
     while exists(daemon.pid) {
-        assert!(begin.elapsed() < limit, "it hangs");
+        assert!(begin.elapsed() < limit, "PID 1 hangs");
         sleep(Duration::from_millis(10));
     }
 }
 
-/// Before /proc is mounted its pipe cannot be opened anew.
-fn b3_without_proc_nothing_hangs_either() {
+/// PID 1 cannot reopen its pipe before /proc is mounted.
+fn b3_nothing_hangs_without_proc() {
     let root = Root::new();
     let mut reads = fifo(&root);
     fill_fifo(&root);
@@ -74,7 +74,7 @@ fn b3_without_proc_nothing_hangs_either() {
 
 const TERM: u32 = 15;
 
-fn b3_a_signal_ends_pid_1_though_its_pipe_is_full() {
+fn b3_a_signal_ends_pid_1_despite_a_full_pipe() {
     let root = Root::new();
     let _reads = fifo(&root);
     let daemon = root
@@ -86,7 +86,7 @@ fn b3_a_signal_ends_pid_1_though_its_pipe_is_full() {
     ends_within(&daemon, SOON);
 }
 
-fn b3_a_signal_ends_pid_1_though_its_terminal_is_held() {
+fn b3_a_signal_ends_pid_1_despite_a_stopped_terminal() {
     let root = Root::new();
     let (_master, slave) = held_terminal();
     let mut start = root.machine().variable("DOCKER_LAUNCH_REAP", "true");
@@ -96,7 +96,7 @@ fn b3_a_signal_ends_pid_1_though_its_terminal_is_held() {
     ends_within(&daemon, SOON);
 }
 
-/// What is read until a report of dropped lines has come; and how many those were.
+/// Reads until a report of dropped lines arrives, and returns their number.
 fn until_report(reads: &mut File, daemon: &Running<'_>) -> (String, u32) {
     const REPORT: &str = " lines were dropped: the log was not read\n";
     set_nonblocking(&reads, true);
@@ -121,7 +121,7 @@ fn until_report(reads: &mut File, daemon: &Running<'_>) -> (String, u32) {
     (text, number)
 }
 
-fn b3_pid_1_tells_what_was_dropped_without_another_line() {
+fn b3_pid_1_reports_dropped_lines_without_a_further_line() {
     let root = Root::new();
     let mut reads = fifo(&root);
     fill_fifo(&root);
@@ -131,12 +131,12 @@ fn b3_pid_1_tells_what_was_dropped_without_another_line() {
     }
     let daemon = start.running();
     let (text, number) = until_report(&mut reads, &daemon);
-    // The cgroup's and modprobe's warnings are the machine's.
+    // Whether the warnings about cgroups and modprobe appear depends on the test machine.
     assert!(number >= 3 && !text.contains("UNKNOWN"), "{text}");
 }
 
-/// The terminal has taken the beginning of a line when the line is dropped.
-fn b3_a_report_begins_its_own_line() {
+/// The terminal has accepted the beginning of a line when the line is dropped.
+fn b3_a_report_begins_on_a_new_line() {
     let root = Root::new();
     let (master, slave) = terminal();
     let mut start = root.machine().variable("DOCKER_LAUNCH_REAP", "true");
@@ -155,7 +155,7 @@ fn b3_a_report_begins_its_own_line() {
         .filter(|line| line.ends_with(" is not a setting of dockerlaunch; it is ignored"));
     let whole = u32::try_from(whole.count()).unwrap();
     let all = u32::try_from(LINES).unwrap() - 1;
-    // All are told or counted, and those of the machine are counted, too.
+    // Every line is either logged or counted, including the lines that depend on the test machine.
     assert!(
         whole + number >= all && whole < all,
         "{whole} and {number}: {text}"

@@ -1,6 +1,6 @@
-//! The machine's cgroup v2, which tests make their cgroups in. A fresh boot hands on no controller there, a machine that was used
-//! hands on some: the tests turn on what they need, and off again when the last of them ends. One hierarchy serves every test
-//! of every run on the machine, so they agree by flock(2) on its directory.
+//! The machine's cgroup v2, in which tests make their cgroups. A fresh boot enables no controller at its root, a machine in use
+//! enables some: the tests enable what they need, and the last test disables it again. Every test of every run on the machine
+//! shares this one hierarchy, so they coordinate by flock(2) on its directory.
 
 use crate::{
     nesting,
@@ -15,14 +15,14 @@ use std::{
 };
 
 tests![Needs::BareHierarchy;
-    g1_as_a_fresh_boot_has_it,
-    g1_as_a_used_machine_has_it,
-    g1_the_last_one_turns_off_what_a_test_has_turned_on,
+    g1_tests_pass_without_enabled_controllers,
+    g1_tests_pass_with_enabled_controllers,
+    g1_the_last_test_disables_what_the_tests_enabled,
 ];
 
-/// What the tests make begins with this, so that what an ended run has left can be removed.
+/// The cgroups of the tests have this prefix, so that a later run can remove what an earlier one left.
 const PREFIX: &str = "dockerlaunch-host-test-";
-/// An empty cgroup that tells: the tests have turned on the controller that follows.
+/// An empty cgroup with this name means: the tests have enabled the controller whose name follows.
 const TURNED_ON: &str = "dockerlaunch-host-test-turned-on-";
 
 type Hold = fn(&File) -> Result<(), TryLockError>;
@@ -34,7 +34,7 @@ pub(crate) struct Hierarchy {
 }
 
 impl Hierarchy {
-    /// Mounting it anew could change its options for the whole machine.
+    /// Mounting it again could change its options for the whole machine.
     pub(crate) fn find() -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
@@ -45,20 +45,21 @@ impl Hierarchy {
         own.is_dir().then_some(Self { top, own })
     }
 
-    /// The controllers that cgroups at the top can have.
+    /// The controllers that can be enabled at the top.
     pub(crate) fn controllers(&self) -> String {
         read(&self.top, "cgroup.controllers")
     }
 
-    /// There is one that they can get, or a container's root has processes in it, which the kernel hands on nothing beside.
+    /// Whether cgroups of the tests can have a controller: in the real root cgroup any that exists, in a container's only one
+    /// that is enabled already, because processes in that cgroup keep the kernel from enabling more.
     pub(crate) fn has_controllers(&self) -> bool {
         let is_root = !self.top.join("cgroup.type").exists();
         let can = is_root && !self.controllers().trim().is_empty();
-        can || !self.handed_on().trim().is_empty()
+        can || !self.enabled().trim().is_empty()
     }
 
-    /// Those that they have.
-    pub(crate) fn handed_on(&self) -> String {
+    /// The controllers that are enabled.
+    pub(crate) fn enabled(&self) -> String {
         read(&self.top, "cgroup.subtree_control")
     }
 
@@ -67,13 +68,13 @@ impl Hierarchy {
         format!("{PREFIX}{}", std::process::id())
     }
 
-    /// Nobody else has made a cgroup there, so that nobody loses a limit where a controller is turned off.
+    /// Whether it has no cgroups but the tests': then nobody loses a limit when a controller is disabled.
     pub(crate) fn is_bare(&self) -> bool {
         let ours = |name: &str| name.starts_with("dockerlaunch-");
         self.cgroups().iter().all(|name| ours(name))
     }
 
-    /// What the tests have made.
+    /// The cgroups of the tests.
     fn ours(&self) -> Vec<String> {
         let mut names = self.cgroups();
         names.retain(|name| name.starts_with(PREFIX));
@@ -87,7 +88,7 @@ impl Hierarchy {
         names.collect()
     }
 
-    /// While it lives, nobody changes what is handed on, but for whoever holds it alone.
+    /// While this lock lives, only a holder of the exclusive lock changes which controllers are enabled.
     fn lock(&self, how: Hold) -> File {
         let top = File::open(&self.top).unwrap();
         let limit = Instant::now() + Duration::from_secs(5 * LIMIT.cast_unsigned());
@@ -99,7 +100,7 @@ impl Hierarchy {
         top
     }
 
-    /// `+` or `-` of each. The cgroups of a test that is ending may hold one for a moment.
+    /// Writes `+` or `-` for each. The cgroup of a test that is ending may keep a controller busy for a moment.
     fn switch(&self, sign: char, controllers: &str) {
         let file = self.top.join("cgroup.subtree_control");
         let limit = Instant::now() + Duration::from_secs(LIMIT.cast_unsigned());
@@ -115,13 +116,13 @@ impl Hierarchy {
         }
     }
 
-    /// Exactly these.
-    fn hand_on(&self, controllers: &str) {
-        self.switch('-', &self.handed_on());
+    /// Enables exactly these.
+    fn enable(&self, controllers: &str) {
+        self.switch('-', &self.enabled());
         self.switch('+', controllers);
     }
 
-    /// Removes what ended runs have left, and turns off what tests have turned on.
+    /// Removes what earlier runs have left, and disables what the tests have enabled.
     fn clear(&self) {
         let (marks, others): (Vec<_>, Vec<_>) = self
             .ours()
@@ -141,7 +142,7 @@ fn read(directory: &Path, file: &str) -> String {
     fs::read_to_string(directory.join(file)).unwrap()
 }
 
-/// With those below it.
+/// Removes a cgroup with those below it.
 pub(crate) fn remove(cgroup: &Path) {
     for entry in fs::read_dir(cgroup).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() {
@@ -151,19 +152,19 @@ pub(crate) fn remove(cgroup: &Path) {
     fs::remove_dir(cgroup).unwrap();
 }
 
-/// While it lives, cgroups at the top get a controller.
-pub(crate) struct HandedOn {
+/// While it lives, at least one controller is enabled at the top.
+pub(crate) struct EnabledController {
     hierarchy: Hierarchy,
     /// None: the caller has locked the hierarchy.
     lock: Option<File>,
 }
 
-impl HandedOn {
+impl EnabledController {
     pub(crate) fn new() -> Self {
         let hierarchy = Hierarchy::find().unwrap();
-        // To turn it on nobody else may be there, or two would do so and each would turn it off.
+        // This needs the exclusive lock: otherwise two tests could both enable a controller, and both disable it.
         let lock = hierarchy.lock(File::try_lock_shared);
-        if hierarchy.handed_on().trim().is_empty() {
+        if hierarchy.enabled().trim().is_empty() {
             drop(lock);
             let lock = hierarchy.lock(File::try_lock);
             turn_on(&hierarchy);
@@ -176,7 +177,7 @@ impl HandedOn {
         }
     }
 
-    /// Where the caller has locked it.
+    /// The same if the caller has locked it.
     fn alone() -> Self {
         let hierarchy = Hierarchy::find().unwrap();
         turn_on(&hierarchy);
@@ -188,7 +189,7 @@ impl HandedOn {
 }
 
 fn turn_on(hierarchy: &Hierarchy) {
-    if hierarchy.handed_on().trim().is_empty() {
+    if hierarchy.enabled().trim().is_empty() {
         let controllers = hierarchy.controllers();
         let controller = controllers.split_whitespace().next().unwrap();
         fs::create_dir(hierarchy.top.join(format!("{TURNED_ON}{controller}"))).unwrap();
@@ -196,7 +197,7 @@ fn turn_on(hierarchy: &Hierarchy) {
     }
 }
 
-impl Drop for HandedOn {
+impl Drop for EnabledController {
     fn drop(&mut self) {
         let alone = match &self.lock {
             None => true,
@@ -208,10 +209,10 @@ impl Drop for HandedOn {
     }
 }
 
-/// The machine's state, which comes back when the test ends, however that is.
+/// The machine's state, which is restored when the test ends, even by a panic.
 struct Found {
     hierarchy: Hierarchy,
-    handed_on: String,
+    enabled: String,
     _lock: File,
 }
 
@@ -221,7 +222,7 @@ impl Found {
         let lock = hierarchy.lock(File::try_lock);
         hierarchy.clear();
         Self {
-            handed_on: hierarchy.handed_on(),
+            enabled: hierarchy.enabled(),
             hierarchy,
             _lock: lock,
         }
@@ -230,11 +231,11 @@ impl Found {
 
 impl Drop for Found {
     fn drop(&mut self) {
-        at_the_end(|| self.hierarchy.hand_on(&self.handed_on));
+        at_the_end(|| self.hierarchy.enable(&self.enabled));
     }
 }
 
-/// Where the test has failed, its own message is what counts.
+/// If the test has failed, its own message matters more.
 fn at_the_end(clean_up: impl FnOnce() + std::panic::UnwindSafe) {
     if std::thread::panicking() {
         let _ = std::panic::catch_unwind(clean_up);
@@ -243,39 +244,39 @@ fn at_the_end(clean_up: impl FnOnce() + std::panic::UnwindSafe) {
     }
 }
 
-/// The tests that need a controller pass with these handed on, and leave them as they were.
+/// The tests that need a controller pass with these enabled, and leave them unchanged.
 fn assert_pass_with(controllers: &str) {
     let found = Found::take();
-    found.hierarchy.hand_on(controllers);
-    let before = found.hierarchy.handed_on();
+    found.hierarchy.enable(controllers);
+    let before = found.hierarchy.enabled();
     assert_eq!(before.trim(), controllers.trim());
     for test in nesting::QUICK {
-        let handed_on = HandedOn::alone();
+        let enabled = EnabledController::alone();
         test();
-        drop(handed_on);
-        assert_eq!(found.hierarchy.handed_on(), before);
+        drop(enabled);
+        assert_eq!(found.hierarchy.enabled(), before);
         assert_eq!(found.hierarchy.ours(), [""; 0]);
     }
 }
 
-fn g1_as_a_fresh_boot_has_it() {
+fn g1_tests_pass_without_enabled_controllers() {
     assert_pass_with("");
 }
 
-fn g1_as_a_used_machine_has_it() {
+fn g1_tests_pass_with_enabled_controllers() {
     assert_pass_with(&Hierarchy::find().unwrap().controllers());
 }
 
-/// Whichever of two tests ends first, and whatever a run that was killed has left.
-fn g1_the_last_one_turns_off_what_a_test_has_turned_on() {
+/// Whichever of two tests ends first, and whatever a killed run has left.
+fn g1_the_last_test_disables_what_the_tests_enabled() {
     let found = Found::take();
     let hierarchy = &found.hierarchy;
-    hierarchy.hand_on("");
-    // A run that was killed: its cgroup, and its mark.
+    hierarchy.enable("");
+    // A killed run leaves its cgroup and its mark.
     let left = hierarchy.top.join(format!("{PREFIX}left"));
     fs::create_dir_all(left.join("container")).unwrap();
     turn_on(hierarchy);
-    let on = hierarchy.handed_on();
+    let on = hierarchy.enabled();
     assert_ne!(on.trim(), "");
     let mut control = File::options()
         .write(true)
@@ -284,7 +285,7 @@ fn g1_the_last_one_turns_off_what_a_test_has_turned_on() {
     control
         .write_all(format!("+{}", on.trim()).as_bytes())
         .unwrap();
-    drop(HandedOn::alone());
-    assert_eq!(hierarchy.handed_on().trim(), "");
+    drop(EnabledController::alone());
+    assert_eq!(hierarchy.enabled().trim(), "");
     assert_eq!(hierarchy.ours(), [""; 0]);
 }

@@ -1,5 +1,5 @@
-//! Which iptables the daemon finds first: what the user says, else what the kernel has. What a launch makes of a kernel
-//! without nf_tables is asserted in guests: every kernel that tests run on may have it.
+//! Which iptables the daemon finds first: the setting decides, else the kernel. Guests assert what happens on a kernel without
+//! nf_tables, because the kernel that runs these tests may have it.
 
 use crate::{
     prerequisites::{assert_ends, assert_starts, complete, remove},
@@ -9,23 +9,23 @@ use crate::{
 };
 
 tests![Needs::Iptables;
-    legacy_is_first_where_it_is_asked_for,
-    legacy_tables_choose_it,
-    the_user_wins_over_the_kernel,
-    a_daemon_without_rules_needs_no_flavour,
-    without_its_programs_path_stays,
-    a_kernel_that_may_not_be_asked_changes_nothing,
-    its_programs_are_what_is_looked_for,
+    legacy_is_first_in_path_if_the_setting_says_so,
+    legacy_tables_choose_legacy,
+    the_setting_takes_precedence_over_the_kernel,
+    nothing_is_chosen_for_a_daemon_without_iptables,
+    without_the_legacy_programs_path_stays,
+    without_cap_net_admin_nothing_is_chosen,
+    the_check_at_boot_uses_the_chosen_programs,
     a_path_that_is_too_long_is_refused;
-    Needs::Features(&["iptables", "modprobe"]) => its_modules_are_loaded;
-    Needs::Features(&["iptables", "supervise"]) => a_supervised_daemon_finds_it_too
+    Needs::Features(&["iptables", "modprobe"]) => the_modules_of_the_chosen_one_are_loaded;
+    Needs::Features(&["iptables", "supervise"]) => a_supervised_daemon_gets_the_same_path
 ];
 
 const VARIABLE: &str = "DOCKER_IPTABLES_LEGACY";
 const FOLDER: &str = "/usr/local/sbin/.iptables-legacy";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// An image with both flavours.
+/// An image with both variants.
 fn image() -> Root {
     let root = Root::new();
     for name in ["iptables", "ip6tables"] {
@@ -37,7 +37,7 @@ fn image() -> Root {
     root
 }
 
-/// A container in whose network namespace the kernel shows these files, and no others.
+/// A container whose network namespace shows these kernel files and no others.
 fn with<'r>(root: &'r Root, files: &[(&str, &str)]) -> Start<'r> {
     root.directory("/net");
     for (file, contents) in files {
@@ -49,7 +49,7 @@ fn with<'r>(root: &'r Root, files: &[(&str, &str)]) -> Start<'r> {
         .variable("DOCKER_LAUNCH_DEBUG", "true")
 }
 
-/// The daemon's PATH, and what was said of iptables.
+/// The daemon's PATH, and the log lines about iptables.
 fn started(start: Start<'_>) -> (String, Vec<String>) {
     let daemon = start.running();
     let path = daemon.environment().into_iter();
@@ -64,7 +64,7 @@ fn started(start: Start<'_>) -> (String, Vec<String>) {
     (path.collect::<Vec<_>>().join(" and "), said.collect())
 }
 
-fn legacy_is_first_where_it_is_asked_for() {
+fn legacy_is_first_in_path_if_the_setting_says_so() {
     let root = image();
     let (path, said) = started(with(&root, &[]).variable(VARIABLE, "1"));
     assert_eq!(path, format!("{FOLDER}:{PATH}"));
@@ -81,7 +81,7 @@ fn legacy_is_first_where_it_is_asked_for() {
     assert!(daemon.environment().contains(&variable));
 }
 
-fn legacy_tables_choose_it() {
+fn legacy_tables_choose_legacy() {
     let root = image();
     for file in ["ip_tables_names", "ip6_tables_names", "arp_tables_names"] {
         let (path, said) = started(with(&root, &[(file, "nat\nfilter\n")]));
@@ -95,7 +95,7 @@ fn legacy_tables_choose_it() {
     }
 }
 
-fn the_user_wins_over_the_kernel() {
+fn the_setting_takes_precedence_over_the_kernel() {
     let root = image();
     let start = with(&root, &[("ip_tables_names", "nat\n")]);
     let (path, said) = started(start.variable(VARIABLE, ""));
@@ -107,7 +107,7 @@ fn the_user_wins_over_the_kernel() {
     );
 }
 
-fn a_daemon_without_rules_needs_no_flavour() {
+fn nothing_is_chosen_for_a_daemon_without_iptables() {
     let root = image();
     for words in [
         &["--iptables=false"][..],
@@ -123,8 +123,8 @@ fn a_daemon_without_rules_needs_no_flavour() {
     }
 }
 
-/// A warning only where something is lost by it.
-fn without_its_programs_path_stays() {
+/// There is a warning only if something is lost.
+fn without_the_legacy_programs_path_stays() {
     let warnings = |start: Start<'_>| {
         let (path, said) = started(start);
         assert_eq!(path, PATH);
@@ -140,7 +140,7 @@ fn without_its_programs_path_stays() {
         "warning: DOCKER_IPTABLES_LEGACY is set, but there is no {FOLDER}/iptables: iptables in PATH is used"
     );
     assert!(warning.ends_with(&line), "{warning}");
-    // The one in PATH is the legacy one.
+    // The iptables in PATH is the legacy one.
     std::fs::remove_file(root.path("/usr/sbin/iptables")).unwrap();
     root.link("/usr/sbin/iptables", "/etc/alternatives/iptables")
         .link(
@@ -150,14 +150,14 @@ fn without_its_programs_path_stays() {
         .file("/usr/sbin/xtables-legacy-multi", "")
         .mode("/usr/sbin/xtables-legacy-multi", 0o755);
     assert_eq!(warnings(asked()), [""; 0]);
-    // There is none at all: that is the prerequisites' to tell.
+    // If there is no iptables, the check of prerequisites reports that.
     std::fs::remove_file(root.path("/usr/sbin/iptables")).unwrap();
     let skipped = asked().variable("DOCKER_LAUNCH_PREREQUISITES", "skip");
     assert_eq!(warnings(skipped), [""; 0]);
 }
 
-/// Without the right to configure the network: the launch ends at lo.
-fn a_kernel_that_may_not_be_asked_changes_nothing() {
+/// Without the right to configure the network, the launch ends at lo.
+fn without_cap_net_admin_nothing_is_chosen() {
     const NET_ADMIN: u32 = 12;
     let root = image();
     let ended = with(&root, &[])
@@ -166,10 +166,10 @@ fn a_kernel_that_may_not_be_asked_changes_nothing() {
     assert!(ended.stderr.contains("iptables nft: "), "{}", ended.stderr);
 }
 
-fn its_modules_are_loaded() {
+fn the_modules_of_the_chosen_one_are_loaded() {
     let root = image();
     root.stand_in("/usr/sbin/modprobe");
-    // The kernel has one of the two; the table that is missing makes sure that modprobe is run.
+    // The kernel has one of the two tables; the missing one makes sure that the launch runs modprobe.
     let start = || with(&root, &[("ip_tables_names", "")]).variable("DOCKER_LAUNCH_MODULES", "x");
     drop(start().variable(VARIABLE, "1").running());
     let words = root.read("/modprobe.words");
@@ -183,7 +183,7 @@ fn its_modules_are_loaded() {
     assert!(!words.contains("_tables"), "{words}");
 }
 
-fn its_programs_are_what_is_looked_for() {
+fn the_check_at_boot_uses_the_chosen_programs() {
     let root = complete();
     remove(&root, "iptables");
     let legacy = format!("{FOLDER}/iptables");
@@ -193,7 +193,7 @@ fn its_programs_are_what_is_looked_for() {
     assert_ends(root.container().variable(VARIABLE, ""), "iptables");
 }
 
-fn a_supervised_daemon_finds_it_too() {
+fn a_supervised_daemon_gets_the_same_path() {
     let root = image();
     let daemon = with(&root, &[])
         .variable(VARIABLE, "1")
@@ -205,7 +205,7 @@ fn a_supervised_daemon_finds_it_too() {
     assert!(environment.split('\0').any(|variable| variable == path));
 }
 
-/// Nothing is cut.
+/// PATH is never truncated.
 fn a_path_that_is_too_long_is_refused() {
     let root = image();
     let path = format!("/usr/bin:/usr/sbin{}", ":/opt".repeat(1000));

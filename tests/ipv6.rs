@@ -1,8 +1,8 @@
-//! IPv6: static addresses, and what a router advertises, which must outlive dockerd's forwarding.
+//! IPv6: static addresses, and routes that a router advertises, which must survive the forwarding that dockerd enables.
 
 use crate::{
     kernel_ip::warnings_of,
-    network::{RESOLV_CONF, bridge, host_name, inside, interface},
+    network::{RESOLV_CONF, bridge, host_name, inside, interface, with_one_card},
     root::Root,
     router::Router,
     running::Running,
@@ -11,15 +11,15 @@ use crate::{
 use std::{fs, net::Ipv6Addr};
 
 tests![Needs::Ipv6;
-    ipv6_addresses_are_given_in_both_forms,
+    ipv6_both_forms_of_addresses_are_accepted,
     ipv6_beside_ipv4,
     ipv6_a_gateway_outside_the_subnet_is_reached_on_the_link,
-    ipv6_a_wrong_field_costs_only_itself,
+    ipv6_a_wrong_field_does_not_affect_the_others,
     ipv6_advertised_routes_outlive_forwarding,
-    ipv6_advertisements_that_are_turned_off_stay_off,
+    ipv6_disabled_router_advertisements_stay_disabled,
 ];
 
-/// Addresses that are not of the link alone: interface, address/prefix.
+/// Addresses that are not link-local: interface, address/prefix.
 fn addresses(daemon: &Running<'_>) -> Vec<String> {
     let mut found: Vec<String> = daemon
         .proc("net/if_inet6")
@@ -48,7 +48,7 @@ fn default_routes(daemon: &Running<'_>) -> Vec<String> {
     routes.collect()
 }
 
-fn ipv6_addresses_are_given_in_both_forms() {
+fn ipv6_both_forms_of_addresses_are_accepted() {
     for (line, setting) in [
         (
             "ip=[2001:db8::2]::[2001:db8::1]:64:host:eth0:none:[2001:db8::53]",
@@ -80,9 +80,8 @@ fn ipv6_addresses_are_given_in_both_forms() {
 
 fn ipv6_beside_ipv4() {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
     let line = "ip=10.9.8.7/24::10.9.8.1 ip=[fd00::7]/48 ip=[2001:db8::2]/64::[fe80::1]";
-    let daemon = start.cmdline(line).running();
+    let daemon = with_one_card(&root, line);
     assert_eq!(
         addresses(&daemon),
         ["eth0 2001:db8::2/64", "eth0 fd00::7/48"]
@@ -93,15 +92,12 @@ fn ipv6_beside_ipv4() {
 
 fn ipv6_a_gateway_outside_the_subnet_is_reached_on_the_link() {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
-    let daemon = start
-        .cmdline("ip=[2001:db8::2]/128::[2001:db8:ffff::1]")
-        .running();
+    let daemon = with_one_card(&root, "ip=[2001:db8::2]/128::[2001:db8:ffff::1]");
     assert_eq!(default_routes(&daemon), ["eth0 2001:db8:ffff::1"]);
     assert_eq!(warnings_of(&daemon, "network"), [""; 0]);
 }
 
-fn ipv6_a_wrong_field_costs_only_itself() {
+fn ipv6_a_wrong_field_does_not_affect_the_others() {
     for (line, fault) in [
         (
             "ip=[2001:db8::2]::10.9.8.1:64",
@@ -128,7 +124,7 @@ fn ipv6_a_wrong_field_costs_only_itself() {
     }
 }
 
-/// The address that /proc shows of the router: fe80:: and what its hardware address makes.
+/// The link-local address of the router as /proc shows it: fe80:: and its hardware address.
 fn learns_a_route(daemon: &Running<'_>, router: &Router) -> String {
     daemon.until("with an advertised route", |daemon| {
         router.advertise();
@@ -158,12 +154,12 @@ fn ipv6_advertised_routes_outlive_forwarding() {
         forward(&daemon);
         assert_eq!(default_routes(&daemon), [route], "{line}");
         assert_eq!(setting(&daemon, "eth0/accept_ra"), "2\n");
-        // Not for what dockerd makes.
+        // This does not apply to interfaces that dockerd makes later.
         assert_eq!(setting(&daemon, "default/accept_ra"), "1\n");
     }
 }
 
-fn ipv6_advertisements_that_are_turned_off_stay_off() {
+fn ipv6_disabled_router_advertisements_stay_disabled() {
     let root = Root::new();
     let start = root.directory("/proc").machine();
     let start = start.before(Before::mount("proc", "/proc"));

@@ -1,7 +1,7 @@
-//! The kernel's own `ip=` words, of which there may be several; DHCP by the image's udhcpc; what a kernel with IP_PNP found out.
+//! The `ip=` words of the kernel command line, DHCP by the image's udhcpc, and the name servers that a kernel with IP_PNP found.
 
 use crate::{
-    network::{RESOLV_CONF, addresses, bridge, host_name, routes, row, up},
+    network::{RESOLV_CONF, addresses, bridge, host_name, routes, row, up, with_one_card},
     root::Root,
     running::Running,
     util::{Before, Needs, tests},
@@ -9,17 +9,17 @@ use crate::{
 
 tests![Needs::Network;
     every_ip_word_is_followed,
-    words_for_another_init_are_told_once,
-    a_setting_stands_for_all_words,
-    a_container_has_no_kernel_of_its_own,
-    a_lease_is_asked_for,
+    words_for_another_init_are_reported_once,
+    a_setting_replaces_all_ip_words,
+    a_container_ignores_the_kernel_command_line,
+    dhcp_asks_for_a_lease,
     dhcp_words_of_the_kernel,
     without_a_lease_the_daemon_starts,
-    a_client_that_hangs_is_ended,
+    a_client_that_hangs_is_killed,
     a_client_that_fails,
-    no_client,
-    what_has_a_route_is_not_asked_for,
-    name_servers_that_the_kernel_found,
+    a_missing_client,
+    an_interface_with_a_route_gets_no_dhcp,
+    name_servers_of_proc_net_pnp,
 ];
 
 fn warnings(daemon: &Running<'_>) -> Vec<String> {
@@ -31,7 +31,7 @@ fn warnings(daemon: &Running<'_>) -> Vec<String> {
     found
 }
 
-/// The warnings with this in them.
+/// The warnings that contain this.
 pub(crate) fn warnings_of(daemon: &Running<'_>, what: &str) -> Vec<String> {
     let log = daemon.log();
     let lines = log.lines().filter(|line| line.contains("warning: "));
@@ -65,12 +65,9 @@ fn every_ip_word_is_followed() {
     assert_eq!(warnings(&daemon), [""; 0]);
 }
 
-fn words_for_another_init_are_told_once() {
+fn words_for_another_init_are_reported_once() {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
-    let daemon = start
-        .cmdline("ip=eth0:dhcp ip=10.9.8.7/24:::::eth0 ip=2001:db8::1")
-        .running();
+    let daemon = with_one_card(&root, "ip=eth0:dhcp ip=10.9.8.7/24:::::eth0 ip=2001:db8::1");
     let said = |word: &str| {
         format!(
             "dockerlaunch: warning: {word} is ignored: its client address is neither IPv4 (10.0.2.15) nor IPv6 in brackets nor dhcp"
@@ -81,7 +78,7 @@ fn words_for_another_init_are_told_once() {
     assert_eq!(addresses(&daemon).len(), 1);
 }
 
-fn a_setting_stands_for_all_words() {
+fn a_setting_replaces_all_ip_words() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -94,7 +91,7 @@ fn a_setting_stands_for_all_words() {
     assert!(host_name(&daemon).starts_with("docker-"));
 }
 
-fn a_container_has_no_kernel_of_its_own() {
+fn a_container_ignores_the_kernel_command_line() {
     let root = Root::new();
     let words = root
         .file("/words", "ip=10.9.8.7/24:::box:eth0")
@@ -114,12 +111,12 @@ fn with_client(does: &str) -> Root {
 
 const DHCP: (&str, &str) = ("DOCKER_LAUNCH_IP", "dhcp");
 
-/// The words that udhcpc is started with.
+/// The arguments of udhcpc.
 fn client(device: &str) -> String {
     format!("udhcpc -b -i {device} -O 26 -O 119 -O 121 -s /usr/bin/dockerlaunch").replace(' ', "\n")
 }
 
-fn a_lease_is_asked_for() {
+fn dhcp_asks_for_a_lease() {
     let root = with_client("lease");
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
@@ -155,8 +152,8 @@ fn without_a_lease_the_daemon_starts() {
     assert_eq!(warnings(&daemon), [line]);
 }
 
-/// This takes the thirty seconds that a client may take.
-fn a_client_that_hangs_is_ended() {
+/// This test takes thirty seconds, the time that a client may take.
+fn a_client_that_hangs_is_killed() {
     let root = with_client("hang");
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
@@ -165,7 +162,7 @@ fn a_client_that_hangs_is_ended() {
     assert_eq!(warnings(&daemon), [line]);
 }
 
-/// The engine can start without an address.
+/// The engine starts without an address as well.
 fn assert_warned(root: &Root, line: &str) {
     let start = root.container().before(bridge("eth0"));
     let daemon = start.variable(DHCP.0, DHCP.1).running();
@@ -178,13 +175,13 @@ fn a_client_that_fails() {
     assert_warned(&with_client("1"), line);
 }
 
-fn no_client() {
+fn a_missing_client() {
     let line =
         "dhcp needs the image's udhcpc, and there is none in PATH: install busybox or udhcpc";
     assert_warned(&Root::new(), line);
 }
 
-fn what_has_a_route_is_not_asked_for() {
+fn an_interface_with_a_route_gets_no_dhcp() {
     let root = with_client("1");
     root.stand_in("/usr/bin/once");
     let first = Before::Launch {
@@ -196,8 +193,8 @@ fn what_has_a_route_is_not_asked_for() {
     assert!(!root.path("/udhcpc.words").exists());
 }
 
-/// As net/ipv4/ipconfig.c writes it, where a kernel has it.
-fn name_servers_that_the_kernel_found() {
+/// The format is that of net/ipv4/ipconfig.c.
+fn name_servers_of_proc_net_pnp() {
     let pnp = "#PROTO: DHCP\ndomain example.org\nnameserver 10.0.2.3\nnameserver 10.0.2.4\nbootserver 10.0.2.2\n";
     let start = |root: &Root| {
         let net = root
@@ -210,7 +207,7 @@ fn name_servers_that_the_kernel_found() {
     drop(root.machine().cmdline("").before(start(&root)).running());
     let found = "domain example.org\nnameserver 10.0.2.3\nnameserver 10.0.2.4\n";
     assert_eq!(root.read(RESOLV_CONF), found);
-    // A setting wins.
+    // A setting takes precedence.
     let start = root.machine().cmdline("").before(start(&root));
     drop(start.variable("DOCKER_LAUNCH_DNS", "10.0.2.9").running());
     assert_eq!(root.read(RESOLV_CONF), "nameserver 10.0.2.9\n");

@@ -1,29 +1,28 @@
-//! The kernel command line is read as the kernel reads it: quotes, what stands behind `--`, lines of any length.
+//! The program reads the kernel command line as the kernel does: quotes, words after `--`, lines of any length.
 
 use crate::{
-    network::{addresses, bridge},
+    network::{addresses, with_one_card},
     root::Root,
     util::{Needs, tests},
 };
 
 tests![Needs::Network;
-    d3_quotes_are_left_out,
-    d3_only_what_stands_before_the_dashes_is_the_kernels,
+    d3_quotes_are_removed,
+    d3_only_words_before_the_two_dashes_are_read,
     d3_a_long_line_is_read_to_its_end,
     d3_an_argument_that_is_too_long_is_logged,
 ];
 
-/// The first address, after a launch with that line; and what was logged.
+/// The first address after a launch with that line, and the log.
 fn address(line: &str) -> (String, String) {
     let root = Root::new();
-    let start = root.machine().before(bridge("eth0"));
-    let daemon = start.cmdline(line).running();
+    let daemon = with_one_card(&root, line);
     let found = addresses(&daemon).into_iter().next().unwrap_or_default();
     let [_, address, ..] = found;
     (address, daemon.log())
 }
 
-fn d3_quotes_are_left_out() {
+fn d3_quotes_are_removed() {
     for line in [
         r#"ip="10.9.8.7/24""#,
         r#""ip=10.9.8.7/24""#,
@@ -34,7 +33,7 @@ fn d3_quotes_are_left_out() {
     }
 }
 
-fn d3_only_what_stands_before_the_dashes_is_the_kernels() {
+fn d3_only_words_before_the_two_dashes_are_read() {
     for line in [
         "-- ip=10.1.1.1/24",
         r#""--" ip=10.1.1.1/24"#,
@@ -45,7 +44,7 @@ fn d3_only_what_stands_before_the_dashes_is_the_kernels() {
     assert_eq!(address("--=x ip=10.9.8.7/24 --").0, "10.9.8.7");
 }
 
-/// A buffer of 4,096 bytes would cut it.
+/// A buffer of 4,096 bytes would truncate this line.
 fn d3_a_long_line_is_read_to_its_end() {
     let line = format!("{}ip=10.9.8.7/24\n", "quiet splash ".repeat(1000));
     assert_eq!(address(&line).0, "10.9.8.7");

@@ -1,4 +1,4 @@
-//! Directories, links and files that Docker expects, with their modes; defaults of /usr/etc; what is there stays; a second
+//! Directories, links and files that Docker expects, with their modes; defaults from /usr/etc; existing files stay; a second
 //! launch on the same root changes nothing; /run over a real /var/run.
 
 use crate::{
@@ -12,14 +12,14 @@ use std::{
 };
 
 tests![Needs::Root;
-    a_root_that_holds_only_programs_gets_all_of_it,
-    what_is_there_stays,
-    defaults_of_usr_etc_fill_what_etc_lacks,
+    a_root_with_only_programs_gets_the_whole_layout,
+    existing_files_stay,
+    defaults_of_usr_etc_are_copied_if_etc_lacks_them,
     a_second_launch_changes_nothing,
-    a_read_only_root_that_has_all_of_it_will_do,
-    a_real_var_run_gets_run_over_it,
+    a_complete_read_only_root_is_accepted,
+    run_is_bound_over_a_real_var_run,
     the_modes_do_not_depend_on_the_mask,
-    links_are_never_written_through,
+    files_are_never_written_through_links,
     a_machine_id_is_made_once,
     an_empty_machine_id_counts_as_missing,
 ];
@@ -88,12 +88,12 @@ fn assert_is_id(id: &str) {
     assert!(digits.len() == 32 && digits.chars().all(is_digit), "{id}");
 }
 
-fn a_root_that_holds_only_programs_gets_all_of_it() {
+fn a_root_with_only_programs_gets_the_whole_layout() {
     let root = Root::bare();
     let skip = ("DOCKER_LAUNCH_PREREQUISITES", "skip");
     let _daemon = root.machine().variable(skip.0, skip.1).running();
     assert_whole(&root);
-    // Nothing else was made, but the places of mounts.
+    // The launch made nothing else but mount points.
     let known = [
         "proc",
         "sys",
@@ -120,11 +120,11 @@ fn the_modes_do_not_depend_on_the_mask() {
     let root = Root::new();
     let daemon = root.machine().before(Before::Umask(0o077)).running();
     assert_whole(&root);
-    // The daemon gets its own back.
+    // The daemon gets its original umask back.
     assert!(daemon.proc("status").contains("\nUmask:\t0077\n"));
 }
 
-fn what_is_there_stays() {
+fn existing_files_stay() {
     let root = Root::new();
     root.directory("/lib")
         .directory("/bin")
@@ -153,7 +153,7 @@ fn what_is_there_stays() {
     );
 }
 
-fn defaults_of_usr_etc_fill_what_etc_lacks() {
+fn defaults_of_usr_etc_are_copied_if_etc_lacks_them() {
     let root = Root::bare();
     root.file("/usr/etc/docker/daemon.json", "{\"debug\": true}")
         .mode("/usr/etc/docker/daemon.json", 0o640);
@@ -184,7 +184,7 @@ fn defaults_of_usr_etc_fill_what_etc_lacks() {
     );
     assert_eq!(root.read("/etc/passwd"), "mine\n");
     assert_eq!(root.read("/etc/ssl/own"), "own");
-    // Nothing that was written aside is left.
+    // No temporary file is left.
     assert!(
         !root
             .tree()
@@ -207,7 +207,7 @@ fn a_second_launch_changes_nothing() {
     assert_eq!(root.tree(), first);
 }
 
-fn a_read_only_root_that_has_all_of_it_will_do() {
+fn a_complete_read_only_root_is_accepted() {
     let root = Root::new();
     drop(root.machine().running());
     let daemon = root
@@ -217,7 +217,7 @@ fn a_read_only_root_that_has_all_of_it_will_do() {
     assert_eq!(daemon.mount_at("/").flags, "ro,relatime");
 }
 
-fn a_real_var_run_gets_run_over_it() {
+fn run_is_bound_over_a_real_var_run() {
     let root = Root::new();
     root.file("/var/run/docker.pid", "1");
     let daemon = root
@@ -232,11 +232,11 @@ fn a_real_var_run_gets_run_over_it() {
     assert_eq!(over.len(), 1, "{over:?}");
     assert_eq!((&*over[0].kind, &*over[0].data), ("tmpfs", "rw,mode=755"));
     assert!(!daemon.path("/var/run/docker.pid").exists());
-    // It lies under the mount, untouched.
+    // It is still below the mount, unchanged.
     assert_eq!(root.read("/var/run/docker.pid"), "1");
 }
 
-fn links_are_never_written_through() {
+fn files_are_never_written_through_links() {
     let root = Root::new();
     root.directory("/outside")
         .link("/etc/hosts", "/outside/hosts")
@@ -256,7 +256,7 @@ fn a_machine_id_is_made_once() {
     assert_ne!(other.read(MACHINE_ID), id);
 }
 
-/// As images have it that are made for many machines.
+/// Images that are made for many machines contain an empty one.
 fn an_empty_machine_id_counts_as_missing() {
     let root = Root::new();
     root.file(MACHINE_ID, "");

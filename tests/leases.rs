@@ -1,4 +1,4 @@
-//! What a DHCP server offers is put in place by the program itself, which udhcpc starts as its script; several cards are asked.
+//! The program itself applies the offer of a DHCP server: udhcpc starts it as its script. Several cards are asked.
 
 use crate::{
     kernel_ip::warnings_of,
@@ -10,19 +10,19 @@ use crate::{
 
 tests![Needs::Network;
     d5_mtu_domains_and_routes_are_applied,
-    d5_routes_stand_for_the_router,
-    d5_what_cannot_be_taken_costs_only_itself,
-    d5_given_name_servers_stay,
-    d5_a_lease_that_changes_leaves_no_old_address,
+    d5_classless_routes_replace_the_router,
+    d5_an_invalid_option_does_not_affect_the_others,
+    d5_configured_name_servers_stay,
+    d5_a_changed_lease_replaces_the_address,
     d5_a_client_id_is_passed_on,
     d5_the_lease_has_a_lifetime,
-    d5_only_udhcpc_makes_it_a_script,
-    f5_dhcp_beside_a_static_address_is_asked_for,
-    f5_all_cards_are_asked_and_the_first_lease_counts,
+    d5_only_udhcpc_can_start_it_as_its_script,
+    f5_dhcp_runs_beside_a_static_address,
+    f5_dhcp_runs_on_all_cards_and_the_first_lease_counts,
     f5_all_cards_without_a_lease_are_one_warning,
 ];
 
-/// A root whose DHCP server offers this: variables of busybox, one a line, leases parted by empty lines.
+/// A root whose DHCP server makes this offer: variables of busybox, one a line; an empty line separates leases.
 fn offered(lease: &str) -> Root {
     let root = Root::new();
     root.stand_in("/usr/sbin/udhcpc")
@@ -31,7 +31,7 @@ fn offered(lease: &str) -> Root {
     root
 }
 
-/// The daemon of a machine whose only card has asked.
+/// The daemon of a machine whose only card uses DHCP.
 fn leased(root: &Root) -> Running<'_> {
     root.machine()
         .before(bridge("eth0"))
@@ -64,14 +64,14 @@ fn d5_mtu_domains_and_routes_are_applied() {
     let searched = format!("search a.example b.example\n{names}");
     assert_eq!(root.read(RESOLV_CONF), searched);
     assert_eq!(warnings_of(&daemon, "eth0"), [""; 0]);
-    // A domain alone is searched.
+    // A domain without a search list is the search list.
     let root = offered(&format!("{LEASE}\ndomain=a.example"));
     drop(leased(&root));
     assert_eq!(root.read(RESOLV_CONF), format!("search a.example\n{names}"));
 }
 
-fn d5_routes_stand_for_the_router() {
-    // As GCP and Hetzner offer them: an address alone, its gateway on the link, and the default route through it.
+fn d5_classless_routes_replace_the_router() {
+    // GCP and Hetzner offer this: an address without a subnet, a gateway on the link, and a default route through it.
     let root = offered(
         "bound\nip=10.9.8.7\nmask=32\nrouter=10.9.8.3\nlease=60\n\
         staticroutes=10.9.8.1/32 0.0.0.0 0.0.0.0/0 10.9.8.1 172.16.0.0/12 10.9.8.1",
@@ -86,13 +86,13 @@ fn d5_routes_stand_for_the_router() {
         ]
     );
     assert_eq!(warnings_of(&daemon, "eth0"), [""; 0]);
-    // A router that is not in the subnet is one on the link.
+    // A router outside the subnet is reached on the link.
     let root = offered("bound\nip=10.9.8.7\nmask=32\nrouter=169.254.1.1\nlease=60");
     let daemon = leased(&root);
     assert_eq!(routes(&daemon), ["eth0 00000000 0101FEA9"]);
 }
 
-fn d5_what_cannot_be_taken_costs_only_itself() {
+fn d5_an_invalid_option_does_not_affect_the_others() {
     let root = offered(&format!(
         "{LEASE}\nmtu=68\nsearch=a;b\nstaticroutes=10.1.0.0/16 10.9.8.9 10.0.0.0/40 10.9.8.9 10.2.0.0/16 224.0.0.1"
     ));
@@ -113,7 +113,7 @@ fn d5_what_cannot_be_taken_costs_only_itself() {
     );
 }
 
-fn d5_given_name_servers_stay() {
+fn d5_configured_name_servers_stay() {
     for (line, setting) in [("ip=dhcp", "10.0.2.9"), ("ip=dhcp:::::::10.0.2.9", "")] {
         let root = offered(&format!("{LEASE}\n\nrenew\n{}", &LEASE["bound\n".len()..]));
         let mut start = root.machine().before(bridge("eth0")).cmdline(line);
@@ -125,7 +125,7 @@ fn d5_given_name_servers_stay() {
     }
 }
 
-fn d5_a_lease_that_changes_leaves_no_old_address() {
+fn d5_a_changed_lease_replaces_the_address() {
     let root = offered(&format!(
         "{LEASE}\n\nrenew\nip=10.9.8.7\nmask=24\nlease=60\n\nbound\nip=10.7.7.7\nmask=16\nlease=60"
     ));
@@ -156,7 +156,7 @@ fn d5_a_client_id_is_passed_on() {
     }
 }
 
-/// The kernel takes the address away when nobody renews the lease.
+/// The kernel removes the address if nobody renews the lease.
 fn d5_the_lease_has_a_lifetime() {
     let root = offered(&LEASE.replace("lease=3600", "lease=2"));
     let daemon = leased(&root);
@@ -164,8 +164,8 @@ fn d5_the_lease_has_a_lifetime() {
     daemon.until("without the address", |daemon| addresses(daemon).is_empty());
 }
 
-/// Its name alone is a daemon's.
-fn d5_only_udhcpc_makes_it_a_script() {
+/// With only the name of udhcpc's event, it starts a daemon of that name.
+fn d5_only_udhcpc_can_start_it_as_its_script() {
     let root = Root::new();
     root.stand_in("/usr/bin/appliance");
     std::fs::rename(root.path("/usr/bin/appliance"), root.path("/usr/bin/bound")).unwrap();
@@ -189,14 +189,14 @@ fn d5_only_udhcpc_makes_it_a_script() {
     assert_eq!((ended.status, ended.stderr.as_str()), (1, line));
 }
 
-fn f5_dhcp_beside_a_static_address_is_asked_for() {
+fn f5_dhcp_runs_beside_a_static_address() {
     for line in [
         "ip=192.168.7.2/24:::::eth1 ip=dhcp",
         "ip=192.168.7.2/24::192.168.7.1:::eth1 ip=dhcp",
         "ip=dhcp ip=192.168.7.2/24:::::eth1",
     ] {
         let root = offered(LEASE);
-        // Only the first answers.
+        // Only the first card gets an answer.
         root.file("/udhcpc.eth1.status", "0");
         let start = root.machine().before(bridge("eth0")).before(bridge("eth1"));
         let daemon = start.cmdline(line).running();
@@ -214,7 +214,7 @@ fn f5_dhcp_beside_a_static_address_is_asked_for() {
     }
 }
 
-fn f5_all_cards_are_asked_and_the_first_lease_counts() {
+fn f5_dhcp_runs_on_all_cards_and_the_first_lease_counts() {
     for (answers, silent, other) in [
         ("eth1", "0", "eth0"),
         ("eth1", "hang", "eth0"),
@@ -227,7 +227,7 @@ fn f5_all_cards_are_asked_and_the_first_lease_counts() {
         assert_eq!(addresses(&daemon).len(), 1);
         assert_eq!(addresses(&daemon)[0][0], answers);
         assert_eq!(warnings_of(&daemon, "lease"), [""; 0]);
-        // Who hangs was ended.
+        // The client that hung was killed.
         daemon.until("without udhcpc", |daemon| daemon.children().len() < 2);
     }
 }

@@ -1,7 +1,8 @@
-//! The library, called by another init: a std program that is PID 1. It becomes the daemon, or gets an error and lives on.
+//! Another init, a std program that is PID 1, calls the library. It becomes the daemon, or gets an error and continues.
 
 use crate::{
     root::Root,
+    running::Start,
     util::{Before, Needs, SYS_ADMIN, tests},
 };
 use dockerlaunch::{Command, Error, Settings, launch, launch_docker};
@@ -15,12 +16,12 @@ use std::{
 
 tests![Needs::Root;
     launch_docker_becomes_the_daemon,
-    launch_takes_settings_and_a_log,
+    launch_uses_settings_and_a_log,
     a_missing_daemon_is_an_error,
     a_step_that_fails_is_an_error,
 ];
 
-/// The stand-in: `caller DAEMON [ARG...]`; with LOG in its environment, it writes settings of its own. It tells the error.
+/// The stand-in: `caller DAEMON [ARG...]`. With LOG in its environment, it sets settings of its own. It prints the error.
 pub(crate) fn caller() -> ExitCode {
     fn is_an_error<E: std::error::Error + Copy + Send + Sync + 'static>(_: &E) {}
     let words: Vec<CString> = env::args_os()
@@ -56,22 +57,21 @@ fn launch_with_log(words: &[&CStr], log: &str) -> Result<dockerlaunch::Ended, Er
     launch(&mut command, &settings)
 }
 
-/// The stand-ins that run before the launch need their loader.
+/// Stand-ins that run before the launch need their loader.
 fn root() -> Root {
     let root = Root::new();
-    root.stand_in("/usr/bin/caller")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+    root.stand_in("/usr/bin/caller").loader();
     root
+}
+
+fn caller_of<'r>(root: &'r Root, words: &[&str]) -> Start<'r> {
+    root.container().program("/usr/bin/caller").words(words)
 }
 
 fn launch_docker_becomes_the_daemon() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["dockerd", "--debug", "-H", "fd://"]);
-    // It reads no global state: neither this variable nor that setting is for it.
+    let start = caller_of(&root, &["dockerd", "--debug", "-H", "fd://"]);
+    // The library reads no global state: neither this variable nor this setting applies.
     let daemon = start
         .variable("MINE", "1")
         .variable("DOCKER_LAUNCH_DEBUG", "true")
@@ -87,12 +87,9 @@ fn launch_docker_becomes_the_daemon() {
     assert!(!daemon.log().contains(" ms] "), "{}", daemon.log());
 }
 
-fn launch_takes_settings_and_a_log() {
+fn launch_uses_settings_and_a_log() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["/usr/bin/dockerd"]);
+    let start = caller_of(&root, &["/usr/bin/dockerd"]);
     let daemon = start.variable("LOG", "/log").running();
     assert_eq!(daemon.environment()[..2], ["HOME=/root", "ONLY=this"]);
     assert_eq!(daemon.log(), "");
@@ -102,16 +99,13 @@ fn launch_takes_settings_and_a_log() {
         log.lines().all(|line| line.starts_with("dockerlaunch: ")),
         "{log}"
     );
-    // The log is not the daemon's.
+    // The daemon does not inherit the log.
     assert_eq!(daemon.descriptors().len(), 3);
 }
 
 fn a_missing_daemon_is_an_error() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["no-such"]);
+    let start = caller_of(&root, &["no-such"]);
     let before = root.tree();
     let ended = start.ended();
     let line = "daemon no-such: no such file or directory (ENOENT); install it, or name another daemon as the first argument";
@@ -125,10 +119,7 @@ fn a_missing_daemon_is_an_error() {
 
 fn a_step_that_fails_is_an_error() {
     let root = root();
-    let start = root
-        .container()
-        .program("/usr/bin/caller")
-        .words(["dockerd"]);
+    let start = caller_of(&root, &["dockerd"]);
     let ended = start.before(Before::DropCapability(SYS_ADMIN)).ended();
     let line = "mount /dev/pts: operation not permitted (EPERM); run with --privileged";
     assert!(

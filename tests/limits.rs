@@ -2,22 +2,23 @@
 
 use crate::{
     root::Root,
+    running::Running,
     util::{Before, Needs, tests},
 };
 use std::fs;
 
 tests![Needs::Root;
-    open_files_are_raised_as_far_as_the_kernel_lets,
+    open_files_are_raised_as_far_as_the_kernel_allows,
     open_files_are_never_lowered,
     processes_and_core_files_are_not_limited,
-    the_out_of_memory_score_is_set_where_it_may_be,
+    the_out_of_memory_score_is_set_if_permitted,
     only_the_standard_descriptors_stay_open,
     closed_standard_descriptors_are_opened,
-    a_log_that_can_be_written_is_kept,
+    a_writable_standard_error_stays_the_log,
     a_listener_does_not_replace_the_log,
 ];
 
-/// Without CAP_SYS_RESOURCE even root can raise no hard limit.
+/// Without CAP_SYS_RESOURCE not even root can raise a hard limit.
 fn may_raise() -> bool {
     const SYS_RESOURCE: u64 = 1 << 24;
     effective() & SYS_RESOURCE != 0
@@ -32,7 +33,7 @@ fn effective() -> u64 {
     u64::from_str_radix(line, 16).unwrap()
 }
 
-/// Soft and hard, as /proc/PID/limits has them.
+/// Soft and hard limit, as /proc/PID/limits shows them.
 fn limit(limits: &str, name: &str) -> (String, String) {
     let line = limits
         .lines()
@@ -42,29 +43,23 @@ fn limit(limits: &str, name: &str) -> (String, String) {
     (words.next().unwrap().into(), words.next().unwrap().into())
 }
 
-fn open_files_are_raised_as_far_as_the_kernel_lets() {
+/// As the machine, started with these limits of open files.
+fn with_open_files(root: &Root, soft: u64, hard: u64) -> Running<'_> {
+    let limits = Before::Limit { soft, hard };
+    root.machine().before(limits).running()
+}
+
+fn open_files_are_raised_as_far_as_the_kernel_allows() {
     let root = Root::new();
-    let daemon = root
-        .machine()
-        .before(Before::Limit {
-            soft: 256,
-            hard: 4096,
-        })
-        .running();
+    let daemon = with_open_files(&root, 256, 4096);
     let hard = if may_raise() { "524288" } else { "4096" };
     assert_eq!(
         limit(&daemon.proc("limits"), "Max open files"),
         ("1024".into(), hard.into())
     );
     drop(daemon);
-    // A hard limit below the soft one that is wanted clamps that, too.
-    let daemon = root
-        .machine()
-        .before(Before::Limit {
-            soft: 128,
-            hard: 512,
-        })
-        .running();
+    // A hard limit below the wanted soft limit lowers the soft limit, too.
+    let daemon = with_open_files(&root, 128, 512);
     let expected = if may_raise() {
         ("1024", "524288")
     } else {
@@ -85,13 +80,7 @@ fn open_files_are_never_lowered() {
     .1
     .parse::<u64>()
     .unwrap();
-    let daemon = root
-        .machine()
-        .before(Before::Limit {
-            soft: now.min(3000),
-            hard: now,
-        })
-        .running();
+    let daemon = with_open_files(&root, now.min(3000), now);
     let hard = if may_raise() { now.max(524_288) } else { now };
     assert_eq!(
         limit(&daemon.proc("limits"), "Max open files"),
@@ -117,7 +106,7 @@ fn processes_and_core_files_are_not_limited() {
     }
 }
 
-fn the_out_of_memory_score_is_set_where_it_may_be() {
+fn the_out_of_memory_score_is_set_if_permitted() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -165,7 +154,7 @@ fn closed_standard_descriptors_are_opened() {
     let console = |number| (number, "/dev/console".to_string());
     assert_eq!(daemon.descriptors(), [console(0), console(1), console(2)]);
     drop(daemon);
-    // Without a console; a file stands in for /dev/kmsg, so that nothing is said to the machine's kernel.
+    // There is no console; a file stands in for /dev/kmsg, so that the test machine's kernel log is left alone.
     root.file("/log", "");
     let mut start = root.container().before(Before::Open { at: "/log".into() });
     start = start.before(Before::File {
@@ -186,8 +175,8 @@ fn closed_standard_descriptors_are_opened() {
     );
 }
 
-/// Only the standard input is closed, and there is no console: the standard error is still what is read.
-fn a_log_that_can_be_written_is_kept() {
+/// Only standard input is closed, and there is no console: the log is still standard error.
+fn a_writable_standard_error_stays_the_log() {
     let root = Root::new();
     let daemon = root
         .container()
@@ -208,7 +197,7 @@ fn a_log_that_can_be_written_is_kept() {
     assert_eq!(daemon.descriptors()[0], (0, "/dev/null".into()));
 }
 
-/// Without a console the log is a descriptor of its own, and the daemon's socket must become the third.
+/// Without a console the log is a descriptor of its own, and the daemon's socket must be descriptor 3.
 fn a_listener_does_not_replace_the_log() {
     let root = Root::new();
     root.file("/log", "");

@@ -1,5 +1,5 @@
-//! What is said: nothing without need, with DOCKER_LAUNCH_DEBUG a line for each step with the time since kernel start, and
-//! what was given to us never looks like a line of ours.
+//! What the program logs: nothing unless needed; with DOCKER_LAUNCH_DEBUG a line for each step with the time since kernel start;
+//! and input never looks like one of the program's own lines.
 
 use crate::{
     root::Root,
@@ -9,9 +9,9 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    debug_tells_each_step_and_its_time,
-    without_it_nothing_is_said,
-    a_long_word_is_told_whole,
+    debug_logs_each_step_and_its_time,
+    without_debug_nothing_is_logged,
+    a_long_argument_is_logged_in_full,
 ];
 
 fn milliseconds() -> u64 {
@@ -20,7 +20,7 @@ fn milliseconds() -> u64 {
     (seconds * 1000.0) as u64
 }
 
-fn debug_tells_each_step_and_its_time() {
+fn debug_logs_each_step_and_its_time() {
     let root = Root::new();
     let before = milliseconds();
     let daemon = root
@@ -56,13 +56,13 @@ fn debug_tells_each_step_and_its_time() {
     assert!(told.next().is_none(), "{log}");
 }
 
-fn without_it_nothing_is_said() {
+fn without_debug_nothing_is_logged() {
     let root = Root::new();
     assert_eq!(said(&root.machine().running().log()), "");
 }
 
-/// Longer than any buffer, and with what a terminal would obey.
-fn a_long_word_is_told_whole() {
+/// Longer than any buffer, and with control sequences for terminals.
+fn a_long_argument_is_logged_in_full() {
     let root = Root::new();
     let value = format!("{}\x1b[2J\n\u{e9}", "x".repeat(9000));
     let daemon = root

@@ -1,4 +1,4 @@
-//! How much memory a root that cannot be written may take: half of it, whatever is kept in memory and how often it is launched.
+//! How much memory a read-only root may take: half of it, whatever is kept in memory and however often a launch runs.
 
 use crate::{
     read_only::image,
@@ -13,12 +13,12 @@ tests![Needs::Root;
     g8_a_read_only_root_takes_at_most_half_of_the_memory,
     g8_a_container_takes_no_more,
     g8_a_second_launch_takes_no_more,
-    g8_what_is_mounted_already_takes_its_own,
+    g8_existing_mounts_do_not_count,
     g8_the_modes_do_not_depend_on_the_mask;
     Needs::UserNamespaces => g8_a_user_namespace_takes_no_more
 ];
 
-/// In bytes, as /proc/meminfo has it.
+/// The machine's memory in bytes, from /proc/meminfo.
 fn memory() -> u64 {
     let lines = fs::read_to_string("/proc/meminfo").unwrap();
     let total = lines
@@ -33,13 +33,13 @@ fn memory() -> u64 {
     kilobytes * 1024
 }
 
-/// Of the whole file system, in bytes.
+/// The size of the whole file system, in bytes.
 fn size(path: &Path) -> u64 {
     let stat = rustix::fs::statvfs(path.to_str().unwrap()).unwrap();
     stat.f_blocks * stat.f_frsize
 }
 
-/// The places that are kept in memory lie on file systems that together hold no more than half of it.
+/// The directories that are kept in memory are on file systems that together hold at most half of it.
 fn assert_half(daemon: &Running<'_>, places: &[&str]) {
     let mut sizes = BTreeMap::new();
     for at in places {
@@ -50,7 +50,7 @@ fn assert_half(daemon: &Running<'_>, places: &[&str]) {
     let (all, half) = (sizes.values().sum::<u64>(), memory() / 2);
     assert!(all <= half, "{sizes:?} is more than {half}");
     assert!(all > half / 2, "{sizes:?} is much less than {half}");
-    // Where they come from is gone again.
+    // The launch has removed the temporary mount from which it bound them.
     assert!(!daemon.path("/run/.dockerlaunch").exists());
     assert!(
         !daemon
@@ -69,7 +69,7 @@ fn read_only(start: Start<'_>) -> Start<'_> {
 fn g8_a_read_only_root_takes_at_most_half_of_the_memory() {
     let root = image();
     assert_half(&read_only(root.machine()).running(), &PLACES);
-    // With a data root beside them.
+    // The data root is kept in memory, too.
     root.directory("/srv/docker");
     let start = root.machine().words(["--data-root=/srv/docker"]);
     let daemon = read_only(start).running();
@@ -95,8 +95,8 @@ fn g8_a_second_launch_takes_no_more() {
     }
 }
 
-/// A disk at /var, or what a container is given for /tmp: neither counts, and the others still share one tmpfs.
-fn g8_what_is_mounted_already_takes_its_own() {
+/// A disk at /var, or a tmpfs that a container gets at /tmp: neither counts, and the others still share one tmpfs.
+fn g8_existing_mounts_do_not_count() {
     for mounted in ["/etc", "/tmp", "/var"] {
         let root = image();
         let start = read_only(root.machine()).before(Before::Mount {
@@ -111,7 +111,7 @@ fn g8_what_is_mounted_already_takes_its_own() {
     }
 }
 
-/// As rootless engines make it: what is bound there may get other flags than the tmpfs, too.
+/// Rootless engines make user namespaces: there a bind may have to get other flags than the tmpfs.
 fn g8_a_user_namespace_takes_no_more() {
     let root = image();
     let daemon = read_only(with_terminals(&root)).running();

@@ -1,4 +1,4 @@
-//! Kernel modules: one call of the image's modprobe for what the kernel does not have yet, and what is logged when it fails.
+//! Kernel modules: one call of the image's modprobe for the modules that the kernel lacks, and what is logged if it fails.
 
 use crate::{
     root::Root,
@@ -7,19 +7,19 @@ use crate::{
 };
 
 tests![Needs::Modprobe;
-    modprobe_is_called_once_for_all_that_is_missing,
-    what_is_there_needs_no_modprobe,
-    a_failure_names_what_is_still_missing,
-    no_modprobe_names_what_is_missing,
-    no_name_is_cut_off,
-    a_module_shows_under_its_other_spelling,
-    files_of_the_image_name_modules,
-    a_container_has_no_modules_of_its_own,
-    f4_a_module_that_is_named_often_counts_once,
-    f4_a_modprobe_that_cannot_be_executed_is_told,
+    modprobe_is_called_once_for_all_missing_modules,
+    loaded_modules_need_no_modprobe,
+    a_failure_names_the_modules_still_missing,
+    a_missing_modprobe_names_the_missing_modules,
+    no_name_is_truncated,
+    dashes_and_underscores_are_the_same,
+    modules_load_d_names_modules,
+    a_container_loads_no_modules,
+    f4_a_module_named_repeatedly_counts_once,
+    f4_a_modprobe_that_cannot_be_executed_is_logged,
 ];
 
-/// What the launch looks for, in this order.
+/// The modules that the launch looks for, in this order.
 pub(crate) const TABLE: &[&str] = &[
     "overlay",
     "bridge",
@@ -31,7 +31,7 @@ pub(crate) const TABLE: &[&str] = &[
     "xt_MASQUERADE",
 ];
 
-/// A container whose kernel has these modules: a /sys that is made for it. br_netfilter shows in /proc.
+/// A container with a /sys that shows these modules. br_netfilter shows in /proc.
 fn with<'r>(root: &'r Root, present: &[&str]) -> Start<'r> {
     with_modules(root.container(), present)
 }
@@ -56,7 +56,7 @@ fn with_modules<'r>(start: Start<'r>, present: &[&str]) -> Start<'r> {
     start.foreign_cgroups()
 }
 
-/// Of the table, what this program looks for.
+/// The modules of the table that this build looks for.
 fn missing() -> Vec<&'static str> {
     TABLE
         .iter()
@@ -78,7 +78,7 @@ fn warnings(log: &str) -> Vec<&str> {
         .collect()
 }
 
-fn modprobe_is_called_once_for_all_that_is_missing() {
+fn modprobe_is_called_once_for_all_missing_modules() {
     let root = with_modprobe("0");
     let daemon = with(&root, &["overlay", "veth"])
         .variable("DOCKER_LAUNCH_MODULES", "dm-crypt,,zram")
@@ -98,17 +98,17 @@ fn modprobe_is_called_once_for_all_that_is_missing() {
     assert_eq!(warnings(&daemon.log()), [""; 0]);
 }
 
-fn what_is_there_needs_no_modprobe() {
+fn loaded_modules_need_no_modprobe() {
     let root = with_modprobe("0");
     let _daemon = with(&root, TABLE).running();
     assert!(!root.path("/modprobe.words").exists());
-    // Nor is its absence worth a word.
+    // A missing modprobe is not logged either.
     let root = Root::new();
     let log = with(&root, TABLE).running().log();
     assert_eq!(warnings(&log), [""; 0], "{log}");
 }
 
-fn a_failure_names_what_is_still_missing() {
+fn a_failure_names_the_modules_still_missing() {
     let root = with_modprobe("1");
     let daemon = with(&root, &["overlay", "zram"])
         .variable("DOCKER_LAUNCH_MODULES", "zram,dm_crypt")
@@ -126,7 +126,7 @@ fn a_failure_names_what_is_still_missing() {
     assert!(root.path("/modprobe.words").exists());
 }
 
-fn no_modprobe_names_what_is_missing() {
+fn a_missing_modprobe_names_the_missing_modules() {
     let root = Root::new();
     let daemon = with(&root, &["bridge"]).running();
     let names: Vec<_> = missing()
@@ -140,8 +140,8 @@ fn no_modprobe_names_what_is_missing() {
     assert_eq!(warnings(&daemon.log()), [line]);
 }
 
-/// As many as may be asked for.
-fn no_name_is_cut_off() {
+/// As many modules as the setting may name.
+fn no_name_is_truncated() {
     let root = with_modprobe("1");
     let asked: Vec<String> = (0..40)
         .map(|number| format!("module_{number:02}"))
@@ -163,7 +163,7 @@ fn no_name_is_cut_off() {
 }
 
 /// modprobe(8): dashes and underscores in names are the same; the kernel shows underscores.
-fn a_module_shows_under_its_other_spelling() {
+fn dashes_and_underscores_are_the_same() {
     let root = with_modprobe("1");
     let daemon = with(&root, &["dm_crypt"])
         .variable("DOCKER_LAUNCH_MODULES", "dm-crypt")
@@ -171,7 +171,7 @@ fn a_module_shows_under_its_other_spelling() {
     assert!(!daemon.log().contains("crypt"), "{}", daemon.log());
 }
 
-/// modules-load.d(5): a file in /etc hides the one of its name in /usr/lib.
+/// modules-load.d(5): a file in /etc hides the file with the same name in /usr/lib.
 fn with_files() -> Root {
     let root = with_modprobe("0");
     root.directory("/sys")
@@ -188,7 +188,7 @@ fn with_files() -> Root {
     root
 }
 
-fn files_of_the_image_name_modules() {
+fn modules_load_d_names_modules() {
     let root = with_files();
     let present = [TABLE, &["dm_crypt"]].concat();
     root.directory("/proc");
@@ -205,13 +205,13 @@ fn files_of_the_image_name_modules() {
     assert_eq!(warnings(&daemon.log()), [""; 0]);
 }
 
-fn a_container_has_no_modules_of_its_own() {
+fn a_container_loads_no_modules() {
     let root = with_files();
     let _daemon = with(&root, TABLE).running();
     assert!(!root.path("/modprobe.words").exists());
 }
 
-fn f4_a_module_that_is_named_often_counts_once() {
+fn f4_a_module_named_repeatedly_counts_once() {
     let root = with_modprobe("0");
     root.file("/etc/modules", &"dm_thin\ndm-thin # again\n".repeat(60));
     let start = root.machine();
@@ -225,8 +225,8 @@ fn f4_a_module_that_is_named_often_counts_once() {
     }
 }
 
-/// It says nothing itself, and the engine starts all the same.
-fn f4_a_modprobe_that_cannot_be_executed_is_told() {
+/// modprobe logs nothing itself, and the engine starts anyway.
+fn f4_a_modprobe_that_cannot_be_executed_is_logged() {
     for (contents, mode, reason) in [
         ("rubbish", 0o755, "exec format error (ENOEXEC)"),
         (
@@ -246,7 +246,7 @@ fn f4_a_modprobe_that_cannot_be_executed_is_told() {
             "{log}"
         );
     }
-    // One that stands there and is none is not missing.
+    // A modprobe that exists but is not a program is not missing.
     let root = Root::new();
     root.file("/usr/sbin/modprobe", "");
     let log = root.machine().running().log();

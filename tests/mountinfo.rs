@@ -1,4 +1,4 @@
-//! What is mounted, as tests compare it: what the program asked for, without what the machine adds.
+//! Mounts as tests compare them: what the program asked for, without what the machine adds.
 
 use crate::util::{Needs, tests};
 
@@ -8,18 +8,18 @@ tests![Needs::Nothing; g6_options_of_the_machine_do_not_count];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mount {
     pub(crate) at: String,
-    /// Of the mount: rw, nosuid, noexec …
+    /// Options of the mount: rw, nosuid, noexec …
     pub(crate) flags: String,
     /// shared:N, master:N, or nothing.
     pub(crate) propagation: String,
     pub(crate) kind: String,
     pub(crate) source: String,
-    /// Of the file system, without what the machine's kernel and init add to every one of its kind.
+    /// Options of the file system, without what the machine's kernel and init add to every one of this type.
     pub(crate) data: String,
 }
 
-/// Options that show although nobody has asked for them: those of a kernel's configuration (tmpfs(5)), of SELinux, and of
-/// cgroup v2, which is one file system for the whole machine, mounted by its init.
+/// Options that show although the program did not ask for them: those from the kernel's configuration (tmpfs(5)), from SELinux,
+/// and those of cgroup v2, which is one file system for the whole machine, mounted by its init.
 const ADDED: &[(&str, &[&str])] = &[
     ("", &["seclabel"]),
     ("tmpfs", &["inode32", "inode64"]),
@@ -37,7 +37,7 @@ const ADDED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The options of a file system of this kind that tell what was asked for.
+/// The options of a file system of this type that the program asked for.
 fn asked_for(kind: &str, data: &str) -> String {
     let is_added = |option: &&str| {
         let mut rows = ADDED.iter().filter(|(of, _)| of.is_empty() || *of == kind);
@@ -63,7 +63,7 @@ impl Mount {
     }
 }
 
-/// As a stock Debian host, Fedora's SELinux and a kernel with inodes of 64 bits show them.
+/// A stock Debian host, SELinux on Fedora and a kernel with inodes of 64 bits show these.
 fn g6_options_of_the_machine_do_not_count() {
     let line = |kind: &str, options: &str| {
         Mount::parse(&format!(
@@ -82,7 +82,7 @@ fn g6_options_of_the_machine_do_not_count() {
         ("devtmpfs", "rw,seclabel,size=1k,inode64", "rw,size=1k"),
         ("devpts", "rw,seclabel,gid=5,mode=620", "rw,gid=5,mode=620"),
         ("sysfs", "rw,seclabel", "rw"),
-        // What was asked for counts, and so does what another kind shows.
+        // Options that the program asked for count, and so do the options of other types.
         ("tmpfs", "ro,size=4k", "ro,size=4k"),
         ("tmpfs", "rw,nsdelegate", "rw,nsdelegate"),
         ("ext4", "rw,inode64", "rw,inode64"),

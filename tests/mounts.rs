@@ -1,5 +1,5 @@
-//! What is mounted when the daemon starts: kinds, flags and options as systemd's mount-setup.c has them, all shared; what
-//! is mounted already stays; a second launch adds nothing; links in /dev.
+//! What is mounted when the daemon starts: types, flags and options as in systemd's mount-setup.c, all shared. Existing
+//! mounts stay, a second launch adds none, and /dev has its links.
 
 use crate::{
     root::Root,
@@ -9,15 +9,15 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    the_machine_gets_the_whole_table,
+    the_machine_gets_every_mount_of_the_table,
     every_mount_is_shared,
     a_second_launch_adds_nothing,
-    what_is_mounted_stays,
+    existing_mounts_stay,
     a_container_gets_no_optional_mounts,
     dev_has_its_links,
 ];
 
-/// Place, kind, flags, options. devtmpfs and hugetlbfs say how large this machine is: the beginning counts.
+/// Path, type, flags, options. devtmpfs and hugetlbfs show sizes of this machine: only the beginning of the options is compared.
 const TABLE: &[(&str, &str, &str, &str)] = &[
     ("/proc", "proc", "rw,nosuid,nodev,noexec,relatime", "rw"),
     ("/dev", "devtmpfs", "rw,nosuid", "rw,size="),
@@ -43,7 +43,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "rw",
     ),
 ];
-/// On the machine, where the kernel has them.
+/// Mounts of the machine that the kernel may lack.
 const OPTIONAL: &[(&str, &str, &str, &str)] = &[
     (
         "/sys/kernel/security",
@@ -71,7 +71,7 @@ const OPTIONAL: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-fn the_machine_gets_the_whole_table() {
+fn the_machine_gets_every_mount_of_the_table() {
     let root = Root::new();
     let daemon = root.machine().running();
     let offered = fs::read_to_string("/proc/filesystems").unwrap();
@@ -94,7 +94,7 @@ fn the_machine_gets_the_whole_table() {
             "{mount:?}"
         );
     }
-    // And nothing else but the root itself.
+    // There is no other mount but the root itself.
     assert_eq!(daemon.mounts().len(), expected.len() + 1);
     assert_eq!(super::running::mode(&daemon.path("/dev/shm")), 0o1777);
 }
@@ -107,8 +107,8 @@ fn every_mount_is_shared() {
     }
 }
 
-/// dockerlaunch is its own daemon, which has dockerd. Its own settings are no longer told, so the second takes the
-/// namespaces for a container: the machine's cgroups are kept from it.
+/// dockerlaunch starts dockerlaunch as its daemon, which starts dockerd. The settings are not passed on, so the second one takes
+/// the namespaces for a container. The cgroups of the test machine are read-only for it.
 fn a_second_launch_adds_nothing() {
     let root = Root::new();
     root.directory("/sys");
@@ -127,7 +127,7 @@ fn places(daemon: &Running<'_>) -> Vec<String> {
     daemon.mounts().into_iter().map(|mount| mount.at).collect()
 }
 
-fn what_is_mounted_stays() {
+fn existing_mounts_stay() {
     let root = Root::new();
     root.directory("/run").directory("/dev").directory("/sys");
     let mut start = root.machine();
@@ -156,7 +156,7 @@ fn what_is_mounted_stays() {
         assert_eq!(there.len(), 1, "{there:?}");
         assert_eq!(there[0].kind, kind);
     }
-    // As it was: without our flags.
+    // The mount is unchanged: it has none of the launch's flags.
     assert_eq!(daemon.mount_at("/run").flags, "rw,relatime");
 }
 
@@ -181,7 +181,7 @@ fn a_container_gets_no_optional_mounts() {
     }
 }
 
-/// In a /dev of its own: the machine's devtmpfs has its links already.
+/// In a separate /dev: the machine's devtmpfs has these links already.
 fn dev_has_its_links() {
     let root = Root::new();
     let links = [

@@ -1,4 +1,4 @@
-//! The host name and resolv.conf, where they cannot be had as they were asked for: the daemon starts all the same.
+//! The host name and resolv.conf, if they cannot be set as requested: the daemon starts anyway.
 
 use crate::{
     network::{RESOLV_CONF, host_name},
@@ -9,7 +9,7 @@ use crate::{
 use std::os::unix::fs::MetadataExt;
 
 tests![Needs::Network;
-    c1_the_same_name_servers_are_not_written,
+    c1_unchanged_name_servers_are_not_written,
     c1_name_servers_on_a_full_file_system,
     c1_more_name_servers_than_fit,
     c1_a_mounted_resolv_conf_on_a_full_file_system,
@@ -44,8 +44,8 @@ fn file(at: &str, contents: &str) -> Before {
     }
 }
 
-/// Whether the file system has room, can be written, or is the engine's.
-fn c1_the_same_name_servers_are_not_written() {
+/// Whether the file system is full, read-only or the engine's.
+fn c1_unchanged_name_servers_are_not_written() {
     let root = Root::new();
     root.file(RESOLV_CONF, LINES);
     let is = || {
@@ -69,14 +69,12 @@ fn c1_the_same_name_servers_are_not_written() {
     );
     drop(daemon);
     let start = root.container().variable(SERVERS.0, SERVERS.1);
-    let mounted = Before::bind(root.path(RESOLV_CONF), RESOLV_CONF);
-    let read_only = Before::ReadOnly {
-        at: RESOLV_CONF.into(),
-    };
-    let daemon = start.before(mounted).before(read_only).running();
+    let daemon = start
+        .bind_read_only(root.path(RESOLV_CONF), RESOLV_CONF)
+        .running();
     assert_eq!(of_the_network(&daemon), "");
     drop(daemon);
-    // As many bytes, but others.
+    // The same length, but other contents.
     root.file(RESOLV_CONF, "nameserver 10.0.2.4\n");
     drop(root.machine().variable(SERVERS.0, SERVERS.1).running());
     assert_eq!(root.read(RESOLV_CONF), LINES);
@@ -92,12 +90,12 @@ fn c1_name_servers_on_a_full_file_system() {
     let daemon = start.running();
     assert_eq!(of_the_network(&daemon), FULL);
     assert_eq!(daemon.read(RESOLV_CONF), "nameserver 9.9.9.9\n");
-    // The layout's files lie there, too: the place is named once.
+    // The files of the layout are there, too: the log names the file system once.
     let said = daemon.log();
     let named = said.matches("free space on the one mounted at /etc\n");
     assert_eq!(named.count(), 1, "{said}");
     drop(daemon);
-    // On a read-only file system.
+    // The file is mounted read-only.
     root.file("/mine", "other\n").file(RESOLV_CONF, "under\n");
     let read_only = Before::ReadOnly {
         at: RESOLV_CONF.into(),
@@ -113,7 +111,7 @@ fn c1_name_servers_on_a_full_file_system() {
     assert_eq!(of_the_network(&daemon), line);
 }
 
-/// More than any resolver asks.
+/// More name servers than a resolver uses.
 fn c1_more_name_servers_than_fit() {
     let root = Root::new();
     let asked: Vec<_> = (0..80).map(|number| format!("10.0.{number}.1")).collect();
@@ -134,7 +132,7 @@ fn c1_more_name_servers_than_fit() {
     );
 }
 
-/// Written in place, on a file system whose only page is another file's.
+/// The launch writes the file in place, on a file system whose only page another file takes.
 fn c1_a_mounted_resolv_conf_on_a_full_file_system() {
     let root = Root::new();
     root.directory("/outer").file(RESOLV_CONF, "under\n");
@@ -149,7 +147,7 @@ fn c1_a_mounted_resolv_conf_on_a_full_file_system() {
     assert_eq!(daemon.read(RESOLV_CONF), "");
 }
 
-/// Of the 64 bytes that the kernel takes.
+/// The kernel accepts 64 bytes.
 fn c6_a_long_name_is_shortened() {
     let name = "ip-".repeat(25);
     let root = Root::new();
@@ -169,7 +167,7 @@ fn c6_a_long_name_is_shortened() {
     }
 }
 
-/// hostname(5). A cloud's own comments can be long.
+/// hostname(5) allows comments. A cloud's own comments can be long.
 fn c6_a_file_with_comments() {
     let root = Root::new();
     let long = format!("# {}\nbox\n", "made by hand ".repeat(40));
@@ -190,7 +188,7 @@ fn c6_a_file_with_comments() {
             (name, "")
         );
     }
-    // What cannot be read is reported.
+    // A file that cannot be read is reported.
     let root = Root::new();
     root.directory("/etc/hostname");
     let daemon = root.machine().running();

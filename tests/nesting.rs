@@ -1,5 +1,5 @@
-//! A container's part of cgroup v2: when its processes move to /init, and when nothing moves. Each test makes a cgroup in the
-//! machine's hierarchy; which controllers there are is the machine's choice, so limits are asserted in guests.
+//! A container's cgroup v2: when its processes move to /init, and when none moves. Each test makes a cgroup in the machine's
+//! hierarchy. Which controllers exist depends on the machine, so guests assert the limits.
 
 use crate::{
     hierarchy::{self, Hierarchy},
@@ -25,31 +25,31 @@ use std::{
 tests![Needs::Controllers;
     its_processes_move_to_init,
     a_second_launch_finds_it,
-    processes_that_come_in_are_waited_for,
-    a_process_that_stays_is_told_of,
-    the_race_with_docker_exec_is_won,
-    a_controller_that_is_refused_costs_no_other,
-    g1_without_controllers_nobody_is_waited_for,
-    read_only_ones_stay,
-    threaded_ones_stay,
-    an_outer_containers_stay,
+    launch_waits_for_processes_that_enter,
+    a_process_that_stays_is_reported,
+    docker_exec_cannot_enter_during_the_move,
+    a_refused_controller_does_not_affect_the_others,
+    g1_without_controllers_there_is_no_wait,
+    processes_of_a_read_only_cgroup_stay,
+    processes_of_a_threaded_cgroup_stay,
+    processes_of_the_outer_engines_cgroup_stay,
 ];
 
-/// Those that end within a second or two; each with a container of its own.
+/// The tests that take a second or two, each with its own container.
 pub(crate) const QUICK: &[fn()] = &[
     its_processes_move_to_init,
     a_second_launch_finds_it,
-    processes_that_come_in_are_waited_for,
-    the_race_with_docker_exec_is_won,
-    a_controller_that_is_refused_costs_no_other,
-    g1_without_controllers_nobody_is_waited_for,
-    read_only_ones_stay,
+    launch_waits_for_processes_that_enter,
+    docker_exec_cannot_enter_during_the_move,
+    a_refused_controller_does_not_affect_the_others,
+    g1_without_controllers_there_is_no_wait,
+    processes_of_a_read_only_cgroup_stay,
 ];
 
-/// A cgroup of its own for a container, in one of its own for this process: that one decides what the container gets.
+/// A cgroup for a container, inside a cgroup for this process, whose controllers decide what the container gets.
 pub(crate) struct Cgroup {
     outer: PathBuf,
-    /// Opened before there are new namespaces: of a hierarchy that is mounted with nsdelegate nobody leaves his namespace.
+    /// Opened before the new namespaces exist: in a hierarchy mounted with nsdelegate no process can leave its cgroup namespace.
     home: File,
 }
 
@@ -58,12 +58,12 @@ pub(crate) struct Cgroup {
 pub(crate) struct OwnCgroup {
     /// The first helper leaves it after so many milliseconds.
     pub(crate) left_after: u64,
-    /// It gets all controllers that the machine hands on, or none.
+    /// Whether it gets all controllers that the machine enables, or none.
     pub(crate) controllers: bool,
 }
 
 impl Cgroup {
-    /// Makes it, and moves this process there, whose working directory is the hierarchy's top then: PID 1 moves its root away.
+    /// Makes it and moves this process into it. The working directory becomes the top of the hierarchy: PID 1 moves its root.
     pub(crate) fn enter(own: OwnCgroup) -> Self {
         let hierarchy = Hierarchy::find().unwrap();
         env::set_current_dir(&hierarchy.top).unwrap();
@@ -86,7 +86,7 @@ impl Cgroup {
         Self { outer, home }
     }
 
-    /// After so many milliseconds, or when PID 1 has ended.
+    /// Leaves it after so many milliseconds, or when PID 1 has ended.
     pub(crate) fn leave(&mut self, after: u64, pid_1: &Child) {
         let pid = rustix::process::Pid::from_raw(pid_1.id().cast_signed()).unwrap();
         let ends = pidfd_open(pid, PidfdFlags::empty()).unwrap();
@@ -98,13 +98,13 @@ impl Cgroup {
         self.home.write_all(b"0").unwrap();
     }
 
-    /// When its last process has ended.
+    /// Removes it when its last process has ended.
     pub(crate) fn remove(&self) {
         hierarchy::remove(&self.outer);
     }
 }
 
-/// In a cgroup that the tester leaves after so many milliseconds.
+/// A container in a cgroup that the first helper leaves after so many milliseconds.
 fn container(root: &Root, tester_leaves_after: u64) -> Start<'_> {
     with_loader(root).own_cgroup(OwnCgroup {
         left_after: tester_leaves_after,
@@ -115,8 +115,7 @@ fn container(root: &Root, tester_leaves_after: u64) -> Start<'_> {
 fn with_loader(root: &Root) -> Start<'_> {
     root.stand_in("/usr/bin/sleeper")
         .stand_in("/usr/bin/once")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+        .loader();
     root.container()
 }
 
@@ -130,7 +129,7 @@ fn assert_nested(daemon: &Running<'_>) {
     let pid = daemon.pid.to_string();
     assert!(moved.lines().any(|line| line == pid), "{moved}");
     let controllers = read(daemon, "cgroup.controllers");
-    assert_ne!(controllers, "", "there is nothing to hand on");
+    assert_ne!(controllers, "", "the machine enables no controller");
     assert_eq!(read(daemon, "cgroup.subtree_control"), controllers);
     assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
 }
@@ -139,7 +138,7 @@ pub(crate) const SHARED: &str = "shared with the host (run with --cgroupns=priva
 pub(crate) const READ_ONLY: &str =
     "read-only here (run with --privileged, and with --userns=host if root is remapped)";
 
-/// What is said of a cgroup in which nothing moves.
+/// What is logged about a cgroup in which no process moves.
 pub(crate) fn left(why: &str) -> String {
     format!(
         "dockerlaunch: warning: cgroup v2 is {why}; its processes stay where they are, and inner containers may get no limits\n"
@@ -160,10 +159,10 @@ fn its_processes_move_to_init() {
     let daemon = start.running();
     assert_nested(&daemon);
     assert_eq!(read(&daemon, "init/cgroup.procs").lines().count(), 3);
-    // As dockerd does for a container.
+    // Enables controllers as dockerd does for a container.
     fs::create_dir(daemon.path("/sys/fs/cgroup/docker")).unwrap();
-    let handed_on = read(&daemon, "docker/cgroup.controllers");
-    assert_eq!(handed_on, read(&daemon, "cgroup.controllers"));
+    let enabled = read(&daemon, "docker/cgroup.controllers");
+    assert_eq!(enabled, read(&daemon, "cgroup.controllers"));
 }
 
 fn a_second_launch_finds_it() {
@@ -172,13 +171,13 @@ fn a_second_launch_finds_it() {
     assert_nested(&container(&root, 0).before(once).running());
 }
 
-/// The kernel names no process of another PID namespace, as one that `docker exec` sends is at first.
-fn processes_that_come_in_are_waited_for() {
+/// The kernel shows the pid 0 for processes of other PID namespaces; `docker exec` starts with such a process.
+fn launch_waits_for_processes_that_enter() {
     let root = Root::new();
     assert_nested(&container(&root, 1000).running());
 }
 
-fn a_process_that_stays_is_told_of() {
+fn a_process_that_stays_is_reported() {
     let root = Root::new();
     let daemon = container(&root, 60_000).running();
     assert_ne!(read(&daemon, "cgroup.controllers"), "");
@@ -188,8 +187,8 @@ fn a_process_that_stays_is_told_of() {
     );
 }
 
-/// The kernel hands on nothing, so it refuses nothing: whoever stays in the cgroup does not matter.
-fn g1_without_controllers_nobody_is_waited_for() {
+/// The kernel enables no controller and so refuses nothing: processes that stay in the cgroup do not matter.
+fn g1_without_controllers_there_is_no_wait() {
     let root = Root::new();
     let start = with_loader(&root).own_cgroup(OwnCgroup {
         left_after: 60_000,
@@ -197,11 +196,18 @@ fn g1_without_controllers_nobody_is_waited_for() {
     });
     let began = Instant::now();
     let daemon = start.running();
-    assert!(began.elapsed() < Duration::from_secs(9), "it has waited");
+    assert!(
+        began.elapsed() < Duration::from_secs(9),
+        "the launch has waited"
+    );
     assert_eq!(read(&daemon, "cgroup.controllers"), "");
     assert_eq!(read(&daemon, "cgroup.subtree_control"), "");
     let stays = read(&daemon, "cgroup.procs");
-    assert_eq!(stays.lines().count(), 1, "the tester alone: {stays}");
+    assert_eq!(
+        stays.lines().count(),
+        1,
+        "only the tester may stay: {stays}"
+    );
     let moved = read(&daemon, "init/cgroup.procs");
     assert_eq!(moved, format!("{}\n", daemon.pid));
     assert!(!daemon.log().contains("cgroup"), "{}", daemon.log());
@@ -226,10 +232,10 @@ fn intrude(cgroup: &Path, outer: &Path) -> Option<i32> {
     refused.err()?.raw_os_error()
 }
 
-fn the_race_with_docker_exec_is_won() {
+fn docker_exec_cannot_enter_during_the_move() {
     let root = Root::new();
     let hierarchy = Hierarchy::find().unwrap();
-    // One that nobody is told of when it starts.
+    // A stand-in that does not report its start.
     let words = ["/usr/bin/sleeper"];
     let daemon = container(&root, 0).words(words).started();
     let of_daemon = daemon.proc("cgroup");
@@ -237,20 +243,23 @@ fn the_race_with_docker_exec_is_won() {
     let name = names.find(|name| name.starts_with("dockerlaunch-host-test"));
     let cgroup = hierarchy.top.join(name.unwrap()).join("container");
     let controllers = fs::read_to_string(cgroup.join("cgroup.controllers")).unwrap();
-    assert_ne!(controllers, "", "the kernel would let them in for ever");
+    assert_ne!(
+        controllers, "",
+        "without controllers the kernel never refuses"
+    );
     let refused = thread::scope(|scope| {
         let intruders = [(); 2].map(|()| scope.spawn(|| intrude(&cgroup, &hierarchy.own)));
         intruders.map(|intruder| intruder.join().unwrap())
     });
-    // The kernel lets nobody in once the controllers are handed on.
+    // Once the controllers are enabled, the kernel lets no process enter.
     assert_eq!(refused, [Some(nix::libc::EBUSY); 2]);
     daemon.until("started", |daemon| daemon.words() == words);
     assert_nested(&daemon);
 }
 
-fn a_controller_that_is_refused_costs_no_other() {
+fn a_refused_controller_does_not_affect_the_others() {
     let root = Root::new();
-    let own = Hierarchy::find().unwrap().handed_on();
+    let own = Hierarchy::find().unwrap().enabled();
     assert_ne!(own.trim(), "");
     root.file("/controllers", &format!("none {own}"));
     let controllers = "/sys/fs/cgroup/cgroup.controllers";
@@ -261,8 +270,8 @@ fn a_controller_that_is_refused_costs_no_other() {
     assert_eq!(read(&daemon, "cgroup.subtree_control"), own);
 }
 
-/// Whatever an earlier launch has made there.
-fn read_only_ones_stay() {
+/// The same if an earlier launch has made /init there.
+fn processes_of_a_read_only_cgroup_stay() {
     for init in [false, true] {
         let root = Root::new();
         let mut start = container(&root, 0);
@@ -278,34 +287,29 @@ fn read_only_ones_stay() {
     }
 }
 
-fn threaded_ones_stay() {
+/// Makes a cgroup below the container's, and writes a value to one of its files.
+fn with_cgroup<'r>(start: Start<'r>, name: &str, file: &str, value: &str) -> Start<'r> {
+    let at = format!("/sys/fs/cgroup/{name}");
+    let file = Before::File {
+        at: format!("{at}/{file}"),
+        contents: value.into(),
+    };
+    start.before(Before::Directory { at }).before(file)
+}
+
+fn processes_of_a_threaded_cgroup_stay() {
     let root = Root::new();
-    let threads = Before::Directory {
-        at: "/sys/fs/cgroup/threads".into(),
-    };
-    let threaded = Before::File {
-        at: "/sys/fs/cgroup/threads/cgroup.type".into(),
-        contents: "threaded".into(),
-    };
-    let daemon = container(&root, 0)
-        .before(threads)
-        .before(threaded)
-        .running();
+    let start = container(&root, 0);
+    let daemon = with_cgroup(start, "threads", "cgroup.type", "threaded").running();
     assert_left(&daemon, "threaded here");
     assert!(!daemon.path("/sys/fs/cgroup/init").exists());
 }
 
-/// With --cgroupns=host, what an inner engine shows its containers is its own container's.
-fn an_outer_containers_stay() {
+/// With --cgroupns=host, the cgroups that an inner engine shows its containers are those of its own container.
+fn processes_of_the_outer_engines_cgroup_stay() {
     let root = Root::new();
-    let deeper = Before::Directory {
-        at: "/sys/fs/cgroup/docker".into(),
-    };
-    let enter = Before::File {
-        at: "/sys/fs/cgroup/docker/cgroup.procs".into(),
-        contents: "0".into(),
-    };
-    let daemon = container(&root, 0).before(deeper).before(enter).running();
+    let start = container(&root, 0);
+    let daemon = with_cgroup(start, "docker", "cgroup.procs", "0").running();
     assert_left(&daemon, SHARED);
     assert!(!daemon.path("/sys/fs/cgroup/init").exists());
     assert_eq!(

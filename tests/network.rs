@@ -1,4 +1,4 @@
-//! Addresses, the host name and name servers, in a network namespace of its own.
+//! Addresses, the host name and name servers, in a separate network namespace.
 
 use crate::{
     root::Root,
@@ -15,19 +15,19 @@ use std::{
 tests![Needs::Network;
     lo_is_up,
     an_interface_gets_its_address_and_route,
-    the_first_ethernet_interface_is_taken,
-    an_address_that_is_there_stays,
-    an_interface_that_does_not_come_is_named,
+    the_first_ethernet_interface_is_chosen,
+    an_existing_address_stays,
+    a_missing_interface_is_named,
     the_host_name,
     name_servers_are_written,
     a_resolv_conf_that_is_mounted_is_written_in_place,
     without_a_setting_resolv_conf_is_left,
     everybody_may_read_resolv_conf,
     a_mounted_resolv_conf_below_a_read_only_root_is_written,
-    a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside,
+    a_resolv_conf_that_cannot_be_replaced_leaves_no_temporary_file,
 ];
 
-/// What `look` gives in the daemon's namespaces: a thread may enter those, as it leaves none that threads share.
+/// Runs `look` in the daemon's namespaces. It needs its own thread: threads that share their file system state cannot enter.
 pub(crate) fn inside<T: Send>(daemon: &Running<'_>, look: impl FnOnce() -> T + Send) -> T {
     let enter = |namespace: &str, flag| {
         setns(
@@ -52,6 +52,12 @@ pub(crate) fn host_name(daemon: &Running<'_>) -> String {
             .trim()
             .into()
     })
+}
+
+/// The machine with one card and this kernel command line.
+pub(crate) fn with_one_card<'r>(root: &'r Root, line: &str) -> Running<'r> {
+    let start = root.machine().before(bridge("eth0"));
+    start.cmdline(line).running()
 }
 
 /// The interfaces that are up.
@@ -93,7 +99,7 @@ pub(crate) fn addresses(daemon: &Running<'_>) -> Vec<[String; 4]> {
         .collect()
 }
 
-/// IPv4: interface, destination, gateway, in the kernel's hexadecimal.
+/// IPv4: interface, destination, gateway, in hexadecimal as the kernel shows them.
 pub(crate) fn routes(daemon: &Running<'_>) -> Vec<String> {
     let routes = daemon.proc("net/route");
     let first_three = |line: &str| line.split('\t').take(3).collect::<Vec<_>>().join(" ");
@@ -144,7 +150,7 @@ fn an_interface_gets_its_address_and_route() {
     );
 }
 
-fn the_first_ethernet_interface_is_taken() {
+fn the_first_ethernet_interface_is_chosen() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -152,7 +158,7 @@ fn the_first_ethernet_interface_is_taken() {
         .variable("DOCKER_LAUNCH_IP", "192.168.7.2/31")
         .running();
     assert_eq!(up(&daemon), ["lo", "wan"]);
-    // Two addresses only: neither is for all, so getifaddrs(3) tells the interface's own.
+    // A subnet of two addresses has no broadcast address, so getifaddrs(3) reports the interface's own.
     let own = "192.168.7.2";
     assert_eq!(
         addresses(&daemon),
@@ -162,7 +168,7 @@ fn the_first_ethernet_interface_is_taken() {
 }
 
 /// Two launches in the same namespaces.
-fn an_address_that_is_there_stays() {
+fn an_existing_address_stays() {
     let root = Root::new();
     root.stand_in("/usr/bin/once");
     let ip = ("DOCKER_LAUNCH_IP", "10.9.8.7/24::10.9.8.1");
@@ -181,8 +187,8 @@ fn an_address_that_is_there_stays() {
     assert_eq!(routes(&daemon).len(), 2);
 }
 
-/// This takes the ten seconds that a network card may take.
-fn an_interface_that_does_not_come_is_named() {
+/// This test takes ten seconds, the time that a network card may take to appear.
+fn a_missing_interface_is_named() {
     let root = Root::new();
     let start = root
         .container()
@@ -221,7 +227,7 @@ fn the_host_name() {
         .variable(ip.0, ip.1)
         .variable(setting.0, setting.1);
     assert_eq!(host_name(&start.running()), "from-setting");
-    // A container has its name from its engine.
+    // A container gets its name from its engine.
     let mine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(host_name(&root.container().running()), mine.trim());
     assert_eq!(
@@ -234,7 +240,7 @@ pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 fn name_servers_are_written() {
     let root = Root::new();
-    // Where a distribution's link stands, the file replaces it.
+    // If a distribution has a link there, the file replaces it.
     root.file("/stub", "old\n").link(RESOLV_CONF, "../stub");
     let start = root
         .machine()
@@ -300,7 +306,7 @@ fn without_a_setting_resolv_conf_is_left() {
     assert!(!root.path(RESOLV_CONF).exists());
 }
 
-/// As its name servers are everybody's, the mask must not matter.
+/// Every user needs the name servers, so the umask must not matter.
 fn everybody_may_read_resolv_conf() {
     let root = Root::new();
     drop(
@@ -312,7 +318,7 @@ fn everybody_may_read_resolv_conf() {
     assert_eq!(mode(&root.path(RESOLV_CONF)), 0o644);
 }
 
-/// As `docker run --read-only` has it; an earlier launch has made all else.
+/// `docker run --read-only` makes this; an earlier launch has made the rest of the layout.
 fn a_mounted_resolv_conf_below_a_read_only_root_is_written() {
     let root = Root::new();
     root.file("/outer", "old\n")
@@ -328,7 +334,7 @@ fn a_mounted_resolv_conf_below_a_read_only_root_is_written() {
     assert_eq!(daemon.read(RESOLV_CONF), "nameserver 10.0.2.3\n");
 }
 
-fn a_resolv_conf_that_cannot_be_replaced_leaves_nothing_aside() {
+fn a_resolv_conf_that_cannot_be_replaced_leaves_no_temporary_file() {
     let root = Root::new();
     root.directory(RESOLV_CONF);
     let start = root.container().variable("DOCKER_LAUNCH_DNS", "10.0.2.3");

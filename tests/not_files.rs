@@ -1,5 +1,5 @@
-//! What is no file in place of one: a FIFO, a device without an end, a socket, a directory, a terabyte. Nothing is waited for
-//! and nothing read for ever.
+//! Something else in place of a file: a FIFO, an endless device, a socket, a directory, a terabyte. The program neither waits for
+//! them nor reads without end.
 
 use crate::{
     root::{CERTIFICATES, Root},
@@ -19,15 +19,15 @@ use std::{
 };
 
 tests![Needs::Root;
-    b2_the_engine_starts_over_each_of_them,
-    b2_a_daemon_json_that_is_none_ends_the_launch,
-    b2_no_settings_at_all_are_an_empty_file,
-    b2_a_pid_file_that_is_none_is_left,
-    b2_a_machine_id_that_is_none_is_left,
-    b2_check_reports_over_each_of_them,
+    b2_the_engine_starts_despite_each_of_them,
+    b2_a_daemon_json_that_is_not_a_file_ends_the_launch,
+    b2_dev_null_counts_as_an_empty_daemon_json,
+    b2_a_pid_file_that_is_not_a_file_is_left,
+    b2_a_machine_id_that_is_not_a_file_is_left,
+    b2_check_reports_despite_each_of_them,
 ];
 
-/// Beside a regular file.
+/// What can be in place of a regular file.
 const KINDS: [&str; 5] = [
     "a FIFO",
     "/dev/zero",
@@ -39,10 +39,10 @@ const NOT_REGULAR: &str = "is not a regular file (EBADFD)";
 const DIRECTORY: &str = "is a directory (EISDIR)";
 const LARGE: &str = "file too large (EFBIG)";
 
-/// Any wait for a FIFO would be one for ever.
+/// A wait for a FIFO would last for ever.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Puts it there; what stands there is taken away.
+/// Puts one of them there in place of the file.
 fn put<'r>(root: &'r Root, start: Start<'r>, place: &str, kind: &str) -> Start<'r> {
     let path = root.path(place);
     root.file(place, "");
@@ -72,7 +72,7 @@ fn reason(kind: &str) -> &str {
     }
 }
 
-fn b2_the_engine_starts_over_each_of_them() {
+fn b2_the_engine_starts_despite_each_of_them() {
     let places = [
         ("", "prepare daemon", "/etc/group"),
         ("network", "network", "/etc/hostname"),
@@ -107,13 +107,13 @@ fn b2_the_engine_starts_over_each_of_them() {
 }
 
 /// dockerd would wait for it, or fail.
-fn b2_a_daemon_json_that_is_none_ends_the_launch() {
+fn b2_a_daemon_json_that_is_not_a_file_ends_the_launch() {
     for kind in KINDS {
         for (place, words) in [
             ("/etc/docker/daemon.json", &["dockerd"][..]),
             ("/srv/settings", &["dockerd", "--config-file=/srv/settings"]),
         ] {
-            // A megabyte takes a debug build a second.
+            // A debug build takes a second for a megabyte.
             if kind == "a terabyte" && words.len() > 1 {
                 continue;
             }
@@ -130,7 +130,7 @@ fn b2_a_daemon_json_that_is_none_ends_the_launch() {
     }
 }
 
-fn b2_no_settings_at_all_are_an_empty_file() {
+fn b2_dev_null_counts_as_an_empty_daemon_json() {
     let root = Root::new();
     let start = root
         .container()
@@ -144,8 +144,8 @@ fn b2_no_settings_at_all_are_an_empty_file() {
     assert!(!log.contains("daemon.json"), "{log}");
 }
 
-/// Somebody has made it.
-fn b2_a_pid_file_that_is_none_is_left() {
+/// Somebody has made it on purpose.
+fn b2_a_pid_file_that_is_not_a_file_is_left() {
     let place = "/run/docker/containerd/containerd.pid";
     for (kind, reason) in [
         ("a FIFO", NOT_REGULAR),
@@ -162,7 +162,7 @@ fn b2_a_pid_file_that_is_none_is_left() {
     }
 }
 
-fn b2_a_machine_id_that_is_none_is_left() {
+fn b2_a_machine_id_that_is_not_a_file_is_left() {
     for kind in ["a FIFO", "/dev/zero", "a socket"] {
         let root = Root::new();
         let daemon = put(&root, root.machine(), "/etc/machine-id", kind).running();
@@ -171,7 +171,7 @@ fn b2_a_machine_id_that_is_none_is_left() {
     }
 }
 
-fn b2_check_reports_over_each_of_them() {
+fn b2_check_reports_despite_each_of_them() {
     let directory =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
@@ -192,7 +192,7 @@ fn b2_check_reports_over_each_of_them() {
             while check.try_wait().unwrap().is_none() {
                 if Instant::now() > limit {
                     check.kill().unwrap();
-                    panic!("{kind}: it hangs");
+                    panic!("{kind}: the program hangs");
                 }
                 sleep(Duration::from_millis(5));
             }

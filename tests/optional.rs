@@ -1,5 +1,5 @@
-//! What cannot be written and Docker can do without: full and read-only file systems, links to nothing, files that somebody has
-//! mounted. The daemon starts, and one line names the very file.
+//! Files that cannot be written and that Docker does not need: full and read-only file systems, dangling links, files that
+//! somebody has mounted. The daemon starts, and one line names the file.
 
 use crate::{
     root::Root,
@@ -10,17 +10,17 @@ use std::{fs, os::unix::fs::MetadataExt};
 
 tests![Needs::Root;
     c1_a_full_file_system,
-    c1_no_more_files,
+    c1_a_file_system_without_inodes,
     c1_a_full_data_root_is_named,
     c1_many_files_are_counted,
     c3_read_only_certificates,
     c3_a_read_only_directory_of_the_layout,
     c3_a_read_only_root_in_a_container,
-    c4_a_link_to_nothing_gets_its_target,
-    c4_a_link_in_a_circle_is_passed_over,
+    c4_the_target_of_a_dangling_link_is_made,
+    c4_a_circular_link_is_skipped,
     c5_an_empty_daemon_json_that_is_mounted,
     c5_an_empty_daemon_json_on_a_read_only_file_system,
-    c5_nothing_as_daemon_json,
+    c5_dev_null_as_daemon_json,
 ];
 
 const FULL: &str = "no space left on device (ENOSPC); free space there";
@@ -52,7 +52,7 @@ fn file(at: &str, contents: &str) -> Before {
     }
 }
 
-/// Of one page, which the first file takes.
+/// A file system of one page, which the first file takes.
 fn full_etc<'r>(root: &'r Root, first: &str, contents: &str) -> Start<'r> {
     root.directory("/etc");
     root.machine()
@@ -73,7 +73,7 @@ fn full_lines(names: &[&str]) -> Vec<String> {
     lines
 }
 
-/// Empty and new files, a copy, name servers.
+/// Empty files, new files, a copy, and name servers.
 fn c1_a_full_file_system() {
     let root = Root::new();
     root.file("/usr/etc/new.conf", "default\n");
@@ -102,8 +102,8 @@ fn c1_a_full_file_system() {
     assert_eq!(daemon.read("/etc/machine-id"), "");
 }
 
-/// Directories and links are refused as well; of the directory that is missing no line repeats it.
-fn c1_no_more_files() {
+/// Directories and links fail as well. If a directory is missing, its files are not reported again.
+fn c1_a_file_system_without_inodes() {
     let root = Root::new();
     root.directory("/var").directory("/root");
     let start = root
@@ -136,7 +136,7 @@ fn c1_a_full_data_root_is_named() {
     let line = "/var/lib/docker is on a full file system: free space on the one mounted at";
     assert_eq!(warnings(&daemon), [format!("{line} /var/lib/docker")]);
     drop(daemon);
-    // Where a link leads to it.
+    // The same through a link.
     let root = Root::new();
     root.directory("/mnt/disk")
         .link("/var/lib/docker", "/mnt/disk/docker");
@@ -160,7 +160,7 @@ fn c1_many_files_are_counted() {
     assert_eq!(lines[9], "layout /etc: 297 more could not be made");
 }
 
-/// As an outer engine mounts its own; the image's default has more.
+/// An outer engine mounts its own certificates; the default of the image has more.
 fn c3_read_only_certificates() {
     let root = Root::new();
     root.file("/usr/etc/ssl/certs/ca-certificates.crt", "ca")
@@ -169,10 +169,7 @@ fn c3_read_only_certificates() {
         .directory("/etc/ssl/certs")
         .file("/mine/corp.pem", "corp");
     let certs = "/etc/ssl/certs";
-    let start = root
-        .machine()
-        .before(Before::bind(root.path("/mine"), certs))
-        .before(Before::ReadOnly { at: certs.into() });
+    let start = root.machine().bind_read_only(root.path("/mine"), certs);
     let daemon = start.running();
     let line = format!("layout /etc/ssl/certs/ca-certificates.crt: {READ_ONLY}");
     let lines = warnings(&daemon);
@@ -184,7 +181,7 @@ fn c3_read_only_certificates() {
         "{lines:?}"
     );
     assert_eq!(fs::read_dir(root.path("/mine")).unwrap().count(), 1);
-    // What can be written is.
+    // The launch writes what it can.
     assert_eq!(daemon.read("/etc/ssl/openssl.cnf"), "default\n");
     assert_eq!(daemon.read("/etc/hostname"), "box\n");
     assert!(daemon.read("/etc/passwd").contains("root"));
@@ -212,12 +209,7 @@ fn c3_a_read_only_directory_of_the_layout() {
                 .or_else(|_| fs::remove_file(&path))
                 .unwrap();
         }
-        let start = root
-            .machine()
-            .before(Before::bind(&mine, directory))
-            .before(Before::ReadOnly {
-                at: directory.into(),
-            });
+        let start = root.machine().bind_read_only(&mine, directory);
         let daemon = start.running();
         let mut expected: Vec<_> = lacks
             .iter()
@@ -244,7 +236,7 @@ fn c3_a_read_only_root_in_a_container() {
     assert_eq!(warnings(&daemon)[..3], expected);
 }
 
-fn c4_a_link_to_nothing_gets_its_target() {
+fn c4_the_target_of_a_dangling_link_is_made() {
     for (link, target, made, bits) in [
         ("/root", "var/roothome", "/var/roothome", 0o700),
         ("/root", "/data/one/root", "/data/one/root", 0o700),
@@ -287,7 +279,7 @@ fn c4_a_link_to_nothing_gets_its_target() {
         drop(start.running());
         assert_eq!(root.tree(), before);
     }
-    // A link to a link to nothing.
+    // A link to a dangling link.
     let root = Root::new();
     root.link("/root", "var/home")
         .link("/var/home", "../data/home");
@@ -296,7 +288,7 @@ fn c4_a_link_to_nothing_gets_its_target() {
     assert_eq!(warnings(&daemon), [""; 0]);
 }
 
-fn c4_a_link_in_a_circle_is_passed_over() {
+fn c4_a_circular_link_is_skipped() {
     let root = Root::new();
     root.link("/root", "root")
         .link("/tmp", "var/tmp")
@@ -304,7 +296,7 @@ fn c4_a_link_in_a_circle_is_passed_over() {
     let daemon = root.machine().running();
     let circle = |path| format!("layout {path}: too many levels of symbolic links (ELOOP)");
     assert_eq!(warnings(&daemon), ["/root", "/tmp"].map(circle));
-    // A file is no directory.
+    // A file in place of a directory.
     let root = Root::new();
     root.file("/root", "mine");
     let daemon = root.machine().running();
@@ -342,17 +334,14 @@ fn c5_an_empty_daemon_json_that_is_mounted() {
     }
 }
 
-/// Also of a whole directory that is mounted, with key.json beside it.
+/// The same if a whole directory is mounted, with key.json beside daemon.json.
 fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
     let root = Root::new();
     root.file("/mine/daemon.json", "")
         .file("/mine/key.json", "");
     root.directory("/etc/docker");
     let at = "/etc/docker";
-    let start = root
-        .container()
-        .before(Before::bind(root.path("/mine"), at))
-        .before(Before::ReadOnly { at: at.into() });
+    let start = root.container().bind_read_only(root.path("/mine"), at);
     let daemon = start.running();
     let line = left("its file system is read-only; write {} to it");
     assert_eq!(
@@ -361,8 +350,8 @@ fn c5_an_empty_daemon_json_on_a_read_only_file_system() {
     );
 }
 
-/// /dev/null, mounted or by a link, is no settings.
-fn c5_nothing_as_daemon_json() {
+/// /dev/null, mounted or linked, means no settings.
+fn c5_dev_null_as_daemon_json() {
     let root = Root::new();
     root.file(DAEMON_JSON, "under");
     let start = root

@@ -1,5 +1,5 @@
-//! Pid files that a power cut or a kill left: those that name PID 1, no process, or a process of another program are
-//! removed before the daemon starts; one whose program runs is left.
+//! Pid files left by a power failure or a kill: the launch removes those that name PID 1, no process, or a process of another
+//! program. It leaves a pid file whose program runs.
 
 use crate::{
     root::Root,
@@ -7,20 +7,20 @@ use crate::{
 };
 
 tests![Needs::Root;
-    stale_ones_are_removed,
-    a_daemon_that_runs_keeps_its_own,
-    another_containers_daemon_is_a_stranger,
-    they_are_found_where_flags_say,
-    they_are_found_where_daemon_json_says,
+    stale_pid_files_are_removed,
+    the_pid_file_of_a_running_daemon_stays,
+    the_daemon_of_another_container_does_not_count,
+    flags_say_where_pid_files_are,
+    daemon_json_says_where_pid_files_are,
     other_values_of_daemon_json_may_be_long,
 ];
 
-/// Starts with these files, PID 2 being a dockerd; gives those that are left, and the log.
+/// Starts with these files and a dockerd as PID 2. Returns the files that are left, and the log.
 fn left(files: &[(&str, &str)], words: &[&str]) -> (Vec<String>, String) {
     let root = Root::new();
     root.stand_in("/usr/bin/containerd");
-    // What runs before the launch needs its loader now.
-    root.link("/lib64", "usr/lib64").link("/lib", "usr/lib");
+    // What runs before the launch needs its loader.
+    root.loader();
     for (file, contents) in files {
         root.file(file, contents);
     }
@@ -44,19 +44,19 @@ fn left(files: &[(&str, &str)], words: &[&str]) -> (Vec<String>, String) {
 const DOCKER: &str = "/run/docker.pid";
 const CONTAINERD: &str = "/run/docker/containerd/containerd.pid";
 
-fn stale_ones_are_removed() {
+fn stale_pid_files_are_removed() {
     for contents in [
         "1",
         "1\n",   // this process
-        "99999", // nobody
+        "99999", // no process
         "3",     // a containerd
         "",
         "\n",
         "-2",
         "2 2",
         "x",
-        "18446744073709551618", // nothing that can be a pid
-        "1111111111111111111111111111111111111111111111111111111111111111111111", // longer than any
+        "18446744073709551618", // no possible pid
+        "1111111111111111111111111111111111111111111111111111111111111111111111", // longer than any pid
     ] {
         let (left, log) = left(&[(DOCKER, contents)], &["dockerd"]);
         assert_eq!(left, [""; 0], "{contents:?}");
@@ -74,7 +74,7 @@ fn stale_ones_are_removed() {
     }
 }
 
-fn a_daemon_that_runs_keeps_its_own() {
+fn the_pid_file_of_a_running_daemon_stays() {
     for contents in ["2", "2\n"] {
         let (left, log) = left(&[(DOCKER, contents), (CONTAINERD, "3")], &["dockerd"]);
         assert_eq!(left, [DOCKER, CONTAINERD]);
@@ -83,12 +83,9 @@ fn a_daemon_that_runs_keeps_its_own() {
 }
 
 /// docker run --pid=host
-fn another_containers_daemon_is_a_stranger() {
+fn the_daemon_of_another_container_does_not_count() {
     let root = Root::new();
-    root.link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib")
-        .directory("/other")
-        .file(DOCKER, "2");
+    root.loader().directory("/other").file(DOCKER, "2");
     let stranger = Before::Stranger {
         program: "/usr/bin/dockerd".into(),
         root: "/other".into(),
@@ -103,7 +100,7 @@ fn another_containers_daemon_is_a_stranger() {
     assert!(!root.path(DOCKER).exists());
 }
 
-fn they_are_found_where_flags_say() {
+fn flags_say_where_pid_files_are() {
     let elsewhere = "/srv/exec/containerd/containerd.pid";
     for pidfile in [
         &["--pidfile", "/srv/d.pid"][..],
@@ -118,12 +115,12 @@ fn they_are_found_where_flags_say() {
             (DOCKER, "1"),
             (CONTAINERD, "1"),
         ];
-        // The usual places are not this daemon's.
+        // This daemon does not use the usual places.
         assert_eq!(left(&files, &words).0, [DOCKER, CONTAINERD], "{words:?}");
     }
 }
 
-fn they_are_found_where_daemon_json_says() {
+fn daemon_json_says_where_pid_files_are() {
     let json = (
         "/etc/docker/daemon.json",
         r#"{"pidfile": "/srv/d.pid", "exec-root": "/srv/exec"}"#,
@@ -135,14 +132,14 @@ fn they_are_found_where_daemon_json_says() {
         (DOCKER, "1"),
     ];
     assert_eq!(left(&files, &["dockerd"]).0, [json.0, DOCKER]);
-    // A flag wins.
+    // A flag takes precedence.
     assert_eq!(
         left(&files, &["dockerd", "-p", DOCKER]).0,
         [json.0, "/srv/d.pid"]
     );
 }
 
-/// Longer than any path, and none of ours.
+/// The value is longer than any path, and no pid file.
 fn other_values_of_daemon_json_may_be_long() {
     let json = format!(
         r#"{{"seccomp-profile": "{}", "pidfile": "/srv/d.pid"}}"#,

@@ -1,4 +1,4 @@
-//! The check at boot: each program and file with and without it, and what is done about it.
+//! The check at boot: every program and file, present and missing, and what follows.
 
 use crate::{
     root::{CERTIFICATES, PROGRAMS, Root},
@@ -8,10 +8,10 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    nothing_is_told_when_all_is_there,
-    each_is_told_when_it_is_gone,
-    all_that_is_missing_is_told_at_once,
-    warn_starts_the_daemon_all_the_same,
+    nothing_is_logged_if_nothing_is_missing,
+    each_missing_item_is_reported,
+    all_missing_items_are_reported_in_one_run,
+    warn_starts_the_daemon_anyway,
     skip_looks_for_nothing,
     the_library_refuses_too,
     a_daemon_json_that_cannot_be_read,
@@ -20,7 +20,7 @@ tests![Needs::Root;
 const ADVICE: &str =
     "missing, see above; DOCKER_LAUNCH_PREREQUISITES=warn starts the daemon anyway";
 
-/// Name, the Cargo feature that it comes with if any, whether it is required, and what is told without it.
+/// Name, the Cargo feature of the row if any, whether it is required, and what is logged if it is missing.
 const LINES: &[(&str, &str, bool, &str)] = &[
     (
         "containerd",
@@ -103,13 +103,13 @@ const LINES: &[(&str, &str, bool, &str)] = &[
     ),
 ];
 
-/// Whether it is looked for here: the row is compiled in, and of modprobe the kernel loads modules.
+/// Whether this build and this test look for it: the row is compiled in, and for modprobe the kernel loads modules.
 fn is_looked_for(name: &str, feature: &str) -> bool {
     (feature.is_empty() || has_feature(feature))
         && (name != "modprobe" || fs::exists("/proc/modules").unwrap())
 }
 
-/// With everything, modprobe too.
+/// An image with everything, including modprobe.
 pub(crate) fn complete() -> Root {
     let root = Root::new();
     root.file("/usr/sbin/modprobe", "")
@@ -126,7 +126,7 @@ pub(crate) fn remove(root: &Root, name: &str) {
     fs::remove_file(root.path(file)).unwrap();
 }
 
-/// The lines that tell of something missing, without the program's name.
+/// The lines about something missing, without the program's name.
 pub(crate) fn told(log: &str) -> Vec<String> {
     log.lines()
         .filter_map(|line| line.strip_prefix("dockerlaunch: "))
@@ -143,12 +143,12 @@ pub(crate) fn told(log: &str) -> Vec<String> {
         .collect()
 }
 
-/// The daemon starts, and this is told before.
+/// The daemon starts after these lines.
 pub(crate) fn assert_starts(start: Start<'_>, lines: &[&str]) {
     assert_eq!(told(&start.running().log()), lines);
 }
 
-/// It ends with 125, and its last line names these.
+/// The launch ends with 125, and its last line names these.
 pub(crate) fn assert_ends(start: Start<'_>, names: &str) {
     let ended = start.ended();
     let last = format!("dockerlaunch: prerequisites {names}: {ADVICE}");
@@ -160,14 +160,14 @@ pub(crate) fn assert_ends(start: Start<'_>, names: &str) {
     );
 }
 
-fn nothing_is_told_when_all_is_there() {
+fn nothing_is_logged_if_nothing_is_missing() {
     let root = complete();
     assert_starts(root.container(), &[]);
     let root = complete();
     assert_starts(root.machine(), &[]);
 }
 
-fn each_is_told_when_it_is_gone() {
+fn each_missing_item_is_reported() {
     for (name, feature, required, line) in LINES {
         let root = complete();
         remove(&root, name);
@@ -184,7 +184,7 @@ fn each_is_told_when_it_is_gone() {
     }
 }
 
-/// In the order of the table, what is required and what is not.
+/// In the order of the table, required items and others.
 fn expected(policy: &str) -> Vec<String> {
     LINES
         .iter()
@@ -197,7 +197,7 @@ fn expected(policy: &str) -> Vec<String> {
         .collect()
 }
 
-fn all_that_is_missing_is_told_at_once() {
+fn all_missing_items_are_reported_in_one_run() {
     let root = Root::bare();
     let names: Vec<_> = LINES
         .iter()
@@ -214,7 +214,7 @@ fn all_that_is_missing_is_told_at_once() {
     assert_ends(root.container(), &names.join(", "));
 }
 
-fn warn_starts_the_daemon_all_the_same() {
+fn warn_starts_the_daemon_anyway() {
     let root = Root::bare();
     let start = root
         .container()
@@ -233,9 +233,7 @@ fn skip_looks_for_nothing() {
 
 fn the_library_refuses_too() {
     let root = complete();
-    root.stand_in("/usr/bin/caller")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib");
+    root.stand_in("/usr/bin/caller").loader();
     remove(&root, "runc");
     let ended = root
         .container()

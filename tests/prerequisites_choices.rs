@@ -1,4 +1,4 @@
-//! What the daemon's flags and daemon.json choose decides what is needed.
+//! The daemon's flags and daemon.json decide what is needed.
 
 use crate::{
     prerequisites::{assert_ends, assert_starts, complete, remove, told},
@@ -7,12 +7,12 @@ use crate::{
 use std::fs;
 
 tests![Needs::Root;
-    the_daemons_words_make_programs_needless,
-    daemon_json_makes_programs_needless,
+    the_daemons_arguments_make_programs_unnecessary,
+    daemon_json_makes_programs_unnecessary,
     another_firewall_backend_needs_another_program,
 ];
 
-/// What is gone, and the daemon's words with which it is not missed.
+/// What is missing, and the arguments of the daemon with which it is not needed.
 const NEEDLESS: &[(&str, &[&str])] = &[
     ("containerd", &["--containerd=/x.sock"]),
     ("containerd", &["--feature", "embedded-containerd"]),
@@ -29,13 +29,13 @@ const NEEDLESS: &[(&str, &[&str])] = &[
     ("ip6tables", &["--ip6tables=false"]),
 ];
 
-fn the_daemons_words_make_programs_needless() {
+fn the_daemons_arguments_make_programs_unnecessary() {
     for (name, words) in NEEDLESS {
         let root = complete();
         remove(&root, name);
         assert_starts(root.container().words(*words), &[]);
     }
-    // But not these.
+    // With these arguments it is needed.
     let root = complete();
     remove(&root, "docker-proxy");
     for words in [
@@ -52,7 +52,7 @@ fn the_daemons_words_make_programs_needless() {
     assert_ends(root.container().words(["--default-runtime=crun"]), "runc");
 }
 
-fn daemon_json_makes_programs_needless() {
+fn daemon_json_makes_programs_unnecessary() {
     for (name, json) in [
         ("docker-proxy", r#"{"userland-proxy": false}"#),
         (
@@ -76,7 +76,7 @@ fn daemon_json_makes_programs_needless() {
         root.file("/etc/docker/daemon.json", json);
         remove(&root, name);
         assert_starts(root.container(), &[]);
-        // Another file than that is read.
+        // The daemon reads another file.
         fs::rename(
             root.path("/etc/docker/daemon.json"),
             root.path("/other.json"),
@@ -113,6 +113,6 @@ fn another_firewall_backend_needs_another_program() {
     );
     root.file("/usr/sbin/nft", "").mode("/usr/sbin/nft", 0o755);
     assert_starts(start(), &[]);
-    // It does not stand in for iptables by itself.
+    // nft alone does not replace iptables.
     assert_ends(root.container(), "iptables");
 }

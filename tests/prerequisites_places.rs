@@ -10,11 +10,11 @@ use std::fs;
 
 tests![Needs::Root;
     programs_are_found_where_docker_finds_them,
-    a_shim_beside_the_real_containerd_will_do,
+    a_shim_beside_the_real_containerd_is_found,
     what_cannot_be_executed_does_not_count,
     certificates_are_read,
     certificates_are_found_where_go_finds_them,
-    apparmor_parser_is_needed_where_apparmor_is_on,
+    apparmor_parser_is_needed_if_apparmor_is_enabled,
 ];
 
 fn programs_are_found_where_docker_finds_them() {
@@ -45,7 +45,7 @@ fn programs_are_found_where_docker_finds_them() {
         for place in places {
             let root = complete();
             remove(&root, name);
-            // /sbin is there before a launch would link it.
+            // /sbin must exist before the launch makes its link.
             let file = format!("{}/{name}", place.trim_end_matches('/'));
             root.file(&file, "").mode(&file, 0o755);
             if place.ends_with('/') {
@@ -56,7 +56,7 @@ fn programs_are_found_where_docker_finds_them() {
             assert_starts(root.container(), &[]);
         }
     }
-    // PATH is the daemon's own; a directory may stand in it twice, or not be there.
+    // PATH is the daemon's own; a directory may be in it twice, or be missing.
     let root = complete();
     remove(&root, "runc");
     root.file("/opt/runc", "").mode("/opt/runc", 0o755);
@@ -69,7 +69,7 @@ fn programs_are_found_where_docker_finds_them() {
     assert_starts(root.container().variable("PATH", path), &[]);
 }
 
-fn a_shim_beside_the_real_containerd_will_do() {
+fn a_shim_beside_the_real_containerd_is_found() {
     let root = complete();
     remove(&root, "containerd");
     remove(&root, "containerd-shim-runc-v2");
@@ -133,7 +133,7 @@ fn certificates_are_read() {
         let lines: Vec<_> = line.iter().map(String::as_str).collect();
         assert_starts(root.container(), &lines);
     }
-    // A link is followed, and a directory is none.
+    // The check follows links, and a directory does not count.
     fs::rename(root.path(CERTIFICATES), root.path("/roots.pem")).unwrap();
     root.link(CERTIFICATES, "/roots.pem");
     assert_starts(root.container(), &[]);
@@ -165,7 +165,7 @@ fn certificates_are_found_where_go_finds_them() {
     }
 }
 
-/// A file of the kernel's with these contents, or without it.
+/// The kernel shows this file with these contents, or does not show it.
 fn with_kernel_file<'r>(start: Start<'r>, path: &str, contents: Option<&str>) -> Start<'r> {
     let (directory, _) = path.rsplit_once('/').unwrap();
     let parts: Vec<_> = directory.split('/').skip(1).collect();
@@ -185,7 +185,7 @@ fn with_kernel_file<'r>(start: Start<'r>, path: &str, contents: Option<&str>) ->
     }
 }
 
-fn apparmor_parser_is_needed_where_apparmor_is_on() {
+fn apparmor_parser_is_needed_if_apparmor_is_enabled() {
     const ENABLED: &str = "/sys/module/apparmor/parameters/enabled";
     let line = "warning: apparmor_parser is missing: containers run without an AppArmor profile, and nothing else says so; install apparmor";
     let root = complete();

@@ -1,4 +1,4 @@
-//! The built program: static, without a loader, never writable and executable at once, without core's formatting.
+//! The built program: static, needs no loader, has no memory that is both writable and executable, no formatting of core.
 
 use crate::util::{Needs, program, tests};
 use goblin::elf::{
@@ -15,7 +15,7 @@ use std::{
 tests![Needs::Nothing;
     it_is_static_and_needs_no_loader,
     nothing_is_writable_and_executable,
-    a_program_without_features_holds_nothing_of_theirs;
+    a_program_without_features_contains_no_text_of_features;
     Needs::Symbols => g7_the_release_program_formats_nothing
 ];
 
@@ -46,12 +46,12 @@ fn nothing_is_writable_and_executable() {
     for header in &segments {
         assert_ne!(header.p_flags & (PF_W | PF_X), PF_W | PF_X, "{header:?}");
     }
-    // Without that header the kernel would give an executable stack.
+    // Without this header the kernel would make the stack executable.
     assert!(segments.iter().any(|header| header.p_type == PT_GNU_STACK));
     assert!(segments.iter().any(|header| header.p_flags & PF_X != 0));
 }
 
-/// Whether it is a program as it ships: a release build has no symbols.
+/// Whether it is stripped: the release build has no symbols.
 fn is_stripped(program: &Path) -> bool {
     Elf::parse(&fs::read(program).unwrap())
         .unwrap()
@@ -59,7 +59,7 @@ fn is_stripped(program: &Path) -> bool {
         .is_empty()
 }
 
-/// The program under test if that is one as it ships, else the release program of this machine's target.
+/// The program under test if it is stripped, else the release program for this machine's target.
 pub(crate) fn as_it_ships() -> PathBuf {
     let program = program();
     if is_stripped(&program) {
@@ -69,7 +69,7 @@ pub(crate) fn as_it_ships() -> PathBuf {
     }
 }
 
-/// The same with its symbols: the harness names one of what it ships, and code and constants are the same, byte for byte.
+/// The same program with its symbols. The harness names one; its code and constants are identical, byte for byte.
 fn unstripped() -> PathBuf {
     let program = program();
     if !is_stripped(&program) {
@@ -95,7 +95,7 @@ fn code(program: &Path) -> Vec<u8> {
 
 const SYMBOLS: &str = "DOCKERLAUNCH_BIN_SYMBOLS";
 
-/// Without them nobody can tell what a stripped program holds.
+/// Without symbols nobody can know what a stripped program contains.
 pub(crate) fn has_symbols() -> bool {
     env::var_os(SYMBOLS).is_some() || !is_stripped(&program())
 }
@@ -107,7 +107,7 @@ pub(crate) fn bare() -> PathBuf {
     })
 }
 
-/// The release program of this machine's target, with its symbols, in a folder of its own.
+/// The release program for this machine's target, with its symbols, in a folder of its own.
 pub(crate) fn release(folder: &str, variables: &[(&str, &str)]) -> PathBuf {
     build(folder, &["--release"], |cargo| {
         cargo
@@ -151,8 +151,8 @@ fn g7_the_release_program_formats_nothing() {
         .iter()
         .filter_map(|symbol| elf.strtab.get_at(symbol.st_name))
         .collect();
-    assert!(symbols.contains(&"_start"), "it has no symbols to judge by");
-    // In both of rustc's manglings a path's parts stand behind their lengths.
+    assert!(symbols.contains(&"_start"), "the program has no symbols");
+    // In both of rustc's manglings the parts of a path come after their lengths.
     let found: Vec<_> = symbols
         .iter()
         .filter(|name| name.contains("4core3fmt"))
@@ -160,8 +160,8 @@ fn g7_the_release_program_formats_nothing() {
     assert_eq!(found, [&""; 0]);
 }
 
-/// What the table's rows of optional features say, and --check, which is compiled out, too.
-fn a_program_without_features_holds_nothing_of_theirs() {
+/// The texts of the table's rows with a feature, and those of --check, which is compiled out as well.
+fn a_program_without_features_contains_no_text_of_features() {
     let bare = bare();
     let bytes = fs::read(&bare).unwrap();
     let holds = |text: &str| {
@@ -172,7 +172,7 @@ fn a_program_without_features_holds_nothing_of_theirs() {
     for text in TEXTS {
         assert!(!holds(text), "{text}");
     }
-    // Those that are always there stand in it, so it is looked at rightly.
+    // The program contains the texts of the other rows, so the search works.
     for text in [
         "containerd-shim-runc-v2",
         "--userland-proxy=false",
@@ -192,7 +192,7 @@ fn a_program_without_features_holds_nothing_of_theirs() {
     );
 }
 
-/// Names, packages and words of the rows with a feature, and of what only --check tells.
+/// Names, packages and other texts of the rows with a feature, and those that only --check prints.
 const TEXTS: &[&str] = &[
     "iptables",
     "ip6tables",

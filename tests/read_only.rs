@@ -1,4 +1,4 @@
-//! A root that cannot be written: what is in memory then, with what the image has there, and that the image stays as it is.
+//! A read-only root: which directories are kept in memory, with the image's contents, while the image stays unchanged.
 
 use crate::{
     faults::Fault,
@@ -12,16 +12,16 @@ use std::{collections::BTreeMap, path::PathBuf};
 tests![Needs::Root;
     its_directories_are_kept_in_memory,
     c3_a_file_that_cannot_be_copied_is_named,
-    d1_a_mount_that_cannot_be_taken_along_is_not_covered,
+    d1_a_mount_that_cannot_be_kept_ends_the_launch,
     images_are_not_copied_into_memory,
     a_data_root_beside_them_is_in_memory_too,
-    what_can_be_written_stays,
-    a_container_keeps_what_is_mounted,
+    writable_directories_stay,
+    a_container_keeps_its_mounts,
     a_container_is_prepared_once,
-    run_is_fresh_around_what_is_mounted_in_it,
+    run_is_new_but_keeps_the_mounts_below_it,
 ];
 
-/// With the places of mounts, as an image has them.
+/// The mount points exist in the image.
 pub(crate) fn image() -> Root {
     let root = Root::new();
     for directory in [
@@ -49,7 +49,7 @@ fn running<'r>(root: &'r Root, words: &[&str]) -> Running<'r> {
     root.machine().words(words).before(read_only).running()
 }
 
-/// On a disk that has begun to fail. The rest of its directory is there.
+/// A disk that begins to fail: the rest of the directory is copied.
 fn c3_a_file_that_cannot_be_copied_is_named() {
     let root = image();
     root.file("/etc/ssl/bad.crt", "certificate")
@@ -73,8 +73,8 @@ fn c3_a_file_that_cannot_be_copied_is_named() {
     assert_eq!(daemon.read("/etc/ssl/own.crt"), "certificate");
 }
 
-/// What the outer engine has mounted would be hidden.
-fn d1_a_mount_that_cannot_be_taken_along_is_not_covered() {
+/// Otherwise what the outer engine has mounted would be hidden.
+fn d1_a_mount_that_cannot_be_kept_ends_the_launch() {
     let root = image();
     let start = container(&root, true).fault(Fault::of(SYS_open_tree, EPERM));
     let ended = start.ended();
@@ -116,7 +116,7 @@ fn its_directories_are_kept_in_memory() {
     }
     assert!(writable(&daemon, "/var/lib/docker"));
     assert!(!writable(&daemon, "/usr") && !writable(&daemon, "/"));
-    // Programs of containers lie below /var.
+    // Containers have their programs below /var.
     assert!(!daemon.mount_at("/var").flags.contains("nosuid"));
     assert!(daemon.mount_at("/etc").flags.contains("nosuid"));
     assert_eq!(daemon.read("/etc/ssl/link"), "certificate");
@@ -128,7 +128,7 @@ fn its_directories_are_kept_in_memory() {
     std::fs::write(daemon.path("/etc/hosts"), "other").unwrap();
     drop(daemon);
     assert_eq!(root.tree(), before);
-    // The next boot has the image's again.
+    // The next boot starts from the image again.
     assert!(running(&root, &[]).read("/etc/hosts").contains("localhost"));
 }
 
@@ -164,8 +164,8 @@ fn a_data_root_beside_them_is_in_memory_too() {
     assert_eq!(root.read("/srv/docker/image"), "large");
 }
 
-/// A disk that somebody has mounted there already, and a root that can be written.
-fn what_can_be_written_stays() {
+/// A disk that somebody has mounted there, and a writable root.
+fn writable_directories_stay() {
     let root = image();
     let read_only = Before::ReadOnly { at: "/".into() };
     let daemon = root
@@ -187,14 +187,14 @@ fn what_can_be_written_stays() {
     assert!(!said.contains("read-only"), "{said}");
 }
 
-/// What Docker binds into a container.
+/// The files that Docker binds into a container.
 const DOCKERS: [(&str, &str); 3] = [
     ("/etc/resolv.conf", "nameserver 127.0.0.11\n"),
     ("/etc/hosts", "172.17.0.2 outer\n"),
     ("/etc/hostname", "outer\n"),
 ];
 
-/// `docker run --privileged -v /var/lib/docker`, with a file below /tmp mounted, too; `--read-only` or not.
+/// `docker run --privileged -v /var/lib/docker`, and a file mounted below /tmp; with `--read-only` or without.
 fn container(root: &Root, read_only: bool) -> Start<'_> {
     root.file("/outer/image", "large")
         .directory("/tmp/a/b")
@@ -221,7 +221,7 @@ fn container(root: &Root, read_only: bool) -> Start<'_> {
     start
 }
 
-fn a_container_keeps_what_is_mounted() {
+fn a_container_keeps_its_mounts() {
     for read_only in [false, true] {
         let root = image();
         let start = container(&root, read_only);
@@ -234,7 +234,7 @@ fn a_container_keeps_what_is_mounted() {
                 "{at}"
             );
             assert_eq!(daemon.read(at), contents);
-            // Docker writes them anew when the container joins a network.
+            // Docker writes these files again when the container joins a network.
             root.file(&format!("/outer{at}"), "changed");
             assert_eq!(daemon.read(at), "changed");
             root.file(&format!("/outer{at}"), contents);
@@ -274,7 +274,7 @@ fn a_container_is_prepared_once() {
     for at in ["/etc", "/etc/hosts", "/var", "/var/lib/docker", "/tmp"] {
         let mounts = daemon.mounts();
         let seen = mounts.iter().filter(|mount| mount.at == at).count();
-        // What Docker mounted is still there, under /etc and /var that are in memory.
+        // The mounts of Docker are still there, below the /etc and /var that are in memory.
         let expected = if matches!(at, "/etc/hosts" | "/var/lib/docker") {
             2
         } else {
@@ -285,8 +285,8 @@ fn a_container_is_prepared_once() {
     assert_eq!(daemon.read("/etc/hosts"), "172.17.0.2 outer\n");
 }
 
-/// As podman and Kubernetes mount there.
-fn run_is_fresh_around_what_is_mounted_in_it() {
+/// podman and Kubernetes mount files there.
+fn run_is_new_but_keeps_the_mounts_below_it() {
     let root = image();
     root.file("/run/docker.pid", "77")
         .directory("/run/docker/containerd")

@@ -1,4 +1,4 @@
-//! The README is short, its links and those of its pages lead somewhere, and the table of what Docker needs is the program's own:
+//! The README is short, its links and those of its pages resolve, and the table of what Docker needs is the program's own:
 //! DOCKERLAUNCH_WRITE_README=1 writes it to its page.
 
 use crate::util::{Needs, program, tests};
@@ -11,13 +11,13 @@ use std::{
 
 tests![Needs::Check;
     the_table_is_the_programs_own,
-    its_sample_is_what_is_told;
+    the_sample_matches_the_log;
     Needs::Nothing =>
     the_readme_is_short,
     no_line_is_long,
     links_lead_to_files,
     every_page_is_shown,
-    names_of_links_are_defined_and_used,
+    link_names_are_defined_and_used,
     links_and_prose_are_found,
 ];
 
@@ -54,7 +54,7 @@ fn prose(page: &str) -> Vec<(usize, &str)> {
     lines
 }
 
-/// Where links lead: `[text](target)`, or a line `[name]: target`.
+/// The targets of links: `[text](target)`, or a line `[name]: target`.
 fn links(page: &str) -> Vec<&str> {
     let mut links = Vec::new();
     for (_, line) in prose(page) {
@@ -98,7 +98,7 @@ fn links_lead_to_files() {
             } else {
                 folder.join(file)
             };
-            assert!(target.is_file(), "{name}: there is no {link}");
+            assert!(target.is_file(), "{name}: {link} does not exist");
             let target = fs::read_to_string(target).unwrap();
             let has = |(_, line): (usize, &str)| {
                 let title = line.trim_start_matches('#').trim().to_lowercase();
@@ -112,7 +112,7 @@ fn links_lead_to_files() {
     }
 }
 
-/// In the README, which names every page, and on docs.rs, where a page's links are those of guide.rs: none is in the text.
+/// Links work in the README, which names every page, and on docs.rs, where guide.rs defines a page's links: the text has none.
 fn every_page_is_shown() {
     let guide = text("src/guide.rs");
     let readme = text("README.md");
@@ -145,8 +145,8 @@ fn every_page_is_shown() {
     }
 }
 
-/// On the repository's page a name without a definition is shown as it stands, and one that nobody uses is a link lost.
-fn names_of_links_are_defined_and_used() {
+/// On the repository's page a name without a definition shows as plain text, and a definition that nobody uses is a lost link.
+fn link_names_are_defined_and_used() {
     for (name, page) in all() {
         let prose = prose(&page);
         let label = |line: &str| Some(line.strip_prefix('[')?.split_once("]: ")?.0.to_owned());
@@ -226,8 +226,8 @@ fn the_table_is_the_programs_own() {
     }
 }
 
-/// The lines of the sample for a missing iptables.
-fn its_sample_is_what_is_told() {
+/// The lines of the sample about a missing iptables.
+fn the_sample_matches_the_log() {
     let page = text(NEEDS);
     let output = Command::new(program())
         .arg("--check")

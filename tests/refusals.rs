@@ -1,4 +1,4 @@
-//! Bad input: one clear line, the exit status that shells would give, and nothing touched.
+//! Bad input: one clear line, the exit status that shells use, and no change.
 
 use crate::{
     root::Root,
@@ -8,19 +8,19 @@ use crate::{
 };
 
 tests![Needs::Root;
-    a_daemon_that_is_not_there,
+    a_missing_daemon,
     a_daemon_that_cannot_be_executed,
     a_daemon_without_its_interpreter,
-    a_long_subject_keeps_its_end,
-    a_name_that_is_too_long_is_told_so,
+    a_long_path_is_truncated_at_its_beginning,
+    a_name_that_is_too_long_is_reported,
     an_interpreter_that_cannot_be_executed,
-    a_subject_of_two_lines_is_told_in_one,
+    a_path_with_a_newline_is_reported_on_one_line,
     without_privileges,
-    what_is_no_socket,
+    a_file_in_place_of_the_socket,
     help_and_version,
 ];
 
-/// One line and nothing else, and not a file, mode or time of the root differs.
+/// It logs one line and nothing else, and no file, mode or time in the root changes.
 pub(crate) fn assert_refused(start: Start<'_>, status: i32, line: &str) {
     let root = start.root;
     let before = root.tree();
@@ -37,7 +37,7 @@ const MISSING: &str =
     "no such file or directory (ENOENT); install it, or name another daemon as the first argument";
 const CANNOT: &str = "permission denied (EACCES); make it an executable file";
 
-fn a_daemon_that_is_not_there() {
+fn a_missing_daemon() {
     let root = Root::new();
     for daemon in ["no-such", "/usr/bin/no-such", "./no-such", ""] {
         let line = match daemon {
@@ -53,7 +53,7 @@ fn a_daemon_that_is_not_there() {
         127,
         &format!("daemon dockerd: {MISSING}"),
     );
-    // Neither spelling is installed: the one that was asked for is named.
+    // Neither spelling is installed: the message names the requested one.
     assert_refused(
         root.container().words(["docker", "-d"]),
         127,
@@ -73,7 +73,7 @@ fn a_daemon_that_cannot_be_executed() {
     }
 }
 
-/// Only the kernel tells, when everything is prepared.
+/// Only the kernel can report this, when everything is prepared.
 fn a_daemon_without_its_interpreter() {
     let root = Root::new();
     root.file("/usr/bin/script", "#!/no/such\n")
@@ -101,7 +101,7 @@ fn a_daemon_without_its_interpreter() {
     }
 }
 
-fn a_long_subject_keeps_its_end() {
+fn a_long_path_is_truncated_at_its_beginning() {
     let root = Root::new();
     let fits = format!("/{}", "f".repeat(254));
     assert_refused(
@@ -127,7 +127,7 @@ fn a_long_subject_keeps_its_end() {
     );
 }
 
-/// What `docker run` without --privileged leaves: everything is mounted but /run, and there is no CAP_SYS_ADMIN.
+/// `docker run` without --privileged: everything but /run is mounted, and CAP_SYS_ADMIN is missing.
 fn without_privileges() {
     let root = Root::new();
     let mut start = root.container();
@@ -142,7 +142,7 @@ fn without_privileges() {
     }
     let line = "mount /run: operation not permitted (EPERM); run with --privileged";
     assert_refused(start.before(Before::DropCapability(SYS_ADMIN)), 125, line);
-    // And where nothing is mounted.
+    // The same with nothing mounted.
     let line = "mount /proc: operation not permitted (EPERM); run with --privileged";
     assert_refused(
         root.start().before(Before::DropCapability(SYS_ADMIN)),
@@ -151,7 +151,7 @@ fn without_privileges() {
     );
 }
 
-fn what_is_no_socket() {
+fn a_file_in_place_of_the_socket() {
     let root = Root::new();
     root.file("/run/docker.sock", "mine");
     let kept = Before::bind(root.path("/run"), "/run");
@@ -172,7 +172,7 @@ fn help_and_version() {
     assert!(help.stdout.starts_with(
         "Usage: dockerlaunch [--help | --version | --check | --check=json] [DAEMON] [ARG...]\n"
     ));
-    // Every setting stands in it.
+    // The help contains every setting.
     for (name, ..) in settings::WRONG {
         assert!(
             help.stdout.split_whitespace().any(|word| word == *name),
@@ -180,7 +180,7 @@ fn help_and_version() {
         );
     }
     assert_eq!(root.tree(), before);
-    // Nobody reads it.
+    // The reader has closed its end.
     assert_eq!(
         root.start()
             .words(["--version"])
@@ -191,7 +191,7 @@ fn help_and_version() {
     );
 }
 
-/// Its version, behind it in parentheses the commit if there is one; then the features, sorted.
+/// The version, followed by the commit in parentheses if there is one; then the features, sorted.
 fn assert_version(text: &str) {
     let lines: Vec<_> = text.lines().collect();
     let version = format!("dockerlaunch {}", env!("CARGO_PKG_VERSION"));
@@ -211,7 +211,7 @@ fn assert_version(text: &str) {
     assert_eq!(lines.len(), 2);
 }
 
-fn a_name_that_is_too_long_is_told_so() {
+fn a_name_that_is_too_long_is_reported() {
     let name = "n".repeat(256);
     for daemon in [name.clone(), format!("/{name}")] {
         let line = format!(
@@ -222,7 +222,7 @@ fn a_name_that_is_too_long_is_told_so() {
     }
 }
 
-/// More rights do not help.
+/// More rights would not help.
 fn an_interpreter_that_cannot_be_executed() {
     let root = Root::new();
     root.file("/interpreter", "")
@@ -240,7 +240,7 @@ fn an_interpreter_that_cannot_be_executed() {
     assert!(!ended.said().contains("--privileged"), "{}", ended.stderr);
 }
 
-fn a_subject_of_two_lines_is_told_in_one() {
+fn a_path_with_a_newline_is_reported_on_one_line() {
     let ended = Root::new().container().words(["a\nb"]).ended();
     assert_eq!(
         (ended.status, ended.stderr.lines().count()),

@@ -1,4 +1,4 @@
-//! JSON files that a power cut left empty are set aside, and the engine's settings come back from the image.
+//! JSON files that a power failure left empty are set aside, and the engine's settings come back from the image.
 
 use crate::{
     root::Root,
@@ -8,9 +8,9 @@ use crate::{
 
 tests![Needs::Root;
     an_empty_daemon_json_comes_back_from_the_image,
-    without_one_in_the_image_it_is_said_loudly,
+    without_one_in_the_image_a_warning_is_logged,
     empty_files_of_the_engine_are_set_aside,
-    what_is_not_empty_stays,
+    files_that_are_not_empty_stay,
 ];
 
 const DAEMON_JSON: &str = "/etc/docker/daemon.json";
@@ -27,7 +27,7 @@ fn set_aside(name: &str) -> String {
     )
 }
 
-/// Before anything asks it where the data root is.
+/// This happens before anything reads the data root from it.
 fn an_empty_daemon_json_comes_back_from_the_image() {
     for empty in ["", "\n"] {
         let root = Root::new();
@@ -50,7 +50,7 @@ fn an_empty_daemon_json_comes_back_from_the_image() {
     }
 }
 
-fn without_one_in_the_image_it_is_said_loudly() {
+fn without_one_in_the_image_a_warning_is_logged() {
     let root = Root::new();
     root.file(DAEMON_JSON, "");
     let daemon = root.machine().running();
@@ -58,7 +58,7 @@ fn without_one_in_the_image_it_is_said_loudly() {
     assert_eq!(warnings(&daemon), [set_aside("daemon.json"), loud.into()]);
     assert!(!root.path(DAEMON_JSON).exists());
     drop(daemon);
-    // Once.
+    // The warning appears once.
     assert_eq!(warnings(&root.machine().running()), [""; 0]);
 }
 
@@ -81,7 +81,7 @@ fn empty_files_of_the_engine_are_set_aside() {
     assert!(root.path("/var/lib/docker/image/vfs/other.json").exists());
 }
 
-fn what_is_not_empty_stays() {
+fn files_that_are_not_empty_stay() {
     let root = Root::new();
     let repositories = "/var/lib/docker/image/overlay2/repositories.json";
     root.file(DAEMON_JSON, "{}")

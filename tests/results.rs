@@ -1,6 +1,6 @@
-//! No result is dropped in silence: what could hide an errno stands in results.txt, with the reason why nothing is decided by it,
-//! or is decided rightly. A new `.ok()`, `is_ok`, `is_err`, `unwrap_or_default` or `let _` needs a line, and a line that is no
-//! longer needed goes. `fs::There` is the way to ask whether something is there.
+//! No result is dropped silently: results.txt lists each line that could hide an errno, with the reason why nothing depends on
+//! it or why the decision is right. A new `.ok()`, `is_ok`, `is_err`, `unwrap_or_default` or `let _` needs a line, and a line that is
+//! no longer needed must go. `fs::There` is the way to ask whether a file exists.
 
 use crate::{
     floors::{code, sources},
@@ -12,7 +12,7 @@ tests![Needs::Nothing;
     d8_what_drops_a_result_is_found,
 ];
 
-/// What drops a result, or can.
+/// Code that drops a result, or may drop one.
 const DROPS: [&str; 8] = [
     ".ok()",
     "Result::ok",
@@ -24,7 +24,7 @@ const DROPS: [&str; 8] = [
     "=> _ =",
 ];
 
-/// An Option's, by what stands before it: there is no errno.
+/// What comes before it shows that it is an Option's: there is no errno.
 const OPTIONS: [&str; 9] = [
     ".get(",
     ".get_mut(",
@@ -37,7 +37,7 @@ const OPTIONS: [&str; 9] = [
     ".variable(",
 ];
 
-/// A buffer of counted room, or text that is no path: what does not fit is a fault of the program's own, not the kernel's.
+/// A buffer of fixed size, or text that is no path: if something does not fit, the fault is the program's own, not the kernel's.
 const BUFFERS: [&str; 7] = [
     ".push(",
     ".push_all(",
@@ -48,7 +48,7 @@ const BUFFERS: [&str; 7] = [
     "Name::of(",
 ];
 
-/// A line each: the file, the beginning or a part of the line, and why it may stand there.
+/// One line each: the file, a part of the line, and the reason.
 const REASONS: &str = include_str!("results.txt");
 
 /// The file, the part and the reason.
@@ -60,12 +60,12 @@ fn reasons() -> Vec<(&'static str, &'static str, &'static str)> {
     };
     REASONS
         .lines()
-        .map(|line| parts(line).unwrap_or_else(|| panic!("no row: {line}")))
+        .map(|line| parts(line).unwrap_or_else(|| panic!("not a row: {line}")))
         .collect()
 }
 
 fn drops(line: &str) -> bool {
-    // `NonZero::get()` is no look into a slice.
+    // `NonZero::get()` does not index a slice.
     let line = line.replace(".get()", "");
     DROPS.iter().any(|drop| line.contains(drop))
         && !OPTIONS
@@ -96,11 +96,11 @@ fn d8_no_result_is_dropped_without_a_reason() {
     let idle: Vec<_> = idle.map(|(reason, _)| reason).collect();
     assert!(
         without.is_empty(),
-        "no reason in tests/results.txt: {without:#?}"
+        "these lines have no reason in tests/results.txt: {without:#?}"
     );
     assert!(
         idle.is_empty(),
-        "tests/results.txt has reasons for nothing: {idle:#?}"
+        "no line matches these rows of tests/results.txt: {idle:#?}"
     );
 }
 

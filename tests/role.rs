@@ -1,6 +1,6 @@
-//! The machine's PID 1, a container, or neither: then nothing is touched.
+//! The machine's PID 1, a container, or neither: then the launch touches nothing.
 //!
-//! The role shows in what only the machine does: the kernel's HOME=/ becomes root's.
+//! The role shows in something that only the machine does: HOME=/ from the kernel becomes root's home.
 
 use crate::{
     root::Root,
@@ -9,12 +9,12 @@ use crate::{
 };
 
 tests![Needs::Root;
-    pid_1_of_a_namespace_is_a_containers,
-    a_marker_says_container,
+    pid_1_of_a_pid_namespace_is_a_container,
+    a_marker_means_container,
     the_setting_decides,
     neither_is_refused,
-    f1_a_child_in_a_pods_namespace_is_told_what_to_set,
-    only_pid_1_can_be_the_machines,
+    f1_in_a_shared_pid_namespace_the_message_names_the_setting,
+    only_pid_1_can_be_the_machine,
 ];
 
 fn is_machine(start: Start<'_>) -> bool {
@@ -23,12 +23,12 @@ fn is_machine(start: Start<'_>) -> bool {
     daemon.environment().contains(&"HOME=/root".into())
 }
 
-fn pid_1_of_a_namespace_is_a_containers() {
+fn pid_1_of_a_pid_namespace_is_a_container() {
     assert!(!is_machine(Root::new().container()));
 }
 
-/// With a marker it needs not be PID 1: an engine's --init is.
-fn a_marker_says_container() {
+/// With a marker it need not be PID 1: --init of an engine is PID 1.
+fn a_marker_means_container() {
     for marker in ["/.dockerenv", "/run/.containerenv"] {
         let root = Root::new();
         root.file(marker, "");
@@ -62,7 +62,7 @@ fn the_setting_decides() {
 
 const MARKS: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container)";
 
-/// Without /proc it cannot be told whose PID namespace it is.
+/// Without /proc it is unknown whose PID namespace it is.
 fn neither_is_refused() {
     let root = Root::new();
     let before = root.tree();
@@ -75,8 +75,8 @@ fn neither_is_refused() {
     assert_eq!(root.tree(), before);
 }
 
-/// As a container of a Kubernetes pod with shareProcessNamespace, or the child of another init there.
-fn f1_a_child_in_a_pods_namespace_is_told_what_to_set() {
+/// A container of a Kubernetes pod with shareProcessNamespace, or the child of another init.
+fn f1_in_a_shared_pid_namespace_the_message_names_the_setting() {
     let root = Root::new();
     let start = || root.container().words(["dockerd"]).not_pid_1();
     drop(root.container().running());
@@ -94,11 +94,11 @@ fn f1_a_child_in_a_pods_namespace_is_told_what_to_set() {
         assert_eq!((ended.status, ended.stderr), (1, line), "{name}");
         assert_eq!(root.tree(), tree);
     }
-    // What the message says helps.
+    // The setting that the message names helps.
     drop(start().variable("DOCKER_LAUNCH_AS", "container").running());
 }
 
-fn only_pid_1_can_be_the_machines() {
+fn only_pid_1_can_be_the_machine() {
     let root = Root::new();
     let before = root.tree();
     let ended = root.machine().not_pid_1().ended();

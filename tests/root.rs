@@ -15,10 +15,10 @@ use std::{
     },
 };
 
-/// A FIFO in each root: the stand-in daemon writes a byte when it has started.
+/// A FIFO in each root: the stand-in for the daemon writes a byte to it when it has started.
 pub(crate) const STARTED: &str = "/started";
 
-/// What is looked for at boot, where Debian has it, but for the daemon and modprobe. Some are not compiled in.
+/// The programs that the check at boot looks for, in Debian's places, except the daemon and modprobe. Some builds skip some.
 pub(crate) const PROGRAMS: &[&str] = &[
     "/usr/bin/containerd",
     "/usr/bin/containerd-shim-runc-v2",
@@ -42,7 +42,7 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Without anything in it.
+    /// An empty root.
     pub(crate) fn empty() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -52,7 +52,7 @@ impl Root {
         Self { path }
     }
 
-    /// The smallest image: dockerlaunch, a stand-in for dockerd with the libraries it needs, and what is looked for at boot.
+    /// The smallest image: dockerlaunch, a stand-in for dockerd with its libraries, and everything that the check looks for.
     pub(crate) fn new() -> Self {
         let root = Self::bare();
         for program in PROGRAMS {
@@ -62,7 +62,7 @@ impl Root {
         root
     }
 
-    /// Without what dockerd itself needs.
+    /// The same without the programs that dockerd needs.
     pub(crate) fn bare() -> Self {
         let root = Self::empty();
         root.copy(&program(), "/usr/bin/dockerlaunch");
@@ -115,13 +115,27 @@ impl Root {
         self
     }
 
-    /// Another program than the one under test.
+    /// The links through which a stand-in finds its loader if it runs before the launch has made them.
+    pub(crate) fn loader(&self) -> &Self {
+        self.link("/lib64", "usr/lib64").link("/lib", "usr/lib")
+    }
+
+    /// A shell as a stand-in, with what it needs before the launch.
+    pub(crate) fn shell(&self) -> &Self {
+        self.stand_in("/usr/bin/sh")
+            .loader()
+            .link("/bin", "usr/bin")
+            .file("/dev/null", "")
+            .directory("/proc")
+    }
+
+    /// Replaces the program under test by another.
     pub(crate) fn program(&self, program: &Path) -> &Self {
         self.copy(program, "/usr/bin/dockerlaunch");
         self
     }
 
-    /// A hard link where that can be: the test binary is large.
+    /// Copies by a hard link if possible: the test binary is large.
     fn copy(&self, from: &Path, place: &str) {
         self.directory(Path::new(place).parent().unwrap().to_str().unwrap());
         let to = self.path(place);
@@ -154,8 +168,8 @@ impl Root {
         }
     }
 
-    /// As the machine's PID 1, with nothing mounted, that becomes the daemon. cgroup v2, where cgroups are not the point:
-    /// nothing is created then.
+    /// As the machine's PID 1, with nothing mounted; it becomes the daemon. It uses cgroup v2, because a launch creates nothing
+    /// there; tests of cgroups choose themselves.
     pub(crate) fn machine(&self) -> Start<'_> {
         self.start()
             .variable("DOCKER_LAUNCH_REAP", "false")
@@ -163,7 +177,7 @@ impl Root {
             .variable("DOCKER_LAUNCH_CGROUP", "v2")
     }
 
-    /// As PID 1 of a container, with what container engines mount; of the machine's kernel no module shows, nor AppArmor.
+    /// As PID 1 of a container, with the mounts of container engines. It sees no module of the machine's kernel, and no AppArmor.
     pub(crate) fn container(&self) -> Start<'_> {
         for directory in ["proc", "sys", "dev", "run", "etc", "tmp"] {
             self.directory(directory);
@@ -173,7 +187,7 @@ impl Root {
             .before(Before::mount("proc", "/proc"))
             .before(Before::mount("sysfs", "/sys"))
             .without_modules();
-        // A tmpfs with devices, as runc makes it; the machine's own devtmpfs is left alone.
+        // A tmpfs with device nodes, as runc makes it; the machine's own devtmpfs is left alone.
         start = start.before(Before::mount("tmpfs", "/dev"));
         for device in ["null", "zero", "urandom", "tty"] {
             let at = format!("/dev/{device}");
@@ -187,7 +201,7 @@ impl Root {
         start.foreign_cgroups()
     }
 
-    /// With nothing but its words.
+    /// With nothing but its arguments.
     pub(crate) fn start(&self) -> Start<'_> {
         Start {
             root: self,
@@ -216,7 +230,7 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
             let path = entry.unwrap().path();
             let meta = fs::symlink_metadata(&path).unwrap();
             let target = fs::read_link(&path).unwrap_or_default();
-            // Other roots share the test binary, and the FIFO is used each time: those change.
+            // Other roots share the test binary, and every run uses the FIFO: their times change.
             let shared = meta.nlink() > 1 && meta.is_file() || meta.file_type().is_fifo();
             let changed = if shared {
                 (0, 0)
@@ -240,7 +254,7 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// The libraries that this process runs with, as the kernel has them mapped.
+/// The libraries that this process has mapped.
 fn libraries() -> &'static [PathBuf] {
     static LIBRARIES: OnceLock<Vec<PathBuf>> = OnceLock::new();
     LIBRARIES.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The other end of a daemon's cable, in a network namespace of its own: an IPv6 router, or a DHCP server.
+//! The other end of a daemon's cable, in a separate network namespace: an IPv6 router, or a DHCP server.
 
 use crate::{
     network::inside,
@@ -27,7 +27,7 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    /// The other end of the veth `eth0` is `veth0`, and is taken away from the daemon.
+    /// Takes `veth0`, the other end of the veth `eth0`, out of the daemon's namespace.
     pub(crate) fn new(daemon: &Running<'_>) -> Self {
         const NEW_LINK: u16 = 16;
         const IFLA_NET_NS_FD: u16 = 28;
@@ -48,7 +48,7 @@ impl Router {
                     .send(File::open("/proc/thread-self/ns/net").unwrap())
                     .unwrap();
                 is_moved.recv().unwrap();
-                // It may speak without asking first whether its address is somebody else's.
+                // It may send immediately, without duplicate address detection.
                 fs::write("/proc/sys/net/ipv6/conf/veth0/accept_dad", "0").unwrap();
                 change(IFF_UP, &[]);
             });
@@ -62,7 +62,7 @@ impl Router {
         })
     }
 
-    /// Tells everybody that it is one, for half an hour (RFC 4861, 4.2: type 134, hop limit 64).
+    /// Advertises itself as a router, for half an hour (RFC 4861, 4.2: type 134, hop limit 64).
     pub(crate) fn advertise(&self) {
         self.inside(|| {
             let index = if_nametoindex("veth0").unwrap();
@@ -71,12 +71,12 @@ impl Router {
             sockopt::set_ipv6_multicast_hops(&socket, 255).unwrap();
             let everybody = SocketAddrV6::new("ff02::1".parse().unwrap(), 0, 0, index);
             let message = [134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0];
-            // Before it has its own address it cannot.
+            // This fails until it has its own address.
             let _ = sendto(&socket, &message, SendFlags::empty(), &everybody);
         });
     }
 
-    /// What is done, and started, in its namespace: a thread may enter it.
+    /// Runs this in its namespace: only a thread of its own may enter it.
     pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let worker = scope.spawn(|| {

@@ -1,8 +1,8 @@
-//! rtnetlink(7), for what is done to interfaces before a program starts.
+//! rtnetlink(7), to set up interfaces before a program starts.
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-/// rtnetlink(7): a bridge without ports, or a veth, is an Ethernet interface that every kernel for Docker can make.
+/// Every kernel for Docker can make these Ethernet interfaces (rtnetlink(7)): a bridge without ports, or a veth.
 pub(crate) fn add_interface(name: &str, kind: &str) {
     const NEW_LINK: u16 = 16;
     const IFLA_IFNAME: u16 = 3;
@@ -65,5 +65,5 @@ pub(crate) fn request(kind: u16, body: &[u8]) {
     let mut answer = [0; 1024];
     rustix::io::write(&socket, &[&header.concat(), body].concat()).unwrap();
     rustix::io::read(&socket, &mut answer).unwrap();
-    assert_eq!(answer[16..20], [0; 4], "the kernel refuses");
+    assert_eq!(answer[16..20], [0; 4], "rtnetlink answers with an error");
 }

@@ -1,5 +1,5 @@
-//! A program that is being started as PID 1 of fresh namespaces, what a test sees of it while it runs, and how it ended. It
-//! is looked at from outside, through /proc/PID: so nothing has to be reported, and no report has to be believed.
+//! A program that will start as PID 1 of fresh namespaces, what a test sees of it while it runs, and how it ended. Tests look at
+//! it from outside, through /proc/PID, so that they need not believe what it reports.
 
 pub(crate) use crate::mountinfo::Mount;
 use crate::{
@@ -56,7 +56,13 @@ impl<'r> Start<'r> {
         self
     }
 
-    /// No module shows, whatever the machine has loaded, and AppArmor is off. A test can make what is to show.
+    /// A file or directory from outside, read-only.
+    pub(crate) fn bind_read_only(self, from: impl Into<PathBuf>, at: &str) -> Self {
+        self.before(Before::bind(from, at))
+            .before(Before::ReadOnly { at: at.into() })
+    }
+
+    /// Hides all modules that the machine has loaded, and AppArmor. A test can add what it wants to show.
     pub(crate) fn without_modules(self) -> Self {
         let start = self
             .before(Before::mount("tmpfs", "/sys/module"))
@@ -68,14 +74,14 @@ impl<'r> Start<'r> {
         }
     }
 
-    /// The cgroups that the tests themselves run in, where nothing can be made or moved.
+    /// Mounts the cgroups in which the tests run, read-only.
     pub(crate) fn foreign_cgroups(self) -> Self {
         let at = "/sys/fs/cgroup";
         self.before(Before::mount("cgroup2", at))
             .before(Before::ReadOnly { at: at.into() })
     }
 
-    /// A cgroup v2 of its own, which can be written.
+    /// A cgroup v2 of its own, which is writable.
     pub(crate) fn own_cgroup(mut self, own: OwnCgroup) -> Self {
         let before = &mut self.namespaces.before;
         before
@@ -84,7 +90,7 @@ impl<'r> Start<'r> {
         self
     }
 
-    /// The kernel's own words.
+    /// The kernel command line.
     pub(crate) fn cmdline(self, words: &str) -> Self {
         const FILE: &str = "/kernel.cmdline";
         let file = self.root.directory("/proc").file(FILE, words).path(FILE);
@@ -92,13 +98,13 @@ impl<'r> Start<'r> {
             .before(Before::bind(file, "/proc/cmdline"))
     }
 
-    /// A system call that fails.
+    /// Makes a system call fail.
     pub(crate) fn fault(mut self, fault: Fault) -> Self {
         self.namespaces.faults.push(fault);
         self
     }
 
-    /// Another program of the root's than dockerlaunch.
+    /// Starts another program of the root than dockerlaunch.
     pub(crate) fn program(mut self, program: &'static str) -> Self {
         self.program = program;
         self
@@ -116,7 +122,7 @@ impl<'r> Start<'r> {
         self
     }
 
-    /// Until the daemon has started; a program that ends before that fails the test.
+    /// Waits until the daemon has started; a program that ends before that fails the test.
     pub(crate) fn running(self) -> Running<'r> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let started = open(
@@ -126,7 +132,7 @@ impl<'r> Start<'r> {
         )
         .unwrap();
         let running = self.started();
-        // Without asking for anything, poll tells of a hang-up: the stand-in has opened, written and closed.
+        // poll without events still reports a hang-up: the stand-in has opened, written and closed.
         let mut watched = [
             PollFd::new(&started, PollFlags::empty()),
             PollFd::new(&running.ends, PollFlags::IN),
@@ -145,12 +151,12 @@ impl<'r> Start<'r> {
         running
     }
 
-    /// Until it has ended.
+    /// Waits until it has ended.
     pub(crate) fn ended(self) -> Ended {
         self.started().ended()
     }
 
-    /// Without waiting for anything.
+    /// Starts it and waits for nothing.
     pub(crate) fn started(self) -> Running<'r> {
         let mut helper = self
             .namespaces
@@ -171,7 +177,10 @@ impl<'r> Start<'r> {
             namespaces: self.namespaces,
             helper,
             ends,
-            pid: pid.trim().parse().expect("the helper tells PID 1's pid"),
+            pid: pid
+                .trim()
+                .parse()
+                .expect("the helper prints the pid of PID 1"),
         }
     }
 }
@@ -181,13 +190,13 @@ pub(crate) struct Running<'r> {
     root: &'r Root,
     namespaces: Namespaces,
     helper: Child,
-    /// Becomes readable when the helper ends, which is when PID 1 has ended.
+    /// It becomes readable when the helper ends, which is when PID 1 has ended.
     ends: OwnedFd,
     pub(crate) pid: i32,
 }
 
 impl Running<'_> {
-    /// Until PID 1 has ended.
+    /// Waits until PID 1 has ended.
     pub(crate) fn ended(mut self) -> Ended {
         let limit = Timespec {
             tv_sec: LIMIT,
@@ -206,12 +215,12 @@ impl Running<'_> {
         }
     }
 
-    /// Sends a signal to PID 1 from outside, by its number: real-time signals, too.
+    /// Sends a signal to PID 1 from outside, by its number, so that real-time signals work, too.
     pub(crate) fn signal(&self, signal: u32) {
         self::signal(self.pid, signal);
     }
 
-    /// The processes that PID 1 is the parent of, in their order.
+    /// The children of PID 1, in order.
     pub(crate) fn children(&self) -> Vec<i32> {
         let text = self.proc(&format!("task/{}/children", self.pid));
         text.split_ascii_whitespace()
@@ -219,7 +228,7 @@ impl Running<'_> {
             .collect()
     }
 
-    /// Until a condition holds.
+    /// Waits until a condition holds.
     pub(crate) fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let limit = Instant::now() + Duration::from_secs(LIMIT.cast_unsigned());
         while !condition(self) {
@@ -228,12 +237,12 @@ impl Running<'_> {
         }
     }
 
-    /// Until this has been said.
+    /// Waits until the log contains this.
     pub(crate) fn until_said(&self, words: &str) {
         self.until(words, |running| running.log().contains(words));
     }
 
-    /// What the program has said, on its standard error.
+    /// The log: what the program wrote to its standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.namespaces.stderr).unwrap()
     }
@@ -243,7 +252,7 @@ impl Running<'_> {
         fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap()
     }
 
-    /// A place in its root, with all that is mounted there.
+    /// A path in its root, with everything that is mounted there.
     pub(crate) fn path(&self, place: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root", self.pid)).join(place.trim_start_matches('/'))
     }
@@ -263,7 +272,7 @@ impl Running<'_> {
         variables
     }
 
-    /// The numbers of its open descriptors and what they are, sorted.
+    /// The numbers of its open descriptors and what they refer to, sorted.
     pub(crate) fn descriptors(&self) -> Vec<(u32, String)> {
         let mut found: Vec<_> = fs::read_dir(format!("/proc/{}/fd", self.pid))
             .unwrap()
@@ -284,7 +293,7 @@ impl Running<'_> {
         self.proc("mountinfo").lines().map(Mount::parse).collect()
     }
 
-    /// The mount at this place that is seen; the last one.
+    /// The visible mount at this path: the last one.
     pub(crate) fn mount_at(&self, place: &str) -> Mount {
         let mut mounts = self.mounts();
         mounts.retain(|mount| mount.at == place);
@@ -328,8 +337,8 @@ impl Ended {
     }
 }
 
-/// What was said, but for two lines, each of which the machine may cause once: its kernel does not show modules, and the tester's
-/// own cgroup is kept from the program.
+/// The log without two lines, each of which the machine may cause once: its kernel shows no modules, and the program may not
+/// write to the tester's own cgroup.
 pub(crate) fn said(log: &str) -> String {
     let (mut modules, mut cgroup) = (false, false);
     let is_first = |seen: &mut bool, is: bool| is && !std::mem::replace(seen, true);
@@ -339,7 +348,7 @@ pub(crate) fn said(log: &str) -> String {
         .collect()
 }
 
-/// No image has a modprobe unless a test puts one there. Which of these the kernel shows is the machine's choice.
+/// No image has a modprobe unless a test adds one. Which of these modules the kernel shows depends on the machine.
 fn tells_of_modules(line: &str) -> bool {
     const BEGINS: &str = "dockerlaunch: warning: there is no modprobe in PATH to load ";
     const ENDS: &str = " (harmless if built in)\n";
@@ -357,7 +366,7 @@ fn tells_of_foreign_cgroup(line: &str) -> bool {
         .any(|why| line == nesting::left(why))
 }
 
-/// Without the ends of the pid's own links: what `path` is, not what it leads to.
+/// Without the markers at the end of links in /proc/PID: what `path` is, not where it leads.
 pub(crate) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::MetadataExt;
     fs::symlink_metadata(path).unwrap().mode() & 0o7777

@@ -1,5 +1,5 @@
-//! The settings: each wrong value is told with what is allowed, each that this build cannot follow with why, exit status 2,
-//! before anything is touched.
+//! The settings: each wrong value is reported with the allowed ones, and each setting that this build lacks with the reason; the
+//! exit status is 2, before the launch touches anything.
 
 use crate::{
     program::bare,
@@ -10,12 +10,12 @@ use crate::{
 
 tests![Needs::Root;
     a_setting_with_a_wrong_value,
-    a_setting_that_is_built,
-    a_setting_that_is_not_built,
+    a_setting_that_this_build_supports,
+    a_setting_that_this_build_lacks,
     g5_a_program_without_features_refuses_all_of_them,
-    a_name_server_is_an_address,
-    a_module_that_cannot_be_is_told_before_anything_is_touched,
-    an_unknown_setting_is_only_told;
+    a_name_server_must_be_an_address,
+    an_invalid_module_name_is_refused_before_any_change,
+    an_unknown_setting_is_only_a_warning;
     Needs::Features(&["state"]) => a_format_without_a_disk
 ];
 
@@ -113,7 +113,7 @@ pub(crate) const WRONG: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// The Cargo feature that the setting needs, its name, values that are allowed, and why a build without refuses them.
+/// The Cargo feature that the setting needs, its name, allowed values, and why a build without the feature refuses them.
 const NOT_BUILT: &[(&str, &str, &[&str], &str)] = &[
     (SUPERVISE, "REAP", &["true"], NO_SUPERVISE),
     (SUPERVISE, "READY", &["/bin/ready"], NO_SUPERVISE),
@@ -161,7 +161,7 @@ fn assert_refused_by(root: &Root, table: &[(&str, &[&str], &str)]) {
     for (name, values, reason) in table {
         for value in *values {
             let name = format!("DOCKER_LAUNCH_{name}");
-            // The daemon is not there either: the setting comes first.
+            // The daemon is missing as well: the setting is reported first.
             let start = root.start().words(["no-such"]).variable(&name, value);
             assert_refused(start, 2, &format!("setting {name}={value}: {reason}"));
         }
@@ -172,8 +172,8 @@ fn a_setting_with_a_wrong_value() {
     assert_settings_refused(WRONG);
 }
 
-/// Hexadecimal digits alone are none.
-fn a_name_server_is_an_address() {
+/// Hexadecimal digits alone are no address.
+fn a_name_server_must_be_an_address() {
     assert_settings_refused(&[(
         "DNS",
         &["cafe", "10", "1.2.3.4,:"],
@@ -181,7 +181,7 @@ fn a_name_server_is_an_address() {
     )]);
 }
 
-fn a_setting_that_is_not_built() {
+fn a_setting_that_this_build_lacks() {
     for (feature, name, values, reason) in NOT_BUILT {
         if !has_feature(feature) {
             assert_settings_refused(&[(name, values, reason)]);
@@ -189,8 +189,8 @@ fn a_setting_that_is_not_built() {
     }
 }
 
-/// Only a daemon that is not there stops it.
-fn a_setting_that_is_built() {
+/// Only the missing daemon ends this launch.
+fn a_setting_that_this_build_supports() {
     let built = |row: &&(&str, _, _, _)| has_feature(row.0);
     for (_, name, values, _) in NOT_BUILT.iter().filter(built) {
         for value in *values {
@@ -206,7 +206,7 @@ fn a_setting_that_is_built() {
     }
 }
 
-/// Whatever the program under test has.
+/// Whatever features the program under test has.
 fn g5_a_program_without_features_refuses_all_of_them() {
     let root = Root::new();
     root.program(&bare());
@@ -215,7 +215,7 @@ fn g5_a_program_without_features_refuses_all_of_them() {
     }
 }
 
-/// Both of them are right; it is the other that is missing.
+/// Both values are allowed; the other setting is missing.
 fn a_format_without_a_disk() {
     let root = Root::new();
     let start = root.start().variable("DOCKER_LAUNCH_STATE_FORMAT", "xfs");
@@ -223,7 +223,7 @@ fn a_format_without_a_disk() {
     assert_refused(start, 2, line);
 }
 
-fn an_unknown_setting_is_only_told() {
+fn an_unknown_setting_is_only_a_warning() {
     let root = Root::new();
     let daemon = root
         .container()
@@ -238,7 +238,7 @@ fn an_unknown_setting_is_only_told() {
     }
 }
 
-fn a_module_that_cannot_be_is_told_before_anything_is_touched() {
+fn an_invalid_module_name_is_refused_before_any_change() {
     let root = Root::new();
     for value in ["m".repeat(57), vec!["m"; 65].join(",")] {
         let before = root.tree();

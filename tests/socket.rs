@@ -1,5 +1,5 @@
-//! Socket activation: `-H fd://` is given the listening socket /run/docker.sock as descriptor 3, to which clients can
-//! connect before the daemon accepts; sockets that were inherited are passed on.
+//! Socket activation: with `-H fd://` the daemon gets the listening socket /run/docker.sock as descriptor 3. Clients can connect
+//! before the daemon accepts. Inherited sockets are passed on.
 
 use crate::{
     root::Root,
@@ -20,10 +20,10 @@ use std::{
 
 tests![Needs::Root;
     a_client_connects_before_the_daemon_accepts,
-    each_way_to_ask_for_it,
-    flags_in_one_word_ask_for_it,
-    nobody_asks_for_it,
-    the_socket_is_roots_and_dockers,
+    each_spelling_of_fd_activates_the_socket,
+    combined_short_flags_activate_the_socket,
+    without_fd_there_is_no_socket,
+    the_socket_belongs_to_root_and_docker,
     an_old_socket_is_replaced,
     inherited_sockets_are_passed_on,
 ];
@@ -46,7 +46,7 @@ fn is_activated(daemon: &Running<'_>) -> bool {
     passed
 }
 
-/// The stand-in never accepts: the test does, on a copy of the daemon's descriptor 3.
+/// The stand-in never accepts: the test accepts on a copy of the daemon's descriptor 3.
 fn a_client_connects_before_the_daemon_accepts() {
     let root = Root::new();
     let daemon = root.machine().words(["-H", "fd://"]).running();
@@ -67,7 +67,7 @@ fn a_client_connects_before_the_daemon_accepts() {
     assert_eq!(answer, "OK");
 }
 
-fn each_way_to_ask_for_it() {
+fn each_spelling_of_fd_activates_the_socket() {
     let root = Root::new();
     for words in [
         &["-H", "fd://"][..],
@@ -85,7 +85,7 @@ fn each_way_to_ask_for_it() {
     ] {
         let daemon = root.machine().words(words).running();
         assert!(is_activated(&daemon), "{words:?}");
-        // The words stay: dockerd reads them, too.
+        // The arguments stay: dockerd reads them, too.
         assert_eq!(daemon.words()[1..], *words);
     }
     root.file(
@@ -103,8 +103,8 @@ fn each_way_to_ask_for_it() {
     ));
 }
 
-/// As pflag, which dockerd reads its words with, has it.
-fn flags_in_one_word_ask_for_it() {
+/// pflag, with which dockerd reads its arguments, allows this.
+fn combined_short_flags_activate_the_socket() {
     let root = Root::new();
     assert!(is_activated(
         &root.machine().words(["-DH", "fd://"]).running()
@@ -112,7 +112,7 @@ fn flags_in_one_word_ask_for_it() {
     assert!(is_activated(&root.machine().words(["-DHfd://"]).running()));
 }
 
-fn nobody_asks_for_it() {
+fn without_fd_there_is_no_socket() {
     let root = Root::new();
     root.file(
         "/etc/docker/daemon.json",
@@ -131,14 +131,14 @@ fn nobody_asks_for_it() {
     }
 }
 
-fn the_socket_is_roots_and_dockers() {
+fn the_socket_belongs_to_root_and_docker() {
     for (group, expected) in [
         ("root:x:0:\ndockers:x:7:\ndocker:x:4321:someone\n", 4321),
         ("root:x:0:\n", 0),
     ] {
         let root = Root::new();
         root.file("/etc/group", group);
-        // The mask must not matter.
+        // The umask must not matter.
         let daemon = root
             .machine()
             .words(["-H", "fd://"])
@@ -157,14 +157,14 @@ fn an_old_socket_is_replaced() {
     let root = Root::new();
     root.directory("/run");
     drop(UnixListener::bind(root.path(SOCKET)).unwrap());
-    // Bound on itself, /run is kept, and with it what an earlier launch left.
+    // Bound onto itself, /run stays, with what an earlier launch left there.
     let daemon = root
         .machine()
         .before(Before::bind(root.path("/run"), "/run"))
         .words(["-H", "fd://"])
         .running();
     assert!(is_activated(&daemon));
-    // Nobody listened on the old one.
+    // Nothing listened on the old socket.
     UnixStream::connect(daemon.path(SOCKET)).unwrap();
 }
 

@@ -1,5 +1,5 @@
-//! What the test binary becomes when a test starts it under another name: the two helpers that make namespaces, and the
-//! programs that stand in the image. One binary, so that nothing but this crate has to be built.
+//! The test binary under other names: the two helpers that make namespaces, and the stand-ins for programs of the image. One
+//! binary, so that cargo builds nothing but this crate.
 
 use crate::{
     faults,
@@ -38,7 +38,7 @@ use std::{
     thread,
 };
 
-/// By the name it is started with. `None`: it is the test harness.
+/// Runs the stand-in of the name that this process was started with. `None`: it is the test binary itself.
 pub(crate) fn run() -> Option<ExitCode> {
     let name = PathBuf::from(env::args_os().next()?);
     Some(match name.file_name()?.to_str()? {
@@ -64,8 +64,8 @@ pub(crate) fn run() -> Option<ExitCode> {
     })
 }
 
-/// The first helper: leaves the machine's namespaces, starts PID 1 of the new ones, tells its pid, ends as it ends.
-/// A process of its own, because a process with threads can leave neither its user nor its PID namespace.
+/// The first helper: leaves the machine's namespaces, starts PID 1 of the new ones, prints its pid, and ends with its status.
+/// It is a process of its own, because a process with threads can leave neither its user nor its PID namespace.
 fn namespaces() -> ExitCode {
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let setup = setup();
@@ -113,13 +113,13 @@ fn namespaces() -> ExitCode {
     )
 }
 
-/// The second helper: PID 1 with a root of its own, prepared as the test asks, becomes the program.
+/// The second helper: PID 1 in a root of its own. It prepares what the test asks for, then becomes the program.
 fn pid_1() -> ExitCode {
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let setup = setup();
     let mut words = env::args_os().skip(2);
     let Some(program) = words.next() else {
-        return ExitCode::SUCCESS; // only whether there can be namespaces was asked
+        return ExitCode::SUCCESS; // the caller only wants to know whether namespaces work
     };
     let nothing = None::<&Path>;
     mount(
@@ -152,7 +152,7 @@ fn pid_1() -> ExitCode {
     command.args(words);
     if setup.as_child {
         let status = command.status().unwrap();
-        // The sleepers are PID 1's, and so would orphans be.
+        // The sleepers are children of PID 1, and orphans would be, too.
         let others = waitpid(None, Some(WaitPidFlag::WNOHANG));
         assert!(
             matches!(others, Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD)),
@@ -179,7 +179,7 @@ fn prepare(before: &Before, root: &Path) {
     let nothing = None::<&Path>;
     let place = |at: &str| root.join(at.trim_start_matches('/'));
     match before {
-        // Without a server: nothing that is asked of it is answered.
+        // There is no server: every request would wait for ever.
         Before::Mount { kind, at, .. } if kind.starts_with("fuse") => {
             let device = open("/dev/fuse", OFlag::O_RDWR, Mode::empty()).unwrap();
             let fd = device.into_raw_fd();
@@ -236,7 +236,7 @@ fn prepare(before: &Before, root: &Path) {
             let mut stranger = Command::new(program);
             let stranger = stranger.arg0("sleeper").arg(root).stdout(Stdio::piped());
             let mut said = stranger.spawn().unwrap().stdout.unwrap();
-            // It tells that it has its root; where it ends before, that is an error.
+            // It writes a line when it has changed its root; if it ends before that, this fails.
             said.read_exact(&mut [0]).unwrap();
         }
         Before::Launch { variables } => {
@@ -272,7 +272,7 @@ fn prepare(before: &Before, root: &Path) {
     }
 }
 
-/// The daemon: says that it has started, and waits to be ended.
+/// The daemon: reports that it has started, and waits for a signal.
 fn daemon() -> ExitCode {
     has_started().unwrap();
     sleep()
@@ -293,8 +293,8 @@ fn sleep() -> ExitCode {
     }
 }
 
-/// Writes down its words, one a line, in /NAME.words, and how many variables it has in /NAME.variables where that stands; ends
-/// with the status that /NAME.status holds, or late, or never.
+/// Writes its arguments to /NAME.words, one a line, and the number of its variables to /NAME.variables if that file exists. Ends
+/// with the status in /NAME.status, or late, or never.
 fn tool() -> ExitCode {
     match noted().as_str() {
         "hang" => sleep(),
@@ -308,8 +308,8 @@ fn tool() -> ExitCode {
     }
 }
 
-/// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.INTERFACE.status says, or /udhcpc.status. A lease is
-/// what /udhcpc.lease holds: the script that is named is started as busybox starts it.
+/// A DHCP client that gets a lease, gets none, fails or hangs, as /udhcpc.INTERFACE.status or /udhcpc.status says. The lease is
+/// in /udhcpc.lease; it starts its script as busybox does.
 fn udhcpc() -> ExitCode {
     let status = noted();
     let words: Vec<String> = env::args().collect();

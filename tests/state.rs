@@ -1,5 +1,5 @@
-//! The state disk: by which names it is found, what is done with one that is blank, marked or strange, and how long it is
-//! waited for. That it is mounted is a guest's to see: `cargo qemu test`.
+//! The state disk: by which names it is found, what happens to a blank, a marked or an unknown one, and how long the launch
+//! waits for it. Guests test that it is mounted: `cargo qemu test`.
 
 use crate::{
     disks::{Disks, ext4, tool, write_at},
@@ -12,28 +12,28 @@ tests![Needs::State;
     by_the_label_and_uuid_of_its_file_system,
     by_the_label_and_guid_of_its_partition,
     by_the_signature_of_an_mbr,
-    a_disk_that_does_not_come_is_named,
-    what_is_no_disk,
+    a_missing_disk_is_named,
+    names_that_are_no_disk,
     a_blank_disk_without_a_format,
     a_blank_disk_is_given_a_file_system,
-    what_is_not_blank_is_left_alone,
-    what_cannot_be_read_is_not_blank,
-    what_cannot_be_written_holds_no_state,
+    a_disk_that_is_not_blank_is_left_alone,
+    an_unreadable_disk_is_not_blank,
+    a_read_only_file_system_is_refused,
     a_file_system_with_errors,
-    what_is_mounted_at_the_data_root_stays,
-    d1_what_is_mounted_below_the_data_root_stays,
+    a_mount_at_the_data_root_stays,
+    d1_a_mount_below_the_data_root_stays,
 ];
 
 pub(crate) const UUID: &str = "6f8b1a52-0a3f-4c8e-9d57-2b7c9e1f4a60";
 
-/// This disk was found: an image of one is all that cannot be mounted.
+/// The launch has found this disk: it fails only to mount it, because it is an image file.
 pub(crate) fn assert_found(disks: &Disks<'_>, name: &str, disk: &str) {
     let ended = disks.start().variable("DOCKER_LAUNCH_STATE", name).ended();
     let line = format!("dockerlaunch: state disk /dev/{disk}: block device required (ENOTBLK)\n");
     assert_eq!((ended.status, ended.said()), (125, line), "{name}");
 }
 
-/// Nothing was changed on it, and this was said.
+/// Nothing changed on the disk, and this was logged.
 pub(crate) fn assert_left(
     disks: &Disks<'_>,
     disk: &Path,
@@ -112,8 +112,8 @@ fn by_the_signature_of_an_mbr() {
     assert_found(&disks, "PARTUUID=00000001-02", "vdb2");
 }
 
-/// This takes the ten seconds that a disk may take.
-fn a_disk_that_does_not_come_is_named() {
+/// This test takes ten seconds, the time that a disk may take to appear.
+fn a_missing_disk_is_named() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     ext4(&disks.add("vda", 4 << 20), "other", UUID);
@@ -128,7 +128,7 @@ fn a_disk_that_does_not_come_is_named() {
     assert_eq!(ended.status, 125);
 }
 
-fn what_is_no_disk() {
+fn names_that_are_no_disk() {
     let root = Root::new();
     let disks = Disks::new(&root);
     for (name, why) in [
@@ -187,8 +187,8 @@ fn a_blank_disk_is_given_a_file_system() {
     }
 }
 
-/// A byte anywhere at its ends is enough.
-fn what_is_not_blank_is_left_alone() {
+/// One byte anywhere at either end is enough.
+fn a_disk_that_is_not_blank_is_left_alone() {
     let root = Root::new();
     root.stand_in("/usr/sbin/mkfs.ext4");
     for place in [0, 510, 4096, (2 << 20) - 1, 14 << 20, (16 << 20) - 1] {
@@ -208,8 +208,8 @@ fn what_is_not_blank_is_left_alone() {
     }
 }
 
-/// A directory in its place can be opened, and no byte of it read.
-fn what_cannot_be_read_is_not_blank() {
+/// A directory in place of the disk can be opened but not read.
+fn an_unreadable_disk_is_not_blank() {
     let root = Root::new();
     root.stand_in("/usr/sbin/mkfs.ext4");
     let mut disks = Disks::new(&root);
@@ -232,7 +232,7 @@ fn what_cannot_be_read_is_not_blank() {
     let line = "dockerlaunch: state disk /dev/broken: is a directory (EISDIR)\n";
     assert_eq!((ended.status, ended.said().as_str()), (125, line));
     assert!(!root.path("/mkfs.ext4.words").exists());
-    // One without a medium has no size.
+    // A drive without a medium has no size.
     std::fs::write(&disk, "").unwrap();
     std::fs::write(
         root.path("/sysfs/devices/vda/vda1/uevent"),
@@ -243,7 +243,7 @@ fn what_cannot_be_read_is_not_blank() {
     assert_left(&disks, &disk, "PARTLABEL=broken", Some("ext4"), line);
 }
 
-fn what_cannot_be_written_holds_no_state() {
+fn a_read_only_file_system_is_refused() {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     let disk = disks.add_partition("vda", 1, "image");
@@ -288,8 +288,8 @@ fn a_file_system_with_errors() {
     }
 }
 
-/// As a second launch finds it; however its place is spelled.
-fn what_is_mounted_at_the_data_root_stays() {
+/// A second launch finds the disk mounted, however its path is spelled.
+fn a_mount_at_the_data_root_stays() {
     let root = Root::new();
     root.directory("/srv/docker").link("/data", "srv");
     let mut disks = Disks::new(&root);
@@ -308,8 +308,8 @@ fn what_is_mounted_at_the_data_root_stays() {
     }
 }
 
-/// A volume of the outer engine's: a disk over it would hide it.
-fn d1_what_is_mounted_below_the_data_root_stays() {
+/// A volume of the outer engine: a disk mounted over it would hide it.
+fn d1_a_mount_below_the_data_root_stays() {
     let root = Root::new();
     root.directory("/var/lib/docker/volumes/cache");
     let mut disks = Disks::new(&root);

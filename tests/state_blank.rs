@@ -1,4 +1,4 @@
-//! What counts as blank before a file system is made: not what cannot be read, not what is small, not what keeps a copy of a
+//! What counts as blank before a file system is made: no disk that cannot be read, none that is too small, none with a copy of a
 //! header that was wiped.
 
 use crate::{
@@ -16,14 +16,14 @@ use std::{
 tests![Needs::State;
     g9_a_disk_with_read_errors_is_not_blank,
     g9_below_four_mib_both_ends_overlap,
-    g9_a_wiped_header_whose_copy_is_left_is_not_blank,
+    g9_a_disk_with_a_backup_header_is_not_blank,
     g9_an_interrupted_mkfs_is_not_blank,
 ];
 
 const UUID: &str = "6f8b1a52-0a3f-4c8e-9d57-2b7c9e1f4a61";
 const LEFT: &str = "its contents are not ext4, xfs or btrfs, and were left alone; if they may be lost, wipe it: blkdiscard, or dd from /dev/zero";
 
-/// The same of a large one: that it was not written to shows in its time.
+/// The same for a large disk: its modification time shows that it was not written.
 fn assert_kept(disks: &Disks<'_>, disk: &Path, name: &str, line: &str) {
     let changed = || std::fs::metadata(disk).unwrap().modified().unwrap();
     let before = changed();
@@ -34,7 +34,7 @@ fn assert_kept(disks: &Disks<'_>, disk: &Path, name: &str, line: &str) {
     assert_eq!(changed(), before);
 }
 
-/// With a stand-in for mkfs that shows when it is run.
+/// A root with a stand-in for mkfs that records whether it runs.
 fn root() -> Root {
     let root = Root::new();
     root.stand_in("/usr/sbin/mkfs.ext4");
@@ -51,7 +51,7 @@ fn resize(disk: &Path, bytes: u64) {
     file.set_len(bytes).unwrap();
 }
 
-/// Zeros in place of the first bytes, as a careless dd leaves them.
+/// Zeros over the first bytes, as a careless dd leaves them.
 fn wipe(disk: &Path, bytes: u64) {
     let mut file = File::options().write(true).open(disk).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
@@ -59,7 +59,7 @@ fn wipe(disk: &Path, bytes: u64) {
     file.write_all(&vec![0; bytes]).unwrap();
 }
 
-/// PID 1's own memory takes the place of the disk: no byte of its first page can be read (EIO).
+/// The memory of PID 1 replaces the disk: reading its first page fails with EIO.
 fn g9_a_disk_with_read_errors_is_not_blank() {
     let root = root();
     let mut disks = Disks::new(&root);
@@ -100,8 +100,8 @@ fn g9_below_four_mib_both_ends_overlap() {
     }
 }
 
-/// The file system can be repaired from the copy: `e2fsck -b`.
-fn g9_a_wiped_header_whose_copy_is_left_is_not_blank() {
+/// `e2fsck -b` could repair the file system from the copy.
+fn g9_a_disk_with_a_backup_header_is_not_blank() {
     let root = root();
     let mut disks = Disks::new(&root);
     let disk = disks.add_partition("vda", 1, "wiped");
@@ -110,11 +110,11 @@ fn g9_a_wiped_header_whose_copy_is_left_is_not_blank() {
         resize(&disk, size << 20);
         let words = ["-q", "-F", "-b", block, "-U", UUID, disk.to_str().unwrap()];
         tool("mkfs.ext4", &words, "");
-        // All of the first group but the copies that other groups keep.
+        // Everything in the first group, so that only the copies in other groups are left.
         wipe(&disk, 8 << 20);
         assert_kept(&disks, &disk, "PARTLABEL=wiped", &line);
     }
-    // btrfs's second superblock, xfs's second group, LUKS2's second header, md's and GPT's at the end.
+    // The second superblock of btrfs, the second group of xfs, the second header of LUKS2, md and GPT at the end.
     for (size, place) in [
         (256, 64 << 20),
         (512, 128 << 20),

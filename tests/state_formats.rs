@@ -1,5 +1,4 @@
-//! The state disk on file systems of other kinds than ext4, as their own mkfs makes them; what they are mounted as is a
-//! guest's to see.
+//! The state disk with other file systems than ext4, made by their own mkfs. Guests test as what they are mounted.
 
 use crate::{
     disks::{Disks, tool},
@@ -11,44 +10,35 @@ use crate::{
 tests![Needs::FileSystems;
     xfs_by_its_label_and_uuid,
     btrfs_by_its_label_and_uuid,
-    an_image_holds_no_state,
+    a_read_only_file_system_is_refused,
 ];
 
 const UUID: &str = "9a1e6c54-77d2-4b0e-a8f3-5d2c0b7e8f19";
 
-fn xfs_by_its_label_and_uuid() {
+/// Makes a file system on a second disk, and finds it by its label and by its UUID.
+fn assert_found_by_both(bytes: u64, mkfs: &str, words: &[&str], label: &str) {
     let root = Root::new();
     let mut disks = Disks::new(&root);
     disks.add("vda", 1 << 20);
-    // No mkfs.xfs of today makes a smaller one.
-    let disk = disks.add("vdb", 512 << 20);
-    let id = format!("uuid={UUID}");
-    let words = ["-q", "-L", "twelve_bytes", "-m", &id];
-    tool(
-        "mkfs.xfs",
-        &[&words[..], &[disk.to_str().unwrap()]].concat(),
-        "",
-    );
-    assert_found(&disks, "LABEL=twelve_bytes", "vdb");
+    let disk = disks.add("vdb", bytes);
+    let words = [words, &["-q", "-L", label, disk.to_str().unwrap()]].concat();
+    tool(mkfs, &words, "");
+    assert_found(&disks, &format!("LABEL={label}"), "vdb");
     assert_found(&disks, &format!("UUID={UUID}"), "vdb");
+}
+
+fn xfs_by_its_label_and_uuid() {
+    let id = format!("uuid={UUID}");
+    // A recent mkfs.xfs makes no smaller file system.
+    assert_found_by_both(512 << 20, "mkfs.xfs", &["-m", &id], "twelve_bytes");
 }
 
 fn btrfs_by_its_label_and_uuid() {
-    let root = Root::new();
-    let mut disks = Disks::new(&root);
-    disks.add("vda", 1 << 20);
-    let disk = disks.add("vdb", 256 << 20);
-    let words = ["-q", "-L", "a longer label, with blanks", "-U", UUID];
-    tool(
-        "mkfs.btrfs",
-        &[&words[..], &[disk.to_str().unwrap()]].concat(),
-        "",
-    );
-    assert_found(&disks, "LABEL=a longer label, with blanks", "vdb");
-    assert_found(&disks, &format!("UUID={UUID}"), "vdb");
+    let label = "a longer label, with blanks";
+    assert_found_by_both(256 << 20, "mkfs.btrfs", &["-U", UUID], label);
 }
 
-fn an_image_holds_no_state() {
+fn a_read_only_file_system_is_refused() {
     let root = Root::new();
     root.file("/tree/file", "contents");
     let (tree, format) = (root.path("/tree"), "DOCKER_LAUNCH_STATE_FORMAT");

@@ -1,5 +1,5 @@
-//! What supervising costs: memory, and descriptors after many restarts. Of a release program, whose stack is as it ships: the one
-//! that ships, where the harness names it.
+//! What supervision costs: memory, and descriptors after many restarts. The tests use a release program, because its stack is the
+//! shipped one: the shipped program itself if the harness names it.
 
 use crate::{
     engine::{events, root},
@@ -12,7 +12,7 @@ use std::path::Path;
 
 tests![Needs::Supervise;
     little_memory_while_it_waits,
-    no_descriptor_is_left_of_a_thousand_restarts,
+    a_thousand_restarts_leak_no_descriptor,
 ];
 
 /// The release program, in place of the one under test.
@@ -22,7 +22,7 @@ fn root_with(program: &Path) -> Root {
     root
 }
 
-/// In kB, as the kernel counts what is this process's alone and on no disk.
+/// In kB: private memory that no file backs, as the kernel counts it.
 fn anonymous(running: &Running<'_>) -> u64 {
     let rollup = running.proc("smaps_rollup");
     let line = rollup
@@ -35,7 +35,7 @@ fn anonymous(running: &Running<'_>) -> u64 {
         .unwrap()
 }
 
-/// Until it sleeps: in ppoll(2), on its three descriptors.
+/// Waits until it sleeps in ppoll(2), on its three descriptors.
 fn until_it_waits(running: &Running<'_>) {
     running.until("waiting", |running| {
         let call = running.proc("syscall");
@@ -44,7 +44,7 @@ fn until_it_waits(running: &Running<'_>) {
     });
 }
 
-/// A whole launch lies behind it, and the command line is shorter than 1 kB.
+/// The launch is over, and the command line is shorter than 1 kB.
 fn little_memory_while_it_waits() {
     let program = as_it_ships();
     for role in ["machine", "container"] {
@@ -64,7 +64,7 @@ fn little_memory_while_it_waits() {
     }
 }
 
-/// The numbers of PID 1's descriptors, after the daemon has failed so many times.
+/// The descriptor numbers of PID 1 after the daemon has failed so many times.
 fn descriptors_after(program: &Path, restarts: usize) -> Vec<u32> {
     let root = root_with(program);
     let failing = format!("exit-before:5:{}", restarts + 1);
@@ -89,7 +89,7 @@ fn descriptors_after(program: &Path, restarts: usize) -> Vec<u32> {
         .collect()
 }
 
-fn no_descriptor_is_left_of_a_thousand_restarts() {
+fn a_thousand_restarts_leak_no_descriptor() {
     let program = release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]);
     let none = descriptors_after(&program, 0);
     assert_eq!(descriptors_after(&program, 1000), none);

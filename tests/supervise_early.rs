@@ -1,13 +1,14 @@
-//! A signal that arrives while a launch goes on: it is not lost, what the launch waits for is given up, and no daemon starts.
+//! A signal that arrives during the launch is not lost: the launch stops waiting, and no daemon starts.
 
 use crate::{
     disks::Disks,
-    engine::{events, root},
+    engine::{container, events, machine, root},
+    failure::failing_with_shell,
     root::Root,
     running::{Ended, Running, Start},
     util::{Before, Needs, tests},
 };
-use nix::{pty::openpty, unistd::ttyname};
+use nix::pty::openpty;
 use std::{
     fs,
     thread::sleep,
@@ -22,24 +23,12 @@ tests![Needs::Features(&["modprobe", "network", "state", "supervise"]);
     b4_each_signal_of_the_machine,
     b4_a_containers_own_signals_do_not_end_a_launch,
     b4_a_daemon_that_replaces_pid_1_gets_it,
-    b4_what_is_started_has_the_signals_of_before,
+    b4_children_get_the_original_signal_mask,
     b4_a_shell_after_a_failure_is_ended,
 ];
 
-/// What nothing here takes but a wait that is not cut short: modprobe hangs, or a disk never comes.
+/// Only a wait that is not interrupted takes longer than this: modprobe hangs, or a disk never appears.
 const SOON: Duration = Duration::from_secs(8);
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine", "wait"])
-}
-
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine", "wait"])
-}
 
 /// A root whose modprobe takes much longer than anything else.
 fn slow() -> Root {
@@ -49,7 +38,7 @@ fn slow() -> Root {
     root
 }
 
-/// Until dockerlaunch runs and has blocked its signals, which is the first thing it does.
+/// Waits until dockerlaunch runs and has blocked its signals, which is the first thing it does.
 fn until_it_blocks(running: &Running<'_>) {
     running.until("blocking", |running| {
         let status = running.proc("status");
@@ -57,7 +46,7 @@ fn until_it_blocks(running: &Running<'_>) {
     });
 }
 
-/// Sent so long after its first instruction.
+/// Sends a signal so many milliseconds after its first instruction.
 fn signal_after(start: Start<'_>, signal: u32, milliseconds: u64) -> (Ended, Duration) {
     let running = start.started();
     until_it_blocks(&running);
@@ -72,7 +61,14 @@ fn no_daemon(root: &Root) -> bool {
     events(root).is_empty()
 }
 
-/// Every other millisecond of the first, and later, when modprobe hangs.
+/// The launch logs this request, waits no longer and starts no daemon.
+fn assert_given_up(root: &Root, log: &str, took: Duration, request: &str) {
+    let line = format!("dockerlaunch: {request}\n");
+    assert!(log.contains(&line), "{log}");
+    assert!(no_daemon(root) && took < SOON, "{took:?}: {log}");
+}
+
+/// Every second of the first 50 ms, and 300 ms, when modprobe hangs.
 fn moments() -> impl Iterator<Item = u64> {
     (0..50).step_by(2).chain([300])
 }
@@ -80,36 +76,29 @@ fn moments() -> impl Iterator<Item = u64> {
 fn b4_at_any_moment_while_modprobe_runs() {
     let root = slow();
     for moment in moments() {
-        let (ended, took) = signal_after(machine(&root), 15, moment);
+        let (ended, took) = signal_after(machine(&root).words(["wait"]), 15, moment);
         let log = &ended.stderr;
-        assert!(
-            log.contains("dockerlaunch: SIGTERM: reboot\n"),
-            "{moment}: {log}"
-        );
+        assert_given_up(&root, log, took, "SIGTERM: reboot");
         assert!(
             log.contains("dockerlaunch: reboot: not the first PID"),
             "{moment}: {log}"
         );
-        assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
     }
     for moment in moments() {
-        let (ended, took) = signal_after(container(&root), 15, moment);
+        let (ended, took) = signal_after(container(&root).words(["wait"]), 15, moment);
         let log = &ended.stderr;
-        assert!(
-            log.contains("dockerlaunch: SIGTERM: end\n"),
-            "{moment}: {log}"
-        );
+        assert_given_up(&root, log, took, "SIGTERM: end");
         assert_eq!(ended.status, 128 + 15, "{moment}: {log}");
-        assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
     }
 }
 
-/// The launch fails for the lack of its disk; the request counts more than that failure, and than what follows it.
+/// The launch fails because its disk is missing. The signal takes precedence over that failure and its policy.
 fn b4_at_any_moment_while_a_disk_is_waited_for() {
     let root = root();
     for policy in ["panic", "poweroff", "shell"] {
         for moment in (0..50).step_by(6).chain([300]) {
             let start = machine(&root)
+                .words(["wait"])
                 .variable("DOCKER_LAUNCH_ON_FAILURE", policy)
                 .variable("DOCKER_LAUNCH_STATE", "LABEL=never-here");
             let (ended, took) = signal_after(start, 15, moment);
@@ -120,11 +109,7 @@ fn b4_at_any_moment_while_a_disk_is_waited_for() {
                 ),
                 "{policy} {moment}: {log}"
             );
-            assert!(
-                log.contains("dockerlaunch: SIGTERM: reboot\n"),
-                "{moment}: {log}"
-            );
-            assert!(no_daemon(&root) && took < SOON, "{moment}: {took:?}: {log}");
+            assert_given_up(&root, log, took, "SIGTERM: reboot");
         }
     }
 }
@@ -143,7 +128,9 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
             "given up: a signal or the power button asked for a shutdown",
         ),
     ] {
-        let start = container(&root).variable("DOCKER_LAUNCH_IP", address);
+        let start = container(&root)
+            .words(["wait"])
+            .variable("DOCKER_LAUNCH_IP", address);
         let card = Before::Interface {
             name: "eth0".into(),
             kind: "veth".into(),
@@ -151,15 +138,12 @@ fn b4_while_a_dhcp_server_or_a_card_is_waited_for() {
         let (ended, took) = signal_after(start.before(card), 15, 300);
         let log = &ended.stderr;
         assert!(log.contains(words), "{address}: {log}");
-        assert!(log.contains("dockerlaunch: SIGTERM: end\n"), "{log}");
-        assert!(
-            ended.status == 128 + 15 && no_daemon(&root) && took < SOON,
-            "{took:?}"
-        );
+        assert_given_up(&root, log, took, "SIGTERM: end");
+        assert_eq!(ended.status, 128 + 15, "{log}");
     }
 }
 
-/// Half of it would be of no use, and not blank any more.
+/// A half-made file system would be useless, and the disk no longer blank.
 fn b4_a_file_system_that_is_being_made_is_finished() {
     let root = root();
     root.stand_in("/usr/sbin/mkfs.ext4")
@@ -191,16 +175,16 @@ fn b4_each_signal_of_the_machine() {
         (2, "SIGINT: reboot\n"),
         (39, "signal 39: reboot\n"),
     ] {
-        let (ended, took) = signal_after(machine(&root), signal, 20);
+        let (ended, took) = signal_after(machine(&root).words(["wait"]), signal, 20);
         assert!(ended.stderr.contains(words), "{signal}: {}", ended.stderr);
         assert!(no_daemon(&root) && took < SOON, "{signal}: {took:?}");
     }
 }
 
-/// They would be the daemon's; HUP on the machine as well. The daemon starts as ever.
+/// These signals are for the daemon, on the machine also HUP. The daemon starts as usual.
 fn b4_a_containers_own_signals_do_not_end_a_launch() {
     let root = slow();
-    // They come while modprobe runs: the daemon's own start would not survive them all.
+    // They arrive while modprobe runs: the daemon would not survive all of them during its own start.
     root.file("/modprobe.status", "slow");
     for (start, signals) in [
         (
@@ -210,7 +194,7 @@ fn b4_a_containers_own_signals_do_not_end_a_launch() {
         (machine, &[1, 28, 36]),
     ] {
         let _ = fs::remove_file(root.path("/events"));
-        let running = start(&root).started();
+        let running = start(&root).words(["wait"]).started();
         until_it_blocks(&running);
         signals.iter().for_each(|signal| running.signal(*signal));
         running.until_event(&root, "start", 1);
@@ -219,7 +203,7 @@ fn b4_a_containers_own_signals_do_not_end_a_launch() {
     }
 }
 
-/// It stays blocked, and so pending, until the daemon unblocks it as Go programs do; or the kernel would drop it.
+/// The signal stays blocked and so pending until the daemon unblocks it, as Go programs do; otherwise the kernel would drop it.
 fn b4_a_daemon_that_replaces_pid_1_gets_it() {
     let root = slow();
     for start in [Root::machine, Root::container] {
@@ -238,8 +222,8 @@ fn b4_a_daemon_that_replaces_pid_1_gets_it() {
     }
 }
 
-/// modprobe as well as the daemon.
-fn b4_what_is_started_has_the_signals_of_before() {
+/// modprobe and the daemon.
+fn b4_children_get_the_original_signal_mask() {
     let root = slow();
     for reap in ["true", "false"] {
         let running = root
@@ -259,29 +243,11 @@ fn b4_what_is_started_has_the_signals_of_before() {
     }
 }
 
-/// The shell does not listen to TERM: it waits for a line.
+/// The shell ignores TERM: it waits for a line.
 fn b4_a_shell_after_a_failure_is_ended() {
     let root = Root::new();
-    root.stand_in("/usr/bin/sh")
-        .link("/bin", "usr/bin")
-        .link("/lib64", "usr/lib64")
-        .link("/lib", "usr/lib")
-        .file("/dev/null", "")
-        .directory("/proc");
     let terminal = openpty(None, None).unwrap();
-    let console = ttyname(&terminal.slave).unwrap();
-    let running = root
-        .machine()
-        .words(["no-such"])
-        .variable("DOCKER_LAUNCH_ON_FAILURE", "shell")
-        .before(Before::mount("proc", "/proc"))
-        .before(Before::File {
-            at: "/dev/console".into(),
-            contents: String::new(),
-        })
-        .before(Before::bind(console, "/dev/console"))
-        .started();
-    running.until("a shell", |running| running.path("/shell").exists());
+    let running = failing_with_shell(&root, &terminal);
     let shell = running.children()[0];
     let status = fs::read_to_string(format!("/proc/{shell}/status")).unwrap();
     assert!(status.contains("\nSigBlk:\t0000000000000000\n"), "{status}");

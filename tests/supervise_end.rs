@@ -1,7 +1,7 @@
-//! The end: what the daemon leaves behind, file systems, orphans by the thousand, and a PID namespace that is another's.
+//! The end: processes that the daemon leaves, file systems, thousands of orphans, and a PID namespace that belongs to another.
 
 use crate::{
-    engine::{events, root},
+    engine::{container, events, machine, root},
     root::Root,
     running::{Running, Start, signal},
     util::{Before, Needs, tests},
@@ -9,37 +9,31 @@ use crate::{
 use std::fs;
 
 tests![Needs::Supervise;
-    what_the_daemon_leaves_is_told_to_end,
-    what_does_not_listen_is_killed,
+    processes_left_by_the_daemon_get_sigterm,
+    processes_that_ignore_sigterm_get_sigkill,
     everything_is_unmounted,
-    what_is_in_use_is_detached,
+    a_busy_file_system_is_detached,
     ten_thousand_orphans_are_reaped,
-    in_anothers_pid_namespace_only_its_own_are_ended,
+    in_a_foreign_pid_namespace_only_its_children_are_ended,
 ];
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-}
 
 const TERM: &str = "dockerlaunch: SIGTERM to all other processes, which have 5 s\n";
 const KILL: &str = "dockerlaunch: SIGKILL to those still running\n";
 
-fn what_the_daemon_leaves_is_told_to_end() {
+fn processes_left_by_the_daemon_get_sigterm() {
     let root = root();
     let running = machine(&root).words(["leave:wait:0", "wait"]).running();
     running.until_event(&root, "start", 2);
     running.signal(12);
     let log = running.ended().stderr;
     assert!(log.contains(TERM) && !log.contains(KILL), "{log}");
-    // First the daemon, then what it has left.
+    // First the daemon gets the signal, then what it has left.
     assert_eq!(events(&root)[2..], ["signal 15", "signal 15"]);
     let daemon = log.find("engine ended with status 0").unwrap();
     assert!(daemon < log.find(TERM).unwrap());
 }
 
-fn what_does_not_listen_is_killed() {
+fn processes_that_ignore_sigterm_get_sigkill() {
     for start in [machine, container as fn(&Root) -> Start<'_>] {
         let root = root();
         let running = start(&root)
@@ -52,13 +46,7 @@ fn what_does_not_listen_is_killed() {
     }
 }
 
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine"])
-}
-
-/// One below another, one over another, one whose name has a blank.
+/// One mount below another, one over another, and one with a space in its name.
 fn everything_is_unmounted() {
     let root = root();
     for directory in ["/a", "/a b"] {
@@ -91,8 +79,8 @@ fn everything_is_unmounted() {
     assert!(!log.contains("is in use"), "{log}");
 }
 
-/// By PID 1 itself, which inherited a descriptor: nothing can end it.
-fn what_is_in_use_is_detached() {
+/// PID 1 itself keeps it busy, through an inherited descriptor: ending processes does not help.
+fn a_busy_file_system_is_detached() {
     let root = root();
     root.directory("/a");
     let running = machine(&root)
@@ -116,7 +104,7 @@ fn what_is_in_use_is_detached() {
     );
 }
 
-/// States of the processes in a PID namespace, as /proc shows them inside.
+/// The states of the processes in a PID namespace, as /proc shows them inside.
 fn zombies(running: &Running<'_>) -> usize {
     let states = fs::read_dir(running.path("/proc"))
         .unwrap()
@@ -134,16 +122,16 @@ fn ten_thousand_orphans_are_reaped() {
         .running();
     running.until_event(&root, "orphaned", 1);
     running.until("reaped", |running| zombies(running) == 0);
-    // None of them was taken for the daemon.
+    // No orphan was taken for the daemon.
     assert!(!running.log().contains("engine ended"), "{}", running.log());
     running.signal(1);
     running.until_event(&root, "signal 1", 1);
 }
 
-/// `--pid=host`: orphans come to it nevertheless, and others are left alone.
-fn in_anothers_pid_namespace_only_its_own_are_ended() {
+/// `--pid=host`: orphans are reparented to it, but it leaves other processes alone.
+fn in_a_foreign_pid_namespace_only_its_children_are_ended() {
     let root = root();
-    root.link("/lib64", "usr/lib64").link("/lib", "usr/lib");
+    root.loader();
     let running = container(&root)
         .variable("DOCKER_LAUNCH_AS", "container")
         .words(["leave:wait:stubborn", "leave:wait:0", "wait:7"])
@@ -154,9 +142,13 @@ fn in_anothers_pid_namespace_only_its_own_are_ended() {
         .running();
     running.until_event(&root, "start", 3);
     let children = running.children();
-    assert_eq!(children.len(), 2, "not the sleeper and dockerlaunch");
+    assert_eq!(
+        children.len(),
+        2,
+        "the children of PID 1 are the sleeper and dockerlaunch"
+    );
     signal(children[1], 15);
-    // PID 1 would tell by another status that the sleeper has ended.
+    // If the sleeper had ended, the status would be another.
     let ended = running.ended();
     assert!(
         ended.status == 7 && ended.stderr.contains(KILL),

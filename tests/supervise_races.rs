@@ -1,7 +1,7 @@
-//! A daemon that dies at the worst moment: PID 1 is held before each of its system calls in turn, and by chance.
+//! A daemon that dies at the worst moment: before each system call of PID 1 in turn, and at random.
 
 use crate::{
-    engine::{events, root},
+    engine::{container, events, root},
     program::release,
     root::Root,
     running::{Running, Start, signal},
@@ -17,30 +17,26 @@ use std::{
 
 tests![Needs::Supervise;
     b1_a_daemon_that_dies_between_any_two_calls_is_started_again,
-    b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for,
+    b1_a_daemon_that_dies_between_any_two_calls_does_not_delay_a_shutdown,
     b1_an_orphan_that_dies_between_any_two_calls_is_reaped,
-    b1_a_flood_of_signals_keeps_nothing_waiting,
+    b1_a_flood_of_signals_delays_nothing,
     b1_daemons_that_end_beside_an_orphan_are_started_again,
 ];
 
-/// With a build that starts the daemon again at once.
+/// A root with a build that starts the daemon again immediately.
 fn impatient() -> Root {
     let root = root();
-    let program = release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]));
     root
 }
 
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .variable("DOCKER_LAUNCH_ON_EXIT", "restart")
-        .words(["engine"])
+/// A container that starts its daemon again.
+fn restarting(root: &Root) -> Start<'_> {
+    container(root).variable("DOCKER_LAUNCH_ON_EXIT", "restart")
 }
 
 const PPOLL: i64 = 271;
-/// Longer than anything here takes but a wait for a daemon that is dead.
+/// Only a wait for a daemon that is dead takes longer than this.
 const SOON: Duration = Duration::from_secs(20);
 
 fn is_zombie(pid: i32) -> bool {
@@ -54,8 +50,8 @@ fn kill_and_see_it_dead(pid: i32) {
     while !is_zombie(pid) {}
 }
 
-/// A signal wakes PID 1. It stands before its call number `at` when `victim` dies; or, where it comes to sleep again before
-/// that many calls, before that sleep. Whether it does.
+/// A signal wakes PID 1. `victim` dies before its call number `at`, or, if PID 1 sleeps again before that, before that sleep.
+/// Returns whether PID 1 slept first.
 fn dies_at_call(running: &Running<'_>, at: usize, wake: u32, victim: i32) -> bool {
     running.until("asleep", |running| {
         running.proc("syscall").starts_with("271 ")
@@ -64,7 +60,7 @@ fn dies_at_call(running: &Running<'_>, at: usize, wake: u32, victim: i32) -> boo
     let wake = || signal(running.pid, wake);
     trace(running.pid, false, wake, |call| {
         count += 1;
-        // The first call is the sleep that the tracer has interrupted.
+        // The first call is the sleep that the tracer interrupted.
         sleeps = count > 1 && call.number == PPOLL;
         if count <= at && !sleeps {
             return Then::GoOn;
@@ -75,10 +71,13 @@ fn dies_at_call(running: &Running<'_>, at: usize, wake: u32, victim: i32) -> boo
     sleeps
 }
 
-/// At call after call, until one turn of the loop is through: it has more than these.
+/// Repeats this for call after call, until one turn of the loop is complete: it has more calls than these.
 fn at_each_call(mut each: impl FnMut(usize) -> bool) {
     let calls = (0..).take_while(|at| !each(*at)).count();
-    assert!(calls >= 4, "{calls} calls are no turn of the loop");
+    assert!(
+        calls >= 4,
+        "one turn of the loop has more than {calls} calls"
+    );
 }
 
 fn starts(root: &Root) -> usize {
@@ -90,11 +89,11 @@ fn starts(root: &Root) -> usize {
 
 fn b1_a_daemon_that_dies_between_any_two_calls_is_started_again() {
     let root = impatient();
-    let running = container(&root).words(["wait"]).running();
+    let running = restarting(&root).words(["wait"]).running();
     at_each_call(|at| {
         let started = starts(&root);
         let daemon = running.children()[0];
-        // HUP is the daemon's: PID 1 wakes, passes it on and sleeps again.
+        // PID 1 passes HUP on to the daemon: it wakes, sends it and sleeps again.
         let slept = dies_at_call(&running, at, 1, daemon);
         // No other signal wakes PID 1.
         running.until_event(&root, "start", started + 1);
@@ -102,14 +101,14 @@ fn b1_a_daemon_that_dies_between_any_two_calls_is_started_again() {
     });
 }
 
-fn b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for() {
+fn b1_a_daemon_that_dies_between_any_two_calls_does_not_delay_a_shutdown() {
     at_each_call(|at| {
         let root = root();
-        let running = container(&root).words(["wait:stubborn"]).running();
+        let running = restarting(&root).words(["wait:stubborn"]).running();
         running.signal(15);
         running.until_event(&root, "signal 15", 1);
         let since = Instant::now();
-        // USR1 is the daemon's.
+        // PID 1 passes USR1 on to the daemon.
         let slept = dies_at_call(&running, at, 10, running.children()[0]);
         let ended = running.ended();
         assert_eq!(ended.status, 137, "{at}: {}", ended.stderr);
@@ -121,7 +120,7 @@ fn b1_a_daemon_that_dies_between_any_two_calls_of_a_shutdown_is_not_waited_for()
 fn b1_an_orphan_that_dies_between_any_two_calls_is_reaped() {
     const ORPHANS: usize = 24;
     let root = root();
-    let running = container(&root)
+    let running = restarting(&root)
         .words(["child:leave:wait:stubborn"; ORPHANS])
         .words(["event:orphans", "wait"])
         .running();
@@ -135,9 +134,9 @@ fn b1_an_orphan_that_dies_between_any_two_calls_is_reaped() {
     });
 }
 
-/// More than are read in one turn, and the death of the daemon among them: 300 real-time signals, of which the kernel keeps
-/// each, to a machine that does nothing about them.
-fn b1_a_flood_of_signals_keeps_nothing_waiting() {
+/// More signals than PID 1 reads in one turn, and the death of the daemon among them: 300 real-time signals, each of which the
+/// kernel queues, and which mean nothing on the machine.
+fn b1_a_flood_of_signals_delays_nothing() {
     let root = impatient();
     let start = root.machine().variable("DOCKER_LAUNCH_REAP", "auto");
     let running = start.words(["engine", "wait"]).running();
@@ -155,15 +154,15 @@ fn b1_a_flood_of_signals_keeps_nothing_waiting() {
     assert!(running.ended().stderr.contains("SIGTERM: reboot"));
 }
 
-/// How many daemons end: `DOCKERLAUNCH_STRESS=20000 cargo test --test main -- b1_thousands` takes some minutes.
+/// How many daemons end: `DOCKERLAUNCH_STRESS=20000 cargo test --test main -- b1_daemons` takes some minutes.
 fn stress() -> usize {
     env::var("DOCKERLAUNCH_STRESS").map_or(300, |count| count.parse().unwrap())
 }
 
-/// Each ends within 150 us of an orphan of its own.
+/// Each daemon ends within 150 us of an orphan of its own.
 fn b1_daemons_that_end_beside_an_orphan_are_started_again() {
     let root = impatient();
-    let running = container(&root).words(["race"]).running();
+    let running = restarting(&root).words(["race"]).running();
     let (mut last, mut since) = (0, Instant::now());
     while last < stress() {
         sleep(Duration::from_millis(20));
@@ -171,6 +170,6 @@ fn b1_daemons_that_end_beside_an_orphan_are_started_again() {
         if ends > last {
             (last, since) = (ends, Instant::now());
         }
-        assert!(since.elapsed() < SOON, "it stalls after {last} ends");
+        assert!(since.elapsed() < SOON, "PID 1 stalls after {last} ends");
     }
 }

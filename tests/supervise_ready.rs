@@ -1,35 +1,27 @@
-//! Readiness: only the daemon's own word counts, it is said once for each daemon, and the program of DOCKER_LAUNCH_READY
-//! runs once.
+//! Readiness: only the daemon's own notification counts, it is logged once for each daemon, and the program of
+//! DOCKER_LAUNCH_READY runs once.
 
 use crate::{
-    engine::{events, root},
+    engine::{events, machine, root},
     program::release,
-    root::Root,
-    running::{Start, mode},
+    running::mode,
     util::{Needs, tests},
 };
 use std::{fs, os::unix::net::UnixDatagram, time::Duration};
 
 tests![Needs::Supervise;
-    it_is_told_with_the_time_since_the_kernels_start,
-    another_process_is_not_believed,
-    a_reload_is_no_new_start,
+    readiness_is_logged_with_the_time_since_kernel_start,
+    ready_from_another_process_is_ignored,
+    a_reload_is_not_a_new_start,
     the_program_runs_once,
-    the_programs_failure_is_a_warning,
-    a_program_that_is_not_there_is_a_warning,
-    whoever_supervises_us_is_told,
-    a_late_daemon_is_told_of_once,
+    a_program_that_fails_or_is_missing_is_a_warning,
+    an_outer_supervisor_is_notified,
+    a_late_daemon_is_reported_once,
 ];
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-}
 
 const IS_READY: &str = "dockerlaunch: docker is ready, ";
 
-fn it_is_told_with_the_time_since_the_kernels_start() {
+fn readiness_is_logged_with_the_time_since_kernel_start() {
     let root = root();
     let running = machine(&root)
         .words(["notify:STATUS=x\nREADY=1\nMAINPID=7", "wait"])
@@ -40,25 +32,25 @@ fn it_is_told_with_the_time_since_the_kernels_start() {
     let told: f64 = said.split_once(" ms").unwrap().0.parse().unwrap();
     let uptime = fs::read_to_string("/proc/uptime").unwrap();
     let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
-    // The kernel tells its uptime in hundredths.
+    // The kernel shows its uptime in hundredths of a second.
     assert!((-0.02..30.0).contains(&(uptime - told / 1000.0)), "{log}");
     assert_eq!(mode(&running.path("/run/dockerlaunch")), 0o700);
     running.signal(12);
     assert_eq!(running.ended().stderr.matches(IS_READY).count(), 1);
 }
 
-fn another_process_is_not_believed() {
+fn ready_from_another_process_is_ignored() {
     let root = root();
     let running = machine(&root)
         .words(["child:notify:READY=1", "notify:STOPPING=1", "wait"])
         .variable("DOCKER_LAUNCH_DEBUG", "true")
         .running();
-    // It came later.
+    // This notification came after the child's.
     running.until_said(" ms] engine is stopping\n");
     assert!(!running.log().contains(IS_READY), "{}", running.log());
 }
 
-fn a_reload_is_no_new_start() {
+fn a_reload_is_not_a_new_start() {
     let root = root();
     let running = machine(&root)
         .words([
@@ -102,30 +94,27 @@ fn the_program_runs_once() {
     );
 }
 
-fn the_programs_failure_is_a_warning() {
-    let root = root();
-    root.stand_in("/usr/bin/false");
-    let running = machine(&root)
-        .words(["notify:READY=1", "wait"])
-        .variable("DOCKER_LAUNCH_READY", "/usr/bin/false")
-        .running();
-    running.until_said("dockerlaunch: warning: /usr/bin/false ended with status 1\n");
-    running.signal(12);
-    assert_eq!(running.ended().status, 0);
+fn a_program_that_fails_or_is_missing_is_a_warning() {
+    for (program, line) in [
+        ("/usr/bin/false", "/usr/bin/false ended with status 1\n"),
+        (
+            "/no/such",
+            "exec /no/such: no such file or directory (ENOENT)",
+        ),
+    ] {
+        let root = root();
+        root.stand_in("/usr/bin/false");
+        let running = machine(&root)
+            .words(["notify:READY=1", "wait"])
+            .variable("DOCKER_LAUNCH_READY", program)
+            .running();
+        running.until_said(&format!("dockerlaunch: warning: {line}"));
+        running.signal(12);
+        assert_eq!(running.ended().status, 0);
+    }
 }
 
-fn a_program_that_is_not_there_is_a_warning() {
-    let root = root();
-    let running = machine(&root)
-        .words(["notify:READY=1", "wait"])
-        .variable("DOCKER_LAUNCH_READY", "/no/such")
-        .running();
-    running.until_said("dockerlaunch: warning: exec /no/such: no such file or directory (ENOENT)");
-    running.signal(12);
-    assert_eq!(running.ended().status, 0);
-}
-
-fn whoever_supervises_us_is_told() {
+fn an_outer_supervisor_is_notified() {
     let root = root();
     let outer = UnixDatagram::bind(root.path("/outer")).unwrap();
     outer
@@ -143,12 +132,10 @@ fn whoever_supervises_us_is_told() {
     drop(running);
 }
 
-/// Of a build whose seconds are short.
-fn a_late_daemon_is_told_of_once() {
+/// This build has short timeouts.
+fn a_late_daemon_is_reported_once() {
     let root = root();
-    let program = release("hasty", &[("DOCKERLAUNCH_BACKOFF_MS", "10")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("hasty", &[("DOCKERLAUNCH_BACKOFF_MS", "10")]));
     let running = machine(&root)
         .words(["wait@1", "notify:READY=1", "wait"])
         .running();

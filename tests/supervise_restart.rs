@@ -1,10 +1,10 @@
-//! A daemon that ends by itself: what is said, what follows, and that clients wait for the next one.
+//! A daemon that ends by itself: what is logged, what follows, and that clients wait for the next daemon.
 
 use crate::{
-    engine::{events, root},
+    engine::{container, events, machine, root},
     program::release,
     root::Root,
-    running::{Running, Start, signal},
+    running::{Running, signal},
     util::{Before, Needs, tests},
 };
 use std::{
@@ -14,36 +14,24 @@ use std::{
 };
 
 tests![Needs::Supervise;
-    it_is_started_again,
+    the_daemon_is_started_again,
     each_policy_on_the_machine,
     a_container_ends_as_its_daemon_did,
-    a_container_restarts_it_where_that_is_asked_for,
-    a_crash_loop_is_named_once,
+    a_container_restarts_it_if_the_setting_says_so,
+    a_crash_loop_is_reported_once,
     a_request_between_two_daemons_is_followed,
     a_client_that_connects_between_two_daemons_is_served,
-    inherited_sockets_are_each_daemons,
+    every_daemon_gets_the_inherited_sockets,
     stale_pid_files_are_removed_before_each_start,
-    one_that_cannot_be_executed_is_a_launch_that_failed,
-    one_that_cannot_be_executed_any_more_is_tried_again,
+    a_daemon_that_cannot_be_executed_is_a_failed_launch,
+    a_daemon_that_can_no_longer_be_executed_is_tried_again,
 ];
-
-fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-}
-
-fn container(root: &Root) -> Start<'_> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine"])
-}
 
 fn says(running: &Running<'_>, words: &str) {
     running.until_said(&format!("dockerlaunch: {words}\n"));
 }
 
-fn it_is_started_again() {
+fn the_daemon_is_started_again() {
     let root = root();
     let running = machine(&root).words(["exit-before:3:2", "wait"]).running();
     says(&running, "engine ended with status 3");
@@ -113,7 +101,7 @@ fn a_container_ends_as_its_daemon_did() {
     assert_eq!(container(&root).words(["exit:3"]).ended().status, 3);
 }
 
-fn a_container_restarts_it_where_that_is_asked_for() {
+fn a_container_restarts_it_if_the_setting_says_so() {
     let root = root();
     let running = container(&root)
         .variable("DOCKER_LAUNCH_ON_EXIT", "restart")
@@ -124,12 +112,10 @@ fn a_container_restarts_it_where_that_is_asked_for() {
     assert_eq!(running.ended().status, 6);
 }
 
-/// Of a build whose waits are short.
-fn a_crash_loop_is_named_once() {
+/// This build has short delays.
+fn a_crash_loop_is_reported_once() {
     let root = root();
-    let program = release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("impatient", &[("DOCKERLAUNCH_BACKOFF_MS", "0")]));
     let running = machine(&root)
         .words(["exit-before:4:20", "event:lasts", "wait"])
         .running();
@@ -170,14 +156,18 @@ fn a_client_that_connects_between_two_daemons_is_served() {
     says(&running, "engine is started again in 1 s");
     let mut client = UnixStream::connect(running.path("/run/docker.sock")).unwrap();
     client.write_all(b"GET /_ping").unwrap();
-    assert_eq!(events(&root), ["start"], "there was no gap");
+    assert_eq!(
+        events(&root),
+        ["start"],
+        "the next daemon had already started"
+    );
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "got GET /_ping");
 }
 
-/// By a supervisor of ours: they are named with the pid of the daemon that gets them.
-fn inherited_sockets_are_each_daemons() {
+/// A supervisor of dockerlaunch passes these sockets; LISTEN_PID is the pid of the daemon that gets them.
+fn every_daemon_gets_the_inherited_sockets() {
     let root = root();
     root.file("/first", "").file("/second", "");
     let running = container(&root)
@@ -244,7 +234,7 @@ fn broken(root: &Root) {
 const MISSING: &str = "exec /usr/bin/engine: no such file or directory (ENOENT); the file is there: its interpreter or \
     loader is missing from the image";
 
-fn one_that_cannot_be_executed_is_a_launch_that_failed() {
+fn a_daemon_that_cannot_be_executed_is_a_failed_launch() {
     let root = root();
     broken(&root);
     for start in [machine(&root), container(&root)] {
@@ -258,7 +248,7 @@ fn one_that_cannot_be_executed_is_a_launch_that_failed() {
     }
 }
 
-fn one_that_cannot_be_executed_any_more_is_tried_again() {
+fn a_daemon_that_can_no_longer_be_executed_is_tried_again() {
     let root = root();
     let running = machine(&root).words(["wait:3"]).running();
     broken(&root);

@@ -1,7 +1,7 @@
-//! What a signal to PID 1 means: on the machine an end, in a container one TERM to the daemon or the signal itself.
+//! What a signal to PID 1 means: on the machine a shutdown, in a container one TERM to the daemon or the signal itself.
 
 use crate::{
-    engine::{events, root},
+    engine::{self, events, root},
     root::Root,
     running::Running,
     util::{Needs, tests},
@@ -9,30 +9,22 @@ use crate::{
 
 tests![Needs::Supervise;
     the_machine_ends_by_each_signal,
-    the_machine_passes_on_hup_only,
-    a_containers_daemon_is_told_to_end_once,
+    the_machine_passes_on_only_hup,
+    a_containers_daemon_gets_one_sigterm,
     a_containers_daemon_gets_all_other_signals,
     a_second_request_shortens_the_wait,
     the_daemon_begins_as_if_it_had_replaced_pid_1,
 ];
 
 fn machine<'r>(root: &'r Root, words: &[&str]) -> Running<'r> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine"])
-        .words(words)
-        .running()
+    engine::machine(root).words(words).running()
 }
 
 fn container<'r>(root: &'r Root, words: &[&str]) -> Running<'r> {
-    root.container()
-        .variable("DOCKER_LAUNCH_REAP", "true")
-        .words(["engine"])
-        .words(words)
-        .running()
+    engine::container(root).words(words).running()
 }
 
-/// Signal, what is said.
+/// The signal, and what is logged.
 const MACHINE: &[(u32, &str, &str)] = &[
     (12, "SIGUSR2: power off", "power off: "),
     (30, "SIGPWR: power off", "power off: "),
@@ -65,7 +57,7 @@ fn the_machine_ends_by_each_signal() {
     }
 }
 
-fn the_machine_passes_on_hup_only() {
+fn the_machine_passes_on_only_hup() {
     let root = root();
     let running = machine(&root, &["wait"]);
     for signal in [3, 28, 36, 40, 1] {
@@ -77,7 +69,7 @@ fn the_machine_passes_on_hup_only() {
     assert_eq!(events(&root), ["start", "signal 1", "signal 15"]);
 }
 
-fn a_containers_daemon_is_told_to_end_once() {
+fn a_containers_daemon_gets_one_sigterm() {
     for signal in [15, 2, 30, 37, 38] {
         let root = root();
         let running = container(&root, &["wait:7@10"]);
@@ -112,7 +104,7 @@ fn a_containers_daemon_gets_all_other_signals() {
     assert_eq!(running.ended().status, 7);
 }
 
-/// The daemon would take the whole time that it has.
+/// Without it the daemon would take all the time that it has.
 fn a_second_request_shortens_the_wait() {
     let root = root();
     let running = machine(&root, &["wait:stubborn"]);

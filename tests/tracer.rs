@@ -1,5 +1,5 @@
-//! A tracer (ptrace(2)) of a program that runs: a test sees each of its system calls before the kernel does, and can let one
-//! fail, or do something else at that very moment.
+//! A tracer (ptrace(2)) of a running program: a test sees each system call before the kernel does, and can make it fail or do
+//! something else at that moment.
 
 use nix::{
     errno::Errno,
@@ -44,19 +44,19 @@ impl Call {
 /// What happens at a call.
 pub(crate) enum Then {
     GoOn,
-    /// The kernel does not do it; the program sees this errno.
+    /// The kernel does not execute it; the program sees this errno.
     Fail(Errno),
     /// The process is killed before the call.
     Kill,
-    /// It never comes to it, as if the kernel did not return; the process can only be killed.
+    /// The process never gets to the call, as if the kernel did not return; only SIGKILL ends it.
     Hang,
-    /// Nothing is traced from here on.
+    /// The trace ends here.
     Leave,
 }
 
 struct Process {
     pid: Pid,
-    /// The errno that the call is to end with: between its two stops.
+    /// The errno for the current call, between its two stops.
     failing: Option<Errno>,
     inside: bool,
     alive: bool,
@@ -86,7 +86,7 @@ pub(crate) fn trace(
         options |= Options::PTRACE_O_TRACEFORK;
     }
     let first = Pid::from_raw(pid);
-    ptrace::seize(first, options).expect("a tester can trace");
+    ptrace::seize(first, options).expect("ptrace is permitted");
     ptrace::interrupt(first).unwrap();
     let mut all = vec![Process::new(first)];
     let mut begun = Some(begun);
@@ -140,13 +140,13 @@ pub(crate) fn trace(
             let _ = ptrace::syscall(all[place].pid, pass);
         }
         if idle {
-            assert!(Instant::now() < limit, "nothing happens any more");
+            assert!(Instant::now() < limit, "the program makes no further call");
             sleep(Duration::from_micros(20));
         }
     }
 }
 
-/// Either stop of a call.
+/// The stop at the beginning or the end of a call.
 fn at_call(place: usize, process: &mut Process, each: &mut impl FnMut(&Call) -> Then) -> Then {
     process.inside = !process.inside;
     let Ok(mut registers) = ptrace::getregs(process.pid) else {
@@ -180,7 +180,7 @@ fn at_call(place: usize, process: &mut Process, each: &mut impl FnMut(&Call) -> 
     then
 }
 
-/// The process that is stopped goes on; the others have to be stopped first.
+/// Resumes the process that is stopped; the others must be stopped first.
 fn leave(all: &[Process], stopped: usize) {
     let _ = ptrace::detach(all[stopped].pid, None);
     for (place, process) in all.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! What the end does with the file systems: each is unmounted, from the last to the first, however many there are; and what
-//! happens where the process that does it cannot be made, is killed, or hangs.
+//! How the end unmounts file systems: each one, from the last to the first, however many there are; and what happens if the
+//! process that does it cannot be made, is killed, or hangs.
 
 use crate::{
-    engine::root,
+    engine::{self, root},
     program::release,
     root::Root,
     running::{Ended, Start},
@@ -11,22 +11,22 @@ use crate::{
 };
 use nix::errno::Errno;
 use std::{
-    env, fs,
+    env,
     time::{Duration, Instant},
 };
 
 tests![Needs::Supervise;
     a5_ten_times_as_many_mounts_take_ten_times_the_calls,
     a5_thousands_of_mounts_are_unmounted,
-    a5_each_mount_goes_from_the_last_to_the_first,
-    a5_without_a_file_in_memory_everything_is_detached,
-    a5_a_mount_that_holds_another_goes_in_the_next_pass,
-    a3_where_no_process_can_be_made_pid_1_unmounts,
-    a3_where_no_descriptor_of_a_process_can_be_made_it_is_waited_for,
-    a3_where_the_process_is_killed_another_goes_on,
-    a3_where_each_process_is_killed_everything_is_written_out,
-    a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason,
-    a3_a_process_that_hangs_is_given_up,
+    a5_mounts_go_from_the_last_to_the_first,
+    a5_without_memfd_create_everything_is_detached,
+    a5_a_mount_that_another_keeps_busy_goes_in_the_next_pass,
+    a3_pid_1_unmounts_if_fork_fails,
+    a3_without_pidfd_open_the_process_is_still_awaited,
+    a3_if_the_process_is_killed_another_continues,
+    a3_if_each_process_is_killed_everything_is_synced,
+    a3_a_mount_that_cannot_be_unmounted_is_logged_with_the_reason,
+    a3_a_process_that_hangs_is_abandoned,
 ];
 
 const FORK: i64 = 57;
@@ -35,13 +35,12 @@ const UMOUNT2: i64 = 166;
 const MEMFD_CREATE: i64 = 319;
 const PIDFD_OPEN: i64 = 434;
 
+/// As the machine, with a daemon that waits for a signal.
 fn machine(root: &Root) -> Start<'_> {
-    root.machine()
-        .variable("DOCKER_LAUNCH_REAP", "auto")
-        .words(["engine", "wait"])
+    engine::machine(root).words(["wait"])
 }
 
-/// The machine is asked to power off, and each call of what follows is looked at.
+/// Asks the machine to power off, and looks at each call that follows.
 fn ended(start: Start<'_>, each: impl FnMut(&Call) -> Then) -> Ended {
     let running = start.running();
     trace(running.pid, true, || running.signal(12), each);
@@ -49,6 +48,11 @@ fn ended(start: Start<'_>, each: impl FnMut(&Call) -> Then) -> Ended {
 }
 
 const END: &str = "dockerlaunch: power off: not the first PID namespace; PID 1 ends instead\n";
+
+fn assert_said_before_the_end(ended: &Ended, line: &str) {
+    let log = &ended.stderr;
+    assert!(log.contains(line) && log.ends_with(END), "{log}");
+}
 
 fn unmounted(ended: &Ended) -> usize {
     let line = "dockerlaunch: unmounted: ";
@@ -59,7 +63,7 @@ fn unmounted(ended: &Ended) -> usize {
     after.split_once('\n').unwrap().0.parse().unwrap()
 }
 
-/// How many calls it takes; of all processes.
+/// How many calls it takes, in all processes.
 fn calls(mounts: usize) -> usize {
     let root = root();
     root.directory("/a");
@@ -84,7 +88,7 @@ fn a5_ten_times_as_many_mounts_take_ten_times_the_calls() {
     );
 }
 
-/// As it runs, without a tracer: `DOCKERLAUNCH_MOUNTS=10000 cargo test --test main -- a5_thousands` tells how long it takes.
+/// Without a tracer: `DOCKERLAUNCH_MOUNTS=10000 cargo test --test main -- a5_thousands` shows how long it takes.
 fn a5_thousands_of_mounts_are_unmounted() {
     let count = env::var("DOCKERLAUNCH_MOUNTS").map_or(1000, |count| count.parse().unwrap());
     let root = root();
@@ -102,7 +106,7 @@ fn a5_thousands_of_mounts_are_unmounted() {
     assert!(unmounted(&ended) > count && ended.stderr.ends_with(END));
 }
 
-/// The places in the order in which they have to go: what mountinfo has, from its end.
+/// The mount points in the order in which they must be unmounted: that of mountinfo, reversed.
 fn expected(mountinfo: &str) -> Vec<String> {
     let mut places: Vec<_> = mountinfo
         .lines()
@@ -124,9 +128,9 @@ fn expected(mountinfo: &str) -> Vec<String> {
     places
 }
 
-fn a5_each_mount_goes_from_the_last_to_the_first() {
+fn a5_mounts_go_from_the_last_to_the_first() {
     let root = root();
-    // Longer than any line that is kept whole, and more so with four bytes for each blank.
+    // Longer than any line that is kept whole, because each space takes four bytes.
     let long = format!("/long{}", format!("/{}", " ".repeat(240)).repeat(14));
     for place in [
         "/a",
@@ -185,7 +189,7 @@ fn one_mount(root: &Root) -> Start<'_> {
     machine(root).before(Before::mount("tmpfs", "/a"))
 }
 
-fn a5_without_a_file_in_memory_everything_is_detached() {
+fn a5_without_memfd_create_everything_is_detached() {
     for errno in [Errno::EMFILE, Errno::ENOSYS] {
         let root = root();
         let mut places = Vec::new();
@@ -199,16 +203,12 @@ fn a5_without_a_file_in_memory_everything_is_detached() {
         });
         assert!(places.contains(&b"/a".to_vec()), "{places:?}");
         let line = "dockerlaunch: warning: everything is detached\n";
-        assert!(
-            ended.stderr.contains(line) && ended.stderr.ends_with(END),
-            "{}",
-            ended.stderr
-        );
+        assert_said_before_the_end(&ended, line);
     }
 }
 
-/// As a file system on a file of another, which was mounted later: busy until that one is unmounted.
-fn a5_a_mount_that_holds_another_goes_in_the_next_pass() {
+/// A file system on a file of another one that was mounted later: busy until that one is unmounted.
+fn a5_a_mount_that_another_keeps_busy_goes_in_the_next_pass() {
     let root = root();
     root.directory("/b");
     let mut refused = false;
@@ -227,7 +227,7 @@ fn a5_a_mount_that_holds_another_goes_in_the_next_pass() {
     );
 }
 
-fn a3_where_no_process_can_be_made_pid_1_unmounts() {
+fn a3_pid_1_unmounts_if_fork_fails() {
     for errno in [Errno::EAGAIN, Errno::ENOMEM, Errno::ENOSYS] {
         let root = root();
         let mut by = Vec::new();
@@ -241,11 +241,7 @@ fn a3_where_no_process_can_be_made_pid_1_unmounts() {
         });
         let line =
             "dockerlaunch: warning: unmounting is done by PID 1 itself, without a time limit\n";
-        assert!(
-            ended.stderr.contains(line) && ended.stderr.ends_with(END),
-            "{}",
-            ended.stderr
-        );
+        assert_said_before_the_end(&ended, line);
         assert!(
             by.contains(&(0, b"/a".to_vec())) && unmounted(&ended) >= 1,
             "{by:?}"
@@ -253,7 +249,7 @@ fn a3_where_no_process_can_be_made_pid_1_unmounts() {
     }
 }
 
-fn a3_where_no_descriptor_of_a_process_can_be_made_it_is_waited_for() {
+fn a3_without_pidfd_open_the_process_is_still_awaited() {
     for errno in [Errno::EMFILE, Errno::ENOMEM, Errno::ENOSYS] {
         let root = root();
         let mut refused = 0;
@@ -276,7 +272,7 @@ fn a3_where_no_descriptor_of_a_process_can_be_made_it_is_waited_for() {
 
 const KILLED: &str = "dockerlaunch: warning: unmounting: its process has ended with status 137\n";
 
-fn a3_where_the_process_is_killed_another_goes_on() {
+fn a3_if_the_process_is_killed_another_continues() {
     let root = root();
     let ended = ended(one_mount(&root), |call| match (call.process, call.number) {
         (1, UMOUNT2) => Then::Kill,
@@ -290,7 +286,7 @@ fn a3_where_the_process_is_killed_another_goes_on() {
     );
 }
 
-fn a3_where_each_process_is_killed_everything_is_written_out() {
+fn a3_if_each_process_is_killed_everything_is_synced() {
     let root = root();
     let mut written = 0;
     let ended = ended(one_mount(&root), |call| match call.number {
@@ -309,7 +305,7 @@ fn a3_where_each_process_is_killed_everything_is_written_out() {
     );
 }
 
-fn a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason() {
+fn a3_a_mount_that_cannot_be_unmounted_is_logged_with_the_reason() {
     let root = root();
     let ended = ended(one_mount(&root), |call| {
         if call.number == UMOUNT2 && call.string(0) == b"/a" {
@@ -318,19 +314,13 @@ fn a3_a_mount_that_cannot_be_unmounted_is_named_with_the_reason() {
         Then::GoOn
     });
     let line = "dockerlaunch: warning: shutdown /a: input/output error (EIO)\n";
-    assert!(
-        ended.stderr.contains(line) && ended.stderr.ends_with(END),
-        "{}",
-        ended.stderr
-    );
+    assert_said_before_the_end(&ended, line);
 }
 
-/// Of a build whose limit is 1 s.
-fn a3_a_process_that_hangs_is_given_up() {
+/// This build has a limit of 1 s.
+fn a3_a_process_that_hangs_is_abandoned() {
     let root = root();
-    let program = release("brief", &[("DOCKERLAUNCH_UNMOUNT_S", "1")]);
-    fs::remove_file(root.path("/usr/bin/dockerlaunch")).unwrap();
-    fs::copy(program, root.path("/usr/bin/dockerlaunch")).unwrap();
+    root.program(&release("brief", &[("DOCKERLAUNCH_UNMOUNT_S", "1")]));
     let since = Instant::now();
     let ended = ended(one_mount(&root), |call| match call.number {
         UMOUNT2 => Then::Hang,
@@ -338,11 +328,7 @@ fn a3_a_process_that_hangs_is_given_up() {
     });
     let line =
         "dockerlaunch: warning: unmounting has not ended after 1 s; the disk may not be clean\n";
-    assert!(
-        ended.stderr.contains(line) && ended.stderr.ends_with(END),
-        "{}",
-        ended.stderr
-    );
+    assert_said_before_the_end(&ended, line);
     assert!(
         since.elapsed() < Duration::from_secs(15),
         "{:?}",

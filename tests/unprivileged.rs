@@ -1,4 +1,4 @@
-//! Without any right outside: in a user namespace, as rootless engines make it.
+//! Without rights outside: in a user namespace, as rootless engines make it.
 
 use crate::{
     root::Root,
@@ -8,13 +8,13 @@ use crate::{
 
 tests![Needs::UserNamespaces;
     a_container_is_prepared,
-    a_root_without_anything_is_refused,
+    an_empty_root_is_refused,
     neither_is_refused,
-    what_is_refused_is_told_to_be_the_user_namespaces,
-    check_tells_and_changes_nothing,
+    a_refused_mount_names_the_user_namespace,
+    check_reports_and_changes_nothing,
 ];
 
-/// devpts wants the group of terminals, which only its owner has in a namespace of one user.
+/// devpts needs the group of terminals, which a namespace of one user lacks.
 pub(crate) fn with_terminals(root: &Root) -> Start<'_> {
     let directory = Before::Directory {
         at: "/dev/pts".into(),
@@ -45,7 +45,7 @@ fn a_container_is_prepared() {
     assert_eq!(daemon.descriptors().len(), 3);
 }
 
-fn a_root_without_anything_is_refused() {
+fn an_empty_root_is_refused() {
     let root = Root::new();
     root.directory("/proc");
     let before = root.tree();
@@ -56,8 +56,8 @@ fn a_root_without_anything_is_refused() {
     assert_eq!(root.tree(), before);
 }
 
-/// The terminals' group is none of the namespace's: nobody's privileges help there but the machine's.
-fn what_is_refused_is_told_to_be_the_user_namespaces() {
+/// The group of terminals is not in the namespace: only --privileged on the machine itself helps.
+fn a_refused_mount_names_the_user_namespace() {
     let root = Root::new();
     let ended = root.container().unprivileged().ended();
     let line = "dockerlaunch: mount /dev/pts: invalid argument (EINVAL)\n";
@@ -67,7 +67,7 @@ fn what_is_refused_is_told_to_be_the_user_namespaces() {
     let line = "operation not permitted (EPERM); this is a user namespace: run with --privileged --userns=host, by an engine that is not rootless\n";
     assert_eq!(ended.status, 125);
     assert!(ended.stderr.ends_with(line), "{}", ended.stderr);
-    // Where something else is wrong, that is told.
+    // If something else is wrong, the message says so.
     root.file("/usr/bin/plain", "");
     let ended = with_terminals(&root).words(["plain"]).ended();
     let line =
@@ -90,7 +90,7 @@ fn neither_is_refused() {
     assert_eq!(root.tree(), before);
 }
 
-fn check_tells_and_changes_nothing() {
+fn check_reports_and_changes_nothing() {
     let root = Root::new();
     let before = root.tree();
     let ended = root.start().words(["--check"]).unprivileged().ended();

@@ -1,8 +1,8 @@
-//! What tests share: what one cannot run without, and what the helpers are told that make namespaces.
+//! What tests share: what a test needs to run, and what it asks of the helpers that make namespaces.
 
 use crate::{
     faults::Fault,
-    hierarchy::{HandedOn, Hierarchy},
+    hierarchy::{EnabledController, Hierarchy},
     nesting::OwnCgroup,
 };
 use libtest_mimic::{Completion, Failed, Trial};
@@ -15,18 +15,18 @@ use std::{
     sync::OnceLock,
 };
 
-/// How long anything may take that a test waits for, in seconds: most take milliseconds, a wait that is being tested up to 30 s.
+/// How long any wait of a test may take, in seconds. Most take milliseconds, a wait that is tested itself up to 30 s.
 pub(crate) const LIMIT: i64 = 60;
-/// The capability that mounting needs.
+/// mount(2) needs this capability.
 pub(crate) const SYS_ADMIN: u32 = 21;
 
-/// The program under test: the musl release program where the harness says so.
+/// The program under test: the musl release program if the harness names it.
 pub(crate) fn program() -> PathBuf {
     env::var_os("DOCKERLAUNCH_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_dockerlaunch").into(), PathBuf::from)
 }
 
-/// The Cargo features that the program was built with: it tells them itself.
+/// The Cargo features that the program was built with, according to its --version.
 pub(crate) fn features() -> Vec<&'static str> {
     static VERSION: OnceLock<String> = OnceLock::new();
     let version = VERSION.get_or_init(|| {
@@ -41,7 +41,7 @@ pub(crate) fn has_feature(name: &str) -> bool {
     features().contains(&name)
 }
 
-/// What a test cannot run without.
+/// What a test needs to run.
 #[derive(Clone, Copy)]
 pub(crate) enum Needs {
     Nothing,
@@ -57,33 +57,33 @@ pub(crate) enum Needs {
     Ipv6,
     /// Root, and a program that supervises.
     Supervise,
-    /// Root, and a program that chooses iptables' flavour.
+    /// Root, and a program that chooses between the two variants of iptables.
     Iptables,
     /// Root, and a program that loads modules.
     Modprobe,
-    /// Root, and a program that holds the whole table and prints it.
+    /// Root, and a program that has the whole table of requirements and prints it.
     Check,
-    /// Root, a program that mounts a state disk, and what makes ext4 and partitions.
+    /// Root, a program that mounts a state disk, and the tools that make ext4 and partitions.
     State,
-    /// The same, and what makes other file systems.
+    /// The same, and the tools that make other file systems.
     FileSystems,
-    /// Root, and cgroup v2 to make cgroups in, with a controller that they can get.
+    /// Root, and cgroup v2 with a controller that new cgroups can get.
     Controllers,
-    /// The same, and nobody else's cgroups in it.
+    /// The same, and no cgroups of others in it.
     BareHierarchy,
-    /// Root, and v1 hierarchies of the machine's, which a cgroup namespace may mount.
+    /// Root, and v1 hierarchies on the machine, which a cgroup namespace may mount.
     LegacyCgroups,
     /// The same, and a program that checks.
     LegacyCheck,
-    /// Root, and a machine whose controller memory is in cgroup v1.
+    /// Root, and a machine with the controller memory in cgroup v1.
     MemoryOnlyInV1,
     /// Root, a program that checks, and FUSE.
     Fuse,
     /// A kernel that lets a user make namespaces.
     UserNamespaces,
-    /// Of a program as it ships the same with symbols.
+    /// The symbols of a program that was named from outside.
     Symbols,
-    /// Of a program that was not built beside the tests the features that it was built with.
+    /// The features of a program that was named from outside.
     KnownFeatures,
 }
 
@@ -101,7 +101,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// What cannot run has failed; the harness reads these variables alike.
+/// Whether a test that cannot run has failed. The harness reads these variables in the same way.
 fn is_strict() -> bool {
     ["CI", "DOCKERLAUNCH_NO_SKIP"]
         .iter()
@@ -112,11 +112,11 @@ pub(crate) fn trial(name: &str, needs: Needs, test: fn()) -> Trial {
     let name = name.split_once("::").map_or(name, |(_, name)| name);
     Trial::ignorable_test(name, move || match lacking(needs) {
         None => {
-            let _controllers = matches!(needs, Needs::Controllers).then(HandedOn::new);
+            let _controllers = matches!(needs, Needs::Controllers).then(EnabledController::new);
             test();
             Ok(Completion::Completed)
         }
-        // A program without a feature is not wrong.
+        // A program without a feature is not an error.
         Some(Lack::OfProgram(reason)) => Ok(Completion::ignored_with(reason)),
         Some(Lack::OfMachine(reason)) if is_strict() => Err(Failed::from(format!(
             "cannot run, and may not be skipped here: {reason}"
@@ -125,7 +125,7 @@ pub(crate) fn trial(name: &str, needs: Needs, test: fn()) -> Trial {
     })
 }
 
-/// All rows of the table of requirements, and --check to print it.
+/// The features for all rows of the table of requirements, and --check to print it.
 const WHOLE_TABLE: &[&str] = &["check", "git", "iptables", "modprobe", "xz"];
 
 /// Why a test cannot run here.
@@ -209,7 +209,7 @@ fn lacking(needs: Needs) -> Option<Lack> {
     }
 }
 
-/// Whether this process has the capability: whatever fails then is a failure, and no lack of rights.
+/// Whether this process has the capability: with it, an error is a failure and not a lack of rights.
 fn may(capability: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
@@ -217,7 +217,7 @@ fn may(capability: u32) -> bool {
     effective & 1 << capability != 0
 }
 
-/// As the sysctls of the kernel, Debian and Ubuntu say it.
+/// According to the sysctls of the kernel, Debian and Ubuntu.
 fn lets_users_make_namespaces() -> bool {
     let forbids = |name: &str, value: &str| {
         let said = fs::read_to_string(Path::new("/proc/sys").join(name));
@@ -233,7 +233,7 @@ fn lets_users_make_namespaces() -> bool {
         && (may(SYS_ADMIN) || !forbids(restricted, "1"))
 }
 
-/// A program of the machine, where root's programs are, too.
+/// A program of the machine, also from the directories of root's programs.
 pub(crate) fn search(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -246,7 +246,7 @@ fn lacks(programs: &[&str]) -> bool {
     programs.iter().any(|program| search(program).is_none())
 }
 
-/// What is done in the new namespaces before the program starts. Places are paths in the root.
+/// What happens in the new namespaces before the program starts. Paths are paths in the root.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum Before {
     Mount {
@@ -254,7 +254,7 @@ pub(crate) enum Before {
         at: String,
         data: String,
     },
-    /// From anywhere outside.
+    /// From any path outside.
     Bind {
         from: PathBuf,
         at: String,
@@ -274,30 +274,30 @@ pub(crate) enum Before {
         contents: String,
     },
     Umask(u32),
-    /// A descriptor that the program inherits, the first from 3 that is free.
+    /// A descriptor that the program inherits: the first free one from 3.
     Open {
         at: String,
     },
     Close(i32),
-    /// Of open files.
+    /// The limits of open files.
     Limit {
         soft: u64,
         hard: u64,
     },
-    /// A process of this program that only waits. The first is PID 2.
+    /// A process of this program that only waits. The first one is PID 2.
     Sleeper {
         program: String,
     },
-    /// The same, with a root of its own.
+    /// The same with a root of its own.
     Stranger {
         program: String,
         root: String,
     },
-    /// A whole launch as a container, with these settings, whose daemon ends at once.
+    /// A complete launch as a container, with these settings, whose daemon ends immediately.
     Launch {
         variables: Vec<(String, String)>,
     },
-    /// A setting of the kernel's, once the namespaces are there.
+    /// A sysctl, set once the namespaces exist.
     Setting {
         file: String,
         value: String,
@@ -313,7 +313,7 @@ pub(crate) enum Before {
         kind: String,
     },
     DropCapability(u32),
-    /// So many directories below a tmpfs, each mounted onto itself.
+    /// So many directories below a tmpfs, each bind-mounted onto itself.
     Mounts {
         at: String,
         count: usize,
@@ -321,7 +321,7 @@ pub(crate) enum Before {
 }
 
 impl Before {
-    /// Done while the machine's own files can be seen.
+    /// Whether it happens while the machine's own files are still visible.
     pub(crate) fn is_outside(&self) -> bool {
         matches!(
             self,
@@ -350,16 +350,16 @@ impl Before {
     }
 }
 
-/// What the helpers are told.
+/// What a test asks of the helpers.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Namespaces {
     pub(crate) root: PathBuf,
     pub(crate) stdout: PathBuf,
     pub(crate) stderr: PathBuf,
     pub(crate) before: Vec<Before>,
-    /// With a user namespace, in which the tester is root.
+    /// With a user namespace in which the tester is root.
     pub(crate) unprivileged: bool,
-    /// As PID 2, its parent being PID 1.
+    /// As PID 2, a child of PID 1.
     pub(crate) as_child: bool,
     /// With a cgroup of its own.
     pub(crate) own_cgroup: Option<OwnCgroup>,

@@ -1,5 +1,5 @@
-//! How files are written: aside, durable, renamed; an empty one of ours is written again; what a launch that was cut has left
-//! is taken away; set-user-ID only with the owner.
+//! How files are written: to a temporary file, synced, renamed. An empty generated file is written again; temporary files of an
+//! interrupted launch are removed; set-user-ID is kept only with the owner.
 
 use crate::{
     calls::{Fate, root, trace, traced},
@@ -18,17 +18,17 @@ use std::{
 
 tests![Needs::Root;
     a4_a_file_is_durable_before_it_has_its_name,
-    a4_files_of_a_machine_are_made_durable_together,
+    a4_the_files_of_a_machine_are_synced_in_one_go,
     a4_in_memory_nothing_is_synced,
-    a4_what_cannot_be_made_durable_is_not_renamed,
-    a4_an_empty_file_of_ours_is_written_again,
-    a4_an_empty_file_that_is_meant_stays,
-    a4_what_a_cut_launch_left_is_taken_away,
-    a4_a_launch_that_was_cut_anywhere_is_made_good,
-    a6_set_user_id_is_not_kept_without_the_owner,
+    a4_a_file_that_cannot_be_synced_is_not_renamed,
+    a4_an_empty_generated_file_is_written_again,
+    a4_an_intentionally_empty_file_stays,
+    a4_files_left_by_an_interrupted_launch_are_removed,
+    a4_the_next_launch_repairs_an_interrupted_one,
+    a6_set_user_id_is_dropped_without_the_owner,
 ];
 
-/// Whether what is written in the images lasts at all.
+/// Whether the file system of the images is on a disk at all.
 fn lasts(root: &Root) -> bool {
     statfs(&root.path("/")).unwrap().filesystem_type() != TMPFS_MAGIC
 }
@@ -53,11 +53,11 @@ fn a4_a_file_is_durable_before_it_has_its_name() {
         expected.push("fsync /etc".into());
     }
     assert_eq!(trace(root.container(), Fate::Nothing), expected);
-    // Nothing is written a second time, and nothing synced.
+    // Nothing is written again, and nothing is synced.
     assert_eq!(trace(root.container(), Fate::Nothing), [""; 0]);
 }
 
-fn a4_files_of_a_machine_are_made_durable_together() {
+fn a4_the_files_of_a_machine_are_synced_in_one_go() {
     let root = root();
     root.file("/usr/etc/ssl/certs/ca.crt", "ca")
         .file("/usr/etc/group", "default\n");
@@ -101,8 +101,8 @@ fn a4_in_memory_nothing_is_synced() {
     }
 }
 
-/// A disk that fails: the name would lead to nothing after the next power cut.
-fn a4_what_cannot_be_made_durable_is_not_renamed() {
+/// A disk that fails: after the next power failure the name would lead to nothing.
+fn a4_a_file_that_cannot_be_synced_is_not_renamed() {
     let line = |path: &str, reason| format!("dockerlaunch: warning: layout {path}: {reason}\n");
     let io = "input/output error (EIO)";
     let root = root();
@@ -125,7 +125,7 @@ fn a4_what_cannot_be_made_durable_is_not_renamed() {
         );
         assert_eq!(left(&other), [""; 0]);
     }
-    // A file system that cannot do it need not.
+    // A file system that does not support fsync is no error.
     let root = crate::calls::root();
     let fate = Fate::Refused("fsync /etc/.dockerlaunch.new.group", Errno::EINVAL);
     let (_, said) = traced(root.container(), fate);
@@ -137,8 +137,8 @@ fn again(path: &str) -> String {
     format!("dockerlaunch: warning: {path} was empty, as after a power cut: it is written again\n")
 }
 
-/// As it was seen 8 s after the first start.
-fn a4_an_empty_file_of_ours_is_written_again() {
+/// A user saw this 8 s after the first start.
+fn a4_an_empty_generated_file_is_written_again() {
     let root = Root::new();
     drop(root.machine().running());
     let before = NAMES.map(|name| root.read(&format!("/etc/{name}")));
@@ -173,8 +173,8 @@ fn a4_an_empty_file_of_ours_is_written_again() {
     assert_eq!(root.tree(), before);
 }
 
-/// The image's own default is empty, a link leads to an empty file, or somebody has mounted it.
-fn a4_an_empty_file_that_is_meant_stays() {
+/// The default of the image is empty, a link leads to an empty file, or somebody has mounted one.
+fn a4_an_intentionally_empty_file_stays() {
     let root = Root::new();
     root.file("/usr/etc/subuid", "")
         .file("/etc/subuid", "")
@@ -193,8 +193,8 @@ fn a4_an_empty_file_that_is_meant_stays() {
     assert_eq!(root.read("/etc/fstab"), "mine\n");
 }
 
-/// Also where an older version has left it. What is no file is somebody else's, and in nobody's way.
-fn a4_what_a_cut_launch_left_is_taken_away() {
+/// The same where an older version has left it. What is not a regular file belongs to somebody else and does no harm.
+fn a4_files_left_by_an_interrupted_launch_are_removed() {
     let root = Root::new();
     root.file("/etc/.dockerlaunch.new", "half")
         .file(&aside("hosts"), "half")
@@ -209,7 +209,7 @@ fn a4_what_a_cut_launch_left_is_taken_away() {
     assert_eq!(left(&root), [&aside("own")[1..]]);
     assert!(!daemon.log().contains("layout"), "{}", daemon.log());
     drop(daemon);
-    // In the way of one of ours, it is named itself.
+    // If it is in the way of a file of the launch, the log names it.
     let root = Root::new();
     root.directory(&aside("group"));
     let daemon = root.container().running();
@@ -227,7 +227,7 @@ fn left(root: &Root) -> Vec<String> {
         .collect()
 }
 
-fn a4_a_launch_that_was_cut_anywhere_is_made_good() {
+fn a4_the_next_launch_repairs_an_interrupted_one() {
     for role in [Root::machine, Root::container] {
         for cut in (0..).step_by(2) {
             let root = root();
@@ -252,10 +252,10 @@ fn a4_a_launch_that_was_cut_anywhere_is_made_good() {
     }
 }
 
-/// CAP_CHOWN.
+/// The capability CAP_CHOWN.
 const CHOWN: u32 = 0;
 
-fn a6_set_user_id_is_not_kept_without_the_owner() {
+fn a6_set_user_id_is_dropped_without_the_owner() {
     for may_chown in [true, false] {
         let root = Root::new();
         root.file("/usr/etc/tool", "#!").file("/usr/etc/plain", "");

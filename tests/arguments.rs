@@ -1,4 +1,4 @@
-//! Which daemon is started, with which words, in which environment.
+//! Which daemon starts, with which arguments, in which environment.
 
 use crate::{
     root::Root,
@@ -6,56 +6,56 @@ use crate::{
 };
 
 tests![Needs::Root;
-    without_words_it_is_dockerd,
-    a_first_word_with_a_dash_is_for_dockerd,
-    two_dashes_end_what_is_ours,
-    check_behind_two_dashes_is_for_dockerd,
-    a_name_is_looked_up_and_a_path_taken,
-    the_first_executable_along_path_is_taken,
-    old_spellings_become_dockerd_where_it_is_installed,
-    old_spellings_stay_where_it_is_not,
-    the_words_of_an_embedding_in_debian,
-    the_environment_goes_through_without_our_settings,
+    without_arguments_the_daemon_is_dockerd,
+    a_first_argument_with_a_dash_is_for_dockerd,
+    two_dashes_end_the_options_of_dockerlaunch,
+    check_after_two_dashes_is_for_dockerd,
+    a_name_is_looked_up_in_path_and_a_path_is_not,
+    the_first_executable_in_path_is_chosen,
+    old_spellings_become_dockerd_if_it_is_installed,
+    old_spellings_stay_if_dockerd_is_missing,
+    arguments_of_an_image_with_debians_docker,
+    the_environment_is_passed_on_without_settings,
     path_and_home_are_kept,
-    home_of_the_kernel_becomes_roots,
-    listen_variables_of_others_are_dropped,
+    the_kernels_home_becomes_root,
+    inherited_listen_variables_are_dropped,
 ];
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The words that the daemon is given, and the file it is.
+/// The daemon's arguments, and its executable file.
 fn started(root: &Root, words: &[&str]) -> (Vec<String>, String) {
     let daemon = root.machine().words(words).running();
     let exe = std::fs::read_link(format!("/proc/{}/exe", daemon.pid)).unwrap();
     (daemon.words(), exe.to_str().unwrap().to_string())
 }
 
-fn without_words_it_is_dockerd() {
+fn without_arguments_the_daemon_is_dockerd() {
     assert_eq!(
         started(&Root::new(), &[]),
         (vec!["dockerd".into()], "/usr/bin/dockerd".into())
     );
 }
 
-fn a_first_word_with_a_dash_is_for_dockerd() {
+fn a_first_argument_with_a_dash_is_for_dockerd() {
     let (words, exe) = started(&Root::new(), &["--debug", "-l", "warn", ""]);
     assert_eq!(words, ["dockerd", "--debug", "-l", "warn", ""]);
     assert_eq!(exe, "/usr/bin/dockerd");
 }
 
-fn two_dashes_end_what_is_ours() {
+fn two_dashes_end_the_options_of_dockerlaunch() {
     for word in ["--version", "--help"] {
         let (words, _) = started(&Root::new(), &["--", word]);
         assert_eq!(words, ["dockerd", word]);
     }
 }
 
-fn check_behind_two_dashes_is_for_dockerd() {
+fn check_after_two_dashes_is_for_dockerd() {
     let (words, _) = started(&Root::new(), &["--", "--check"]);
     assert_eq!(words, ["dockerd", "--check"]);
 }
 
-fn a_name_is_looked_up_and_a_path_taken() {
+fn a_name_is_looked_up_in_path_and_a_path_is_not() {
     let root = Root::new();
     root.stand_in("/opt/appliance")
         .stand_in("/usr/local/bin/appliance");
@@ -67,8 +67,8 @@ fn a_name_is_looked_up_and_a_path_taken() {
     assert_eq!(exe, "/opt/appliance");
 }
 
-/// A directory and a file without its x bit are passed over, as shells do.
-fn the_first_executable_along_path_is_taken() {
+/// A directory, and a file without its x bit, are skipped, as shells do.
+fn the_first_executable_in_path_is_chosen() {
     let root = Root::new();
     root.directory("/a/dockerd")
         .file("/b/dockerd", "")
@@ -88,7 +88,7 @@ fn the_first_executable_along_path_is_taken() {
     );
 }
 
-fn old_spellings_become_dockerd_where_it_is_installed() {
+fn old_spellings_become_dockerd_if_it_is_installed() {
     let root = Root::new();
     root.stand_in("/usr/bin/docker");
     for old in [
@@ -104,7 +104,7 @@ fn old_spellings_become_dockerd_where_it_is_installed() {
     assert_eq!(words, ["docker", "ps", "-d"]);
 }
 
-fn old_spellings_stay_where_it_is_not() {
+fn old_spellings_stay_if_dockerd_is_missing() {
     let root = Root::new();
     std::fs::remove_file(root.path("/usr/bin/dockerd")).unwrap();
     root.stand_in("/usr/bin/docker");
@@ -115,9 +115,9 @@ fn old_spellings_stay_where_it_is_not() {
     }
 }
 
-/// ENTRYPOINT ["/usr/bin/dockerlaunch", "/usr/bin/docker"] and CMD ["-d", "-s", "overlay2"], where dockerd lies in /usr/sbin;
-/// the client may not be there at all.
-fn the_words_of_an_embedding_in_debian() {
+/// ENTRYPOINT ["/usr/bin/dockerlaunch", "/usr/bin/docker"] and CMD ["-d", "-s", "overlay2"]; dockerd is in /usr/sbin, and the
+/// client may be missing.
+fn arguments_of_an_image_with_debians_docker() {
     for with_client in [true, false] {
         let root = Root::new();
         std::fs::remove_file(root.path("/usr/bin/dockerd")).unwrap();
@@ -133,7 +133,7 @@ fn the_words_of_an_embedding_in_debian() {
     }
 }
 
-fn the_environment_goes_through_without_our_settings() {
+fn the_environment_is_passed_on_without_settings() {
     let root = Root::new();
     let daemon = root
         .machine()
@@ -167,17 +167,17 @@ fn path_and_home_are_kept() {
     );
 }
 
-fn home_of_the_kernel_becomes_roots() {
+fn the_kernels_home_becomes_root() {
     let root = Root::new();
     let daemon = root.machine().variable("HOME", "/").running();
     assert_eq!(daemon.environment(), ["HOME=/root", PATH]);
     drop(daemon);
-    // In a container it is somebody's choice.
+    // In a container somebody has chosen it.
     let daemon = root.container().variable("HOME", "/").running();
     assert_eq!(daemon.environment(), ["HOME=/", PATH]);
 }
 
-fn listen_variables_of_others_are_dropped() {
+fn inherited_listen_variables_are_dropped() {
     let root = Root::new();
     let daemon = root
         .machine()
