@@ -76,6 +76,6 @@ fn run(
     let role = find_role(settings)?;
     settings.role = Some(role);
     enter_root(environment, settings)?;
-    let mut command = Command::from_words(role, arguments, environment, settings)?;
+    let mut command = Command::from_arguments(role, arguments, environment, settings)?;
     launch(&mut command, settings)
 }

@@ -38,13 +38,13 @@ const LINES: &[(&str, &str, bool, &str)] = &[
         "runc",
         "",
         true,
-        "dockerd does not start, an older one starts no container; install runc",
+        "dockerd does not start; older engines start no container; install runc",
     ),
     (
         "docker-proxy",
         "",
         true,
-        "Docker 25 and newer does not start, an older one publishes no port; install docker.io, or use --userland-proxy=false or --userland-proxy-path=PATH",
+        "Docker 25 and newer does not start; older engines publish no port; install docker.io, or use --userland-proxy=false or --userland-proxy-path=PATH",
     ),
     (
         "iptables",
@@ -81,7 +81,7 @@ const LINES: &[(&str, &str, bool, &str)] = &[
         "xz",
         "xz",
         false,
-        "docker import, load and build take no archive that is compressed with xz; install xz-utils",
+        "docker import, load and build refuse archives compressed with xz; install xz-utils",
     ),
     (
         "git",

@@ -187,7 +187,7 @@ fn with_kernel_file<'r>(start: Start<'r>, path: &str, contents: Option<&str>) ->
 
 fn apparmor_parser_is_needed_if_apparmor_is_enabled() {
     const ENABLED: &str = "/sys/module/apparmor/parameters/enabled";
-    let line = "warning: apparmor_parser is missing: containers run without an AppArmor profile, and nothing else says so; install apparmor";
+    let line = "warning: apparmor_parser is missing: containers run without an AppArmor profile, which nothing else reports; install apparmor";
     let root = complete();
     assert_starts(
         with_kernel_file(root.container(), ENABLED, Some("Y\n")),

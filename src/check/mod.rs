@@ -77,7 +77,7 @@ fn refuse(error: &Error) -> u8 {
 
 /// The head of the report: the program, the kernel and the daemon.
 fn head(report: &mut Report, command: &Command<'_>, kernel: &CStr) {
-    let daemon = command.words().next().unwrap_or_default().to_bytes();
+    let daemon = command.arguments().next().unwrap_or_default().to_bytes();
     let version = env!("DOCKERLAUNCH_VERSION").as_bytes();
     let features = env!("DOCKERLAUNCH_FEATURES").as_bytes();
     report.begin(&Thing {

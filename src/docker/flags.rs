@@ -1,17 +1,17 @@
-//! The daemon's arguments, as its own reader takes them (spf13/pflag, flag.go): from left to right; the value of a flag stands
-//! behind `=` or is the next argument, whatever it looks like; letters may stand together; `--` ends the flags.
+//! The daemon's flags, read as dockerd reads them (spf13/pflag, flag.go): from left to right; a flag's value follows `=` or is
+//! the next argument, whatever it looks like; several letters may share one dash; `--` ends the flags.
 //!
-//! One difference remains. Which flags take a value is known only of those in the table: if another flag's value is the next
-//! argument and looks like a flag of the table, it is taken for that.
+//! One difference: only the flags of the table are known to take a value. If the value of another flag is the next argument
+//! and looks like a flag of the table, it is read as that flag.
 
 use crate::text::split_once;
 
-/// A flag of dockerd's that a launch asks for, or whose letter may stand before one.
+/// A flag that a launch needs to know, or whose letter may precede one in the same argument.
 struct Flag {
     long: &'static str,
-    /// A blank where it has none: an argument `- ` is no flag of dockerd's.
+    /// A blank if it has no letter: dockerd has no flag `- `.
     short: u8,
-    /// On or off: it takes no next argument.
+    /// A boolean: its value is never the next argument.
     is_switch: bool,
 }
 
@@ -43,7 +43,7 @@ const TABLE: &[Flag] = &[
     value("feature", NONE),
     #[cfg(feature = "iptables")]
     value("firewall-backend", NONE),
-    // As data-root was spelled until Docker 17.05.
+    // The name of data-root until Docker 17.05.
     value("graph", b'g'),
     value("group", b'G'),
     switch("help", b'h'),
@@ -67,17 +67,17 @@ const TABLE: &[Flag] = &[
     value("mtu", NONE),
 ];
 
-/// The flags of the table among some arguments, by their long names, and their values.
+/// The flags of the table in some arguments, by their long names, with their values.
 pub(crate) struct Flags<'w, I> {
-    words: I,
-    /// Of an argument that is being read: what follows the letters that were read.
+    arguments: I,
+    /// The letters of the current argument that are not read yet.
     letters: &'w [u8],
 }
 
 impl<'w, I: Iterator<Item = &'w [u8]>> Flags<'w, I> {
-    pub(crate) fn of(words: I) -> Self {
+    pub(crate) fn of(arguments: I) -> Self {
         Self {
-            words,
+            arguments,
             letters: b"",
         }
     }
@@ -89,7 +89,7 @@ impl<'w, I: Iterator<Item = &'w [u8]>> Iterator for Flags<'w, I> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((letter, rest)) = core::mem::take(&mut self.letters).split_first() {
-                // Behind a letter that dockerd does not know it reads nothing.
+                // pflag stops at a letter that it does not know.
                 let Some(flag) = TABLE.iter().find(|flag| flag.short == *letter) else {
                     continue;
                 };
@@ -99,12 +99,12 @@ impl<'w, I: Iterator<Item = &'w [u8]>> Iterator for Flags<'w, I> {
                         self.letters = rest;
                         b"true"
                     }
-                    [] => self.words.next()?,
+                    [] => self.arguments.next()?,
                     value => value,
                 };
                 return Some((flag.long, value));
             }
-            match self.words.next()? {
+            match self.arguments.next()? {
                 b"--" => return None,
                 [b'-', b'-', flag @ ..] => {
                     let (name, value) = split_once(flag, b'=');
@@ -114,7 +114,7 @@ impl<'w, I: Iterator<Item = &'w [u8]>> Iterator for Flags<'w, I> {
                     let value = match value {
                         Some(value) => value,
                         None if flag.is_switch => b"true",
-                        None => self.words.next()?,
+                        None => self.arguments.next()?,
                     };
                     return Some((flag.long, value));
                 }
@@ -125,7 +125,7 @@ impl<'w, I: Iterator<Item = &'w [u8]>> Iterator for Flags<'w, I> {
     }
 }
 
-/// It is on or off.
+/// Whether the flag is a boolean.
 pub(crate) fn is_switch(name: &[u8]) -> bool {
     let mut flags = TABLE.iter();
     flags.any(|flag| flag.is_switch && flag.long.as_bytes() == name)
@@ -137,16 +137,16 @@ mod tests {
     use proptest::prelude::*;
     use std::{string::String, vec::Vec};
 
-    fn read(words: &[&str]) -> Vec<(&'static str, String)> {
-        let flags = Flags::of(words.iter().map(|word| word.as_bytes()));
+    fn read(arguments: &[&str]) -> Vec<(&'static str, String)> {
+        let flags = Flags::of(arguments.iter().map(|argument| argument.as_bytes()));
         let text = |value| String::from_utf8_lossy(value).into_owned();
         flags.map(|(name, value)| (name, text(value))).collect()
     }
 
-    /// What pflag makes of each, by its own parseArgs.
+    /// Expected values are those of pflag's own parseArgs.
     #[test]
     fn d7_odd_spellings_are_read_as_pflag_reads_them() {
-        for (words, expected) in [
+        for (arguments, expected) in [
             (&["-H", "fd://"][..], &[("host", "fd://")][..]),
             (&["-Hfd://"], &[("host", "fd://")]),
             (&["-H=fd://"], &[("host", "fd://")]),
@@ -156,7 +156,7 @@ mod tests {
                 &[("host", "a"), ("host", "b")],
             ),
             (&["--host="], &[("host", "")]),
-            // The `=` of a letter alone is its value.
+            // With nothing after it, `=` is the value of a letter.
             (&["-H="], &[("host", "=")]),
             (&["-DH", "a"], &[("debug", "true"), ("host", "a")]),
             (&["-D=false"], &[("debug", "false")]),
@@ -184,7 +184,7 @@ mod tests {
                 &[("userland-proxy", "0"), ("userland-proxy", "true")],
             ),
             (&["--userland-proxy="], &[("userland-proxy", "")]),
-            // What is no flag of the table.
+            // These are no flags of the table.
             (
                 &[
                     "--hostage=d",
@@ -208,12 +208,12 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (*name, String::from(*value)))
                 .collect();
-            assert_eq!(read(words), expected, "{words:?}");
+            assert_eq!(read(arguments), expected, "{arguments:?}");
         }
     }
 
     #[test]
-    fn no_letter_and_no_name_stands_twice() {
+    fn no_letter_and_no_name_occurs_twice() {
         for (place, flag) in TABLE.iter().enumerate() {
             for other in TABLE.iter().skip(place + 1) {
                 assert_ne!(flag.long, other.long);
@@ -224,16 +224,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_words_are_read(words in proptest::collection::vec("-{0,2}[A-Za-z= ]{0,6}", 0..8)) {
-            let words: Vec<_> = words.iter().map(String::as_str).collect();
-            let letters: usize = words.iter().map(|word| word.len()).sum();
-            prop_assert!(read(&words).len() <= letters);
+        fn any_arguments_are_read(arguments in proptest::collection::vec("-{0,2}[A-Za-z= ]{0,6}", 0..8)) {
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            let letters: usize = arguments.iter().map(|argument| argument.len()).sum();
+            prop_assert!(read(&arguments).len() <= letters);
         }
 
         #[test]
         fn a_value_is_read_as_it_was_given(value in "[^\0]{1,30}") {
-            let word = std::format!("--pidfile={value}");
-            prop_assert_eq!(read(&[&word]), [("pidfile", value)]);
+            let argument = std::format!("--pidfile={value}");
+            prop_assert_eq!(read(&[&argument]), [("pidfile", value)]);
         }
     }
 }

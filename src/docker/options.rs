@@ -1,9 +1,9 @@
-//! What the daemon's flags and daemon.json can choose so that it needs a program no more, or another: `--iptables=false` and
-//! its like, one table.
+//! Options of the daemon that change which programs it needs, such as `--iptables=false`: one table, for its flags and for
+//! daemon.json.
 
 use crate::text::{list, split_once};
 
-/// Choices of the daemon's that a launch knows: bits.
+/// The options that are set, as bits.
 pub(crate) type Choices = u16;
 #[cfg(feature = "iptables")]
 pub(crate) const NO_IPTABLES: Choices = 1;
@@ -22,16 +22,16 @@ pub(crate) const OTHER_DRIVER: Choices = 1 << 9;
 
 pub(crate) struct Choice {
     pub(crate) bit: Choices,
-    /// In daemon.json, and as flags.rs has it.
+    /// The key in daemon.json, and the flag's name.
     key: &'static str,
-    /// The values that make it, or else those that do not, separated by commas; an empty one never does.
+    /// The values that set it, separated by commas; or, with `by_others`, the values that do not. An empty value never sets it.
     values: &'static str,
     by_others: bool,
-    /// As somebody would write it.
+    /// How a user writes it.
     pub(crate) spelled: &'static str,
 }
 
-/// What strconv.ParseBool takes for false, and for true.
+/// What Go's strconv.ParseBool reads as false, and as true.
 const FALSE: &str = "false,False,FALSE,f,F,0";
 const TRUE: &str = "true,True,TRUE,t,T,1";
 
@@ -113,18 +113,18 @@ pub(crate) const CHOICES: &[Choice] = &[
 ];
 
 impl Choice {
-    fn is_made_by(&self, value: &[u8]) -> bool {
+    fn is_set_by(&self, value: &[u8]) -> bool {
         let listed = list(self.values.as_bytes()).any(|one| one == value);
         !value.is_empty() && listed != self.by_others
     }
 }
 
-/// What is chosen, where a key of daemon.json has this value too: the last of several values counts.
+/// The options after this value of a key in daemon.json: the last of several values counts.
 pub(crate) fn with_key(choices: Choices, key: &[u8], value: &[u8]) -> Choices {
     with(choices, &|choice| choice.key.as_bytes() == key, value)
 }
 
-/// The same of a flag. `--feature NAME[=BOOL]` is the key `features.NAME`.
+/// The same for a flag. `--feature NAME[=BOOL]` is the key `features.NAME`.
 pub(crate) fn with_flag(choices: Choices, flag: &str, value: &[u8]) -> Choices {
     if flag == "feature" {
         let (name, value) = split_once(value, b'=');
@@ -137,7 +137,7 @@ pub(crate) fn with_flag(choices: Choices, flag: &str, value: &[u8]) -> Choices {
 
 fn with(choices: Choices, is_meant: &dyn Fn(&Choice) -> bool, value: &[u8]) -> Choices {
     match CHOICES.iter().find(|choice| is_meant(choice)) {
-        Some(choice) if choice.is_made_by(value) => choices | choice.bit,
+        Some(choice) if choice.is_set_by(value) => choices | choice.bit,
         Some(choice) => choices & !choice.bit,
         None => choices,
     }
@@ -176,7 +176,6 @@ mod tests {
         let feature = |choices, value: &[u8]| with_flag(choices, "feature", value);
         let embedded = feature(0, b"embedded-containerd");
         assert_eq!(embedded, EMBEDDED_CONTAINERD);
-        // Another feature is another's matter.
         assert_eq!(feature(embedded, b"containerd-snapshotter=false"), embedded);
         assert_eq!(feature(embedded, b"embedded-containerd=F"), 0);
     }

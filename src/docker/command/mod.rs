@@ -1,7 +1,6 @@
-//! The daemon to start: which program, its words, its environment, and what its own flags and daemon.json say about places
-//! that a launch must know.
+//! The daemon to start: which program, its arguments, and its environment.
 
-mod told;
+mod passed;
 
 use crate::{
     error::{Error, Result, Step},
@@ -16,10 +15,10 @@ use core::ffi::CStr;
 use heapless::Vec;
 use rustix::io::{self, Errno};
 
-/// The most words that the kernel hands to init (MAX_INIT_ARGS).
-const KERNEL_WORDS: usize = 32;
+/// The most arguments that the kernel passes to init (MAX_INIT_ARGS).
+const KERNEL_ARGUMENTS: usize = 32;
 
-/// The daemon without any words; build.rs can set another.
+/// The daemon if none is named; build.rs can set another.
 const DEFAULT: &CStr = match CStr::from_bytes_with_nul(
     concat!(env!("DOCKERLAUNCH_DEFAULT_DAEMON"), "\0").as_bytes(),
 ) {
@@ -27,56 +26,56 @@ const DEFAULT: &CStr = match CStr::from_bytes_with_nul(
     Err(_) => panic!("DOCKERLAUNCH_DEFAULT_DAEMON holds a NUL byte"),
 };
 const DOCKERD: &CStr = c"dockerd";
-/// Where programs are looked for if the environment has no PATH.
+/// The search path if the environment has no PATH.
 pub(crate) const DEFAULT_PATH: &CStr =
     c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A daemon, its words and its environment. Nothing is copied: they live as long as the command, which is small itself, so
-/// that one who supervises the daemon can keep it.
+/// A daemon, its arguments and its environment. Nothing is copied: the strings must outlive the command, which is small, so
+/// that a supervisor can keep it.
 #[derive(Clone)]
 pub struct Command<'a> {
     daemon: &'a CStr,
-    /// Where along PATH the daemon was found; empty where it is a path, `None` where it was not.
+    /// The directory of PATH with the daemon; empty if the daemon is a path, `None` if it was not found.
     directory: Option<&'a [u8]>,
-    /// Behind the daemon's name.
-    words: Strings<'a>,
-    /// With the settings, which are left out when it is read.
+    /// After the daemon's name.
+    arguments: Strings<'a>,
+    /// With the DOCKER_LAUNCH_ settings, which are skipped when it is read.
     environment: Strings<'a>,
     added: Option<&'static CStr>,
     left_out: Option<&'static [u8]>,
-    /// The daemon looks there before it looks along its PATH; empty if it has only that.
+    /// A directory that the daemon gets at the front of PATH; empty if there is none.
     pub(crate) first_directory: &'static str,
 }
 
 impl<'a> Command<'a> {
-    /// The daemon as a path, or a name that is looked up in PATH; the words behind its name; its environment as
-    /// `NAME=value`, of which DOCKER_LAUNCH_ settings are left out. The old `docker -d` and `docker daemon` become
-    /// `dockerd` where that is installed.
+    /// Takes the daemon as a path, or as a name to look up in PATH; the arguments after its name; and its environment as
+    /// `NAME=value`, without the DOCKER_LAUNCH_ settings. The old `docker -d` and `docker daemon` become `dockerd` if that
+    /// is installed.
     ///
     /// # Errors
-    /// [`Step::Find`]: no such program, or one that cannot be executed.
+    /// [`Step::Find`]: the program is missing, or cannot be executed.
     pub fn new(
         daemon: &'a CStr,
-        words: impl Into<Strings<'a>>,
+        arguments: impl Into<Strings<'a>>,
         environment: impl Into<Strings<'a>>,
     ) -> Result<Self> {
-        Self::unfound(daemon, words.into(), environment.into()).found()
+        Self::unfound(daemon, arguments.into(), environment.into()).found()
     }
 
     fn found(self) -> Result<Self> {
         if self.directory.is_none() {
-            // Once more, for the reason.
+            // Looks it up again, for the error.
             self.directory_of(self.daemon)?;
         }
         Ok(self)
     }
 
-    /// An environment for the image's programs: nothing is looked for yet.
+    /// The environment for programs of the image, before a daemon is looked up.
     pub(crate) fn without_daemon(daemon: &'a CStr, environment: Strings<'a>) -> Self {
         Self {
             daemon,
             directory: None,
-            words: (&[]).into(),
+            arguments: (&[]).into(),
             environment,
             added: None,
             left_out: None,
@@ -84,85 +83,85 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// As [`Command::new`], but the daemon need not be there.
-    fn unfound(daemon: &'a CStr, words: Strings<'a>, environment: Strings<'a>) -> Self {
+    /// As [`Command::new`], but the daemon may be missing.
+    fn unfound(daemon: &'a CStr, arguments: Strings<'a>, environment: Strings<'a>) -> Self {
         let mut command = Self {
-            words,
+            arguments,
             ..Self::without_daemon(daemon, environment)
         };
-        let mut behind = words;
+        let mut behind = arguments;
         let old = base_name(daemon.to_bytes()) == b"docker"
-            && behind
-                .next()
-                .is_some_and(|word| matches!(word.to_bytes(), b"-d" | b"--daemon" | b"daemon"));
+            && behind.next().is_some_and(|argument| {
+                matches!(argument.to_bytes(), b"-d" | b"--daemon" | b"daemon")
+            });
         match old.then(|| command.directory_of(DOCKERD)) {
             Some(Ok(directory)) => {
                 (command.daemon, command.directory) = (DOCKERD, Some(directory));
-                command.words = behind;
+                command.arguments = behind;
             }
             _ => command.directory = command.directory_of(daemon).ok(),
         }
         command
     }
 
-    /// What the words of the program and its environment ask for: `[DAEMON] [ARG...]`, dockerd if no daemon is named. Of
-    /// the machine's PID 1 only the words behind `--` on the kernel command line count: the others were meant for the
-    /// kernel or an init of another kind, and are named on the log.
+    /// Reads the program's own arguments: `[DAEMON] [ARG...]`; dockerd if no daemon is named. For the machine's PID 1 only
+    /// the words after `--` on the kernel command line count: other words are meant for the kernel or for another init. They
+    /// are ignored, which is logged.
     ///
     /// # Errors
     /// As [`Command::new`].
-    pub fn from_words(
+    pub fn from_arguments(
         role: Role,
-        words: impl Into<Strings<'a>>,
+        arguments: impl Into<Strings<'a>>,
         environment: impl Into<Strings<'a>>,
         settings: &Settings<'_>,
     ) -> Result<Self> {
-        let meant = match role {
+        let count = match role {
             Role::Machine if role::in_first_namespace() => {
                 cmdline::count_for_init(settings.as_log())
             }
             _ => usize::MAX,
         };
-        let mut words = words.into();
-        let stray = words.count().saturating_sub(meant);
-        if stray > 0 {
-            tell_ignored(words.take(stray), settings);
-            words.nth(stray - 1);
+        let mut arguments = arguments.into();
+        let ignored = arguments.count().saturating_sub(count);
+        if ignored > 0 {
+            log_ignored(arguments.take(ignored), settings);
+            arguments.nth(ignored - 1);
         }
-        let (daemon, words) = first_daemon(words);
-        Self::unfound(daemon, words, environment.into()).found()
+        let (daemon, arguments) = first_daemon(arguments);
+        Self::unfound(daemon, arguments, environment.into()).found()
     }
 
-    /// All words count, and the daemon need not be there.
+    /// All arguments count, and the daemon may be missing.
     #[cfg(feature = "check")]
-    pub(crate) fn to_check(words: Strings<'a>, environment: Strings<'a>) -> Self {
-        let (daemon, words) = first_daemon(words);
-        Self::unfound(daemon, words, environment)
+    pub(crate) fn to_check(arguments: Strings<'a>, environment: Strings<'a>) -> Self {
+        let (daemon, arguments) = first_daemon(arguments);
+        Self::unfound(daemon, arguments, environment)
     }
 
-    /// As it is executed; empty where it was not found.
+    /// The path that is executed; empty if the daemon was not found.
     pub(crate) fn path(&self) -> Text<PATH> {
         self.directory
             .map_or(Text::new(), |place| join(place, self.daemon))
     }
 
-    /// What messages call the daemon.
+    /// The daemon's name in messages.
     pub(crate) fn name(&self) -> &'a [u8] {
         base_name(self.daemon.to_bytes())
     }
 
-    /// A flag that the daemon is not told, with its value.
+    /// Removes a flag and its value from the arguments.
     #[cfg(feature = "network")]
     pub(crate) fn leave_out(&mut self, flag: &'static [u8]) {
         self.left_out = Some(flag);
     }
 
-    /// One more variable for the daemon, beside those it was given.
+    /// Adds a variable to the daemon's environment.
     pub(crate) fn add_variable(&mut self, variable: &'static CStr) {
         self.added = Some(variable);
     }
 
-    /// Where programs are looked for.
+    /// The search path for programs.
     pub(crate) fn path_variable(&self) -> &'a [u8] {
         self.variable(b"PATH")
             .or(split_once(DEFAULT_PATH.to_bytes(), b'=').1)
@@ -189,8 +188,8 @@ impl<'a> Command<'a> {
         Ok(join(directory, program))
     }
 
-    /// Where a program is, as a shell finds it: a name with a slash as it stands, else the first executable of that name
-    /// along PATH.
+    /// The directory of a program, as a shell finds it: none for a name with a slash, else the first directory of PATH with
+    /// an executable of that name.
     fn directory_of(&self, program: &CStr) -> Result<&'a [u8]> {
         self.search(program)
             .map_err(|errno| Error::new(Step::Find, program.to_bytes(), errno))
@@ -221,29 +220,29 @@ fn join(directory: &[u8], program: &CStr) -> Text<PATH> {
 }
 
 #[inline(never)] // its stack is not the caller's
-fn tell_ignored<'a>(words: impl Iterator<Item = &'a CStr>, settings: &Settings<'_>) {
-    let mut ignored: Vec<&[u8], { 2 * KERNEL_WORDS + 2 }> = Vec::new();
+fn log_ignored<'a>(arguments: impl Iterator<Item = &'a CStr>, settings: &Settings<'_>) {
+    let mut ignored: Vec<&[u8], { 2 * KERNEL_ARGUMENTS + 2 }> = Vec::new();
     let _ = ignored.push(b"ignored:");
-    for word in words.take(KERNEL_WORDS) {
-        let _ = ignored.extend_from_slice(&[b" ", word.to_bytes()]);
+    for argument in arguments.take(KERNEL_ARGUMENTS) {
+        let _ = ignored.extend_from_slice(&[b" ", argument.to_bytes()]);
     }
-    let _ = ignored.push(b" (the daemon's words stand behind -- on the kernel command line)");
+    let _ = ignored.push(b" (on the kernel command line the daemon's arguments come after --)");
     settings.as_log().line(&ignored);
 }
 
-/// The first word, or dockerd where that is a flag or there is none; and the words behind it.
-fn first_daemon(words: Strings<'_>) -> (&CStr, Strings<'_>) {
-    let mut behind = words;
+/// The first argument, and the arguments after it; dockerd if the first one is a flag or missing.
+fn first_daemon(arguments: Strings<'_>) -> (&CStr, Strings<'_>) {
+    let mut behind = arguments;
     match behind
-        .find(|word| !cmdline::is_of_boot_loader(word.to_bytes()))
-        .filter(|word| !word.to_bytes().starts_with(b"-"))
+        .find(|argument| !cmdline::is_of_boot_loader(argument.to_bytes()))
+        .filter(|argument| !argument.to_bytes().starts_with(b"-"))
     {
         Some(daemon) => (daemon, behind),
-        None => (DEFAULT, words),
+        None => (DEFAULT, arguments),
     }
 }
 
-/// There is such a file, but it cannot be executed.
+/// The file exists, but cannot be executed.
 fn found_but(errno: Errno) -> Option<Errno> {
     (!matches!(errno, Errno::NOENT | Errno::NOTDIR)).then_some(errno)
 }
@@ -306,10 +305,10 @@ mod tests {
     }
 
     #[test]
-    fn c7_words_have_no_limit_of_ours() {
+    fn c7_arguments_have_no_fixed_limit() {
         let many = &[c"x"; 100_000];
         let command = Command::new(c"/bin/sh", many, many).unwrap();
-        assert_eq!(command.words().count(), 100_001);
+        assert_eq!(command.arguments().count(), 100_001);
         assert_eq!(command.environment().count(), 100_000);
     }
 
@@ -321,11 +320,11 @@ mod tests {
             &[c"--bip", c"10.1.0.1/16"],
             &[],
         ] {
-            let words = [&[c"-D", c"-b", c"br0"][..], bip, &[c"--bip6", c"x"]].concat();
-            let mut command = Command::new(c"/bin/sh", &words[..], &[]).unwrap();
+            let arguments = [&[c"-D", c"-b", c"br0"][..], bip, &[c"--bip6", c"x"]].concat();
+            let mut command = Command::new(c"/bin/sh", &arguments[..], &[]).unwrap();
             command.leave_out(b"--bip");
             let left = [c"/bin/sh", c"-D", c"-b", c"br0", c"--bip6", c"x"];
-            assert!(command.words().eq(left), "{bip:?}");
+            assert!(command.arguments().eq(left), "{bip:?}");
         }
     }
 }

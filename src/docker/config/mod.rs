@@ -21,13 +21,13 @@ use rustix::io::{self, Errno};
 
 const CONFIG_FILE: &str = "config-file";
 
-/// The name of a runtime; a longer one is a path.
+/// The longest name of a runtime; a longer value is a path.
 const NAME: usize = 128;
-/// What `default-runtime` is without being said.
+/// The values of `default-runtime` that mean runc's own shim.
 const SHIMS_OF_RUNC: &[&[u8]] = &[b"", b"io.containerd.runc.v1", b"io.containerd.runc.v2"];
 
-/// Objects of daemon.json that are maps of their own. Of any other one dockerd takes the switches as if they stood at the top
-/// (moby, daemon/config, flatOptions).
+/// Objects of daemon.json that are maps. dockerd reads the boolean keys of any other object as if they were at the top (moby,
+/// daemon/config, flatOptions).
 const MAPS: &[&[u8]] = &[
     b"builder",
     b"cluster-store-opts",
@@ -43,7 +43,7 @@ pub(crate) struct Config {
     pub(crate) pid_file: Text<PATH>,
     /// Holds containerd/containerd.pid.
     pub(crate) exec_root: Text<PATH>,
-    /// Images, containers and volumes lie there.
+    /// Images, containers and volumes.
     pub(crate) data_root: Text<PATH>,
     /// `-H fd://`: it serves a socket that it inherits.
     pub(crate) inherits_listener: bool,
@@ -73,7 +73,7 @@ impl Config {
         self.read_flags(command)
     }
 
-    /// As far as it can be known: and why daemon.json could not be read, where that is so.
+    /// The configuration as far as it is known, and the error if daemon.json cannot be read.
     #[cfg(feature = "check")]
     pub(crate) fn known(command: &Command<'_>) -> io::Result<(Self, io::Result<()>)> {
         let mut config = Self::unset();
@@ -105,7 +105,7 @@ impl Config {
         fits.map_err(|TooLong| Errno::NAMETOOLONG)
     }
 
-    /// What daemon.json says.
+    /// Takes a value of daemon.json.
     fn take(&mut self, key: &[u8], value: Result<&[u8], TooLong>) -> Result<(), TooLong> {
         let key = match split_once(key, b'.') {
             (above, Some(switch)) if flags::is_switch(switch) && !MAPS.contains(&above) => switch,
@@ -130,7 +130,7 @@ impl Config {
         place.set(&[value?])
     }
 
-    /// What is no path, from either.
+    /// Takes a value that is no path, of daemon.json or of a flag.
     fn take_value(&mut self, key: &[u8], value: &[u8]) {
         match key {
             b"default-runtime" => self.runtime = name(value),
@@ -169,7 +169,7 @@ impl Config {
             };
             place.set(&[value]).map_err(|TooLong| Errno::NAMETOOLONG)?;
         }
-        // Before the flag is.
+        // dockerd prefers this variable to the flag.
         #[cfg(feature = "check")]
         if let Some(driver @ [_, ..]) = command.variable(b"DOCKER_DRIVER") {
             self.choices = options::with_flag(self.choices, "storage-driver", driver);
@@ -190,9 +190,9 @@ impl Config {
     }
 }
 
-/// A listening address that stands for descriptors from the one who starts the daemon. dockerd trims it.
+/// Whether an address means a socket that the daemon inherits. dockerd trims white space.
 fn is_inherited(host: &[u8]) -> bool {
-    // Go's white space has one more.
+    // Go counts the vertical tab as white space.
     let blank = |byte: &u8| *byte == b'\x0b' || byte.is_ascii_whitespace();
     let start = host.iter().position(|byte| !blank(byte)).unwrap_or(0);
     host.get(start..)
@@ -205,41 +205,40 @@ fn name(value: &[u8]) -> Text<NAME> {
     Text::of(&[value]).unwrap_or(Text::new())
 }
 
-/// A runtime has a shim of its own if daemon.json gives it a `runtimeType`; or where it is the name of a shim itself, or its
-/// path (moby, daemon/runtime_unix.go). One that is only a `path` is run by runc's shim.
+/// Whether a runtime has its own shim: daemon.json gives it a `runtimeType`, or it is the name or the path of a shim (moby,
+/// daemon/runtime_unix.go). runc's shim runs a runtime with only a `path`.
 fn brings_shim(command: &Command<'_>, runtime: &[u8]) -> bool {
     let dots = runtime.iter().filter(|byte| **byte == b'.').count();
     let mut brings = runtime.starts_with(b"/") || dots > 1;
     let mut field = |key: &[u8], value: Result<&[u8], TooLong>| {
         let field = key.strip_prefix(b"runtimes.");
         let field = field.and_then(|key| key.strip_prefix(runtime));
-        // Go takes the fields of a struct in any case.
+        // Go matches the fields of a struct in any case.
         if field.is_some_and(|field| field.eq_ignore_ascii_case(b".runtimeType")) {
             brings = !value.is_ok_and(|value| SHIMS_OF_RUNC.contains(&value));
         }
     };
-    // It has been read before.
     let read = configuration(command, &mut field);
     read.is_ok() && brings
 }
 
 /// The daemon's flags and their values.
 fn flags<'c>(command: &Command<'c>) -> impl Iterator<Item = (&'static str, &'c [u8])> + use<'c> {
-    Flags::of(command.words().skip(1).map(CStr::to_bytes))
+    Flags::of(command.arguments().skip(1).map(CStr::to_bytes))
 }
 
-/// The value of a flag: of several the last.
+/// The value of a flag; the last of several.
 pub(crate) fn flag<'c>(command: &Command<'c>, name: &str) -> Option<&'c [u8]> {
     let named = flags(command).filter(|(flag, _)| *flag == name);
     named.last().map(|(_, value)| value)
 }
 
-/// daemon.json, or the file in its place.
+/// The path of daemon.json, or of the file that --config-file names.
 pub(crate) fn file<'c>(command: &Command<'c>) -> &'c [u8] {
     flag(command, CONFIG_FILE).unwrap_or(b"/etc/docker/daemon.json")
 }
 
-/// Calls `each` with what daemon.json says. One that is not there says nothing.
+/// Calls `each` with every key and value of daemon.json, if it exists.
 pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
     let file = fs::path(&[file(command)]);
     let mut scanner = Scanner::new();

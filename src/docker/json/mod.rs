@@ -1,47 +1,46 @@
-//! The settings of a daemon.json that a launch must know, as encoding/json reads them: strings, numbers and words at the top of
-//! the object, those of objects in it under `key.inner` and `key.inner.third`, and the strings of arrays at the top. A byte
-//! at a time, in fixed space; UTF-8, or UTF-16 behind a byte order mark, as dockerd takes it. Whether the file is valid is
-//! dockerd's to say.
+//! A reader for daemon.json that finds what Go's encoding/json finds: strings, numbers, booleans and arrays of strings at the
+//! top, and values of nested objects under `key.inner` and `key.inner.third`. It reads a byte at a time, in fixed space: UTF-8,
+//! or UTF-16 after a byte order mark, as dockerd accepts it. dockerd reports whether the file is valid.
 
 use crate::text::{Text, TooLong};
 
-/// Long enough for any keys that dockerd knows, with those that a runtime's name gives; longer ones are none of ours.
+/// Long enough for any key of dockerd's, with the name of a runtime in it; longer keys are skipped.
 const KEY: usize = 160;
 /// Long enough for any path.
 const VALUE: usize = 4097;
-/// Objects are looked into as far as a runtime's fields: runtimes.NAME.path.
+/// Objects are read down to a runtime's fields: runtimes.NAME.path.
 const DEEPEST: u32 = 3;
 
-/// What stands for the beginning of an array: of an array that is given twice the last one counts.
+/// The value that marks the beginning of an array: if an array occurs twice, the last one counts.
 pub(crate) const LIST: &[u8] = b"[";
 
-/// Called with a key and its value, for an array first with [`LIST`]. `null` is no value.
+/// Gets each key with its value; for an array first [`LIST`], then each string. `null` is skipped.
 pub(crate) type Found<'f> = dyn FnMut(&[u8], Result<&[u8], TooLong>) + 'f;
 
-/// Reads bytes and remembers where it is.
+/// The state of the reader between two bytes.
 pub(crate) struct Scanner {
     encoding: Encoding,
     depth: u32,
-    /// The depth of the outermost array that is open; 0 outside.
+    /// The depth of the outermost open array; 0 if none is open.
     list: u32,
     state: State,
     /// The next string is a key.
     at_key: bool,
-    /// The keys that lead to the value, with dots between them, and how many bytes of it each depth has.
+    /// The keys down to the value, separated by dots, and where each depth ends in them.
     keys: Text<KEY>,
     ends: [usize; DEEPEST as usize],
-    /// Too long, as soon as it is.
+    /// `TooLong` once it does not fit.
     value: Result<Text<VALUE>, TooLong>,
-    /// The first half of a surrogate pair, which waits for the second; 0: none.
+    /// The first half of a surrogate pair, until the second follows; 0 if there is none.
     half: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Encoding {
-    /// The first bytes tell: so many were seen that may be a mark of UTF-16.
+    /// Before the first byte.
     Unknown,
     Utf8,
-    /// Whether the high byte comes first; and the first byte of a unit, where the second is still to come.
+    /// Whether the high byte comes first; and the first byte of a unit, until the second follows.
     Utf16(bool, Option<u8>),
 }
 
@@ -50,9 +49,9 @@ enum State {
     Between,
     /// In a string.
     Inside,
-    /// Behind a backslash.
+    /// After a backslash.
     Escaped,
-    /// In the four digits of `\u`, so many seen, and their sum.
+    /// In the four digits of `\u`: how many were read, and their value.
     Unicode(u8, u32),
     /// In a number, true, false or null.
     Bare,
@@ -73,11 +72,11 @@ impl Scanner {
         }
     }
 
-    /// Takes the next byte and calls `found(keys, value)` if a value ends with it.
+    /// Reads the next byte, and calls `found(keys, value)` if it ends a value.
     pub(crate) fn feed(&mut self, byte: u8, found: &mut Found<'_>) {
         match (self.encoding, byte) {
             (Encoding::Utf8, _) => self.take(byte, found),
-            // U+FEFF, the other half of which is left out as white space would be.
+            // Half of U+FEFF, which is skipped once it is complete.
             (Encoding::Unknown, 0xfe | 0xff) => {
                 self.encoding = Encoding::Utf16(byte == 0xfe, Some(byte));
             }
@@ -185,14 +184,14 @@ impl Scanner {
         }
     }
 
-    /// The keys down to that depth.
+    /// The keys down to `depth`.
     fn path(&self, depth: u32) -> &[u8] {
         let end = self.ends.get(depth.wrapping_sub(1) as usize);
         let keys = self.keys.as_bytes();
         keys.get(..end.copied().unwrap_or(0)).unwrap_or_default()
     }
 
-    /// A string or a bare word is complete.
+    /// Handles a complete string or bare value.
     fn end(&mut self, found: &mut Found<'_>) {
         self.state = State::Between;
         let value = self
@@ -204,7 +203,7 @@ impl Scanner {
             let above = self.path(self.depth.wrapping_sub(1));
             let dot: &[u8] = if self.depth > 1 { b"." } else { b"" };
             let joined = value.and_then(|key| Text::of(&[above, dot, key]));
-            // A key that does not fit is none of ours, and those beside it are.
+            // A key that does not fit is skipped; the keys beside it are not.
             let end = joined.map_or(0, |keys| keys.as_bytes().len());
             let keys = joined.or(Text::of(&[above])).unwrap_or(Text::new());
             if let Some(place) = self.ends.get_mut(self.depth.wrapping_sub(1) as usize) {
@@ -222,7 +221,7 @@ impl Scanner {
         self.keep(letter);
     }
 
-    /// A unit of UTF-16: a half that has no other becomes U+FFFD.
+    /// Adds a unit of UTF-16: half a surrogate pair without the other half becomes U+FFFD.
     fn unit(&mut self, unit: u32) {
         let half = core::mem::take(&mut self.half);
         let letter = match (half, unit) {
@@ -244,7 +243,7 @@ impl Scanner {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        // What follows a half is no other half.
+        // The second half of the pair is missing.
         let lost: &[u8] = match core::mem::take(&mut self.half) {
             0 => b"",
             _ => "\u{fffd}".as_bytes(),

@@ -1,7 +1,7 @@
-//! What Docker needs from the user space: one table of programs and files, who needs each, and what is lost without it.
+//! What Docker needs of user space: a table of programs and files, who needs each, and what fails without it.
 //!
-//! The table is the original's, brought up to today's engine. prerequisites.rs walks it at boot, check.rs prints it. A
-//! program counts as found where its user would find it: dockerd, containerd and git each look in their own places.
+//! The table is the original's, updated for current engines. steps/prerequisites.rs walks it at boot, check/ prints it. A
+//! program counts as found if its user would find it: dockerd, containerd and git each search their own directories.
 
 mod table;
 
@@ -24,22 +24,21 @@ pub(crate) struct Requirement {
     pub(crate) name: &'static str,
     place: Place,
     pub(crate) need: Need,
-    /// Any of these choices makes it needless.
+    /// Any of these options makes it unnecessary.
     unless: Choices,
-    /// All of these make it needed.
+    /// It is needed only with all of these options.
     only: Choices,
     kernel: Kernel,
-    told: Told,
+    texts: Texts,
 }
 
-/// The texts of a requirement, one behind another, and how long each is. A reference to each would be half as long
-/// as the strings.
-struct Told {
+/// The texts of a requirement in one string, and the length of each: smaller than six references.
+struct Texts {
     all: &'static str,
     lengths: [u8; 6],
 }
 
-impl Told {
+impl Texts {
     const fn new(all: &'static str, parts: [&str; 6]) -> Self {
         let mut lengths = [0; 6];
         let mut number = 0;
@@ -70,9 +69,9 @@ impl Told {
 pub(crate) enum Need {
     /// No daemon or no container starts without it.
     Required,
-    /// One feature of Docker's is lost.
+    /// A feature of Docker fails without it.
     Optional,
-    /// The original needed it; nothing of today does.
+    /// The original needed it; current engines do not.
     Obsolete,
 }
 
@@ -87,70 +86,70 @@ impl Need {
     }
 }
 
-/// Where it is looked for. Lists are separated by colons, as PATH is.
+/// Where to look for it. Lists are separated by colons, like PATH.
 #[derive(Clone, Copy)]
 enum Place {
     /// The daemon that was chosen.
     Daemon,
     /// PATH, after these directories.
     Path(&'static str),
-    /// PATH, or the directory in which containerd's own file lies.
+    /// PATH, or the directory of containerd's own file.
     BesideContainerd,
     /// These directories only.
     Directories(&'static str),
-    /// The first of these files, which begins with a certificate; SSL_CERT_FILE names another.
+    /// The first of these files that exists, which must begin with a certificate; SSL_CERT_FILE overrides the list.
     Certificates(&'static str),
 }
 
-/// What of the kernel makes it needed.
+/// The kernel that it is needed on.
 #[derive(Clone, Copy)]
 enum Kernel {
     Any,
-    /// Loadable modules.
+    /// With loadable modules.
     #[cfg(feature = "modprobe")]
     Modules,
-    /// AppArmor, turned on.
+    /// With AppArmor turned on.
     AppArmor,
 }
 
-/// What came out of looking for it.
+/// The result of a search.
 pub(crate) enum Found {
     There,
-    /// It is needed, and what is wrong with it.
+    /// It is needed, but missing or unusable: why.
     Not(&'static str),
-    /// It cannot be told whether it is there: the kernel's reason.
+    /// The search failed: the kernel's reason.
     Unknown(&'static str),
-    /// It is not needed: the choice, or what the kernel lacks.
+    /// It is not needed: because of this option, or because the kernel lacks something.
     Needless(&'static str),
 }
 
-/// It is there, or what is wrong with it.
+/// It was found; or why not.
 type Outcome = Result<(), Fault>;
 
-/// Why a place does not serve.
+/// Why nothing usable was found in a place.
 #[derive(Clone, Copy)]
 enum Fault {
     Nothing,
-    /// What stands there is of no use.
+    /// A file is there, but cannot be used.
     Of(&'static str),
-    /// The kernel cannot tell.
-    Untold(Errno),
+    /// The kernel refused the look-up.
+    Refused(Errno),
 }
 
 pub(crate) const MISSING: &str = "is missing";
 pub(crate) const NOT_CHOSEN: &str = "it was not chosen";
 const CANNOT: Fault = Fault::Of("cannot be executed");
 
-/// How many directories of PATH are looked at for being there, and only once.
-const LOOKED_AT: usize = 32;
+/// How many directories of PATH are checked for duplicates.
+const CHECKED: usize = 32;
 
-/// One walk along PATH serves all programs: of its directories, those that are not there and those that are the same as an
-/// earlier one (/bin is /usr/bin) are passed over.
+/// A search for all programs of the table. Directories of PATH that are missing, or the same as an earlier one (/bin is
+/// /usr/bin), are skipped.
 pub(crate) struct Search<'c> {
     command: &'c Command<'c>,
     choices: Choices,
     path: &'c [u8],
-    passed_over: u32,
+    skipped: u32,
 }
 
 impl<'c> Search<'c> {
@@ -160,23 +159,23 @@ impl<'c> Search<'c> {
             command,
             choices,
             path,
-            passed_over: 0,
+            skipped: 0,
         };
-        let mut seen: Vec<(u64, u64), LOOKED_AT> = Vec::new();
-        for (number, directory) in fields(path, b':').take(LOOKED_AT).enumerate() {
+        let mut seen: Vec<(u64, u64), CHECKED> = Vec::new();
+        for (number, directory) in fields(path, b':').take(CHECKED).enumerate() {
             let there = fs::stat(fs::path(&[directory]).as_c_str())
                 .map(|directory| (directory.st_dev, directory.st_ino));
             match there.if_exists() {
                 Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
-                Ok(_) => search.passed_over |= 1 << number,
-                // What is looked for there says why it cannot be.
+                Ok(_) => search.skipped |= 1 << number,
+                // The search in it will report the error.
                 Err(_) => {}
             }
         }
         search
     }
 
-    /// Writes down where it is.
+    /// Looks for a requirement, and sets `path` to its path.
     pub(crate) fn find(&self, row: &Requirement, path: &mut Text<PATH>) -> Found {
         if let Some(choice) = choice(row.unless & self.choices) {
             return Found::Needless(choice.spelled);
@@ -201,7 +200,7 @@ impl<'c> Search<'c> {
                 (Some(why), _) => Found::Needless(why),
                 (None, Fault::Nothing) => Found::Not(MISSING),
                 (None, Fault::Of(fault)) => Found::Not(fault),
-                (None, Fault::Untold(errno)) => Found::Unknown(reason(errno)),
+                (None, Fault::Refused(errno)) => Found::Unknown(reason(errno)),
             },
         }
     }
@@ -219,11 +218,11 @@ impl<'c> Search<'c> {
         let places = [
             (first.as_bytes(), 0),
             (chosen.as_bytes(), 0),
-            (self.path, self.passed_over),
+            (self.path, self.skipped),
         ];
         let mut outcome = Err(Fault::Nothing);
-        for (directories, passed_over) in places {
-            match in_directories(directories, passed_over, name, path) {
+        for (directories, skipped) in places {
+            match in_directories(directories, skipped, name, path) {
                 Ok(()) => return Ok(()),
                 Err(Fault::Nothing) => {}
                 fault => outcome = fault,
@@ -232,7 +231,7 @@ impl<'c> Search<'c> {
         outcome
     }
 
-    /// Go's crypto/x509 takes the first file that it can read.
+    /// Go's crypto/x509 uses the first file that it can read.
     fn certificates(&self, files: &'static str, path: &mut Text<PATH>) -> Outcome {
         let own = self.command.variable(b"SSL_CERT_FILE").unwrap_or_default();
         let files = if own.is_empty() {
@@ -243,7 +242,7 @@ impl<'c> Search<'c> {
         let mut outcome = Err(Fault::Nothing);
         for file in fields(files, b':') {
             if path.set(&[file]).is_err() {
-                return Err(Fault::Untold(Errno::NAMETOOLONG));
+                return Err(Fault::Refused(Errno::NAMETOOLONG));
             }
             match fault_of_certificates(path.as_c_str()).if_exists() {
                 Ok(None) => {}
@@ -251,30 +250,30 @@ impl<'c> Search<'c> {
                 Ok(Some(fault)) => return Err(Fault::Of(fault)),
                 Err(Errno::ISDIR) => outcome = Err(Fault::Of("is a directory")),
                 Err(Errno::BADFD) => outcome = Err(Fault::Of("is not a regular file")),
-                Err(errno) => outcome = Err(Fault::Untold(errno)),
+                Err(errno) => outcome = Err(Fault::Refused(errno)),
             }
         }
         outcome
     }
 }
 
-/// The first of these choices in the order of the table.
+/// The first of these options, in the order of the table.
 pub(crate) fn choice(choices: Choices) -> Option<&'static Choice> {
     CHOICES.iter().find(|choice| choice.bit & choices != 0)
 }
 
 impl Requirement {
-    /// What Docker cannot do without it.
+    /// What fails without it.
     pub(crate) fn lost(&self) -> &'static str {
-        self.told.get(0)
+        self.texts.get(0)
     }
 
-    /// What to install, as Debian names it.
+    /// The Debian package to install.
     pub(crate) fn package(&self) -> &'static str {
-        self.told.get(1)
+        self.texts.get(1)
     }
 
-    /// The choices that make it needless.
+    /// The options that make it unnecessary.
     pub(crate) fn choices(&self) -> impl Iterator<Item = &'static Choice> {
         let unless = self.unless;
         CHOICES
@@ -285,26 +284,26 @@ impl Requirement {
 
 #[cfg(feature = "check")]
 impl Requirement {
-    /// The Cargo feature that holds the row; none for those that are always there.
+    /// The Cargo feature of the row; empty if the row is always compiled in.
     pub(crate) fn feature(&self) -> &'static str {
-        self.told.get(2)
+        self.texts.get(2)
     }
 
     pub(crate) fn needed_by(&self) -> &'static str {
-        self.told.get(3)
+        self.texts.get(3)
     }
 
-    /// What the engine, its client or git says without it.
+    /// The error of the engine, its client or git without it.
     pub(crate) fn error(&self) -> &'static str {
-        self.told.get(4)
+        self.texts.get(4)
     }
 
     /// The original's question: can it be ignored?
     pub(crate) fn ignorable(&self) -> &'static str {
-        self.told.get(5)
+        self.texts.get(5)
     }
 
-    /// Where it is looked for, in two parts.
+    /// Where it is searched for, in two parts.
     pub(crate) fn places(&self) -> [&'static str; 2] {
         match self.place {
             Place::Daemon => ["", "PATH"],
@@ -316,7 +315,7 @@ impl Requirement {
 }
 
 impl Kernel {
-    /// What the kernel lacks, so that the requirement is none.
+    /// What the kernel lacks, if that makes the requirement unnecessary.
     fn lacks(self) -> Option<&'static str> {
         match self {
             Self::Any => None,
@@ -336,16 +335,11 @@ impl Kernel {
     }
 }
 
-/// As Go's LookPath judges for root: a file that somebody may execute.
-fn in_directories(
-    directories: &[u8],
-    passed_over: u32,
-    name: &str,
-    path: &mut Text<PATH>,
-) -> Outcome {
+/// Like Go's LookPath for root: a regular file with an execute bit.
+fn in_directories(directories: &[u8], skipped: u32, name: &str, path: &mut Text<PATH>) -> Outcome {
     let mut outcome = Err(Fault::Nothing);
     for (number, directory) in fields(directories, b':').enumerate() {
-        if directory.is_empty() || (number < LOOKED_AT && passed_over & (1 << number) != 0) {
+        if directory.is_empty() || (number < CHECKED && skipped & (1 << number) != 0) {
             continue;
         }
         if path.set(&[directory, b"/", name.as_bytes()]).is_err() {
@@ -353,10 +347,10 @@ fn in_directories(
         }
         let stat = match fs::stat(path.as_c_str()).if_exists() {
             Ok(Some(stat)) => stat,
-            // A path that is too long for the kernel leads nowhere.
+            // The kernel has no file at a path that is too long.
             Ok(None) | Err(Errno::NAMETOOLONG) => continue,
             Err(errno) => {
-                outcome = Err(Fault::Untold(errno));
+                outcome = Err(Fault::Refused(errno));
                 continue;
             }
         };
@@ -369,7 +363,7 @@ fn in_directories(
     outcome
 }
 
-/// containerd takes a shim that lies beside its own file, links followed, when PATH has none.
+/// If PATH has no shim, containerd uses the shim in the directory of its own file, with links resolved.
 fn real_directory(program: &CStr) -> Text<PATH> {
     let mut directory = fs::real_path(program).unwrap_or(Text::new());
     let slash = directory.as_bytes().iter().rposition(|byte| *byte == b'/');
@@ -377,8 +371,7 @@ fn real_directory(program: &CStr) -> Text<PATH> {
     directory
 }
 
-/// What is wrong with a bundle of certificates; nothing where it begins with one, comments aside. A file that cannot be
-/// read is the kernel's error.
+/// What is wrong with a bundle of certificates; empty if it begins with a certificate after its comments.
 fn fault_of_certificates(path: &CStr) -> Result<&'static str, Errno> {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     let mut buffer = [0; 4096];

@@ -1,9 +1,9 @@
-//! The rows. Which words the engine has for what is missing is held by guests that run without it.
+//! The rows. Guests without each program check that the engine reports its absence in these words.
 
-use super::{Kernel, Need, Place, Requirement, Told};
+use super::{Kernel, Need, Place, Requirement, Texts};
 use crate::docker::options::*;
 
-/// Where dockerd looks before PATH for programs that are its own (moby, daemon/config/config_linux.go).
+/// Where dockerd looks for its own programs before PATH (moby, daemon/config/config_linux.go).
 const LIBEXEC: &str =
     "/usr/local/libexec/docker:/usr/local/lib/docker:/usr/libexec/docker:/usr/lib/docker";
 /// What `git --exec-path` is, by distribution.
@@ -13,16 +13,16 @@ const GIT_CORE: &str = "/usr/lib/git-core:/usr/libexec/git-core";
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt:/etc/pki/tls/certs/ca-bundle.crt:/etc/ssl/ca-bundle.pem:\
     /etc/pki/tls/cacert.pem:/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem:/etc/ssl/cert.pem";
 
-/// What a row tells. What only --check and the guide's page tell is left out of a program without it.
-macro_rules! told {
+/// The texts of a row. A program without `check` leaves out the texts that only --check and the guide print.
+macro_rules! texts {
     (lost: $lost:literal; package: $package:literal; feature: $feature:literal; needed_by: $needed_by:literal;
         error: $error:literal; ignorable: $ignorable:literal;) => {
         if cfg!(feature = "check") {
             let all = concat!($lost, $package, $feature, $needed_by, $error, $ignorable);
             let lengths = [$lost, $package, $feature, $needed_by, $error, $ignorable];
-            Told::new(all, lengths)
+            Texts::new(all, lengths)
         } else {
-            Told::new(concat!($lost, $package), [$lost, $package, "", "", "", ""])
+            Texts::new(concat!($lost, $package), [$lost, $package, "", "", "", ""])
         }
     };
 }
@@ -36,7 +36,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "there is no engine";
             package: "docker.io";
             feature: "";
@@ -52,7 +52,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: OTHER_CONTAINERD | EMBEDDED_CONTAINERD,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "dockerd does not start";
             package: "containerd";
             feature: "";
@@ -68,7 +68,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: OTHER_CONTAINERD | OTHER_RUNTIME,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "no container starts";
             package: "containerd";
             feature: "";
@@ -84,8 +84,8 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
-            lost: "dockerd does not start, an older one starts no container";
+        texts: texts! {
+            lost: "dockerd does not start; older engines start no container";
             package: "runc";
             feature: "";
             needed_by: "dockerd, for builds; containerd-shim-runc-v2, for every container";
@@ -100,8 +100,8 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: NO_PROXY | OTHER_PROXY,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
-            lost: "Docker 25 and newer does not start, an older one publishes no port";
+        texts: texts! {
+            lost: "Docker 25 and newer does not start; older engines publish no port";
             package: "docker.io";
             feature: "";
             needed_by: "dockerd, for published ports on localhost";
@@ -117,13 +117,13 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: NO_IPTABLES | NFTABLES,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "dockerd does not start";
             package: "iptables";
             feature: "iptables";
             needed_by: "dockerd, for NAT, published ports and the isolation of networks";
             error: "failed to create NAT chain DOCKER: iptables not found";
-            ignorable: "Yes, add --iptables=false; networking is then to be configured by hand. Or, from Docker 29, --firewall-backend=nftables";
+            ignorable: "Yes, add --iptables=false, and configure networking by hand. Or, from Docker 29, --firewall-backend=nftables";
         },
     },
     #[cfg(feature = "iptables")]
@@ -134,13 +134,13 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: NO_IP6TABLES | NFTABLES,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "networks with IPv6 get no rules: no NAT, no published ports, no isolation there";
             package: "iptables";
             feature: "iptables";
             needed_by: "dockerd, for IPv6 networks";
             error: "failed to create NAT chain DOCKER: ip6tables is missing";
-            ignorable: "Yes, without IPv6 networks; --ip6tables=false says so";
+            ignorable: "Yes, without IPv6 networks: add --ip6tables=false";
         },
     },
     #[cfg(feature = "iptables")]
@@ -151,7 +151,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: NFTABLES,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "dockerd does not start";
             package: "nftables";
             feature: "iptables";
@@ -167,7 +167,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "no image is pulled from a registry with TLS, docker.io among them";
             package: "ca-certificates";
             feature: "";
@@ -183,7 +183,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: OTHER_INIT,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "docker run --init fails";
             package: "tini";
             feature: "";
@@ -199,7 +199,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "docker top fails";
             package: "procps";
             feature: "";
@@ -216,13 +216,13 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Modules,
-        told: told! {
+        texts: texts! {
             lost: "no kernel module is loaded when Docker or iptables asks for it";
             package: "kmod";
             feature: "modprobe";
             needed_by: "dockerlaunch and dockerd, for overlay, bridge, br_netfilter, nf_nat; the kernel, for the matches of iptables' rules";
             error: "Running modprobe bridge br_netfilter failed with message";
-            ignorable: "Yes, where the modules are built in or loaded before; in a container load them on the host";
+            ignorable: "Yes, if the modules are built in or already loaded; for a container load them on the host";
         },
     },
     #[cfg(feature = "xz")]
@@ -233,8 +233,8 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
-            lost: "docker import, load and build take no archive that is compressed with xz";
+        texts: texts! {
+            lost: "docker import, load and build refuse archives compressed with xz";
             package: "xz-utils";
             feature: "xz";
             needed_by: "dockerd, to unpack such archives";
@@ -250,7 +250,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "docker build of a git URL fails";
             package: "git";
             feature: "git";
@@ -267,7 +267,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "docker build of a git URL fails";
             package: "git";
             feature: "git";
@@ -284,7 +284,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "nothing";
             package: "git";
             feature: "git";
@@ -301,7 +301,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "nothing";
             package: "git";
             feature: "git";
@@ -318,7 +318,7 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::Any,
-        told: told! {
+        texts: texts! {
             lost: "docker build of a git URL over ssh fails";
             package: "openssh-client";
             feature: "git";
@@ -334,13 +334,13 @@ pub(crate) const TABLE: &[Requirement] = &[
         unless: 0,
         only: 0,
         kernel: Kernel::AppArmor,
-        told: told! {
-            lost: "containers run without an AppArmor profile, and nothing else says so";
+        texts: texts! {
+            lost: "containers run without an AppArmor profile, which nothing else reports";
             package: "apparmor";
             feature: "";
             needed_by: "dockerd, to load its profile docker-default";
             error: "";
-            ignorable: "Yes, where the kernel has no AppArmor; else containers are confined less";
+            ignorable: "Yes, if the kernel has no AppArmor; else containers are less confined";
         },
     },
 ];

@@ -130,10 +130,10 @@ pub(crate) fn exec(
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let handed = (passed, daemon.inherited > 0);
         let environment = environment(&mut texts, launch.role, command, handed, notify)?;
-        let words = command.array_of_words()?;
+        let arguments = command.array_of_arguments()?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
-        Err::<Infallible, _>(sys::execve(path.as_c_str(), &words, &environment))
+        Err::<Infallible, _>(sys::execve(path.as_c_str(), &arguments, &environment))
     };
     let Err(errno) = executed();
     errno

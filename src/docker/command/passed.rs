@@ -1,5 +1,5 @@
-//! What the daemon is told: its words and its variables, one by one and as the arrays that execve(2) takes. What is meant for this
-//! program, or for none, is left out.
+//! What the daemon is started with: its arguments and its environment, one by one and as the arrays that execve(2) takes. Settings
+//! of dockerlaunch, and words that a boot loader added, are left out.
 
 use super::Command;
 use crate::{
@@ -11,20 +11,21 @@ use core::ffi::CStr;
 use rustix::io;
 
 impl<'a> Command<'a> {
-    /// The daemon's name as it was given, and its words.
-    pub(crate) fn words(&self) -> Told<'a> {
-        Told {
+    /// The daemon's name as it was given, and its arguments.
+    pub(crate) fn arguments(&self) -> Arguments<'a> {
+        Arguments {
             daemon: Some(self.daemon),
-            words: self.words,
+            arguments: self.arguments,
             left_out: self.left_out,
         }
     }
 
     /// The same for execve(2).
-    pub(crate) fn array_of_words(&self) -> io::Result<ExecArray<'a>> {
-        let mut words = ExecArray::with_room(self.words().count())?;
-        self.words().for_each(|word| words.push(word));
-        Ok(words)
+    pub(crate) fn array_of_arguments(&self) -> io::Result<ExecArray<'a>> {
+        let mut arguments = ExecArray::with_room(self.arguments().count())?;
+        self.arguments()
+            .for_each(|argument| arguments.push(argument));
+        Ok(arguments)
     }
 
     pub(crate) fn environment(&self) -> Environment<'a> {
@@ -34,16 +35,17 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The same for execve(2), with one more.
+    /// The same for execve(2), with one more variable.
     #[cfg(any(feature = "modprobe", feature = "network", feature = "state"))]
     pub(crate) fn array_of_environment(
         &self,
         one_more: Option<&'static CStr>,
     ) -> io::Result<ExecArray<'a>> {
-        let mut words = ExecArray::with_room(self.environment().count() + 1)?;
-        self.environment().for_each(|word| words.push(word));
-        words.extend(one_more.as_slice());
-        Ok(words)
+        let mut variables = ExecArray::with_room(self.environment().count() + 1)?;
+        self.environment()
+            .for_each(|variable| variables.push(variable));
+        variables.extend(one_more.as_slice());
+        Ok(variables)
     }
 }
 
@@ -69,15 +71,15 @@ impl<'a> Iterator for Environment<'a> {
     }
 }
 
-/// What the daemon is told.
+/// The daemon's arguments, its name first.
 #[derive(Clone)]
-pub(crate) struct Told<'a> {
+pub(crate) struct Arguments<'a> {
     daemon: Option<&'a CStr>,
-    words: Strings<'a>,
+    arguments: Strings<'a>,
     left_out: Option<&'static [u8]>,
 }
 
-impl<'a> Iterator for Told<'a> {
+impl<'a> Iterator for Arguments<'a> {
     type Item = &'a CStr;
 
     #[inline(never)] // smaller
@@ -86,15 +88,15 @@ impl<'a> Iterator for Told<'a> {
             return Some(daemon);
         }
         loop {
-            let word = self.words.next()?;
+            let argument = self.arguments.next()?;
             let flag = self
                 .left_out
-                .and_then(|flag| word.to_bytes().strip_prefix(flag));
+                .and_then(|flag| argument.to_bytes().strip_prefix(flag));
             match flag {
-                Some(b"") => _ = self.words.next(), // its value
+                Some(b"") => _ = self.arguments.next(), // its value
                 Some([b'=', ..]) => {}
-                _ if cmdline::is_of_boot_loader(word.to_bytes()) => {}
-                _ => return Some(word),
+                _ if cmdline::is_of_boot_loader(argument.to_bytes()) => {}
+                _ => return Some(argument),
             }
         }
     }
