@@ -182,7 +182,7 @@ fn closed_standard_descriptors_are_opened() {
     assert_eq!(daemon.descriptors(), [null(0), null(1), null(2)]);
     assert!(
         root.read("/log")
-            .starts_with("dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN=x is no setting")
+            .starts_with("dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN=x is not a setting")
     );
 }
 
@@ -201,7 +201,7 @@ fn a_log_that_can_be_written_is_kept() {
     assert!(
         daemon
             .log()
-            .contains("DOCKER_LAUNCH_UNKNOWN=x is no setting"),
+            .contains("DOCKER_LAUNCH_UNKNOWN=x is not a setting"),
         "{}",
         daemon.log()
     );
