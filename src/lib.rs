@@ -94,7 +94,7 @@ use core::{convert::Infallible, ffi::CStr};
 /// supervises). It returns when a supervised daemon in a container has ended.
 ///
 /// # Errors
-/// The first required step that fails. What the steps before it did is kept, and a second launch finds it.
+/// The first required step that fails. What earlier steps did is kept, and a second launch uses it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
     blocked(settings, |before| {
         let role = find_role(settings)?; // mounts /proc if it is missing
@@ -111,7 +111,7 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 /// # Errors
 /// The step that fails, mostly [`Step::Root`]. `/` is still the initramfs then, unless freeing it had begun.
 #[doc(hidden)]
-#[inline(never)] // its stack is given back before the daemon is waited for
+#[inline(never)] // frees its stack before the wait for the daemon
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
     blocked(settings, |before| {
         switch_to_root(environment, settings, before)
@@ -158,7 +158,7 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     })
 }
 
-#[inline(never)] // its stack is given back before the daemon is waited for
+#[inline(never)] // frees its stack before the wait for the daemon
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first: it has the console
     clock::set(launch); // before anything is written
