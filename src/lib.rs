@@ -95,7 +95,7 @@ use core::{convert::Infallible, ffi::CStr};
 /// supervises). It returns when a supervised daemon in a container has ended.
 ///
 /// # Errors
-/// The first required step that fails. What the steps before it did is kept, and a second launch finds it.
+/// The first required step that fails. What earlier steps did is kept, and a second launch uses it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
     blocked(settings, |before| {
         let role = find_role(settings)?; // mounts /proc if it is missing
@@ -112,7 +112,7 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 /// # Errors
 /// The step that fails, mostly [`Step::Root`]. `/` is still the initramfs then, unless freeing it had begun.
 #[doc(hidden)]
-#[inline(never)] // its stack is given back before the daemon is waited for
+#[inline(never)] // frees its stack before the wait for the daemon
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
     blocked(settings, |before| {
         switch_to_root(environment, settings, before)
@@ -163,7 +163,7 @@ fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 }
 
 /// The steps of every launch, on the root that Docker gets.
-#[inline(never)] // its stack is given back before the daemon is waited for
+#[inline(never)] // frees its stack before the wait for the daemon
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first: it has the console
     clock::set(launch); // before anything is written

@@ -1,7 +1,7 @@
 //! dockerlaunch's log. Each line is one write, so that lines of several processes do not mix and /dev/kmsg takes each line as
 //! one record.
 //!
-//! The log never blocks PID 1. A stopped console (^S) or a full pipe can take nothing for hours. So a line waits up to
+//! No line may block PID 1 for long. A stopped console (^S) or a full pipe can take nothing for hours. So a line waits up to
 //! [`PATIENCE`], then it is dropped, and the lines after it are tried without waiting. When the log takes lines again, the first
 //! one says how many were dropped.
 //!

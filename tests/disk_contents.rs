@@ -37,12 +37,15 @@ pub(crate) fn said(disks: &Disks<'_>, name: &str) -> String {
     let start = disks.start().variable("DOCKER_LAUNCH_STATE", name);
     let ended = start.ended();
     assert_eq!(ended.status, 125, "{}", ended.stderr);
-    let sorted = |line: &str| match line.split_once("the disks that are ") {
+    let sorted = |line: &str| match line.split_once("dockerlaunch: disks ") {
         Some((before, list)) => {
             let (title, list) = list.split_once(": ").unwrap();
             let mut disks: Vec<_> = list.split(", ").collect();
             disks.sort_unstable();
-            format!("{before}the disks that are {title}: {}\n", disks.join(", "))
+            format!(
+                "{before}dockerlaunch: disks {title}: {}\n",
+                disks.join(", ")
+            )
         }
         None => format!("{line}\n"),
     };
@@ -94,7 +97,7 @@ fn a1_several_matching_file_systems_are_refused() {
         (format!("/dev/disk/by-uuid/{UUID}"), ""),
     ] {
         let expected = format!(
-            "dockerlaunch: the disks that are {name}: /dev/vda (ext4 LABEL=state), /dev/vdb (ext4 LABEL=state), /dev/vdc (ext4 LABEL=state){others}\n\
+            "dockerlaunch: disks named {name}: /dev/vda (ext4 LABEL=state), /dev/vdb (ext4 LABEL=state), /dev/vdc (ext4 LABEL=state){others}\n\
             dockerlaunch: state disk {name}: {SEVERAL}\n"
         );
         assert_eq!(said(&disks, &name), expected);
@@ -111,7 +114,7 @@ fn a1_a_copied_disk_is_refused_by_partition_name_too() {
     }
     for name in ["PARTUUID=1234abcd-01", "PARTLABEL=blank"] {
         let expected = format!(
-            "dockerlaunch: the disks that are {name}: /dev/vda1 (nothing known), /dev/vdb1 (nothing known)\n\
+            "dockerlaunch: disks named {name}: /dev/vda1 (nothing known), /dev/vdb1 (nothing known)\n\
             dockerlaunch: state disk {name}: {SEVERAL}\n"
         );
         assert_eq!(said(&disks, name), expected);
@@ -350,6 +353,6 @@ fn a1_disks_without_a_device_node_are_ignored() {
     assert_found(&disks, "PARTLABEL=state", "vdb1");
     let start = disks.start().variable("DOCKER_LAUNCH_STATE", "/dev/nfs");
     let said = start.ended().said();
-    let list = "dockerlaunch: the disks that are there: /dev/vdb1 (ext4 LABEL=state)\n";
+    let list = "dockerlaunch: disks found: /dev/vdb1 (ext4 LABEL=state)\n";
     assert!(said.starts_with(list), "{said}");
 }

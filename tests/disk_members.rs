@@ -60,7 +60,7 @@ fn a2_a_missing_device_is_named() {
     assert_eq!(
         said(&disks, "LABEL=state"),
         "dockerlaunch: waiting for LABEL=state, up to 10 s\n\
-        dockerlaunch: the disks that are there: /dev/vda (btrfs LABEL=state), /dev/vdc (btrfs LABEL=state)\n\
+        dockerlaunch: disks found: /dev/vda (btrfs LABEL=state), /dev/vdc (btrfs LABEL=state)\n\
         dockerlaunch: warning: of the btrfs on /dev/vda only 2 of 3 devices are there\n\
         dockerlaunch: state disk LABEL=state: devices of this btrfs are missing; connect them, or name the module of their driver in DOCKER_LAUNCH_MODULES\n"
     );

@@ -111,7 +111,7 @@ fn f5_unsupported_names_are_refused_without_a_wait() {
     ] {
         let ended = disks.start().variable("DOCKER_LAUNCH_STATE", name).ended();
         let expected = format!(
-            "dockerlaunch: the disks that are there: /dev/vda (ext4 LABEL=state)\n\
+            "dockerlaunch: disks found: /dev/vda (ext4 LABEL=state)\n\
             dockerlaunch: state disk {name}: this name of a disk is not supported; use /dev/…, LABEL=, UUID=, PARTLABEL= or PARTUUID=\n"
         );
         assert_eq!((ended.status, ended.said()), (125, expected));
@@ -121,7 +121,7 @@ fn f5_unsupported_names_are_refused_without_a_wait() {
     let start = disks.start().variable("DOCKER_LAUNCH_STATE", "/dev/nfs");
     let said = start.ended().said();
     assert!(
-        said.starts_with("dockerlaunch: the disks that are there: none\n"),
+        said.starts_with("dockerlaunch: disks found: none\n"),
         "{said}"
     );
 }

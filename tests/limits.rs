@@ -171,7 +171,7 @@ fn closed_standard_descriptors_are_opened() {
     assert_eq!(daemon.descriptors(), [null(0), null(1), null(2)]);
     assert!(
         root.read("/log")
-            .starts_with("dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN=x is no setting")
+            .starts_with("dockerlaunch: warning: DOCKER_LAUNCH_UNKNOWN=x is not a setting")
     );
 }
 
@@ -190,7 +190,7 @@ fn a_writable_standard_error_stays_the_log() {
     assert!(
         daemon
             .log()
-            .contains("DOCKER_LAUNCH_UNKNOWN=x is no setting"),
+            .contains("DOCKER_LAUNCH_UNKNOWN=x is not a setting"),
         "{}",
         daemon.log()
     );

@@ -88,7 +88,7 @@ fn f1_in_a_shared_pid_namespace_the_message_names_the_setting() {
         let tree = root.tree();
         let ended = start().variable(name, value).ended();
         let line = format!(
-            "dockerlaunch: role PID 2: {MARKS}, but its PID namespace is not the machine's: in a pod whose containers share one \
+            "dockerlaunch: role PID 2: {MARKS}, but its PID namespace is not the machine's: in a pod whose containers share one, \
                 set DOCKER_LAUNCH_AS=container\n"
         );
         assert_eq!((ended.status, ended.stderr), (1, line), "{name}");

@@ -122,7 +122,7 @@ fn a_missing_disk_is_named() {
     assert_eq!(
         ended.said(),
         "dockerlaunch: waiting for LABEL=state, up to 10 s\n\
-        dockerlaunch: the disks that are there: /dev/vda (ext4 LABEL=other)\n\
+        dockerlaunch: disks found: /dev/vda (ext4 LABEL=other)\n\
         dockerlaunch: state disk LABEL=state: no such disk after 10 s; check its name, or add its driver's module to DOCKER_LAUNCH_MODULES\n"
     );
     assert_eq!(ended.status, 125);

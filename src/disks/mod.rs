@@ -121,7 +121,7 @@ pub(crate) fn find(
         _ => parsed,
     };
     let Some(parsed) = parsed else {
-        list(launch, b"there", None);
+        list(launch, None);
         return Err(launch.failed(step, name, NO_NAME));
     };
     let deadline = sys::since_boot() + seconds * 1000;
@@ -138,7 +138,7 @@ pub(crate) fn find(
                 break;
             }
             Found::Several => {
-                list(launch, name, Some(&parsed));
+                list(launch, Some((name, &parsed)));
                 return Err(launch.failed(step, name, AMBIGUOUS));
             }
             Found::Nothing | Found::Member(_) => {}
@@ -157,7 +157,7 @@ pub(crate) fn find(
             Err(Errno::CANCELED) => return Err(launch.failed(step, name, END_REQUESTED)),
             Err(errno) => return Err(refuse(errno)),
         }
-        list(launch, b"there", None);
+        list(launch, None);
         let Found::Member(present) = found else {
             return Err(launch.failed(step, name, late));
         };
@@ -313,13 +313,17 @@ fn has_superblock(device: &Device, by: By, value: &[u8]) -> Option<bool> {
 const MORE: &[u8] = ", …".as_bytes();
 
 /// Logs the disks that have this name, or all disks, with what is on each.
-fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
+fn list(launch: &Launch<'_>, named: Option<(&[u8], &Name<'_>)>) {
+    let (title, name, wanted): (&[u8], &[u8], _) = match named {
+        Some((name, wanted)) => (b"disks named ", name, wanted),
+        None => (b"disks found", b"", &Name::All),
+    };
     let mut line = Text::<768>::new();
     let mut block = [0; superblock::LENGTH];
     let mut candidate = Candidate::NONE;
     let mut rest: &[u8] = b"none";
     let _ = sysfs::each(&mut |entry| {
-        if !matches(entry, parsed.unwrap_or(&Name::All), &mut candidate) {
+        if !matches(entry, wanted, &mut candidate) {
             return;
         }
         let device = &candidate.device;
@@ -343,9 +347,7 @@ fn list(launch: &Launch<'_>, name: &[u8], parsed: Option<&Name<'_>>) {
         };
     });
     let line = line.as_bytes();
-    launch
-        .log
-        .line(&[b"the disks that are ", name, b": ", line, rest]);
+    launch.log.line(&[title, name, b": ", line, rest]);
 }
 
 fn unless_empty(text: &[u8], then: &'static [u8]) -> &'static [u8] {

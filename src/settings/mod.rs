@@ -107,7 +107,7 @@ impl<'a> Settings<'a> {
     /// Reads the settings from environment variables `NAME=value`. An unknown one is ignored with a warning.
     ///
     /// # Errors
-    /// [`Step::Setting`]: a value that is not allowed (the message lists those that are), or that this build lacks the feature for.
+    /// [`Step::Setting`]: a value that is not allowed (the message lists the allowed ones), or a feature that this build lacks.
     pub fn read_environment(
         &mut self,
         environment: impl IntoIterator<Item = &'a CStr>,

@@ -134,7 +134,7 @@ impl EndRequest {
     }
 }
 
-/// Whether a signal is pending that asks for a shutdown in either role: the container's such signals are also the machine's.
+/// Whether a pending signal asks for a shutdown. The signals that do so in a container do so on the machine, too.
 pub(crate) fn are_pending() -> bool {
     sys::pending_signals()
         .and(signals::ends(Role::Machine))

@@ -80,7 +80,7 @@ const NEVER: &[Expect] = &[
     Panic("exitcode=0x00007d00"),
     SaysOnly(&[
         &["waiting for /dev/nowhere, up to 10 s"],
-        &["the disks that are there: /dev/vda (ext4"],
+        &["disks found: /dev/vda (ext4"],
         &["/dev/nowhere", "no such disk in that time"],
     ]),
 ];

@@ -55,7 +55,7 @@ const NEVER: &[Expect] = &[
     FAILED,
     SaysOnly(&[
         WAITS,
-        &["the disks that are there: /dev/nvme0n1 (ext4"],
+        &["disks found: /dev/nvme0n1 (ext4"],
         &["LABEL=state", "no such disk after 10 s"],
     ]),
 ];
