@@ -1,6 +1,6 @@
 //! Reports which controllers can limit containers, in the mounted hierarchies or in those that can be mounted.
 
-use super::report::{Report, State, Thing};
+use super::report::{Report, State};
 use crate::{
     docker::needs::Need,
     fs,
@@ -76,17 +76,8 @@ pub(super) fn report(report: &mut Report) {
         Layout::V1 | Layout::Hybrid => "v1 is mounted",
         Layout::WithoutDevices => "v1 is mounted, without the controller devices",
     };
-    report.begin(&Thing {
-        kind: "kernel",
-        name: b"cgroups",
-        state: State::Found,
-        detail: ("how", layout.as_bytes()),
-        need: Need::Required,
-        lost: "",
-        error: "",
-        remedy: &[],
-    });
-    report.end();
+    let without = (Need::Required, "", "");
+    report.offer("kernel", "cgroups", State::Found, ("how", layout), without);
     for (place, row) in TABLE.iter().enumerate() {
         let bit = 1 << place;
         let [v2, v1] = row.names;
@@ -111,17 +102,8 @@ pub(super) fn report(report: &mut Report) {
             ),
         };
         let name = if v2.is_empty() { v1 } else { v2 };
-        report.begin(&Thing {
-            kind: "controller",
-            name: name.as_bytes(),
-            state,
-            detail: (key, detail.as_bytes()),
-            need: row.need,
-            lost: row.lost,
-            error: row.error,
-            remedy: &[],
-        });
-        report.end();
+        let without = (row.need, row.lost, row.error);
+        report.offer("controller", name, state, (key, detail), without);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reports what the kernel offers: one table, whose rows are looked up in the kernel's files and module lists, so that the
 //! lookup loads no module.
 
-use super::report::{Report, State, Thing};
+use super::report::{Report, State};
 use crate::{
     docker::{
         needs::{MISSING, Need, choice},
@@ -250,17 +250,8 @@ pub(super) fn report(report: &mut Report, choices: Choices, is_sure: bool, relea
             None if !is_sure && row.unless != 0 => (State::Unknown, "because", super::UNSURE),
             None => (State::missing(row.need), "fault", MISSING),
         };
-        report.begin(&Thing {
-            kind: "kernel",
-            name: row.name.as_bytes(),
-            state,
-            detail: (key, detail.as_bytes()),
-            need: row.need,
-            lost: row.lost,
-            error: row.error,
-            remedy: &[],
-        });
-        report.end();
+        let without = (row.need, row.lost, row.error);
+        report.offer("kernel", row.name, state, (key, detail), without);
     }
 }
 

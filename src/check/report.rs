@@ -88,6 +88,28 @@ impl Report {
         }
     }
 
+    /// Writes something that the kernel offers, or lacks: then this feature of Docker fails, with this error.
+    pub(super) fn offer(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        state: State,
+        (key, detail): (&'static str, &str),
+        (need, lost, error): (Need, &'static str, &'static str),
+    ) {
+        self.begin(&Thing {
+            kind,
+            name: name.as_bytes(),
+            state,
+            detail: (key, detail.as_bytes()),
+            need,
+            lost,
+            error,
+            remedy: &[],
+        });
+        self.end();
+    }
+
     /// Begins a thing. Facts may be added before its end.
     pub(super) fn begin(&mut self, thing: &Thing<'_>) {
         let (key, detail) = thing.detail;
