@@ -63,6 +63,7 @@ mod nesting; // a container's cgroup v2: which processes move to /init, and whic
 mod network; // lo, address, route, host name, name servers
 mod not_files; // a FIFO, a device, a terabyte in place of a file
 mod optional; // files that cannot be written and that Docker does not need
+mod pages; // quotes, steps and rooms in the pages
 mod pid_files; // stale pid files are removed, others stay
 mod prerequisites; // what Docker needs: every item present and missing, and what follows
 mod prerequisites_choices; // the daemon's flags and daemon.json decide what is needed
@@ -152,6 +153,7 @@ fn main() -> ExitCode {
         network::tests(),
         not_files::tests(),
         optional::tests(),
+        pages::tests(),
         pid_files::tests(),
         prerequisites::tests(),
         prerequisites_choices::tests(),

@@ -24,6 +24,8 @@ tests![Needs::Check;
 const HEAD: &str = "| needed | by | without it | can it be ignored? | Cargo feature |\n| --- | --- | --- | --- | --- |\n";
 const ADVICE: &str = "src/guide/needs.md differs from the program's table; DOCKERLAUNCH_WRITE_README=1 cargo test readme writes it";
 const NEEDS: &str = "src/guide/needs.md";
+/// docs.rs does not show it.
+const CONTRIBUTING: &str = "CONTRIBUTING.md";
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -33,12 +35,12 @@ fn text(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The README and its pages, by their paths in the repository.
+/// The README, its pages and CONTRIBUTING.md, by their paths in the repository.
 fn all() -> Vec<(String, String)> {
     let pages = fs::read_dir(path("src/guide")).unwrap();
     let pages = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
     let names = pages.map(|page| format!("src/guide/{page}"));
-    let names = names.chain(["README.md".into()]);
+    let names = names.chain(["README.md", CONTRIBUTING].map(String::from));
     names.map(|name| (name.clone(), text(&name))).collect()
 }
 
@@ -117,6 +119,9 @@ fn every_page_is_shown() {
     let guide = text("src/guide.rs");
     let readme = text("README.md");
     for (name, page) in all() {
+        if name == CONTRIBUTING {
+            continue;
+        }
         let file = name.trim_start_matches("src/");
         assert!(guide.contains(&format!("{file}\",\n")), "guide.rs: {name}");
         assert!(
