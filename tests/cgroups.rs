@@ -86,7 +86,7 @@ fn a_repeated_controller_counts_once() {
         .count();
     assert_eq!(mounted + named, 1, "{log}");
     // The second line is valid.
-    assert!(!log.contains("is no controller"), "{log}");
+    assert!(!log.contains("is not a controller"), "{log}");
 }
 
 fn every_refused_controller_is_listed() {

@@ -64,12 +64,12 @@ const MADE: &[Expect] = &[SaysTimes("made", 1, &["/dev/vda is blank: making"])];
 const NOT_MADE: &[Expect] = &[SaysTimes("made", 0, &["making"])];
 const ENCRYPTED: &[Expect] = &[
     FAILED,
-    SaysOnly(&[&["/dev/vda (crypto_LUKS): ", "was left alone"]]),
+    SaysOnly(&[&["/dev/vda (crypto_LUKS): ", "were left alone"]]),
     Unchanged(STATE),
 ];
 const PARTITIONED: &[Expect] = &[
     FAILED,
-    SaysOnly(&[&["/dev/vda (partition table): ", "was left alone"]]),
+    SaysOnly(&[&["/dev/vda (partition table): ", "were left alone"]]),
     Unchanged(STATE),
 ];
 const BLANK: &[Expect] = &[
