@@ -42,21 +42,26 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Writes `dockerlaunch: PARTS`. A log that cannot be written is not an error.
-    pub(crate) fn line(&self, parts: &[&[u8]]) {
-        self.write(&[b"dockerlaunch: "], parts);
+    /// Writes `dockerlaunch: ` and the template, with a value for each `{}` in it; more values follow at the end. A log that
+    /// cannot be written is not an error.
+    #[inline(never)]
+    pub(crate) fn line(&self, template: &str, values: &[&[u8]]) {
+        self.write(&[b"dockerlaunch: "], template, values);
     }
 
     /// Something optional failed, and the launch goes on.
-    pub(crate) fn warning(&self, parts: &[&[u8]]) {
-        self.write(&[b"dockerlaunch: warning: "], parts);
+    #[inline(never)]
+    pub(crate) fn warning(&self, template: &str, values: &[&[u8]]) {
+        self.write(&[b"dockerlaunch: warning: "], template, values);
     }
 
     /// Only with DOCKER_LAUNCH_DEBUG; the line begins with the time since the kernel started.
-    pub(crate) fn debug(&self, parts: &[&[u8]]) {
+    #[inline(never)]
+    pub(crate) fn debug(&self, template: &str, values: &[&[u8]]) {
         if self.debug {
             let time = Decimal::new(sys::since_boot());
-            self.write(&[b"dockerlaunch: [", time.as_bytes(), b" ms] "], parts);
+            let before: &[&[u8]] = &[b"dockerlaunch: [", time.as_bytes(), b" ms] "];
+            self.write(before, template, values);
         }
     }
 
@@ -91,7 +96,7 @@ impl Log {
         sys::since_boot() + PATIENCE
     }
 
-    fn write(self, before: &[&[u8]], parts: &[&[u8]]) {
+    fn write(self, before: &[&[u8]], template: &str, values: &[&[u8]]) {
         let mut line: Vec<u8, LINE> = Vec::new();
         let mut taken = self.catch_up() == u64::MAX;
         let mut deadline = 0;
@@ -102,7 +107,12 @@ impl Log {
             taken = taken && self.put(line, deadline);
             line.clear();
         };
-        for byte in before.iter().chain(parts).copied().flatten() {
+        for byte in before
+            .iter()
+            .copied()
+            .chain(filled(template, values))
+            .flatten()
+        {
             if line.is_full() {
                 end(&mut line);
             }
@@ -204,4 +214,24 @@ impl Sink {
         let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
         poll(&mut polled, Some(&limit)).is_ok_and(|ready| ready > 0)
     }
+}
+
+/// The parts of a template, with the values between them.
+fn filled<'t>(template: &'t str, values: &'t [&'t [u8]]) -> impl Iterator<Item = &'t [u8]> {
+    let mut rest = Some(template.as_bytes());
+    let mut values = values.iter().copied();
+    let mut at_value = false;
+    core::iter::from_fn(move || {
+        if core::mem::take(&mut at_value) {
+            return Some(values.next().unwrap_or_default());
+        }
+        let Some(text) = rest else {
+            return values.next();
+        };
+        let end = text.windows(2).position(|pair| pair == b"{}");
+        let (part, behind) = text.split_at_checked(end.unwrap_or(text.len()))?;
+        at_value = end.is_some();
+        rest = behind.get(2..);
+        Some(part)
+    })
 }

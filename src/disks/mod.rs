@@ -149,7 +149,7 @@ pub(crate) fn find(
             let limit = limit.as_bytes();
             launch
                 .log
-                .line(&[b"waiting for ", name, b", up to ", limit, b" s"]);
+                .line("waiting for {}, up to {} s", &[name, limit]);
         }
         match events.wait(launch, deadline) {
             Ok(()) => continue,
@@ -162,15 +162,10 @@ pub(crate) fn find(
             return Err(launch.failed(step, name, late));
         };
         let (present, count) = (Decimal::new(present), Decimal::new(members.count));
-        launch.log.warning(&[
-            b"of the btrfs on ",
-            device.path.as_bytes(),
-            b" only ",
-            present.as_bytes(),
-            b" of ",
-            count.as_bytes(),
-            b" devices are there",
-        ]);
+        launch.log.warning(
+            "of the btrfs on {} only {} of {} devices are there",
+            &[device.path.as_bytes(), present.as_bytes(), count.as_bytes()],
+        );
         if !degraded {
             return Err(launch.failed(step, name, MISSING));
         }
@@ -347,7 +342,7 @@ fn list(launch: &Launch<'_>, named: Option<(&[u8], &Name<'_>)>) {
         };
     });
     let line = line.as_bytes();
-    launch.log.line(&[title, name, b": ", line, rest]);
+    launch.log.line("{}{}: {}{}", &[title, name, line, rest]);
 }
 
 fn unless_empty(text: &[u8], then: &'static [u8]) -> &'static [u8] {

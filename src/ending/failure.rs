@@ -81,12 +81,15 @@ fn act(settings: &Settings<'_>) {
             };
             let found = SHELLS.iter().find(is_there);
             let Some(path) = found else {
-                log.warning(&[b"there is no shell: neither /bin/sh nor /usr/bin/sh"]);
+                log.warning("there is no shell: neither /bin/sh nor /usr/bin/sh", &[]);
                 return;
             };
             // Descriptors 0 to 2 may work without /dev, but the shell opens /dev/console.
             mount_devices();
-            log.line(&[b"a shell is on the console; when it ends, the machine reboots"]);
+            log.line(
+                "a shell is on the console; when it ends, the machine reboots",
+                &[],
+            );
             match shell(settings, path) {
                 Ok(None) => (RebootCommand::Restart, "reboot after the shell"),
                 Ok(Some(end_request)) => {

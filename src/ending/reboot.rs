@@ -67,22 +67,19 @@ fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
         Ok(0) => {}
         Ok(status) => {
             let status = Decimal::new(status.into());
-            log.warning(&[
-                name,
-                b": its process has ended with status ",
-                status.as_bytes(),
-            ]);
+            log.warning(
+                "{}: its process has ended with status {}",
+                &[name, status.as_bytes()],
+            );
             return false;
         }
-        Err(Errno::TIMEDOUT) => log.warning(&[
-            name,
-            b" has not ended after ",
-            limit.as_bytes(),
-            b" s; the disk may not be clean",
-        ]),
+        Err(Errno::TIMEDOUT) => log.warning(
+            "{} has not ended after {} s; the disk may not be clean",
+            &[name, limit.as_bytes()],
+        ),
         Err(errno) => {
             warn(log, b"fork", errno);
-            log.warning(&[name, b" is done by PID 1 itself, without a time limit"]);
+            log.warning("{} is done by PID 1 itself, without a time limit", &[name]);
             work();
         }
     }
@@ -93,13 +90,13 @@ fn limited(log: Log, name: &[u8], work: &mut dyn FnMut() -> u8) -> bool {
 pub(crate) fn end(settings: &Settings<'_>, command: RebootCommand, word: &str) {
     let log = settings.as_log();
     if !in_first_namespace() {
-        log.line(&[
-            word.as_bytes(),
-            b": not the first PID namespace; PID 1 ends instead",
-        ]);
+        log.line(
+            "{}: not the first PID namespace; PID 1 ends instead",
+            &[word.as_bytes()],
+        );
         return;
     }
-    log.line(&[word.as_bytes()]);
+    log.line("{}", &[word.as_bytes()]);
     drain_console(settings);
     if let Err(errno) = reboot(command) {
         warn(log, b"reboot(2)", errno);
@@ -117,7 +114,7 @@ fn swap_off(log: Log) {
             Err(errno) => return warn(log, SWAPS_FILE.to_bytes(), errno),
         };
         match sys::swap_off(last.as_c_str()) {
-            Ok(()) => log.line(&[b"swap off: ", last.as_bytes()]),
+            Ok(()) => log.line("swap off: {}", &[last.as_bytes()]),
             Err(errno) => {
                 failed += 1;
                 warn(log, last.as_bytes(), errno);
@@ -142,9 +139,9 @@ fn last_swap(but: usize) -> Result<Option<Text<4096>>> {
 
 fn write_out(log: Log) {
     match mount_remount(c"/", MountFlags::RDONLY, c"") {
-        Ok(()) => log.line(&[b"/ is read-only"]),
+        Ok(()) => log.line("/ is read-only", &[]),
         Err(errno) => warn(log, b"/ (to make it read-only)", errno),
     }
     rustix::fs::sync();
-    log.line(&[b"everything is written out"]);
+    log.line("everything is written out", &[]);
 }

@@ -50,14 +50,14 @@ pub(crate) fn unmount_all(log: Log) {
             break;
         }
     }
-    log.line(&[b"unmounted: ", Decimal::new(all).as_bytes()]);
+    log.line("unmounted: {}", &[Decimal::new(all).as_bytes()]);
     if left == 0 {
         return;
     }
     let mut last = UnmountFlags::DETACH;
     last.insert(UnmountFlags::NOFOLLOW);
     let outcome = pass(last, &mut |place, outcome| match outcome {
-        Ok(()) => log.warning(&[place, b" is in use; it is detached"]),
+        Ok(()) => log.warning("{} is in use; it is detached", &[place]),
         Err(errno) => warn(log, place, errno),
     });
     if let Err(errno) = outcome {
@@ -100,7 +100,7 @@ fn detach_all(log: Log) {
         Ok(())
     });
     match outcome {
-        Ok(()) => log.warning(&[b"everything is detached"]),
+        Ok(()) => log.warning("everything is detached", &[]),
         Err(errno) => warn(log, MOUNTINFO.to_bytes(), errno),
     }
 }
@@ -108,7 +108,7 @@ fn detach_all(log: Log) {
 /// Logs a failure.
 #[inline(never)]
 pub(crate) fn warn(log: Log, subject: &[u8], errno: Errno) {
-    Error::new(Step::Unmount, subject, errno).format(&mut |parts| log.warning(parts));
+    Error::new(Step::Unmount, subject, errno).format(&mut |parts| log.warning("", parts));
 }
 
 /// The mount points, in the kernel's order.

@@ -64,7 +64,7 @@ impl<T> Lookup<T> for Result<T> {
 #[cold]
 #[inline(never)]
 pub(crate) fn warn(log: Log, step: Step, subject: &CStr, errno: Errno) {
-    Error::new(step, subject.to_bytes(), errno).format(&mut |parts| log.warning(parts));
+    Error::new(step, subject.to_bytes(), errno).format(&mut |parts| log.warning("", parts));
 }
 
 /// Opens a regular file without blocking; returns how much of it may be read. Anything else is EISDIR or, as in systemd, EBADFD.

@@ -94,9 +94,10 @@ impl Reader {
                 each(&argument);
             } else {
                 let beginning = argument.name.get(..32).unwrap_or(argument.name);
-                let what =
-                    b"... on the kernel command line is ignored: it is longer than 4,096 bytes";
-                log.warning(&[beginning, what]);
+                log.warning(
+                    "{}... on the kernel command line is ignored: it is longer than 4,096 bytes",
+                    &[beginning],
+                );
             }
         }
         self.argument.clear();

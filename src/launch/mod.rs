@@ -100,7 +100,7 @@ impl<'l> Launch<'l> {
     #[cold]
     #[inline(never)]
     pub(crate) fn warn(&self, error: &Error) {
-        error.format(&mut |parts| self.log.warning(parts));
+        error.format(&mut |parts| self.log.warning("", parts));
     }
 
     /// The error that the failed step has stored.

@@ -122,10 +122,10 @@ impl<'a> Settings<'a> {
             match TABLE.iter().find(|row| row.name.as_bytes() == name) {
                 // The rest is still read after a wrong one: ON_FAILURE may be among it.
                 Some(row) => outcome = outcome.and(self.set(row, variable)),
-                None => self.as_log().warning(&[
-                    variable.to_bytes(),
-                    b" is not a setting of dockerlaunch; it is ignored",
-                ]),
+                None => self.as_log().warning(
+                    "{} is not a setting of dockerlaunch; it is ignored",
+                    &[variable.to_bytes()],
+                ),
             }
         }
         outcome.and_then(|()| self.check_state_format())
@@ -195,7 +195,7 @@ impl<'a> Settings<'a> {
 
     /// Writes an error to the log, as one line.
     pub fn report(&self, error: &Error) {
-        error.format(&mut |parts| self.as_log().line(parts));
+        error.format(&mut |parts| self.as_log().line("", parts));
     }
 
     /// Whether this process supervises the daemon.

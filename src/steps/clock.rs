@@ -33,15 +33,16 @@ pub(crate) fn set(launch: &Launch<'_>) {
         Ok(()) => ("it is set to ", ""),
         Err(errno) => ("the kernel refuses to set it to ", reason(errno)),
     };
-    launch.log.warning(&[
-        b"the clock is before the build date; ",
-        done.as_bytes(),
-        Decimal::new(seconds).as_bytes(),
-        b" s since 1970, from ",
-        source,
-        if why.is_empty() { b"" } else { b": " },
-        why.as_bytes(),
-    ]);
+    launch.log.warning(
+        "the clock is before the build date; {}{} s since 1970, from {}{}{}",
+        &[
+            done.as_bytes(),
+            Decimal::new(seconds).as_bytes(),
+            source,
+            if why.is_empty() { b"" } else { b": " },
+            why.as_bytes(),
+        ],
+    );
 }
 
 /// The time to set, and its source: the hardware clock, unless it is wrong too.

@@ -89,10 +89,10 @@ fn set_aside(
     }
     let error = match renameat(directory, name, directory, corrupt) {
         Ok(()) => {
-            let why = b" was empty, as after a power cut: renamed to ";
-            launch
-                .log
-                .warning(&[name.to_bytes(), why, corrupt.to_bytes()]);
+            launch.log.warning(
+                "{} was empty, as after a power cut: renamed to {}",
+                &[name.to_bytes(), corrupt.to_bytes()],
+            );
             return true;
         }
         Err(Errno::BUSY) => Error::with_reason(Step::Layout, whole.as_bytes(), MOUNTED),
@@ -122,5 +122,5 @@ fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr
     } else {
         b"there is no daemon.json any more and none in /usr/etc: THE ENGINE RUNS WITHOUT ITS SETTINGS"
     };
-    launch.log.warning(&[what]);
+    launch.log.warning("{}", &[what]);
 }

@@ -58,14 +58,10 @@ impl<'f, 'l> Files<'f, 'l> {
         }
         if let Some(more @ 1..) = self.refused.checked_sub(MOST) {
             let more = Decimal::new(more.into());
-            self.launch.log.warning(&[
-                self.step.name().as_bytes(),
-                b" ",
-                path,
-                b": ",
-                more.as_bytes(),
-                b" more could not be made",
-            ]);
+            self.launch.log.warning(
+                "{} {}: {} more could not be made",
+                &[self.step.name().as_bytes(), path, more.as_bytes()],
+            );
         }
     }
 
@@ -121,13 +117,17 @@ impl<'f, 'l> Files<'f, 'l> {
 fn log_event(launch: &Launch<'_>, step: Step, refused: &mut u32, path: &[u8], event: Event) {
     let errno = match event {
         Event::Again => {
-            let what = b" was empty, as after a power cut: it is written again";
-            return launch.log.warning(&[path, what]);
+            return launch.log.warning(
+                "{} was empty, as after a power cut: it is written again",
+                &[path],
+            );
         }
         Event::Disowned(errno) => {
             launch.warn_of(step, path, errno);
-            let what = b" lost its set-user-ID and set-group-ID bits: its owner could not be kept";
-            return launch.log.warning(&[path, what]);
+            return launch.log.warning(
+                "{} lost its set-user-ID and set-group-ID bits: its owner could not be kept",
+                &[path],
+            );
         }
         Event::Refused(errno) => errno,
     };
@@ -173,8 +173,10 @@ pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path:
 }
 
 fn warn_full(launch: &Launch<'_>, path: &[u8], place: &Text<PATH>) {
-    let what = b" is on a full file system: free space on the one mounted at ";
-    launch.log.warning(&[path, what, place.as_bytes()]);
+    launch.log.warning(
+        "{} is on a full file system: free space on the one mounted at {}",
+        &[path, place.as_bytes()],
+    );
 }
 
 /// The mount point of the file system that the path is on, or would be.

@@ -100,7 +100,7 @@ pub(crate) fn choose(
     };
     launch
         .log
-        .debug(&[b"iptables ", name, variant.why.as_bytes()]);
+        .debug("iptables {}{}", &[name, variant.why.as_bytes()]);
     if !variant.legacy {
         return Ok(());
     }
@@ -108,13 +108,14 @@ pub(crate) fn choose(
     if legacy.is_some() {
         command.first_directory = FOLDER;
     } else if !variant.lost.is_empty() && is_not_legacy(launch, command) {
-        launch.log.warning(&[
-            variant.why.as_bytes(),
-            b", but there is no ",
-            LEGACY.to_bytes(),
-            b": ",
-            variant.lost.as_bytes(),
-        ]);
+        launch.log.warning(
+            "{}, but there is no {}: {}",
+            &[
+                variant.why.as_bytes(),
+                LEGACY.to_bytes(),
+                variant.lost.as_bytes(),
+            ],
+        );
     }
     Ok(())
 }

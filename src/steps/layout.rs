@@ -132,7 +132,7 @@ pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     umask(mask);
     launch
         .log
-        .debug(&[b"directories, links and files of /etc are there"]);
+        .debug("directories, links and files of /etc are there", &[]);
     Ok(())
 }
 
@@ -199,8 +199,9 @@ fn make(
         }
         Id(name) => {
             if files.put(parent, name, pass, &mut make_id)? {
-                let what = b" was empty: a new one is written";
-                launch.log.line(&[path, what]);
+                launch
+                    .log
+                    .line("{} was empty: a new one is written", &[path]);
             }
             Ok(())
         }
@@ -222,8 +223,9 @@ fn make_target(
 ) -> io::Result<()> {
     if fs::is_missing(parent, name)? && fs::exists(parent, name)? {
         root.make_directories(path, mode)?;
-        let what = b" is a dangling link: its target is created";
-        launch.log.debug(&[path, what]);
+        launch
+            .log
+            .debug("{} is a dangling link: its target is created", &[path]);
     }
     Ok(())
 }

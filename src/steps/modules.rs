@@ -149,7 +149,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
     }
     outcome?;
     if missing.is_empty() {
-        launch.log.debug(&[b"all modules are there"]);
+        launch.log.debug("all modules are there", &[]);
         return Ok(());
     }
     let mut arguments: Vec<&CStr, { MOST + 3 }> = Vec::new();
@@ -166,7 +166,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
         LIMIT,
         AtEnd::Killed,
     );
-    launch.log.debug(&[b"ran modprobe"]);
+    launch.log.debug("ran modprobe", &[]);
     let why: &[u8] = match outcome {
         Ok(0) => return Ok(()),
         Ok(_) => b"modprobe could not load",
@@ -227,7 +227,7 @@ fn warn_of_missing(launch: &Launch<'_>, why: &[u8], missing: &[Name]) {
     }
     if line.len() > 1 {
         let _ = line.push(b" (harmless if built in)");
-        launch.log.warning(&line);
+        launch.log.warning("", &line);
     }
 }
 

@@ -174,7 +174,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
     }
     launch
         .log
-        .debug(&[b"mounted /dev, /sys, /run and what is below them"]);
+        .debug("mounted /dev, /sys, /run and what is below them", &[]);
     Ok(())
 }
 
@@ -182,7 +182,7 @@ fn warn(launch: &Launch<'_>, parts: &[&[u8]], lost: &'static str) {
     let mut all: Vec<&[u8], 12> = Vec::new();
     let _ = all.extend_from_slice(parts);
     let _ = all.extend_from_slice(&[b"; lost: ", lost.as_bytes()]);
-    launch.log.warning(&all);
+    launch.log.warning("", &all);
 }
 
 fn mount_row(row: &Row) -> io::Result<()> {

@@ -29,12 +29,13 @@ const PROBE: u32 = 10;
 /// Makes pivot_root work, then makes `/` shared recursively: the kernel refuses to move a mount whose parent is shared.
 pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
     if may_be_bottom(launch)? && !pivots(launch)? {
-        launch
-            .log
-            .debug(&[b"/ is the bottom of the mount tree (an initramfs): moving it onto itself"]);
+        launch.log.debug(
+            "/ is the bottom of the mount tree (an initramfs): moving it onto itself",
+            &[],
+        );
         rebind(launch)?;
         if !pivots(launch)? {
-            launch.log.warning(&[b"pivot_root fails on this root: DOCKER_RAMDISK=true is set, and containers run less isolated"]);
+            launch.log.warning("pivot_root fails on this root: DOCKER_RAMDISK=true is set, and containers run less isolated", &[]);
             command.add_variable(c"DOCKER_RAMDISK=true");
         }
     }
@@ -43,7 +44,7 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome
         MountPropagationFlags::SHARED | MountPropagationFlags::REC,
     )
     .at(launch, Step::Root, c"/")?;
-    launch.log.debug(&[b"/ is shared"]);
+    launch.log.debug("/ is shared", &[]);
     Ok(())
 }
 

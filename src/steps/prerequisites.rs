@@ -27,7 +27,7 @@ const REFUSED: &str =
 pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>, config: &Config) -> Outcome<()> {
     let policy = launch.settings.prerequisites;
     if policy == Prerequisites::Skip {
-        launch.log.debug(&[b"prerequisites are not looked for"]);
+        launch.log.debug("prerequisites are not looked for", &[]);
         return Ok(());
     }
     let search = Search::new(command, config.choices);
@@ -36,10 +36,10 @@ pub(crate) fn check(launch: &Launch<'_>, command: &Command<'_>, config: &Config)
         let name = row.name.as_bytes();
         let found = search.find(row, &mut path);
         match found {
-            Found::There => launch.log.debug(&[name, b": ", path.as_bytes()]),
+            Found::There => launch.log.debug("{}: {}", &[name, path.as_bytes()]),
             Found::Needless(why) => launch
                 .log
-                .debug(&[name, b" is not needed: ", why.as_bytes()]),
+                .debug("{} is not needed: {}", &[name, why.as_bytes()]),
             Found::Not(_) | Found::Unknown(_) => {
                 let stops = row.need == Need::Required && policy == Prerequisites::Require;
                 report(launch, row, &found, stops);
@@ -88,9 +88,9 @@ fn report(launch: &Launch<'_>, row: &Requirement, found: &Found, stops: bool) {
         or = b" or ";
     }
     if stops {
-        launch.log.line(&line);
+        launch.log.line("", &line);
     } else {
-        launch.log.warning(&line);
+        launch.log.warning("", &line);
     }
 }
 

@@ -83,9 +83,10 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
     if !is_read_only(launch, c"/") {
         return Ok(());
     }
-    launch
-        .log
-        .debug(&[b"/ is read-only: /etc, /root, /tmp and /var are kept in memory"]);
+    launch.log.debug(
+        "/ is read-only: /etc, /root, /tmp and /var are kept in memory",
+        &[],
+    );
     let covered = cover_all(launch, command);
     // The bound parts stay. If nothing was covered, both calls fail harmlessly.
     let _ = unmount(SHARED, UnmountFlags::DETACH);
@@ -111,8 +112,7 @@ fn cover_all(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
         if mounted::is_of_root(data_root).at(launch, Step::Root, data_root)? {
             bind(DATA_ROOT, data_root, DATA, 0o710).at(launch, Step::Root, data_root)?;
         } else {
-            let what = b" is mounted read-only: the engine cannot keep images and containers there; mount it read-write";
-            launch.log.warning(&[data_root.to_bytes(), what]);
+            launch.log.warning("{} is mounted read-only: the engine cannot keep images and containers there; mount it read-write", &[data_root.to_bytes()]);
         }
     }
     Ok(())

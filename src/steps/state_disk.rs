@@ -53,7 +53,7 @@ pub(crate) fn mount_disk(
         } else {
             b" has a mount below it: the state disk is not mounted"
         };
-        launch.log.line(&[data_root.to_bytes(), what]);
+        launch.log.line("{}{}", &[data_root.to_bytes(), what]);
         return Ok(());
     }
     let device = disks::find(launch, Step::State, name, APPEARS, LATE, false)?;
@@ -64,13 +64,10 @@ pub(crate) fn mount_disk(
         .and_then(|root| root.make_directories(data_root.to_bytes(), 0o710))
         .at(launch, Step::State, data_root)?;
     mount(device, data_root, format, MountFlags::empty(), None).at(launch, Step::State, device)?;
-    launch.log.line(&[
-        device.to_bytes(),
-        b" (",
-        format.to_bytes(),
-        b") is mounted at ",
-        data_root.to_bytes(),
-    ]);
+    launch.log.line(
+        "{} ({}) is mounted at {}",
+        &[device.to_bytes(), format.to_bytes(), data_root.to_bytes()],
+    );
     Ok(())
 }
 
@@ -129,7 +126,7 @@ fn repair(launch: &Launch<'_>, command: &Command<'_>, path: &CStr, format: &Form
     };
     let marked = b" is marked: its file system had errors; ";
     let parts = [path.to_bytes(), marked, cannot.as_bytes(), what];
-    launch.log.warning(&parts);
+    launch.log.warning("", &parts);
 }
 
 /// Formats the disk with the image's mkfs.
@@ -140,13 +137,10 @@ fn make(
     format: &'static CStr,
 ) -> Outcome<&'static CStr> {
     let tool = fs::path(&[b"mkfs.", format.to_bytes()]);
-    launch.log.line(&[
-        b"the state disk ",
-        path.to_bytes(),
-        b" is blank: making a new ",
-        format.to_bytes(),
-        b" file system on it",
-    ]);
+    launch.log.line(
+        "the state disk {} is blank: making a new {} file system on it",
+        &[path.to_bytes(), format.to_bytes()],
+    );
     let reason = match programs::run(
         launch,
         command,

@@ -158,10 +158,12 @@ pub(crate) fn enter(launch: &Launch<'_>) -> Outcome<()> {
         .try_for_each(|place| move_mount_point(launch, place))?;
     become_root::enter(launch)?;
     if let Err(errno) = free(initramfs.as_fd(), DEPTH) {
-        let what = b"the initramfs could not be freed and keeps its memory: ";
-        launch.log.warning(&[what, reason(errno).as_bytes()]);
+        launch.log.warning(
+            "the initramfs could not be freed and keeps its memory: {}",
+            &[reason(errno).as_bytes()],
+        );
     }
-    launch.log.line(&[b"/ is ", device.path.as_bytes()]);
+    launch.log.line("/ is {}", &[device.path.as_bytes()]);
     Ok(())
 }
 
@@ -212,10 +214,10 @@ fn mount_root(launch: &Launch<'_>, wanted: &Wanted, device: &Device) -> Outcome<
                 outcome => outcome.at(launch, Step::Root, path),
             };
         }
-        launch.log.warning(&[
-            path.to_bytes(),
-            b" is write-protected: it is mounted read-only, although the command line says rw",
-        ]);
+        launch.log.warning(
+            "{} is write-protected: it is mounted read-only, although the command line says rw",
+            &[path.to_bytes()],
+        );
         flags = MountFlags::RDONLY;
     }
 }

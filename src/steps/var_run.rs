@@ -40,9 +40,10 @@ fn is_to_be_bound(launch: &Launch<'_>) -> Result<bool> {
     }
     let free = mounted::is_of_root(VAR_RUN)? && !mounted::holds_mounts(VAR_RUN)?;
     if !free {
-        launch
-            .log
-            .debug(&[b"/var/run is not /run: something is mounted there, and stays"]);
+        launch.log.debug(
+            "/var/run is not /run: something is mounted there, and stays",
+            &[],
+        );
     }
     Ok(free)
 }

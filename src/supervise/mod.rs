@@ -121,7 +121,7 @@ impl<'l> Supervisor<'l> {
         if launch.role == Role::Machine && launch.requests.button.is_none() {
             launch
                 .log
-                .debug(&[b"no power button: the kernel reports no ACPI events"]);
+                .debug("no power button: the kernel reports no ACPI events", &[]);
         }
         Ok(Self {
             launch,
@@ -212,7 +212,7 @@ impl Supervisor<'_> {
         notify.receive(self.daemon, &mut |notification| match notification {
             Notification::Ready => ready = true,
             Notification::Reloading => self.log_of_daemon(&[b" reloads its configuration"]),
-            Notification::Stopping => log.debug(&[self.name(), b" is stopping"]),
+            Notification::Stopping => log.debug("{} is stopping", &[self.name()]),
         });
         // The daemon sends READY again after a reload.
         if ready && !self.ready {
@@ -225,11 +225,10 @@ impl Supervisor<'_> {
         let log = &self.launch.log;
         let now = Decimal::new(sys::since_boot());
         (self.ready, self.late) = (true, NEVER);
-        log.line(&[
-            b"docker is ready, ",
-            now.as_bytes(),
-            b" ms after kernel start",
-        ]);
+        log.line(
+            "docker is ready, {} ms after kernel start",
+            &[now.as_bytes()],
+        );
         if core::mem::replace(&mut self.was_ready, true) {
             return;
         }
@@ -255,7 +254,7 @@ impl Supervisor<'_> {
                 if status.code() != 0 {
                     let path = self.launch.settings.ready.to_bytes();
                     let how = status.describe();
-                    self.launch.log.warning(&[path, b" ", how.as_bytes()]);
+                    self.launch.log.warning("{} {}", &[path, how.as_bytes()]);
                 }
             }
         })
@@ -297,13 +296,7 @@ impl Supervisor<'_> {
         self.log_of_daemon(&[b" is started again in ", wait.as_bytes(), b" s"]);
         if self.backoff.failures == restart::LOOP {
             let last = Decimal::new(self.last.into());
-            self.launch.log.warning(&[
-                b"crash loop: ",
-                self.name(),
-                b" has ended five times within a minute of its start, the last time with status ",
-                last.as_bytes(),
-                b"; see its log above",
-            ]);
+            self.launch.log.warning("crash loop: {} has ended five times within a minute of its start, the last time with status {}; see its log above", &[self.name(), last.as_bytes()]);
         }
     }
 
@@ -334,13 +327,13 @@ impl Supervisor<'_> {
         let mut line: Text<400> = Text::new();
         // There is room for the longest file name and a short text.
         let _ = line.push(self.name()).and(line.push_all(what));
-        self.launch.log.line(&[line.as_bytes()]);
+        self.launch.log.line("{}", &[line.as_bytes()]);
     }
 
     /// The same, as a warning.
     #[inline(never)]
     fn warn_of_daemon(&self, what: &[u8]) {
-        self.launch.log.warning(&[self.name(), what]);
+        self.launch.log.warning("{}{}", &[self.name(), what]);
     }
 
     fn button(&self) -> Option<&Button> {

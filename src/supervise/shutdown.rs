@@ -30,7 +30,7 @@ impl Supervisor<'_> {
         match command {
             Some(command) => reboot::end(self.launch.settings, command, word),
             None => {
-                log.line(&[word.as_bytes()]);
+                log.line("{}", &[word.as_bytes()]);
                 drain_console(self.launch.settings);
             }
         }
@@ -42,13 +42,10 @@ impl Supervisor<'_> {
         let Some(daemon) = self.daemon else { return };
         let limit = u64::from(self.launch.settings.shutdown_timeout);
         let mut deadline = sys::since_boot() + limit * 1000;
-        log.line(&[
-            b"SIGTERM to ",
-            self.name(),
-            b", which has ",
-            Decimal::new(limit).as_bytes(),
-            b" s",
-        ]);
+        log.line(
+            "SIGTERM to {}, which has {} s",
+            &[self.name(), Decimal::new(limit).as_bytes()],
+        );
         send(daemon, TERM);
         let mut killed = false;
         while self.daemon.is_some() {
@@ -68,7 +65,7 @@ impl Supervisor<'_> {
                 let sooner = sys::since_boot() + REST * 1000;
                 if !killed && sooner < deadline {
                     deadline = sooner;
-                    log.line(&[b"second request: ", self.name(), b" has 5 s left"]);
+                    log.line("second request: {} has 5 s left", &[self.name()]);
                 }
             }
             self.receive();
@@ -85,7 +82,7 @@ impl Supervisor<'_> {
             if !self.reap() {
                 return;
             }
-            self.launch.log.line(&[line.as_bytes()]);
+            self.launch.log.line("{}", &[line.as_bytes()]);
             signal_all(signal);
             let deadline = sys::since_boot() + REST * 1000;
             while self.reap() && sys::since_boot() < deadline {

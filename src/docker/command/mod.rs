@@ -227,7 +227,7 @@ fn log_ignored<'a>(arguments: impl Iterator<Item = &'a CStr>, settings: &Setting
         let _ = ignored.extend_from_slice(&[b" ", argument.to_bytes()]);
     }
     let _ = ignored.push(b" (on the kernel command line the daemon's arguments come after --)");
-    settings.as_log().line(&ignored);
+    settings.as_log().line("", &ignored);
 }
 
 /// The first argument, and the arguments after it; dockerd if the first one is a flag or missing.

@@ -126,7 +126,7 @@ impl EndRequest {
 
     /// Logs the signal and what it asks for.
     pub(crate) fn log(&self, log: Log) {
-        log.line(&[name(self.signal).as_bytes(), self.end.message()]);
+        log.line("{}{}", &[name(self.signal).as_bytes(), self.end.message()]);
     }
 
     pub(crate) fn command(&self) -> (Option<RebootCommand>, &'static str) {

@@ -54,7 +54,7 @@ pub(crate) fn mount_all(launch: &Launch<'_>) -> Outcome<()> {
         Layout::V1 => Some(Cgroup::V1),
         Layout::Hybrid => Some(Cgroup::Hybrid),
         Layout::WithoutDevices => {
-            launch.log.warning(&[WITHOUT_DEVICES]);
+            launch.log.warning("{}", &[WITHOUT_DEVICES]);
             return Ok(());
         }
     };
@@ -71,14 +71,14 @@ pub(crate) fn mount_all(launch: &Launch<'_>) -> Outcome<()> {
         (Role::Machine, Cgroup::Hybrid) => mount_hybrid(launch)?,
         (Role::Machine, Cgroup::Auto) => mount_best(launch)?,
     }
-    launch.log.debug(&[b"mounted cgroups"]);
+    launch.log.debug("mounted cgroups", &[]);
     Ok(())
 }
 
 /// Keeps what somebody else has mounted, with a warning if the setting asks for another layout.
 fn found(launch: &Launch<'_>, version: Cgroup) -> Outcome<()> {
     if launch.settings.cgroup != Cgroup::Auto && launch.settings.cgroup != version {
-        launch.log.warning(&[b"cgroups are mounted already, in another layout than DOCKER_LAUNCH_CGROUP asks for; they stay"]);
+        launch.log.warning("cgroups are mounted already, in another layout than DOCKER_LAUNCH_CGROUP asks for; they stay", &[]);
     }
     match (launch.role, version) {
         (Role::Container, Cgroup::V2) => nesting::nest(launch),
@@ -178,11 +178,10 @@ fn mount_v1(launch: &Launch<'_>) -> Outcome<()> {
         let what = b"the kernel lacks some cgroup v1 controllers, so containers have no limits of:";
         let _ = message.push(what);
         let _ = message.extend_from_slice(&refused);
-        launch.log.warning(&message);
+        launch.log.warning("", &message);
     }
     if !mount_hierarchy(launch, b"systemd", b"none,name=systemd")? {
-        let what = b"the kernel refuses the cgroup v1 hierarchy name=systemd, which systemd tools in containers look for";
-        launch.log.warning(&[what]);
+        launch.log.warning("the kernel refuses the cgroup v1 hierarchy name=systemd, which systemd tools in containers look for", &[]);
     }
     // Before 5.11 a v1 memory cgroup did not count the memory of its children. Since then the file is gone or always 1.
     const HIERARCHY: &CStr = c"/sys/fs/cgroup/memory/memory.use_hierarchy";
@@ -206,8 +205,10 @@ fn enabled_controllers(launch: &Launch<'_>) -> Outcome<Vec<Name, MOST>> {
     })
     .at(launch, Step::Cgroup, c"/proc/cgroups")?;
     if !rubbish.as_bytes().is_empty() {
-        let what = b"/proc/cgroups has a line that is not a controller, ignored: ";
-        launch.log.warning(&[what, rubbish.as_bytes()]);
+        launch.log.warning(
+            "/proc/cgroups has a line that is not a controller, ignored: {}",
+            &[rubbish.as_bytes()],
+        );
     }
     Ok(enabled)
 }

@@ -64,9 +64,8 @@ pub(super) fn nest(launch: &Launch<'_>) -> Outcome<()> {
 }
 
 fn give_up(launch: &Launch<'_>, why: &str) -> Outcome<()> {
-    let lost = b"; its processes stay where they are, and inner containers may get no limits";
     let why = why.as_bytes();
-    launch.log.warning(&[b"cgroup v2 is ", why, lost]);
+    launch.log.warning("cgroup v2 is {}; its processes stay where they are, and inner containers may get no limits", &[why]);
     Ok(())
 }
 
@@ -134,7 +133,7 @@ fn enable_each(launch: &Launch<'_>, controllers: &[u8]) -> Outcome<()> {
         }
     }
     if line.len() > 1 {
-        launch.log.warning(&line);
+        launch.log.warning("", &line);
     }
     Ok(())
 }

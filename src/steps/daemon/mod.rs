@@ -89,7 +89,7 @@ pub(crate) fn prepare(
         // Without CAP_SYS_RESOURCE the score can only be raised.
         Err(Errno::ACCESS | Errno::PERM) => launch
             .log
-            .debug(&[b"oom_score_adj stays: the kernel refuses ", OOM_SCORE]),
+            .debug("oom_score_adj stays: the kernel refuses {}", &[OOM_SCORE]),
         outcome => _ = outcome.or_warn(launch.log, Step::Daemon, OOM_SCORE_ADJ),
     }
     let inherited = inherited(command);
@@ -121,7 +121,7 @@ pub(crate) fn exec(
     notify: Option<&'static CStr>,
 ) -> Errno {
     let path = command.path();
-    launch.log.debug(&[b"exec ", path.as_bytes()]);
+    launch.log.debug("exec {}", &[path.as_bytes()]);
     let executed = || {
         let mut texts = Composed::new();
         if let Some(listener) = &daemon.listener {
@@ -164,10 +164,10 @@ fn raise_limits(launch: &Launch<'_>) {
             Err(Errno::PERM) => {}
             outcome => _ = outcome.or_warn(launch.log, Step::Daemon, limit.name),
         }
-        launch.log.debug(&[
-            limit.name.to_bytes(),
-            b": the kernel does not allow raising it that far",
-        ]);
+        launch.log.debug(
+            "{}: the kernel does not allow raising it that far",
+            &[limit.name.to_bytes()],
+        );
         let mut buffer = [0; 32];
         let highest = fs::read_small(limit.highest, &mut buffer)
             .if_exists_or_warn(launch.log, Step::Daemon, limit.highest)

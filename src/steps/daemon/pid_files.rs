@@ -46,7 +46,7 @@ fn remove_stale(launch: &Launch<'_>, file: &CStr, programs: &[&[u8]]) -> Outcome
     }
     launch
         .log
-        .line(&[b"removed the stale pid file ", file.to_bytes()]);
+        .line("removed the stale pid file {}", &[file.to_bytes()]);
     unlink(file).at(launch, Step::Daemon, file)
 }
 

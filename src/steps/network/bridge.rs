@@ -43,8 +43,9 @@ pub(super) fn make(
         changes.set_up(index)
     };
     made().map_err(|errno| launch.refused(Step::Network, name, errno))?;
-    let what = b" is a bridge; --bip is not passed on";
-    launch.log.debug(&[name, what]);
+    launch
+        .log
+        .debug("{} is a bridge; --bip is not passed on", &[name]);
     command.leave_out(b"--bip");
     Ok(())
 }

@@ -106,7 +106,7 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     let mut cards: Vec<Link, CARDS> = Vec::new();
     let is_any = ip.device.is_empty() && network.boot_card().is_none();
     if is_any && network.had_default_route {
-        launch.log.debug(&[b"no dhcp: there is a route already"]);
+        launch.log.debug("no dhcp: there is a route already", &[]);
         return Ok(cards);
     }
     let Some(first) = network.find(ip.device)? else {
@@ -114,8 +114,10 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     };
     let mut more = |link: &Link| {
         if routes::goes_through(launch.log, link.name.as_bytes()) {
-            let what = b": no dhcp: there is a route already";
-            launch.log.debug(&[link.name.as_bytes(), what]);
+            launch.log.debug(
+                "{}: no dhcp: there is a route already",
+                &[link.name.as_bytes()],
+            );
         } else {
             let _ = cards.push(*link);
         }
@@ -163,7 +165,7 @@ fn wait(launch: &Launch<'_>, clients: &mut [Client<'_>], called: &[u8]) -> Outco
             return Err(launch.failed(Step::Network, called, reason));
         }
     };
-    launch.log.warning(&[called, later]);
+    launch.log.warning("{}{}", &[called, later]);
     Ok(())
 }
 

@@ -112,14 +112,9 @@ fn apply(launch: &Launch<'_>, interface: &[u8], value: &Value<'_>) -> Result<()>
     let lifetime = value(b"lease").and_then(number);
     let lifetime = lifetime.and_then(|seconds| u32::try_from(seconds).ok());
     let warn = |what: &[u8], text: &[u8]| {
-        launch.log.warning(&[
-            interface,
-            b": the lease's ",
-            what,
-            b" ",
-            text,
-            b" is ignored",
-        ]);
+        launch
+            .log
+            .warning("{}: the lease's {} {} is ignored", &[interface, what, text]);
     };
 
     if let Some(text) = value(b"mtu") {
@@ -179,8 +174,10 @@ fn look_up_names(launch: &Launch<'_>, value: &Value<'_>) {
         any = true;
     }
     if !fits {
-        let what = b"the lease's domains and name servers do not fit into 1,023 bytes";
-        launch.log.warning(&[what]);
+        launch.log.warning(
+            "the lease's domains and name servers do not fit into 1,023 bytes",
+            &[],
+        );
     } else if any {
         names::write(launch, lines.as_bytes());
     }

@@ -51,7 +51,7 @@ pub(super) fn follow(network: &Network<'_>, names: &mut Names) {
             let value = argument.value.unwrap_or_default();
             let ignored = |why: &str| {
                 let why = why.as_bytes();
-                log.warning(&[argument.name, b"=", value, b" is ignored: ", why]);
+                log.warning("{}={} is ignored: {}", &[argument.name, value, why]);
             };
             match meaning(argument) {
                 Some(Meaning::Route) if again => follow_route(network, value),
@@ -93,7 +93,10 @@ fn follow_ip(network: &Network<'_>, name: &[u8], text: &[u8], names: &mut Names)
             b""
         };
         let ignored: &[u8] = if followed { b": " } else { b" is ignored: " };
-        log.warning(&[name, b"=", text, ignored, fault.as_bytes(), rest]);
+        log.warning(
+            "{}={}{}{}{}",
+            &[name, text, ignored, fault.as_bytes(), rest],
+        );
     };
     let ip = Ip::read(text, &mut |fault| {
         // If nothing can be applied, the last fault is the reason.
@@ -117,8 +120,10 @@ fn server(text: &[u8]) -> Option<IpAddr> {
 fn follow_route(network: &Network<'_>, text: &[u8]) {
     let log = &network.launch.log;
     let Some((to, prefix, gateway, device)) = route(text) else {
-        let why = b" is ignored: it is not NETWORK/PREFIX:GATEWAY[:INTERFACE]";
-        return log.warning(&[b"rd.route=", text, why]);
+        return log.warning(
+            "rd.route={} is ignored: it is not NETWORK/PREFIX:GATEWAY[:INTERFACE]",
+            &[text],
+        );
     };
     let index = match device {
         b"" => Ok(0),
@@ -159,8 +164,10 @@ pub(super) fn boot_card(log: Log) -> Option<[u8; 6]> {
             let value = argument.value.unwrap_or_default();
             found = hardware_address(value);
             if found.is_none() {
-                let why = b" is ignored: it is not 01- and six bytes, as in 01-52-54-00-12-34-56";
-                log.warning(&[b"BOOTIF=", value, why]);
+                log.warning(
+                    "BOOTIF={} is ignored: it is not 01- and six bytes, as in 01-52-54-00-12-34-56",
+                    &[value],
+                );
             }
         }
     });

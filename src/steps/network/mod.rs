@@ -63,7 +63,7 @@ pub(crate) fn configure(
     network.keep_advertised_routes();
     names.configure(launch);
     bridge::make(launch, command, config, &changes)?;
-    launch.log.debug(&[b"the network is configured"]);
+    launch.log.debug("the network is configured", &[]);
     Ok(())
 }
 
@@ -142,7 +142,7 @@ impl Network<'_> {
             let limit = Decimal::new(APPEARS);
             let limit = limit.as_bytes();
             let log = &self.launch.log;
-            log.line(&[b"waiting for ", called, b", up to ", limit, b" s"]);
+            log.line("waiting for {}, up to {} s", &[called, limit]);
             found = links::wait_for(&self.launch.requests, which, APPEARS);
         }
         match found {
@@ -174,13 +174,7 @@ impl Network<'_> {
         if listed.is_err() || there.as_bytes().is_empty() {
             let _ = there.push(b"only lo");
         }
-        self.launch.log.warning(&[
-            b"network ",
-            missing,
-            b": no such interface after 10 s; there is ",
-            there.as_bytes(),
-            b"; name one of them, or add its driver's module to DOCKER_LAUNCH_MODULES",
-        ]);
+        self.launch.log.warning("network {}: no such interface after 10 s; there is {}; name one of them, or add its driver's module to DOCKER_LAUNCH_MODULES", &[missing, there.as_bytes()]);
     }
 
     /// dockerd turns on forwarding for its networks. The kernel then drops the routes from router advertisements on an

@@ -105,8 +105,10 @@ impl Names {
             self.take_from_kernel(launch);
         }
         if !self.fits {
-            let what = b"the name servers do not fit into 1,023 bytes: the last are left out";
-            launch.log.warning(&[what]);
+            launch.log.warning(
+                "the name servers do not fit into 1,023 bytes: the last are left out",
+                &[],
+            );
         }
         write(launch, self.servers.as_bytes());
     }
@@ -147,8 +149,10 @@ fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
     };
     let fitting = name.get(..LONGEST).unwrap_or(name);
     if fitting.len() < name.len() {
-        let what = b": a host name has at most 64 bytes: shortened to ";
-        launch.log.warning(&[name, what, fitting]);
+        launch.log.warning(
+            "{}: a host name has at most 64 bytes: shortened to {}",
+            &[name, fitting],
+        );
     }
     if let Err(errno) = sethostname(fitting) {
         launch.warn_of(Step::Network, fitting, errno);
