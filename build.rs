@@ -1,4 +1,4 @@
-//! Links the program without libc and start files, on the gnu target as on musl, and tells it its version, commit and
+//! Links the program without libc and start files, on the gnu target as on musl, and gives it its version, commit and
 //! features.
 
 use std::{
@@ -33,23 +33,22 @@ fn main() {
         rerun_if_changed(&top.join(source));
     }
 
-    // Another daemon than dockerd for an appliance that is started without words.
+    // An appliance may have another daemon than dockerd, if none is named.
     println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_DEFAULT_DAEMON");
     let daemon = env::var("DOCKERLAUNCH_DEFAULT_DAEMON").unwrap_or_else(|_| "dockerd".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_DEFAULT_DAEMON={daemon}");
 
-    // How long a second is, of the waits before a restart and until the daemon is ready. Only tests shorten it: one sees a
-    // thousand restarts.
+    // The length of a second in the waits before a restart and for readiness. Only tests shorten it, to see a thousand restarts.
     println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_BACKOFF_MS");
     let backoff = env::var("DOCKERLAUNCH_BACKOFF_MS").unwrap_or_else(|_| "1000".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_BACKOFF_MS={backoff}");
 
-    // How long unmounting may take, in seconds. Only tests shorten it: one sees a disk that hangs.
+    // How long unmounting may take, in seconds. Only tests shorten it, to see a disk that hangs.
     println!("cargo::rerun-if-env-changed=DOCKERLAUNCH_UNMOUNT_S");
     let unmount = env::var("DOCKERLAUNCH_UNMOUNT_S").unwrap_or_else(|_| "300".into());
     println!("cargo::rustc-env=DOCKERLAUNCH_UNMOUNT_S={unmount}");
 
-    // What a clock is measured by: of a source without a commit the moment of its build.
+    // A clock before this time is wrong: the commit's time, or the time of the build if there is no commit.
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let built = env::var("SOURCE_DATE_EPOCH").ok();
     let built = built.or_else(|| git(&top, &["log", "-1", "--format=%ct"]));
@@ -82,7 +81,7 @@ fn features() -> String {
 /// The commit that is checked out, `+` where the sources differ from it. None without git, outside a repository, or in
 /// somebody else's (an unpacked crate may lie in one).
 fn commit(top: &Path) -> Option<String> {
-    let git = |words: &[&str]| git(top, words);
+    let git = |arguments: &[&str]| git(top, arguments);
     let repository = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?);
     if repository.canonicalize().ok()? != top.canonicalize().ok()? {
         return None;
@@ -106,11 +105,11 @@ fn commit(top: &Path) -> Option<String> {
 }
 
 /// What git prints, where it succeeds.
-fn git(top: &Path, words: &[&str]) -> Option<String> {
+fn git(top: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .current_dir(top)
         .arg("--no-optional-locks")
-        .args(words)
+        .args(arguments)
         .output()
         .ok()?;
     let said = String::from_utf8(output.stdout).ok()?;
