@@ -6,23 +6,24 @@
 //! and exit status, the appliance, Docker in Docker.
 //!
 //! # How Docker gets its user space
-//! [`launch`] is the recipe; read it first. Each step is a module: its first lines say what it decides and why, then comes a
-//! table, then the few functions that walk it. Every step looks before it acts: it keeps what somebody else has mounted, linked
-//! or written, and running twice changes nothing.
+//! [`launch()`] runs the steps at the end of this file; read them first. Each step is a module. A module opens with what it
+//! decides and why. Then comes its table, and then the functions that go through the table. Every step looks before it acts: it
+//! keeps what somebody else has mounted, linked or written, and running twice changes nothing.
 //!
 //! # What it promises
 //! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The library
 //! prints only to the descriptor [`Settings::log`] and never exits. It changes the process that calls it (its root, its mounts,
-//! its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded process. It blocks all signals until it
-//! returns: a signal that asks for a shutdown cuts its waits short, and stays pending for the caller if it returns an error.
+//! its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded process. All signals are blocked until
+//! the call returns. A signal that asks for a shutdown still ends every wait. If the call then returns an error, that signal is
+//! pending for the caller.
 //! While it supervises, it reaps all children; as the machine's PID 1 it ends the machine by reboot(2) and does not return. A
 //! step that Docker cannot do without returns an [`Error`]; any other failure is a warning on the log. It needs x86_64 and
 //! Linux 5.10 or newer.
 //!
 //! # Features
-//! `check` (`--check`), `git`, `iptables`, `modprobe`, `xz` (programs looked for at boot; `modprobe` also loads modules),
-//! `network` (addresses, names), `state` (the state disk), `switch-root` (`root=` from an initramfs), `supervise` (the daemon as
-//! a child): all on by default.
+//! All are on by default. `git`, `iptables`, `modprobe` and `xz` each look for these programs at boot, and `modprobe` loads
+//! modules. `check` is `--check`, `network` configures addresses and names, `state` mounts the state disk, `switch-root` follows
+//! `root=` from an initramfs, `supervise` runs the daemon as a child.
 #![no_std]
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ extern crate std;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 compile_error!("dockerlaunch runs on Linux on x86_64 only");
 
-// The folders, lowest first: each uses only those listed before it. The test floors:: has the table and fails on any other use.
+// The folders of src/, lowest first: each uses only folders listed before it. tests/floors.rs has the table of allowed uses.
 
 // The base.
 mod sys; // system calls that rustix does not offer: all unsafe code
@@ -50,7 +51,7 @@ mod launch; // shared by all steps of one launch: role, settings, log, error
 // The launch.
 #[cfg(feature = "state")]
 mod disks; // finds disks by name; recognises what is on them
-mod docker; // Docker's command line, daemon.json and requirements
+mod docker; // Docker's command line and daemon.json; the table of programs that it needs
 mod steps; // a file for each step of the recipe below
 
 // Around it.
@@ -69,7 +70,7 @@ pub use launch::Ended;
 pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip};
 pub use sys::Strings;
 
-// For main.rs only: another init opens its own console and knows its role.
+// Hidden, because only main.rs needs them: another init has opened its console and knows its role.
 #[doc(hidden)]
 pub use {
     check::check,
@@ -106,13 +107,13 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
     })
 }
 
-/// In an initramfs with `root=` on the kernel command line, switches to that root: the machine's PID 1 does so before it
-/// looks for a daemon. Elsewhere it does nothing.
+/// Switches from an initramfs to the root that `root=` on the kernel command line names. main.rs calls it before it looks for a
+/// daemon, which is on that root. Without an initramfs or without `root=` it does nothing.
 ///
 /// # Errors
 /// The step that fails, mostly [`Step::Root`]. `/` is still the initramfs then, unless freeing it had begun.
 #[doc(hidden)]
-#[inline(never)] // frees its stack before the wait for the daemon
+#[inline(never)] // its stack is free again while the daemon runs
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
     blocked(settings, |before| {
         switch_to_root(environment, settings, before)
@@ -151,7 +152,7 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
     })
 }
 
-/// On an initramfs with `root=`, before all other steps: the root that it names becomes `/`.
+/// The steps of an initramfs with `root=`. They come before all other steps, and end on the root that `root=` names.
 fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
     if switch_root::is_wanted(launch)? {
         mounts::mount_api(launch)?;
@@ -163,21 +164,21 @@ fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 }
 
 /// The steps of every launch, on the root that Docker gets.
-#[inline(never)] // frees its stack before the wait for the daemon
+#[inline(never)] // its stack is free again while the daemon runs
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
-    mounts::mount_api(launch)?; // /dev first: it has the console
+    mounts::mount_api(launch)?; // /dev first, because the console is there
     clock::set(launch); // before anything is written
-    read_only_root::prepare(launch, command)?; // tmpfs where a read-only image must be writable
-    pivot_root::prepare(launch, command)?; // rebinds an initramfs, then shares `/`: a shared parent refuses the move
+    read_only_root::prepare(launch, command)?; // a read-only image gets a tmpfs where files must be written
+    pivot_root::prepare(launch, command)?; // moves an initramfs onto itself, and then shares `/`
     cgroups::mount_all(launch)?;
-    empty_json::set_aside_configuration(launch)?; // before daemon.json is read
-    layout::create(launch)?; // after it: writes empty files of /etc again
-    let config = &Config::read(launch, command)?; // the daemon's flags and daemon.json: once, for all steps below
-    iptables::choose(launch, command, config)?; // before the modules: legacy and nft need different ones
+    empty_json::set_aside_configuration(launch)?; // renames an empty daemon.json
+    layout::create(launch)?; // directories, links, files of /etc; daemon.json again, if the image has a default
+    let config = &Config::read(launch, command)?; // the daemon's flags and daemon.json, read once for all steps below
+    iptables::choose(launch, command, config)?; // before the modules: legacy iptables and nft need different modules
     modules::load(launch, command)?;
-    state_disk::mount_disk(launch, command, config)?; // after the modules: its driver may be one of them
-    empty_json::set_aside_repositories(launch, config)?; // after the data root is mounted
+    state_disk::mount_disk(launch, command, config)?; // after the modules: the disk may need one of them
+    empty_json::set_aside_repositories(launch, config)?; // on the data root, which is mounted now
     network::configure(launch, command, config)?;
     prerequisites::check(launch, command, config)?;
-    daemon::prepare(launch, command, config) // the last step before the point of no return
+    daemon::prepare(launch, command, config) // limits and the listening socket; then the daemon is executed
 }
