@@ -46,7 +46,7 @@ mod settings; // DOCKER_LAUNCH_*
 
 // What every launch uses.
 mod kernel; // the kernel's interfaces: command line, mounts, signals, netlink, children
-mod launch; // shared by all steps of one launch: role, settings, log, error
+mod launch; // what one launch passes to all its steps: `Launch`
 
 // The launch.
 #[cfg(feature = "state")]
@@ -111,7 +111,7 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 /// daemon, which is on that root. Without an initramfs or without `root=` it does nothing.
 ///
 /// # Errors
-/// The step that fails, mostly [`Step::Root`]. `/` is still the initramfs then, unless freeing it had begun.
+/// The step that fails, mostly [`Step::Root`]. In most cases `/` is still the initramfs then.
 #[doc(hidden)]
 #[inline(never)] // its stack is free again while the daemon runs
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
