@@ -11,19 +11,18 @@
 //! keeps what somebody else has mounted, linked or written, and running twice changes nothing.
 //!
 //! # What it promises
-//! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The library
-//! prints only to the descriptor [`Settings::log`] and never exits. It changes the process that calls it (its root, its mounts,
-//! its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded process. All signals are blocked until
-//! the call returns. A signal that asks for a shutdown still ends every wait. If the call then returns an error, that signal is
-//! pending for the caller.
-//! While it supervises, it reaps all children; as the machine's PID 1 it ends the machine by reboot(2) and does not return. A
-//! step that Docker cannot do without returns an [`Error`]; any other failure is a warning on the log. It needs x86_64 and
-//! Linux 5.10 or newer.
+//! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The
+//! library prints only to the descriptor [`Settings::log`] and never exits. It changes the process that calls it (its root,
+//! its mounts, its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded process. All signals are
+//! blocked until the call returns. The library still notices a signal that asks for a shutdown, and then waits no longer. If
+//! the call returns an error, that signal is pending for the caller. While the library supervises, it reaps all children. As
+//! the machine's PID 1 it ends the machine by reboot(2) and does not return. A step that Docker cannot do without returns an
+//! [`Error`]; any other failure is a warning on the log. It needs x86_64 and Linux 5.10 or newer.
 //!
 //! # Features
-//! All are on by default. `git`, `iptables`, `modprobe` and `xz` each look for these programs at boot, and `modprobe` loads
-//! modules. `check` is `--check`, `network` configures addresses and names, `state` mounts the state disk, `switch-root` follows
-//! `root=` from an initramfs, `supervise` runs the daemon as a child.
+//! All are on by default. With `git`, `iptables`, `modprobe` and `xz` the check at boot looks for the programs of these
+//! names, and `modprobe` also loads modules. `check` is `--check`, `network` configures addresses and names, `state` mounts
+//! the state disk, `switch-root` follows `root=` from an initramfs, `supervise` runs the daemon as a child.
 #![no_std]
 
 #[cfg(test)]
@@ -70,7 +69,7 @@ pub use launch::Ended;
 pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip};
 pub use sys::Strings;
 
-// Hidden, because only main.rs needs them: another init has opened its console and knows its role.
+// main.rs needs these functions. Other callers do not, so they are hidden.
 #[doc(hidden)]
 pub use {
     check::check,
@@ -113,7 +112,7 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
 /// # Errors
 /// The step that fails, mostly [`Step::Root`]. In most cases `/` is still the initramfs then.
 #[doc(hidden)]
-#[inline(never)] // its stack is free again while the daemon runs
+#[inline(never)] // so that its stack is freed before the daemon runs
 pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
     blocked(settings, |before| {
         switch_to_root(environment, settings, before)
@@ -164,7 +163,7 @@ fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 }
 
 /// The steps of every launch, on the root that Docker gets.
-#[inline(never)] // its stack is free again while the daemon runs
+#[inline(never)] // so that its stack is freed before the daemon runs
 fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, because the console is there
     clock::set(launch); // before anything is written
@@ -172,7 +171,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     pivot_root::prepare(launch, command)?; // moves an initramfs onto itself, and then shares `/`
     cgroups::mount_all(launch)?;
     empty_json::set_aside_configuration(launch)?; // renames an empty daemon.json
-    layout::create(launch)?; // directories, links, files of /etc; daemon.json again, if the image has a default
+    layout::create(launch)?; // directories, links, files of /etc
     let config = &Config::read(launch, command)?; // the daemon's flags and daemon.json, read once for all steps below
     iptables::choose(launch, command, config)?; // before the modules: legacy iptables and nft need different modules
     modules::load(launch, command)?;
