@@ -12,17 +12,18 @@
 //!
 //! # What it promises
 //! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The
-//! library prints only to the descriptor [`Settings::log`] and never exits. It changes the process that calls it (its root,
-//! its mounts, its limits, with `-H fd://` its descriptor 3), so call it from a single-threaded process. All signals are
-//! blocked until the call returns. The library still notices a signal that asks for a shutdown, and then waits no longer. If
-//! the call returns an error, that signal is pending for the caller. While the library supervises, it reaps all children. As
-//! the machine's PID 1 it ends the machine by reboot(2) and does not return. A step that Docker cannot do without returns an
-//! [`Error`]; any other failure is a warning on the log. It needs x86_64 and Linux 5.10 or newer.
+//! library prints only to the descriptor [`Settings::log`] and never exits. It changes the root, the mounts, the limits and,
+//! with `-H fd://`, descriptor 3 of the process that calls it. So call it from a single-threaded process. All signals are
+//! blocked until the call returns. A signal that asks for a shutdown is noticed all the same: the launch stops waiting for
+//! disks, network and programs. If the call returns an error, that signal is pending for the caller. While the library
+//! supervises, it reaps all children. As the machine's PID 1 it ends the machine by reboot(2) and does not return. If a
+//! required step fails, the call returns an [`Error`]; any other failure is a warning on the log. It needs x86_64 and Linux
+//! 5.10 or newer.
 //!
 //! # Features
-//! All are on by default. With `git`, `iptables`, `modprobe` and `xz` the check at boot looks for the programs of these
-//! names, and `modprobe` also loads modules. `check` is `--check`, `network` configures addresses and names, `state` mounts
-//! the state disk, `switch-root` follows `root=` from an initramfs, `supervise` runs the daemon as a child.
+//! All are on by default. The features `git`, `iptables`, `modprobe` and `xz` each add programs to the check at boot, and the
+//! feature `modprobe` also loads modules. `check` adds the argument `--check`, `network` configures addresses and names,
+//! `state` mounts the state disk, `switch-root` follows `root=` from an initramfs, `supervise` runs the daemon as a child.
 #![no_std]
 
 #[cfg(test)]
@@ -168,7 +169,7 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     mounts::mount_api(launch)?; // /dev first, because the console is there
     clock::set(launch); // before anything is written
     read_only_root::prepare(launch, command)?; // a read-only image gets a tmpfs where files must be written
-    pivot_root::prepare(launch, command)?; // moves an initramfs onto itself, and then shares `/`
+    pivot_root::prepare(launch, command)?; // makes pivot_root(2) work on an initramfs; makes `/` a shared mount
     cgroups::mount_all(launch)?;
     empty_json::set_aside_configuration(launch)?; // renames an empty daemon.json
     layout::create(launch)?; // directories, links, files of /etc
