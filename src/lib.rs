@@ -107,8 +107,8 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
     })
 }
 
-/// Switches from an initramfs to the root that `root=` on the kernel command line names. main.rs calls it before it looks for a
-/// daemon, which is on that root. Without an initramfs or without `root=` it does nothing.
+/// Switches from an initramfs to the root that `root=` on the kernel command line names. This comes before the daemon is looked
+/// up, because the daemon is on that root. Without an initramfs, or without `root=`, it does nothing.
 ///
 /// # Errors
 /// The step that fails, mostly [`Step::Root`]. In most cases `/` is still the initramfs then.
