@@ -44,19 +44,16 @@ pub(crate) struct Log {
 impl Log {
     /// Writes `dockerlaunch: ` and the template, with a value for each `{}` in it; more values follow at the end. A log that
     /// cannot be written is not an error.
-    #[inline(never)]
     pub(crate) fn line(&self, template: &str, values: &[&[u8]]) {
         self.write(&[b"dockerlaunch: "], template, values);
     }
 
     /// Something optional failed, and the launch goes on.
-    #[inline(never)]
     pub(crate) fn warning(&self, template: &str, values: &[&[u8]]) {
         self.write(&[b"dockerlaunch: warning: "], template, values);
     }
 
     /// Only with DOCKER_LAUNCH_DEBUG; the line begins with the time since the kernel started.
-    #[inline(never)]
     pub(crate) fn debug(&self, template: &str, values: &[&[u8]]) {
         if self.debug {
             let time = Decimal::new(sys::since_boot());
@@ -234,4 +231,25 @@ fn filled<'t>(template: &'t str, values: &'t [&'t [u8]]) -> impl Iterator<Item =
         rest = behind.get(2..);
         Some(part)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn values_replace_the_braces_and_the_rest_follows() {
+        let (a, b): (&[u8], &[u8]) = (b"A", b"{}");
+        for (template, values, line) in [
+            ("{} is {}", &[a, b][..], "A is {}"),
+            ("no value", &[], "no value"),
+            ("", &[a, b], "A{}"),
+            ("the {} end ", &[a, b, a], "the A end {}A"),
+            ("{}{}", &[a], "A"),
+        ] {
+            let filled: Vec<_> = filled(template, values).flatten().copied().collect();
+            assert_eq!(filled, line.as_bytes(), "{template}");
+        }
+    }
 }

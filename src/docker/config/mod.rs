@@ -239,7 +239,7 @@ pub(crate) fn file<'c>(command: &Command<'c>) -> &'c [u8] {
 }
 
 /// Calls `each` with every key and value of daemon.json, if it exists.
-pub(crate) fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
+fn configuration(command: &Command<'_>, each: &mut Found<'_>) -> io::Result<()> {
     let file = fs::path(&[file(command)]);
     let mut scanner = Scanner::new();
     let read = fs::bytes(file.as_c_str(), &mut |byte| scanner.feed(byte, each));
