@@ -137,7 +137,7 @@ fn without_the_legacy_programs_path_stays() {
     let asked = || with(&root, &[]).variable(VARIABLE, "1");
     let [warning] = warnings(asked()).try_into().unwrap();
     let line = format!(
-        "warning: DOCKER_IPTABLES_LEGACY is set, but there is no {FOLDER}/iptables: iptables in PATH is used"
+        "warning: {FOLDER}/iptables is missing: DOCKER_IPTABLES_LEGACY is set, but iptables in PATH is used"
     );
     assert!(warning.ends_with(&line), "{warning}");
     // The iptables in PATH is the legacy one.

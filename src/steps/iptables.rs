@@ -58,7 +58,7 @@ const SET_TO_NFT: Variant = Variant {
 const SET_TO_LEGACY: Variant = Variant {
     legacy: true,
     why: "DOCKER_IPTABLES_LEGACY is set",
-    lost: "iptables in PATH is used",
+    lost: "but iptables in PATH is used",
 };
 const LEGACY_TABLES: Variant = Variant {
     legacy: true,
@@ -68,7 +68,7 @@ const LEGACY_TABLES: Variant = Variant {
 const NO_NF_TABLES: Variant = Variant {
     legacy: true,
     why: "the kernel has no nf_tables",
-    lost: "dockerd cannot make its rules",
+    lost: "so dockerd cannot make its rules",
 };
 const NF_TABLES: Variant = Variant {
     legacy: false,
@@ -109,10 +109,10 @@ pub(crate) fn choose(
         command.first_directory = FOLDER;
     } else if !variant.lost.is_empty() && is_not_legacy(launch, command) {
         launch.log.warning(
-            "{}, but there is no {}: {}",
+            "{} is missing: {}, {}",
             &[
-                variant.why.as_bytes(),
                 LEGACY.to_bytes(),
+                variant.why.as_bytes(),
                 variant.lost.as_bytes(),
             ],
         );
