@@ -7,17 +7,18 @@
 //!
 //! # How Docker gets its user space
 //! [`launch()`] runs the steps at the end of this file; read them first. Each step is a module. A module opens with what it
-//! decides and why. Then comes its table, and then the functions that go through the table. Every step looks before it acts: it
-//! keeps what somebody else has mounted, linked or written, and running twice changes nothing.
+//! decides and why. Then comes a table of what it does, for example of the mounts, and then the functions that go through that
+//! table. Every step looks before it acts: it keeps what somebody else has mounted, linked or written, and running twice
+//! changes nothing.
 //!
 //! # What it promises
-//! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The
-//! library prints only to the descriptor [`Settings::log`] and never exits. It changes the root, the mounts, the limits and,
-//! with `-H fd://`, descriptor 3 of the process that calls it. So call it from a single-threaded process. All signals are
-//! blocked until the call returns. A signal that asks for a shutdown is noticed all the same: the launch stops waiting for
-//! disks, network and programs. If the call returns an error, that signal is pending for the caller. While the library
-//! supervises, it reaps all children. As the machine's PID 1 it ends the machine by reboot(2) and does not return. If a
-//! required step fails, the call returns an [`Error`]; any other failure is a warning on the log. It needs x86_64 and Linux
+//! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The library
+//! prints only to the descriptor [`Settings::log`] and never exits. It changes the calling process: its root, mounts, limits
+//! and, with `-H fd://`, its descriptor 3. So call it from a single-threaded process. All signals are blocked until the call
+//! returns. A signal that asks for a shutdown is noticed all the same: a wait for a disk, the network or a program ends at
+//! once. If the launch then fails, the signal is still pending, and reaches the caller when the call returns. While the
+//! library supervises, it reaps all children. As the machine's PID 1 it ends the machine by reboot(2) and does not return. If
+//! a required step fails, the call returns an [`Error`]; any other failure is a warning on the log. It needs x86_64 and Linux
 //! 5.10 or newer.
 //!
 //! # Features
@@ -107,8 +108,8 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
     })
 }
 
-/// Switches from an initramfs to the root that `root=` on the kernel command line names. This comes before the daemon is looked
-/// up, because the daemon is on that root. Without an initramfs, or without `root=`, it does nothing.
+/// Switches from an initramfs to the root file system named by `root=` on the kernel command line. This comes before the daemon
+/// is looked up, because the daemon is on that root. Without an initramfs, or without `root=`, it does nothing.
 ///
 /// # Errors
 /// The step that fails, mostly [`Step::Root`]. In most cases `/` is still the initramfs then.
@@ -132,8 +133,8 @@ fn switch_to_root(
     outcome.map_err(|Failed| launch.error())
 }
 
-/// The original's `func LaunchDocker(docker string, args ...string) error`: default settings, only PATH and HOME in the
-/// environment, no supervision. It returns only if the launch fails.
+/// `func LaunchDocker(docker string, args ...string) error` of Rancher's docker-from-scratch: default settings, only PATH and HOME
+/// in the environment, no supervision. It returns only if the launch fails.
 ///
 /// # Errors
 /// As [`Command::new`] and [`launch`].
@@ -180,5 +181,5 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     empty_json::set_aside_repositories(launch, config)?; // on the data root, which is mounted now
     network::configure(launch, command, config)?;
     prerequisites::check(launch, command, config)?;
-    daemon::prepare(launch, command, config) // limits and the listening socket; then the daemon is executed
+    daemon::prepare(launch, command, config) // limits and the listening socket; the caller executes the daemon
 }
