@@ -7,9 +7,9 @@
 //!
 //! # How Docker gets its user space
 //! [`launch()`] runs the steps at the end of this file; read them first. Each step is a module. A module opens with what it
-//! decides and why. Then comes a table of what it does, for example of the mounts, and then the functions that go through that
-//! table. Every step looks before it acts: it keeps what somebody else has mounted, linked or written, and running twice
-//! changes nothing.
+//! decides and why. Then comes a table of what it does (for the step `mounts`: the mounts), and then the functions that go
+//! through that table. Every step looks before it acts: it keeps what somebody else has mounted, linked or written, and
+//! running twice changes nothing.
 //!
 //! # What it promises
 //! Nothing is allocated and nothing panics. The only global state is the number of lines that the log has dropped. The library
@@ -17,14 +17,15 @@
 //! and, with `-H fd://`, its descriptor 3. So call it from a single-threaded process. All signals are blocked until the call
 //! returns. A signal that asks for a shutdown is noticed all the same: a wait for a disk, the network or a program ends at
 //! once. If the launch then fails, the signal is still pending, and reaches the caller when the call returns. While the
-//! library supervises, it reaps all children. As the machine's PID 1 it ends the machine by reboot(2) and does not return. If
-//! a required step fails, the call returns an [`Error`]; any other failure is a warning on the log. It needs x86_64 and Linux
-//! 5.10 or newer.
+//! library supervises, it reaps all children. When it supervises as the machine's PID 1, it does not return: it ends the
+//! machine by reboot(2). If a required step fails, the call returns an [`Error`]; any other failure is a warning on the log.
+//! It needs x86_64 and Linux 5.10 or newer.
 //!
 //! # Features
-//! All are on by default. The features `git`, `iptables`, `modprobe` and `xz` each add programs to the check at boot, and the
-//! feature `modprobe` also loads modules. `check` adds the argument `--check`, `network` configures addresses and names,
-//! `state` mounts the state disk, `switch-root` follows `root=` from an initramfs, `supervise` runs the daemon as a child.
+//! All are on by default. The features `git`, `iptables`, `modprobe` and `xz` each add programs to the step `prerequisites`,
+//! and the feature `modprobe` also loads modules. `check` adds the argument `--check`, `network` configures addresses and
+//! names, `state` mounts the state disk, `switch-root` follows `root=` from an initramfs, `supervise` runs the daemon as a
+//! child.
 #![no_std]
 
 #[cfg(test)]
@@ -36,13 +37,13 @@ compile_error!("dockerlaunch runs on Linux on x86_64 only");
 // The folders of src/, lowest first: each uses only folders listed before it. tests/floors.rs has the table of allowed uses.
 
 // The base.
-mod sys; // system calls that rustix does not offer: all unsafe code
+mod sys; // system calls that rustix does not offer; the library's only unsafe code
 mod text; // buffers of a fixed size, words, numbers
 
 mod error; // what failed, why, and what to do; the exit status
 mod log; // dockerlaunch's own log lines
 
-mod fs; // read files, write them as a whole, copy them
+mod fs; // read files, replace them atomically, copy them
 mod settings; // DOCKER_LAUNCH_*
 
 // What every launch uses.
@@ -133,8 +134,9 @@ fn switch_to_root(
     outcome.map_err(|Failed| launch.error())
 }
 
-/// `func LaunchDocker(docker string, args ...string) error` of Rancher's docker-from-scratch: default settings, only PATH and HOME
-/// in the environment, no supervision. It returns only if the launch fails.
+/// The counterpart of `func LaunchDocker(docker string, args ...string) error` in Rancher's docker-from-scratch. It launches
+/// with default settings, with only PATH and HOME in the environment, and without supervision. It returns only if the launch
+/// fails.
 ///
 /// # Errors
 /// As [`Command::new`] and [`launch`].

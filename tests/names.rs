@@ -92,7 +92,7 @@ fn c1_name_servers_on_a_full_file_system() {
     assert_eq!(daemon.read(RESOLV_CONF), "nameserver 9.9.9.9\n");
     // The files of the layout are there, too: the log names the file system once.
     let said = daemon.log();
-    let named = said.matches("free space on the one mounted at /etc\n");
+    let named = said.matches("make room on the one mounted at /etc\n");
     assert_eq!(named.count(), 1, "{said}");
     drop(daemon);
     // The file is mounted read-only.

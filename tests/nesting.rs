@@ -29,6 +29,7 @@ tests![Needs::Controllers;
     a_process_that_stays_is_reported,
     docker_exec_cannot_enter_during_the_move,
     a_refused_controller_does_not_affect_the_others,
+    a_refused_controller_does_not_end_the_wait,
     g1_without_controllers_there_is_no_wait,
     processes_of_a_read_only_cgroup_stay,
     processes_of_a_threaded_cgroup_stay,
@@ -42,6 +43,7 @@ pub(crate) const QUICK: &[fn()] = &[
     launch_waits_for_processes_that_enter,
     docker_exec_cannot_enter_during_the_move,
     a_refused_controller_does_not_affect_the_others,
+    a_refused_controller_does_not_end_the_wait,
     g1_without_controllers_there_is_no_wait,
     processes_of_a_read_only_cgroup_stay,
 ];
@@ -258,14 +260,25 @@ fn docker_exec_cannot_enter_during_the_move() {
 }
 
 fn a_refused_controller_does_not_affect_the_others() {
+    assert_others_are_enabled(0);
+}
+
+/// While a process is in the cgroup, the kernel refuses the others, too.
+fn a_refused_controller_does_not_end_the_wait() {
+    assert_others_are_enabled(1000);
+}
+
+fn assert_others_are_enabled(tester_leaves_after: u64) {
     let root = Root::new();
     let own = Hierarchy::find().unwrap().enabled();
     assert_ne!(own.trim(), "");
     root.file("/controllers", &format!("none {own}"));
     let controllers = "/sys/fs/cgroup/cgroup.controllers";
-    let start = container(&root, 0).before(Before::bind(root.path("/controllers"), controllers));
-    let daemon = start.running();
-    let line = "warning: the kernel does not enable all cgroup v2 controllers, so inner containers have no limits of: none\n";
+    let start = container(&root, tester_leaves_after);
+    let daemon = start
+        .before(Before::bind(root.path("/controllers"), controllers))
+        .running();
+    let line = "warning: the kernel does not enable all cgroup v2 controllers, so inner containers have no limits of: none, invalid argument (EINVAL)\n";
     assert!(daemon.log().contains(line), "{}", daemon.log());
     assert_eq!(read(&daemon, "cgroup.subtree_control"), own);
 }

@@ -66,7 +66,7 @@ fn full_lines(names: &[&str]) -> Vec<String> {
         .map(|name| format!("layout /etc/{name}: {FULL}"))
         .collect();
     let place = format!(
-        "/etc/{} is on a full file system: free space on the one mounted at /etc",
+        "/etc/{} is on a full file system; make room on the one mounted at /etc",
         names[0]
     );
     lines.insert(1, place);
@@ -112,7 +112,7 @@ fn c1_a_file_system_without_inodes() {
         .before(tmpfs("/root", "nr_inodes=1"));
     let daemon = start.running();
     let full = |path: &str, place: &str| {
-        let lies = "is on a full file system: free space on the one mounted at";
+        let lies = "is on a full file system; make room on the one mounted at";
         [
             format!("layout {path}: {FULL}"),
             format!("{path} {lies} {place}"),
@@ -133,7 +133,7 @@ fn c1_a_full_data_root_is_named() {
         .before(tmpfs("/var/lib/docker", "size=4k"))
         .before(file("/var/lib/docker/image", "x"));
     let daemon = start.running();
-    let line = "/var/lib/docker is on a full file system: free space on the one mounted at";
+    let line = "/var/lib/docker is on a full file system; make room on the one mounted at";
     assert_eq!(warnings(&daemon), [format!("{line} /var/lib/docker")]);
     drop(daemon);
     // The same through a link.

@@ -174,7 +174,7 @@ pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path:
 
 fn warn_full(launch: &Launch<'_>, path: &[u8], place: &Text<PATH>) {
     launch.log.warning(
-        "{} is on a full file system: free space on the one mounted at {}",
+        "{} is on a full file system; make room on the one mounted at {}",
         &[path, place.as_bytes()],
     );
 }

@@ -54,7 +54,10 @@ pub(super) fn nest(launch: &Launch<'_>) -> Outcome<()> {
             Ok(()) => return Ok(()),
             // A process has entered meanwhile.
             Err(Errno::BUSY) => {}
-            Err(_) => return enable_each(launch, controllers),
+            Err(_) => match enable_each(launch, controllers) {
+                Err(Errno::BUSY) => {}
+                _ => return Ok(()),
+            },
         }
         if sys::since_boot() > deadline {
             return give_up(launch, if foreign { FOREIGN } else { BUSY });
@@ -122,14 +125,20 @@ fn enable(controllers: &mut dyn Iterator<Item = &[u8]>) -> Result<()> {
 }
 
 /// Enables them one by one. One write enables all or none, and one refused controller (cpu, while a real-time process runs)
-/// must not disable the others.
-fn enable_each(launch: &Launch<'_>, controllers: &[u8]) -> Outcome<()> {
-    let mut line: Vec<&[u8], { 2 * super::MOST + 1 }> = Vec::new();
+/// must not disable the others. `BUSY`: a process has entered meanwhile.
+fn enable_each(launch: &Launch<'_>, controllers: &[u8]) -> Result<()> {
+    let mut line: Vec<&[u8], { 4 * super::MOST + 1 }> = Vec::new();
     let _ = line.push(b"the kernel does not enable all cgroup v2 controllers, so inner containers have no limits of:");
     for controller in words(controllers) {
-        if enable(&mut core::iter::once(controller)).is_err() {
-            // The capacity is enough for all controllers.
-            let _ = line.extend_from_slice(&[b" ", controller]);
+        match enable(&mut core::iter::once(controller)) {
+            Ok(()) => {}
+            Err(Errno::BUSY) => return Err(Errno::BUSY),
+            Err(errno) => {
+                let why = reason(errno).as_bytes();
+                let separator: &[u8] = if line.len() > 1 { b"; " } else { b" " };
+                // The capacity is enough for all controllers.
+                let _ = line.extend_from_slice(&[separator, controller, b", ", why]);
+            }
         }
     }
     if line.len() > 1 {

@@ -13,7 +13,7 @@ const SERVERS: Expect = File("/etc/resolv.conf", "644", Is("nameserver 10.0.2.3\
 
 const FULL: &[&str] = &[
     "warning: ",
-    " is on a full file system: free space on the one mounted at /",
+    " is on a full file system; make room on the one mounted at /",
 ];
 /// One file cannot be written, the same name servers need no write, and the data root is full.
 const SECOND: &[Expect] = &[
