@@ -69,7 +69,9 @@ pub mod guide;
 pub use docker::command::Command;
 pub use error::{Error, Result, Step};
 pub use launch::Ended;
-pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip};
+pub use settings::{
+    Cgroup, ContainerdBy, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip,
+};
 pub use sys::Strings;
 
 // main.rs needs these functions. Other callers do not, so they are hidden.
@@ -87,8 +89,9 @@ use kernel::requests::{SavedMask, blocked};
 use launch::{Failed, Launch, Outcome};
 use steps::{
     cgroups, clock,
+    containerd::{self, Containerd},
     daemon::{self, Daemon},
-    empty_json, iptables, layout, modules, mounts, network, pivot_root, prerequisites,
+    empty_json, iptables, layout, limits, modules, mounts, network, pivot_root, prerequisites,
     read_only_root, state_disk, switch_root,
 };
 
@@ -104,7 +107,9 @@ pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ende
         let role = find_role(settings)?; // mounts /proc if it is missing
         let launch = Launch::new(role, settings, before);
         let outcome = steps(&launch, command);
-        let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
+        let outcome = outcome.and_then(|(daemon, containerd)| {
+            supervise::start(&launch, command, &daemon, containerd.as_ref())
+        });
         outcome.map_err(|Failed| launch.error())
     })
 }
@@ -150,7 +155,7 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
         let role = find_role(&settings)?;
         let launch = Launch::new(role, &settings, before);
         let outcome = steps(&launch, &mut command);
-        let outcome = outcome.and_then(|daemon| daemon::replace(&launch, &command, &daemon));
+        let outcome = outcome.and_then(|(daemon, _)| daemon::replace(&launch, &command, &daemon));
         outcome.map_err(|Failed| launch.error())
     })
 }
@@ -168,7 +173,7 @@ fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 
 /// The steps of every launch, on the root that Docker gets.
 #[inline(never)] // so that its stack is freed before the daemon runs
-fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
+fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<(Daemon, Option<Containerd>)> {
     mounts::mount_api(launch)?; // /dev first, because the console is there
     clock::set(launch); // before anything is written
     read_only_root::prepare(launch, command)?; // a read-only image gets a tmpfs where files must be written
@@ -178,10 +183,14 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
     layout::create(launch)?; // directories, links, files of /etc
     let config = &Config::read(launch, command)?; // the daemon's flags and daemon.json, read once for all steps below
     iptables::choose(launch, command, config)?; // before the modules: legacy iptables and nft need different modules
-    modules::load(launch, command)?;
-    state_disk::mount_disk(launch, command, config)?; // after the modules: the disk may need one of them
+    let modules = modules::load(launch, command, config)?; // the drivers; the others load beside the next steps
+    state_disk::mount_disk(launch, command, config)?; // the disk may need one of the drivers
     empty_json::set_aside_repositories(launch, config)?; // on the data root, which is mounted now
+    limits::raise(launch); // all that start from now on inherit them
+    let containerd = containerd::start(launch, command, config); // beside the next steps
     network::configure(launch, command, config)?;
     prerequisites::check(launch, command, config)?;
-    daemon::prepare(launch, command, config) // limits and the listening socket; the caller executes the daemon
+    modules::wait(launch, modules); // the daemon needs all of them
+    let daemon = daemon::prepare(launch, command, config)?; // the listening socket; the caller executes the daemon
+    Ok((daemon, containerd))
 }

@@ -96,7 +96,8 @@ fn recipe() -> Vec<String> {
     let (_, steps) = lib.split_once("\nfn steps(").unwrap();
     let mut verbs = vec!["switch_root".to_owned()]; // of an initramfs, before the others
     for line in steps.lines().take_while(|line| *line != "}") {
-        if let Some((module, _)) = line.trim().split_once("::")
+        let call = line.trim().rsplit(" = ").next().unwrap();
+        if let Some((module, _)) = call.split_once("::")
             && module
                 .chars()
                 .all(|letter| letter.is_ascii_lowercase() || letter == '_')

@@ -41,7 +41,7 @@ pub(crate) enum Replace {
     /// An empty file. Anything else that appears under the name meanwhile is kept.
     Empty,
     /// Anything but a directory or a mount.
-    #[cfg(feature = "network")]
+    #[cfg(any(feature = "network", feature = "supervise"))]
     Anything,
 }
 
@@ -169,7 +169,7 @@ pub(crate) fn fill(file: BorrowedFd<'_>, contents: &[u8], mode: u32) -> Result<(
 
 /// Replaces a file, readable for everybody. Where Docker has mounted the file it cannot be replaced, and it may be the only
 /// writable file there: then its contents are overwritten. Equal contents are not written again.
-#[cfg(feature = "network")]
+#[cfg(any(feature = "network", feature = "supervise"))]
 pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
     if has_contents(parent, name, contents)? {
         return Ok(());
@@ -185,7 +185,7 @@ pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> R
 }
 
 /// Whether the file has these contents already.
-#[cfg(feature = "network")]
+#[cfg(any(feature = "network", feature = "supervise"))]
 fn has_contents(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<bool> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(file) = openat(parent, name, flags, Mode::empty()) else {
@@ -205,7 +205,7 @@ fn has_contents(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<
 }
 
 /// Allocates the space before it overwrites the contents, and truncates last.
-#[cfg(feature = "network")]
+#[cfg(any(feature = "network", feature = "supervise"))]
 fn overwrite(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
     use rustix::fs::{FallocateFlags, fallocate, ftruncate};
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -279,7 +279,7 @@ fn rename_into_place(
 ) -> Result<()> {
     let replace = || renameat(parent, temporary, parent, name);
     match over {
-        #[cfg(feature = "network")]
+        #[cfg(any(feature = "network", feature = "supervise"))]
         Replace::Anything => replace(),
         Replace::Empty => {
             match renameat_with(parent, temporary, parent, name, RenameFlags::NOREPLACE) {

@@ -181,7 +181,8 @@ impl<'a> Command<'a> {
         feature = "iptables",
         feature = "modprobe",
         feature = "network",
-        feature = "state"
+        feature = "state",
+        feature = "supervise"
     ))]
     pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
         let directory = self.directory_of(program)?;
