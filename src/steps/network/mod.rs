@@ -24,7 +24,7 @@ use crate::{
     text::{Decimal, Text},
 };
 use changes::{Changes, FOR_EVER};
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 use links::{Link, Which};
 use names::Names;
 use rustix::io::{self, Errno};
@@ -49,7 +49,7 @@ pub(crate) fn configure(
         launch,
         command,
         changes: &changes,
-        had_default_route: routes::has_default(launch.log),
+        had_default_route: OnceCell::new(),
         given_up: Cell::new(false),
     };
     match &launch.settings.ip {
@@ -72,8 +72,8 @@ struct Network<'n> {
     launch: &'n Launch<'n>,
     command: &'n Command<'n>,
     changes: &'n Changes,
-    /// Set before anything was applied: the kernel, an outer engine or an earlier launch has configured the network.
-    had_default_route: bool,
+    /// Read before the first `ip=` is applied: the kernel, an outer engine or an earlier launch has configured the network.
+    had_default_route: OnceCell<bool>,
     /// A shutdown was requested during the wait for an interface: the launch's error says so.
     given_up: Cell<bool>,
 }
@@ -81,10 +81,16 @@ struct Network<'n> {
 impl Network<'_> {
     /// Applies it, except the names, which follow later.
     fn take(&self, ip: &Ip<'_>, names: &mut Names) {
+        self.had_default_route();
         names.take(ip);
         if self.follow(ip, names).is_err() && !self.given_up.get() {
             self.launch.warn(&self.launch.error());
         }
+    }
+
+    fn had_default_route(&self) -> bool {
+        let read = || routes::has_default(self.launch.log);
+        *self.had_default_route.get_or_init(read)
     }
 
     fn follow(&self, ip: &Ip<'_>, names: &Names) -> Outcome<()> {

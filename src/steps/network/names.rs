@@ -141,10 +141,19 @@ fn add_part(address: &mut Text<40>, between: &[u8], number: &[u8]) {
 /// The host name is the setting's, else that of `ip=`; on the machine also that of /etc/hostname, else one made from the
 /// network card's address. Docker needs none, so a failure is a warning.
 fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
-    let (mut buffer, made) = ([0; 4096], from_card());
+    let (mut buffer, made);
     let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
         (b"", b"", Role::Container) => return,
-        (b"", b"", Role::Machine) => from_file(launch, &mut buffer).unwrap_or(made.as_bytes()),
+        (b"", b"", Role::Machine) => {
+            buffer = [0; 4096];
+            match from_file(launch, &mut buffer) {
+                Some(name) => name,
+                None => {
+                    made = from_card();
+                    made.as_bytes()
+                }
+            }
+        }
         (b"", name, _) | (name, _, _) => name,
     };
     let fitting = name.get(..LONGEST).unwrap_or(name);
