@@ -24,6 +24,9 @@ const LONGEST_OF_KERNEL: u64 = 256 << 20;
 /// The device number of /dev/null in stat(2): 1:3.
 const NULL: u64 = 1 << 8 | 3;
 
+/// DT_DIR of getdents64(2).
+const DIRECTORY: u8 = 4;
+
 /// How a caller that looks for something handles the error of a system call.
 pub(crate) trait Lookup<T> {
     /// ENOENT and ENOTDIR mean that it does not exist.
@@ -149,6 +152,14 @@ pub(crate) fn entries(
     directory: BorrowedFd<'_>,
     each: &mut dyn FnMut(&CStr) -> Result<()>,
 ) -> Result<()> {
+    kinds(directory, &mut |name, _| each(name))
+}
+
+/// The same, and whether the entry is a directory (DT_DIR), which not every file system tells.
+pub(crate) fn kinds(
+    directory: BorrowedFd<'_>,
+    each: &mut dyn FnMut(&CStr, bool) -> Result<()>,
+) -> Result<()> {
     let mut buffer = [0; 1024];
     loop {
         let mut records = sys::directory_entries(directory, &mut buffer)?;
@@ -156,7 +167,7 @@ pub(crate) fn entries(
             return Ok(());
         }
         // linux_dirent64: inode 8, offset 8, record length 2, type 1, name.
-        while let Some(&[low, high]) = records.get(16..18) {
+        while let Some(&[low, high, kind]) = records.get(16..19) {
             let (record, rest) = records
                 .split_at_checked(usize::from(u16::from_ne_bytes([low, high])))
                 .unwrap_or((records, b""));
@@ -165,7 +176,7 @@ pub(crate) fn entries(
                 .and_then(|name| CStr::from_bytes_until_nul(name).ok())
                 .unwrap_or_default();
             if name != c"." && name != c".." {
-                each(name)?;
+                each(name, kind == DIRECTORY)?;
             }
             records = rest;
         }
