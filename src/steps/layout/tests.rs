@@ -23,7 +23,8 @@ fn scratch(name: &str) -> (PathBuf, Root) {
 fn fill(root: &Root) {
     let settings = Settings::default();
     crate::kernel::requests::blocked(&settings, |before| {
-        create_in(&Launch::new(Role::Machine, &settings, before), root);
+        let launch = Launch::new((Role::Machine, false), &settings, before);
+        create_in(&launch, root);
     });
 }
 
