@@ -14,7 +14,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::BorrowedFd,
-    fs::{CWD, fstatfs},
+    fs::{CWD, StatFs},
     io::{Errno, Result},
 };
 
@@ -163,13 +163,9 @@ pub(crate) fn replace(
 }
 
 /// Warns if the file system of a directory is full.
-pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
-    match fstatfs(directory) {
-        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => {
-            warn_full(launch, path, &mount_point(path));
-        }
-        Ok(_) => {}
-        Err(errno) => launch.warn_of(Step::Daemon, path, errno),
+pub(crate) fn warn_if_full(launch: &Launch<'_>, there: &StatFs, path: &[u8]) {
+    if there.f_blocks > 0 && there.f_bavail == 0 {
+        warn_full(launch, path, &mount_point(path));
     }
 }
 

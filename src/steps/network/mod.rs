@@ -60,8 +60,8 @@ pub(crate) fn configure(
     if network.given_up.get() {
         return Err(Failed);
     }
-    network.keep_advertised_routes();
-    names.configure(launch);
+    let first = network.keep_advertised_routes();
+    names.configure(launch, first.as_ref());
     bridge::make(launch, command, config, &changes)?;
     launch.log.debug("the network is configured", &[]);
     Ok(())
@@ -184,12 +184,18 @@ impl Network<'_> {
     }
 
     /// dockerd turns on forwarding for its networks. The kernel then drops the routes from router advertisements on an
-    /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst).
-    fn keep_advertised_routes(&self) {
-        match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
+    /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst). Returns the first of the cards.
+    fn keep_advertised_routes(&self) -> Option<Link> {
+        let mut first = None;
+        let each = links::each_uplink(&mut |link| {
+            first.get_or_insert(*link);
+            self.keep_advertised_route(link);
+        });
+        match each {
             Ok(()) | Err(Errno::TIMEDOUT) => {} // there is no card
             Err(errno) => self.launch.warn_of(Step::Network, b"accept_ra", errno),
         }
+        first
     }
 
     fn keep_advertised_route(&self, link: &Link) {
