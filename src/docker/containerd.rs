@@ -160,7 +160,11 @@ mod tests {
         let command = Command::new(c"/bin/sh", &arguments[..], &[]).unwrap();
         let settings = Settings::default();
         blocked(&settings, |before| {
-            Config::read(&Launch::new(Role::Container, &settings, before), &command).unwrap()
+            Config::read(
+                &Launch::new((Role::Container, false), &settings, before),
+                &command,
+            )
+            .unwrap()
         })
     }
 

@@ -29,6 +29,7 @@ pub(crate) enum AtEnd {
 /// # Errors
 /// `NOENT`: the image has no such program. `LIBACC`: its interpreter or loader is missing. `TIMEDOUT`: it ran for longer
 /// than `seconds` and was killed. `CANCELED`: a shutdown was requested and it was killed. Any other error of execve(2).
+#[cfg(feature = "state")]
 pub(crate) fn run(
     launch: &Launch<'_>,
     command: &Command<'_>,

@@ -145,10 +145,13 @@ fn id_of_group(line: &[u8], group: &[u8]) -> Option<u32> {
 
 /// How many descriptors were passed to this process (sd_listen_fds(3)).
 fn inherited(command: &Command<'_>) -> u32 {
-    let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+    let is_own = |pid: &[u8]| {
+        let own = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+        pid == own.as_bytes()
+    };
     let count = command
         .variable(b"LISTEN_FDS")
-        .filter(|_| command.variable(b"LISTEN_PID") == Some(own_pid.as_bytes()))
+        .filter(|_| command.variable(b"LISTEN_PID").is_some_and(is_own))
         .and_then(number)
         .unwrap_or(0);
     u32::try_from(count).unwrap_or(u32::MAX)
