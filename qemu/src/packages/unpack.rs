@@ -78,7 +78,7 @@ pub fn package(package: &Path, root: &Path) -> Result<Brought> {
     Ok(brought)
 }
 
-/// All of them in one run of xz(1): a thousand files take two seconds.
+/// All of them in one run of xz(1): a thousand files take three seconds.
 fn decompress_modules(root: &Path, brought: &mut Brought) -> Result<()> {
     let all = mem::take(&mut brought.files).into_iter();
     let (compressed, others): (BTreeSet<_>, _) = all.partition(|file| file.ends_with(".ko.xz"));
