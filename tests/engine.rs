@@ -66,7 +66,7 @@ impl Running<'_> {
     }
 }
 
-fn event(text: &str) {
+pub(crate) fn event(text: &str) {
     let mut file = File::options()
         .append(true)
         .create(true)
@@ -226,7 +226,7 @@ fn end_at(moment: SystemTime) -> ExitCode {
     ExitCode::from(7)
 }
 
-fn notify(text: &str) {
+pub(crate) fn notify(text: &str) {
     let socket = UnixDatagram::unbound().unwrap();
     socket
         .send_to(text.as_bytes(), env::var("NOTIFY_SOCKET").unwrap())
@@ -234,7 +234,7 @@ fn notify(text: &str) {
 }
 
 /// Writes down each signal. `STATUS` ends with that status at TERM, `STATUS@SIGNAL` at another signal, `stubborn` at none.
-fn wait_for_signals(all: &SigSet, how: &str) {
+pub(crate) fn wait_for_signals(all: &SigSet, how: &str) {
     let (status, last) = how.split_once('@').unwrap_or((how, "15"));
     let signals = SignalFd::new(all).unwrap();
     loop {

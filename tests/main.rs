@@ -34,6 +34,7 @@ mod check; // --check: what it reports, and that it changes nothing
 mod check_data_root; // the file system of the data root; a daemon.json that cannot be read
 mod check_forms; // lines for people, and JSON
 mod check_kernel; // what it reports about the kernel and the data root
+mod containerd; // PID 1 starts it before dockerd
 mod covered; // existing mounts stay visible
 mod dhcp; // a lease from a real server
 mod disk_contents; // what a disk is, judged by everything on it
@@ -127,6 +128,7 @@ fn main() -> ExitCode {
         check_kernel::tests(),
         dhcp::tests(),
         errnos::tests(),
+        containerd::tests(),
         covered::tests(),
         disk_contents::tests(),
         disk_members::tests(),

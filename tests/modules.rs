@@ -16,7 +16,8 @@ tests![Needs::Modprobe;
     modules_load_d_names_modules,
     a_container_loads_no_modules,
     f4_a_module_named_repeatedly_counts_once,
-    f4_a_modprobe_that_cannot_be_executed_is_logged,
+    f4_a_modprobe_that_cannot_be_executed_is_logged;
+    Needs::Features(&["modprobe", "supervise"]) => a_supervised_machine_loads_in_two_calls
 ];
 
 /// The modules that the launch looks for, in this order.
@@ -214,8 +215,9 @@ fn a_container_loads_no_modules() {
 fn f4_a_module_named_repeatedly_counts_once() {
     let root = with_modprobe("0");
     root.file("/etc/modules", &"dm_thin\ndm-thin # again\n".repeat(60));
-    let start = root.machine();
-    let daemon = start
+    root.directory("/sys").directory("/proc");
+    let machine = root.machine().before(Before::mount("proc", "/proc"));
+    let daemon = with_modules(machine, TABLE)
         .variable("DOCKER_LAUNCH_MODULES", "dm-thin,dm_thin,loop9,dm-thin")
         .running();
     let words = root.read("/modprobe.words");
@@ -223,6 +225,27 @@ fn f4_a_module_named_repeatedly_counts_once() {
         let times = words.lines().filter(|word| *word == name).count();
         assert_eq!(times, 1, "{name}: {}", daemon.log());
     }
+}
+
+/// The named modules and overlay are loaded before the next steps, the others beside them.
+fn a_supervised_machine_loads_in_two_calls() {
+    let root = with_modprobe("0");
+    root.directory("/sys").directory("/proc");
+    let machine = root.machine().before(Before::mount("proc", "/proc"));
+    let daemon = with_modules(machine, &[])
+        .variable("DOCKER_LAUNCH_REAP", "true")
+        .variable("DOCKER_LAUNCH_DEBUG", "true")
+        .variable("DOCKER_LAUNCH_MODULES", "virtio_net")
+        .started();
+    daemon.until_said("] exec /");
+    let log = daemon.log();
+    assert_eq!(log.matches("] ran modprobe\n").count(), 2, "{log}");
+    let words = root.read("/modprobe.words");
+    let beside: Vec<_> = words.lines().skip(4).collect();
+    let mut others = missing();
+    others.retain(|name| *name != "overlay");
+    others.insert(4, "button");
+    assert_eq!(beside, others);
 }
 
 /// modprobe logs nothing itself, and the engine starts anyway.

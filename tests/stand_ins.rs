@@ -47,6 +47,7 @@ pub(crate) fn run() -> Option<ExitCode> {
         "dockerd" | "docker" | "appliance" => daemon(),
         "sh" => crate::failure::shell(),
         "engine" => crate::engine::engine(),
+        "containerd" => crate::containerd::stand_in(),
         "sleeper" => {
             if let Some(root) = env::args().nth(1) {
                 nix::unistd::chroot(root.as_str()).unwrap();

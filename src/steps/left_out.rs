@@ -22,7 +22,10 @@ pub(crate) mod modules {
     /// None loads.
     pub(crate) struct Beside;
 
-    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<Beside> {
+    pub(crate) fn load_first(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<()> {
+        Ok(())
+    }
+    pub(crate) fn load_others(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<Beside> {
         Ok(Beside)
     }
     pub(crate) fn wait(_: &Launch<'_>, _: Beside) {}

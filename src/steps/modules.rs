@@ -30,7 +30,7 @@ struct Row {
     load: Load,
 }
 
-/// When it is loaded, on a machine that this process supervises.
+/// When it is loaded on a machine where this process supervises.
 enum Load {
     /// Before containerd starts.
     First,
@@ -144,34 +144,42 @@ pub(crate) struct Beside {
     names: Names,
 }
 
-/// Starts to load what is missing, and returns when the modules are there that the next steps need. A failure is a warning:
-/// Docker itself says which feature fails.
+/// Loads what the next steps need: on the machine the drivers that are named; and what containerd needs, if this process starts it.
+/// A failure is a warning: Docker itself says which feature fails.
 ///
 /// # Errors
 /// [`Step::Modules`]: too many modules, or a name that no module can have.
-pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>, config: &Config) -> Outcome<Beside> {
-    // Without a containerd to start, nothing goes on beside modprobe: one call loads all.
-    let is_split = launch.role == Role::Machine && launch.settings.supervises(launch.role);
-    let is_first = |row: &&Row| match row.load {
-        First => true,
-        Later => !is_split,
-        WithBridge => !is_split || config.has_own_bridge(),
-    };
-    let (mut first, mut beside) = (Names::new(), Names::new());
-    let wanted = || TABLE.iter().filter(|row| is_wanted(launch, command, row));
-    let own = wanted().filter(is_first);
-    add_all(launch, &mut first, own, true)?;
-    let others = wanted().filter(|row| !is_first(row));
-    add_all(launch, &mut beside, others, false)?;
-    if first.is_empty() && beside.is_empty() {
+pub(crate) fn load_first(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    config: &Config,
+) -> Outcome<()> {
+    let mut missing = Names::new();
+    let rows = TABLE.iter().filter(|row| is_first(launch, config, row));
+    add_all(launch, &mut missing, rows, launch.role == Role::Machine)?;
+    run(launch, command, &missing);
+    Ok(())
+}
+
+/// Starts to load the others.
+///
+/// # Errors
+/// As [`load_first`].
+pub(crate) fn load_others(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    config: &Config,
+) -> Outcome<Beside> {
+    let mut names = Names::new();
+    let rows = TABLE
+        .iter()
+        .filter(|row| is_wanted(launch, command, row) && !is_first(launch, config, row));
+    add_all(launch, &mut names, rows, launch.role == Role::Container)?;
+    if names.is_empty() {
         launch.log.debug("all modules are there", &[]);
     }
-    run(launch, command, &first);
-    let program = (!beside.is_empty()).then(|| start(launch, command, &beside));
-    Ok(Beside {
-        program,
-        names: beside,
-    })
+    let program = (!names.is_empty()).then(|| start(launch, command, &names));
+    Ok(Beside { program, names })
 }
 
 /// Waits until all modules are there.
@@ -187,6 +195,16 @@ pub(crate) fn load_named(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<
     add_all(launch, &mut missing, core::iter::empty(), true)?;
     run(launch, command, &missing);
     Ok(())
+}
+
+/// Whether it is loaded before the next steps. Where this process starts no containerd, one call of modprobe loads all rows.
+fn is_first(launch: &Launch<'_>, config: &Config, row: &Row) -> bool {
+    let is_early = match row.load {
+        First => true,
+        Later => false,
+        WithBridge => config.has_own_bridge(),
+    };
+    is_early && launch.role == Role::Machine && launch.settings.supervises(launch.role)
 }
 
 fn is_wanted(launch: &Launch<'_>, command: &Command<'_>, row: &Row) -> bool {

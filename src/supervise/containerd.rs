@@ -52,7 +52,7 @@ impl<'l> Beside<'l> {
             containerd,
             started,
             next: NEVER,
-            hold: started + PATIENCE * 1000,
+            hold: started + PATIENCE * UNIT,
             was_ready: false,
             backoff: Backoff { failures: 0 },
         }
@@ -71,9 +71,16 @@ impl Supervisor<'_> {
     /// Waits until containerd is ready, has ended, or takes too long. Returns a request for a shutdown that arrives meanwhile.
     #[inline(never)]
     pub(super) fn await_containerd(&mut self) -> Option<EndRequest> {
-        while let Some(beside) = &self.containerd
-            && !beside.was_ready
-        {
+        loop {
+            // Before the first wait, too: the launch may have read the signal of its death.
+            self.receive();
+            self.reap();
+            let Some(beside) = &self.containerd else {
+                return None;
+            };
+            if beside.was_ready {
+                return None;
+            }
             if sys::since_boot() >= beside.hold {
                 let limit = Decimal::new(PATIENCE);
                 self.launch.log.warning(
@@ -84,17 +91,14 @@ impl Supervisor<'_> {
                     children::end(pid, REST * 1000);
                 }
                 self.containerd = None;
-                break;
+                return None;
             }
             self.wait(beside.hold);
             let request = self.request();
-            self.receive();
-            self.reap();
             if request.is_some() {
                 return request;
             }
         }
-        None
     }
 
     /// Handles its notifications.
