@@ -275,7 +275,8 @@ fn prepare(before: &Before, root: &Path) {
 
 /// The daemon: reports that it has started, and waits for a signal.
 fn daemon() -> ExitCode {
-    has_started().unwrap();
+    // Nobody waits for a second daemon.
+    let _ = has_started();
     sleep()
 }
 

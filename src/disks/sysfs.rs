@@ -16,7 +16,7 @@ const CLASS: &CStr = c"/sys/class/block";
 
 /// Calls `each` with the name of every disk and partition.
 pub(super) fn each(each: &mut dyn FnMut(&CStr)) -> Result<()> {
-    fs::entries(fs::directory(CLASS)?.as_fd(), &mut |entry| {
+    fs::entries(fs::directory(CLASS)?.as_fd(), &mut |entry, _| {
         each(entry);
         Ok(())
     })
@@ -88,7 +88,7 @@ fn has_entry(entry: &CStr, below: &[&[u8]], is: &mut dyn FnMut(&CStr) -> bool) -
     let mut found = false;
     let directory = file(entry, below).and_then(|file| fs::directory(file.as_c_str()).ok());
     if let Some(directory) = directory {
-        let _ = fs::entries(directory.as_fd(), &mut |name| {
+        let _ = fs::entries(directory.as_fd(), &mut |name, _| {
             found |= is(name);
             Ok(())
         });

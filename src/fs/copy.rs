@@ -100,7 +100,7 @@ impl Walk<'_> {
             seek(from, SeekFrom::Start(0))?; // the first pass has read it to its end
         }
         let around = self.batch.enter();
-        let walked = fs::entries(from, &mut |name| {
+        let walked = fs::entries(from, &mut |name, _| {
             let length = self.path.as_bytes().len();
             let copied = self
                 .step_down(name)
@@ -206,10 +206,7 @@ impl Walk<'_> {
         stat: &Stat,
     ) -> Result<()> {
         if self.pass != Pass::Write {
-            if Batch::waits(to, name)? {
-                Batch::finish(to, name, self.pass)?;
-            }
-            return Ok(());
+            return Batch::finish(to, name, self.pass, false);
         }
         let existing = Batch::existing(to, name)?;
         if existing == Existing::Something || existing == Existing::Empty && stat.st_size == 0 {

@@ -1,7 +1,7 @@
 //! Reading files (whole, by bytes, by lines) and directories.
 //!
-//! Only regular files are read (files in procfs and sysfs are regular, too), and only up to a limit: a FIFO, a terminal or
-//! /dev/zero in place of a configuration file would block PID 1 for ever. /dev/null counts as an empty file.
+//! Only regular files are read, and only up to a limit: a FIFO, a terminal or /dev/zero in place of a configuration file would
+//! block PID 1 for ever. /dev/null counts as an empty file. Files in procfs and sysfs are regular: they are not checked.
 
 use crate::{
     error::{Error, Step},
@@ -20,12 +20,6 @@ use rustix::{
 const LONGEST: u64 = 4 << 20;
 /// The limit for the kernel's own files, whose size is 0: 100,000 mounts are 20 MB of mountinfo.
 const LONGEST_OF_KERNEL: u64 = 256 << 20;
-
-/// The kernel's own files: each is what its name says, and never waited for. A short one comes with the first read.
-fn is_of_kernel(path: &CStr) -> bool {
-    let path = path.to_bytes();
-    path.starts_with(b"/proc/") || path.starts_with(b"/sys/")
-}
 
 /// The device number of /dev/null in stat(2): 1:3.
 const NULL: u64 = 1 << 8 | 3;
@@ -96,6 +90,12 @@ fn open_regular(path: &CStr) -> Result<(OwnedFd, u64)> {
     }
 }
 
+/// The kernel's own files: each is what its name says, and never waited for. A short one comes with the first read.
+fn is_of_kernel(path: &CStr) -> bool {
+    let path = path.to_bytes();
+    path.starts_with(b"/proc/") || path.starts_with(b"/sys/")
+}
+
 /// Reads a whole small file; one that does not fit is an error.
 pub(crate) fn read_small<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
     let room = buffer.len();
@@ -162,16 +162,9 @@ pub(crate) fn lines(path: &CStr, each: &mut dyn FnMut(&[u8])) -> Result<()> {
     Ok(())
 }
 
-/// Calls `each` with the name of every entry of an open directory except `.` and `..`.
+/// Calls `each` with the name of every entry of an open directory except `.` and `..`, and whether it is a directory (DT_DIR),
+/// which not every file system tells.
 pub(crate) fn entries(
-    directory: BorrowedFd<'_>,
-    each: &mut dyn FnMut(&CStr) -> Result<()>,
-) -> Result<()> {
-    kinds(directory, &mut |name, _| each(name))
-}
-
-/// The same, and whether the entry is a directory (DT_DIR), which not every file system tells.
-pub(crate) fn kinds(
     directory: BorrowedFd<'_>,
     each: &mut dyn FnMut(&CStr, bool) -> Result<()>,
 ) -> Result<()> {

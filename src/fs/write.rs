@@ -163,16 +163,18 @@ impl Batch {
         Ok(place)
     }
 
-    /// Whether a file of this name waits, or an earlier launch has left one.
-    pub(crate) fn waits(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-        let (temporary, _) = temporary_name(name);
-        exists(parent, temporary.as_c_str())
-    }
-
-    /// Renames a waiting file, or removes it.
-    pub(crate) fn finish(parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
+    /// Renames a waiting file, or removes it. With `waits` it is known that one waits.
+    pub(crate) fn finish(
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        pass: Pass,
+        waits: bool,
+    ) -> Result<()> {
         let (temporary, _) = temporary_name(name);
         let temporary = temporary.as_c_str();
+        if !waits && !exists(parent, temporary)? {
+            return Ok(());
+        }
         if pass == Pass::Discard {
             remove(parent, temporary);
             return Ok(());
@@ -261,7 +263,7 @@ fn overwrite(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()>
 
 /// Removes the temporary files that an interrupted launch has left. Only files: anything else is not dockerlaunch's.
 pub(crate) fn remove_temporary(directory: BorrowedFd<'_>) -> Result<()> {
-    super::entries(directory, &mut |name| {
+    super::entries(directory, &mut |name, _| {
         remove_if_temporary(directory, name);
         Ok(())
     })

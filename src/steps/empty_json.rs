@@ -51,7 +51,7 @@ pub(crate) fn set_aside_repositories(launch: &Launch<'_>, config: &Config) -> Ou
     let Some(images) = images.if_exists_or_warn(launch.log, Step::Layout, path.as_c_str()) else {
         return Ok(());
     };
-    let read = fs::entries(images.as_fd(), &mut |driver| {
+    let read = fs::entries(images.as_fd(), &mut |driver, _| {
         let path = fs::path(&[path.as_bytes(), b"/", driver.to_bytes()]);
         let path = path.as_c_str();
         let driver = fs::subdirectory(images.as_fd(), driver);

@@ -301,7 +301,7 @@ fn each_in_files(launch: &Launch<'_>, each: &mut dyn FnMut(&[u8])) {
         let Some(opened) = opened else {
             continue;
         };
-        let outcome = fs::entries(opened.as_fd(), &mut |name| {
+        let outcome = fs::entries(opened.as_fd(), &mut |name, _| {
             let path = |directory: &CStr| fs::path(&[directory.to_bytes(), b"/", name.to_bytes()]);
             let hidden = directory != hiding && fs::exists(CWD, path(hiding).as_c_str())?;
             if name.to_bytes().ends_with(b".conf") && !hidden {

@@ -6,11 +6,14 @@
 use crate::{
     error::{Error, Step},
     fs,
-    kernel::{children, mounted, mountinfo::Mount},
+    kernel::{
+        children, mounted,
+        mountinfo::{Mount, is_within},
+    },
     launch::{Context, Launch, Outcome},
     settings::{Role, Settings},
     sys,
-    text::{trim, words},
+    text::words,
 };
 use core::ffi::CStr;
 use heapless::Vec;
@@ -49,6 +52,8 @@ const SHARED_MEMORY: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 const STRICT: MountFlags = MountFlags::NOSUID.union(MountFlags::STRICTATIME);
 
 const RUN: &CStr = c"/run";
+const MOUNTS: &CStr = c"/proc/self/mountinfo";
+const FILE_SYSTEMS: &CStr = c"/proc/filesystems";
 
 /// /dev comes first, for the console.
 const TABLE: &[Row] = &[
@@ -159,7 +164,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<Known> {
         run_is_own: false,
     };
     let (mut mounted, mut offered, mut are_others) = (0, 0, false);
-    lines(launch, c"/proc/self/mountinfo", &mut |line| {
+    let read = fs::lines(MOUNTS, &mut |line| {
         let Some(mount) = Mount::parse(line) else {
             return;
         };
@@ -168,13 +173,15 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<Known> {
         } else if !mount.is_within(b"/proc") && !mount.is_within(b"/sys") {
             are_others = true;
         }
-        mounted |= rows_where(|row| mount.is_within(row.at.to_bytes()));
-    })?;
+        mounted |= rows_with(mount.point, |row| row.at);
+    });
+    read.at(launch, Step::Mount, MOUNTS)?;
     if launch.role == Role::Machine {
-        lines(launch, c"/proc/filesystems", &mut |line| {
-            let kind = words(line).last();
-            offered |= rows_where(|row| kind == Some(row.kind.to_bytes()));
-        })?;
+        let read = fs::lines(FILE_SYSTEMS, &mut |line| {
+            let kind = words(line).last().unwrap_or_default();
+            offered |= rows_with(kind, |row| row.kind);
+        });
+        read.at(launch, Step::Mount, FILE_SYSTEMS)?;
     }
     for (number, row) in TABLE.iter().enumerate() {
         let wanted = row.need == Required || offered & (1 << number) != 0;
@@ -225,17 +232,13 @@ fn mount_row(row: &Row) -> io::Result<()> {
     }
 }
 
-fn lines(launch: &Launch<'_>, file: &CStr, each: &mut dyn FnMut(&[u8])) -> Outcome<()> {
-    let read = fs::lines(file, &mut |line| each(trim(line)));
-    read.at(launch, Step::Mount, file)
-}
-
-/// The matching rows, as bits.
-fn rows_where(matches: impl Fn(&Row) -> bool) -> u32 {
-    let bits = TABLE.iter().enumerate();
-    bits.fold(0, |bits, (number, row)| {
-        bits | u32::from(matches(row)) << number
-    })
+/// The rows, as bits, whose field is the subject or a directory above it.
+fn rows_with(subject: &[u8], field: fn(&Row) -> &'static CStr) -> u32 {
+    let mut rows = 0;
+    for (number, row) in TABLE.iter().enumerate() {
+        rows |= u32::from(is_within(subject, field(row).to_bytes())) << number;
+    }
+    rows
 }
 
 /// Makes sure that PID 1 can log, before its first line: if descriptors 0 to 2 are not all open, it opens /dev/console on

@@ -239,7 +239,7 @@ fn move_mount_point(launch: &Launch<'_>, place: &CStr) -> Outcome<()> {
 fn free(directory: BorrowedFd<'_>, depth: u8) -> io::Result<()> {
     let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     let here = fstat(directory)?.st_dev;
-    fs::entries(directory, &mut |name| {
+    fs::entries(directory, &mut |name, _| {
         let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
             return unlinkat(directory, name, AtFlags::empty());

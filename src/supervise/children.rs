@@ -69,7 +69,7 @@ pub(crate) fn signal_all(signal: u32) {
         return;
     };
     let own_pid = getpid().as_raw_nonzero().get().unsigned_abs();
-    let _ = fs::entries(proc.as_fd(), &mut |entry| {
+    let _ = fs::entries(proc.as_fd(), &mut |entry, _| {
         let pid = number(entry.to_bytes()).and_then(|pid| Pid::from_raw(pid as i32));
         if let Some(pid) = pid
             && parent(entry.to_bytes()) == Some(own_pid.into())

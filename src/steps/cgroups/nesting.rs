@@ -44,7 +44,7 @@ pub(super) fn nest(launch: &Launch<'_>) -> Outcome<()> {
         return give_up(launch, why);
     }
     fs::make_directory(CWD, INIT, Mode::from_raw_mode(0o755)).at(launch, Step::Cgroup, INIT)?;
-    let deadline = sys::since_boot() + LIMIT;
+    let mut deadline = None;
     loop {
         let foreign = evacuate().at(launch, Step::Cgroup, PROCESSES)?;
         let mut buffer = [0; 1024];
@@ -59,10 +59,11 @@ pub(super) fn nest(launch: &Launch<'_>) -> Outcome<()> {
                 _ => return Ok(()),
             },
         }
-        if sys::since_boot() > deadline {
+        let now = sys::since_boot();
+        if now > *deadline.get_or_insert(now + LIMIT) {
             return give_up(launch, if foreign { FOREIGN } else { BUSY });
         }
-        let _ = children::readable(&mut [], sys::since_boot() + PAUSE);
+        let _ = children::readable(&mut [], now + PAUSE);
     }
 }
 

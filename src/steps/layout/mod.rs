@@ -43,10 +43,6 @@ impl Thing {
             File(name, _) | Id(name) | Defaults(name) => name,
         }
     }
-
-    fn is_file(&self) -> bool {
-        matches!(self, File(..) | Id(_) | Defaults(_))
-    }
 }
 
 /// The contents of a directory. A directory comes before its own contents.
@@ -195,25 +191,25 @@ struct Known {
 }
 
 impl Known {
-    /// Reads the directory if that is cheaper than asking for each thing, and removes what an interrupted launch has left.
+    /// Reads the directory if that is cheaper than to ask for each thing, and removes what an interrupted launch has left.
     fn read(&mut self, parent: BorrowedFd<'_>, place: &Place) -> io::Result<()> {
-        let has_files = place.things.iter().any(Thing::is_file);
-        if !has_files && place.things.len() <= FEW {
+        if place.things.len() <= FEW {
             return Ok(());
         }
-        let read = fs::kinds(parent, &mut |name, is_directory| {
-            if has_files {
-                fs::remove_if_temporary(parent, name);
-            }
-            for (number, thing) in place.things.iter().enumerate() {
-                let is_same = thing.name() == name;
-                self.entries |= u32::from(is_same) << number;
-                self.directories |= u32::from(is_same && is_directory) << number;
+        let read = fs::entries(parent, &mut |name, is_directory| {
+            fs::remove_if_temporary(parent, name);
+            let mut bit = 1;
+            for thing in place.things {
+                if thing.name() == name {
+                    self.entries |= bit;
+                    self.directories |= if is_directory { bit } else { 0 };
+                }
+                bit <<= 1;
             }
             Ok(())
         });
         self.is_all = read.is_ok();
-        if has_files { read } else { Ok(()) }
+        read
     }
 
     fn lacks(&self, bit: u32) -> bool {
@@ -300,7 +296,7 @@ fn finish(
             let defaults = root.directory(directory)?;
             files.copy(FILES, defaults.as_fd(), parent, place.parent, pass)
         }
-        _ => Batch::finish(parent, thing.name(), pass),
+        _ => Batch::finish(parent, thing.name(), pass, true),
     }
 }
 

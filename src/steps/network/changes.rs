@@ -54,6 +54,11 @@ impl Changes {
         Netlink::open(ROUTE).map(Self)
     }
 
+    /// For questions, too: each answer is read to its end.
+    pub(super) fn socket(&self) -> &Netlink {
+        &self.0
+    }
+
     /// Adds a bridge, unless it exists.
     pub(super) fn add_bridge(&self, name: &[u8], mtu: Option<u32>) -> Result<()> {
         let mut message = Message::new(NEW_LINK, REQUEST | ACKNOWLEDGE | CREATE_ONLY);

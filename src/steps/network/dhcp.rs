@@ -123,7 +123,7 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
         }
     };
     if is_any {
-        let all = links::each_uplink(&mut more);
+        let all = links::each_uplink(network.changes.socket(), &mut more);
         all.map_err(|errno| launch.refused(Step::Network, first.name.as_bytes(), errno))?;
     } else {
         more(&first);

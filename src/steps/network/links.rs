@@ -106,8 +106,12 @@ pub(super) fn wait_for(requests: &Requests, which: Which<'_>, seconds: u64) -> R
 }
 
 fn look(limit: Option<(&Requests, u64)>, which: Which<'_>) -> Result<Link> {
+    let socket = Netlink::open(ROUTE)?;
+    if limit.is_some() {
+        bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
+    }
     let mut found: Option<Link> = None;
-    watch(limit, &mut |link| match link {
+    watch(&socket, limit, &mut |link| match link {
         Some(link) if which.is(link) => {
             if found.is_none_or(|found| link.origin < found.origin) {
                 found = Some(*link);
@@ -121,17 +125,17 @@ fn look(limit: Option<(&Requests, u64)>, which: Which<'_>) -> Result<Link> {
 }
 
 /// Calls `each` with every interface that exists.
-pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
-    watch(None, &mut |link| {
+pub(super) fn each(socket: &Netlink, each: &mut dyn FnMut(&Link)) -> Result<()> {
+    watch(socket, None, &mut |link| {
         link.map(&mut *each);
         link.is_none()
     })
 }
 
 /// Calls `call` with all cards; if there is none, with all virtual interfaces.
-pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
+pub(super) fn each_uplink(socket: &Netlink, call: &mut dyn FnMut(&Link)) -> Result<()> {
     let (mut cards, mut others, mut other) = (0, 0, None);
-    each(&mut |link| match link.origin {
+    each(socket, &mut |link| match link.origin {
         Origin::Card => {
             cards += 1;
             call(link);
@@ -148,7 +152,7 @@ pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
             call(other);
             Ok(())
         }
-        (0, ..) => each(&mut |link| {
+        (0, ..) => each(socket, &mut |link| {
             if link.origin == Origin::Virtual {
                 call(link);
             }
@@ -160,13 +164,10 @@ pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
 /// Calls `enough` with the existing interfaces and then with `None`; within the limit of seconds also with new ones, until it
 /// returns true. `TIMEDOUT` if it does not.
 fn watch(
+    socket: &Netlink,
     limit: Option<(&Requests, u64)>,
     enough: &mut dyn FnMut(Option<&Link>) -> bool,
 ) -> Result<()> {
-    let socket = Netlink::open(ROUTE)?;
-    if limit.is_some() {
-        bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
-    }
     let mut message = Message::new(GET_LINK, REQUEST | DUMP);
     message.put(&[0; 16]);
     socket.send(&mut message)?;
@@ -178,7 +179,11 @@ fn watch(
             requests.wait(socket.as_fd(), deadline)?;
         }
         // The dump of what exists can be read without waiting.
-        for (kind, body) in messages(receive(socket.as_fd(), &mut buffer)?) {
+        let datagram = match receive(socket.as_fd(), &mut buffer) {
+            Err(Errno::AGAIN) if limit.is_none() => return Err(Errno::TIMEDOUT),
+            datagram => datagram?,
+        };
+        for (kind, body) in messages(datagram) {
             let done = match (kind, read(body)) {
                 (DONE, _) => enough(None),
                 (NEW_LINK, Some(link)) => enough(Some(&link)),

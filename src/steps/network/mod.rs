@@ -167,7 +167,7 @@ impl Network<'_> {
 
     fn tell_what_is_there(&self, missing: &[u8]) {
         let mut there: Text<192> = Text::new();
-        let listed = links::each(&mut |link| {
+        let listed = links::each(self.changes.socket(), &mut |link| {
             if link.index != LO {
                 let comma: &[u8] = if there.as_bytes().is_empty() {
                     b""
@@ -187,7 +187,7 @@ impl Network<'_> {
     /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst). Returns the first of the cards.
     fn keep_advertised_routes(&self) -> Option<Link> {
         let mut first = None;
-        let each = links::each_uplink(&mut |link| {
+        let each = links::each_uplink(self.changes.socket(), &mut |link| {
             first.get_or_insert(*link);
             self.keep_advertised_route(link);
         });
