@@ -275,8 +275,11 @@ fn prepare(before: &Before, root: &Path) {
 
 /// The daemon: reports that it has started, and waits for a signal.
 fn daemon() -> ExitCode {
-    // Nobody waits for a second daemon.
-    let _ = has_started();
+    let told = has_started();
+    // A test that restarts it waits for its first start only.
+    if !env::args().any(|word| word.starts_with("--containerd=")) {
+        told.unwrap();
+    }
     sleep()
 }
 
