@@ -1,0 +1,38 @@
+//! `cargo qemu bench`: what a user feels, side by side in one run.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::common::Common;
+use crate::{
+    bench::{Launches, launches},
+    host::needs::{self, Need},
+    packages::suites::Suite,
+};
+
+/// Measure launches and boots against a script and small inits, in guests whose instructions are counted
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Debian's suite, for the kernel and the engine
+    #[arg(long, value_enum, default_value = "trixie")]
+    suite: Suite,
+    /// The binary of the original, which is written in Go
+    #[arg(long, value_name = "PATH")]
+    go: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
+    needs::ready(&[Need::Image, Need::Guest, Need::Initramfs])?;
+    let rows = launches(&Launches {
+        suite: arguments.suite,
+        mirror: &common.mirror,
+        original: arguments.go.clone(),
+        verbose: common.verbose,
+    })?;
+    for row in rows {
+        println!("{row:?}");
+    }
+    Ok(())
+}
