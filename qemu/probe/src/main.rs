@@ -4,6 +4,7 @@
 
 mod agent;
 mod collect;
+mod container;
 mod files;
 mod orphans;
 mod pivot;

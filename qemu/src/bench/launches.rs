@@ -73,6 +73,8 @@ const GROUPS: &[Group] = &[
     Group::Modules,
 ];
 
+/// Programs, and a certificate.
+const STUB: &str = "-----BEGIN CERTIFICATE-----\n";
 /// dockerlaunch looks for what Docker needs, and these stand for it.
 const STUBS: &[&str] = &[
     "usr/bin/containerd",
@@ -100,7 +102,7 @@ const LOADS: &[&str] = &[
     "sh",
     "-c",
     "/usr/bin/busybox mount -t proc proc /proc; ln -s usr/lib /lib; \
-     modprobe -a overlay bridge br_netfilter veth nf_nat button xt_addrtype xt_conntrack xt_MASQUERADE; \
+     modprobe -a overlay bridge br_netfilter veth nf_nat nf_tables button xt_addrtype xt_conntrack xt_MASQUERADE; \
      rm /lib; umount /proc",
 ];
 
@@ -131,7 +133,7 @@ pub(crate) fn launches(wanted: &Launches) -> Result<Vec<Launched>> {
     if let Some(original) = &wanted.original {
         extra.push(program(ORIGINAL, original)?);
     }
-    extra.extend(STUBS.iter().map(|path| bytes(path, 0o755, "")));
+    extra.extend(STUBS.iter().map(|path| bytes(path, 0o755, STUB)));
     let rows = || {
         TABLE
             .iter()

@@ -1,9 +1,12 @@
 //! What `cargo qemu bench` measures: launches and boots of dockerlaunch, of a script, and of small inits, in guests whose
-//! instructions are counted. Uses `machine`, `image`, `program`, `packages` and `host`; it knows nothing of scenarios and checks.
+//! instructions are counted. Uses `engine`, `machine`, `image`, `program`, `packages` and `host`; it knows nothing of scenarios and checks.
 
+mod boots;
 mod guest;
 mod launches;
 mod lines;
+mod moments;
 mod row;
 
+pub(crate) use boots::boots;
 pub(crate) use launches::{Launches, launches};
