@@ -26,11 +26,10 @@ const IMAGE: &str = "/bench/busybox.tar";
 const BETWEEN: Duration = Duration::from_millis(5);
 
 pub(crate) fn first() {
-    if let Err(error) = find_pid_1() {
+    if let Err(error) = see_pid_1() {
         println!("bench: container: {PROC}: {error}");
     }
-    // SAFETY: `start` gives it, waits until it is closed, and nobody else has it.
-    drop(unsafe { OwnedFd::from_raw_fd(3) });
+    let_pid_1_go();
     while ask("GET /_ping", "text/plain", b"").is_err() {
         sleep(BETWEEN);
     }
@@ -41,7 +40,14 @@ pub(crate) fn first() {
     println!("bench: end");
 }
 
-fn find_pid_1() -> nix::Result<()> {
+/// Lets `start` go on, which waits until descriptor 3 is closed.
+pub(crate) fn let_pid_1_go() {
+    // SAFETY: it is this program's, and nobody else has it.
+    drop(unsafe { OwnedFd::from_raw_fd(3) });
+}
+
+/// Goes to the folder of PID 1 in a /proc that nobody else sees.
+pub(crate) fn see_pid_1() -> nix::Result<()> {
     let none = None::<&str>;
     mount(Some("proc"), PROC, Some("proc"), MsFlags::empty(), none)?;
     chdir(PID_1)?;

@@ -3,6 +3,7 @@
 //! which the harness compares like any other.
 
 mod agent;
+mod calls;
 mod collect;
 mod container;
 mod files;

@@ -2,7 +2,7 @@
 //! is a program of a few instructions; the modules are loaded before, because their signatures cost a hundred times more than
 //! all the rest.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -33,6 +33,11 @@ pub(crate) struct Launches<'l> {
 pub(crate) struct Launched {
     pub(crate) name: &'static str,
     pub(crate) instructions: u64,
+    /// Of PID 1 and the children that it starts until then; which of them failed.
+    pub(crate) calls: u64,
+    pub(crate) failed: u64,
+    /// Of the program's file.
+    pub(crate) size: u64,
     /// In kB, of a PID 1 that stays.
     pub(crate) anonymous: Option<u64>,
     pub(crate) resident: Option<u64>,
@@ -97,14 +102,13 @@ const STUBS: &[&str] = &[
 ];
 
 /// Loads the modules as a shell beside PID 1, and leaves nothing else behind.
-const LOADS: &[&str] = &[
-    "/usr/bin/busybox",
-    "sh",
-    "-c",
-    "/usr/bin/busybox mount -t proc proc /proc; ln -s usr/lib /lib; \
-     modprobe -a overlay bridge br_netfilter veth nf_nat nf_tables button xt_addrtype xt_conntrack xt_MASQUERADE; \
-     rm /lib; umount /proc",
-];
+const LOADS: &str = "/usr/bin/busybox mount -t proc proc /proc; ln -s usr/lib /lib; \
+    modprobe -a overlay bridge br_netfilter veth nf_nat nf_tables button xt_addrtype xt_conntrack xt_MASQUERADE; \
+    rm /lib; umount /proc";
+/// Stays beside PID 1 and counts its system calls.
+const COUNTS: &str = "; exec /bench/probe --probe=count-calls";
+/// The same row with that.
+const CALLS: &str = "-calls";
 
 /// MiB.
 const MEMORY: u32 = 1024;
@@ -117,7 +121,9 @@ pub(crate) fn launches(wanted: &Launches) -> Result<Vec<Launched>> {
     let none = programs::built(&Features::Only(Vec::new()), wanted.mirror)?;
     let default = programs::built(&Features::Default, wanted.mirror)?;
     let [start, daemon, floor] = programs::stopwatch(["start", "daemon", "floor"], wanted.mirror)?;
+    let probe = programs::probe()?;
     let mut extra = vec![
+        program("probe", &probe)?,
         program("start", &start)?,
         program("floor", &floor)?,
         program("dockerlaunch-none", &none)?,
@@ -139,15 +145,22 @@ pub(crate) fn launches(wanted: &Launches) -> Result<Vec<Launched>> {
             .iter()
             .filter(|row| row.file != ORIGINAL || wanted.original.is_some())
     };
-    extra.extend(rows().map(|row| {
+    for (row, (suffix, more)) in
+        rows().flat_map(|row| [("", ""), (CALLS, COUNTS)].map(|kind| (row, kind)))
+    {
         let file = Row {
             rests: true,
-            beside: LOADS,
+            beside: &["/usr/bin/busybox", "sh", "-c", &(LOADS.to_owned() + more)],
             arguments: row.arguments,
             environment: row.environment,
         };
-        bytes(&format!("bench/rows/{}", row.file), 0o644, file.bytes())
-    }));
+        let path = format!("bench/rows/{}{suffix}", row.file);
+        extra.push(bytes(&path, 0o644, file.bytes()));
+    }
+    let sizes: BTreeMap<String, u64> = extra
+        .iter()
+        .map(|(path, entry)| Ok((path.clone(), entry.size()?)))
+        .collect::<Result<_>>()?;
     let image = Image {
         name: format!("bench-launches-{}", wanted.suite.name()),
         packages: &packages,
@@ -164,27 +177,43 @@ pub(crate) fn launches(wanted: &Launches) -> Result<Vec<Launched>> {
         image,
         verbose: wanted.verbose,
     };
-    rows().map(|row| measured(&counted, row)).collect()
+    let size = |row: &Measured| {
+        let path = row.arguments[0].trim_start_matches('/');
+        sizes.get(path).copied().unwrap_or_default()
+    };
+    rows()
+        .map(|row| measured(&counted, row, size(row)))
+        .collect()
 }
 
-fn measured(counted: &Counted, row: &Measured) -> Result<Launched> {
+fn measured(counted: &Counted, row: &Measured, size: u64) -> Result<Launched> {
     let step = Step::spinner(&format!("launch: {}", row.name));
-    let console = console(counted, row.file, WITHIN, lines::ends)?;
-    let launched = lines::numbers(&console, "launched");
-    let instructions = launched.and_then(|numbers| numbers.first().copied());
-    let instructions = instructions
-        .with_context(|| format!("{}: its daemon did not say when it began", row.name))?;
-    let memory = |name| lines::memory(&console, name).filter(|_| row.stays);
-    step.done(&format!(
-        "launch: {}: {instructions} instructions",
-        row.name
-    ));
-    Ok(Launched {
+    let first = console(counted, row.file, WITHIN, lines::ends)?;
+    let second = console(counted, &(row.file.to_owned() + CALLS), WITHIN, lines::ends)?;
+    let missing = |what| format!("{}: nothing says {what}", row.name);
+    let launched = lines::numbers(&first, "launched").unwrap_or_default();
+    let calls = lines::numbers(&second, "calls").unwrap_or_default();
+    let memory = |name| lines::memory(&first, name).filter(|_| row.stays);
+    let launched = Launched {
         name: row.name,
-        instructions,
+        instructions: *launched
+            .first()
+            .with_context(|| missing("when the daemon began"))?,
+        calls: *calls
+            .first()
+            .with_context(|| missing("how many system calls it made"))?,
+        failed: *calls
+            .get(1)
+            .with_context(|| missing("how many system calls failed"))?,
+        size,
         anonymous: memory("Anonymous"),
         resident: memory("Rss"),
-    })
+    };
+    step.done(&format!(
+        "launch: {}: {} instructions",
+        row.name, launched.instructions
+    ));
+    Ok(launched)
 }
 
 #[cfg(test)]

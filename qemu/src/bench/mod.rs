@@ -8,5 +8,5 @@ mod lines;
 mod moments;
 mod row;
 
-pub(crate) use boots::boots;
-pub(crate) use launches::{Launches, launches};
+pub(crate) use boots::{Boot, boots};
+pub(crate) use launches::{Launched, Launches, launches};

@@ -1,55 +1,86 @@
-//! `cargo qemu bench`: what a user feels, side by side in one run.
+//! `cargo qemu bench`: what a user feels, side by side in one run: a table on the terminal, and JSON and a chart if wanted.
 
-use std::path::PathBuf;
+mod tables;
 
-use anyhow::Result;
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::common::Common;
 use crate::{
-    bench::{Launches, boots, launches},
+    bench::{Boot, Launched, Launches, boots, launches},
     host::needs::{self, Need},
     packages::suites::Suite,
+    program,
 };
 
 /// A table of the run.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// From the kernel to a ready engine and its first container
     Boots,
+    /// From the execution of PID 1 to the daemon's first instruction
     Launches,
 }
 
 /// Measure launches and boots against a script and small inits, in guests whose instructions are counted
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Debian's suite, for the kernel and the engine
-    #[arg(long, value_enum, default_value = "trixie")]
-    suite: Suite,
+    /// Debian's suites, for the kernel and the engine: a,b
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "trixie")]
+    suite: Vec<Suite>,
     /// Make only these tables: a,b
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
     /// The binary of the original, which is written in Go
     #[arg(long, value_name = "PATH")]
     go: Option<PathBuf>,
+    /// Write all figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draw the boots into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// All that was measured.
+#[derive(Serialize)]
+struct Results {
+    dockerlaunch: &'static str,
+    boots: Vec<Boot>,
+    launches: Vec<Launched>,
 }
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     needs::ready(&[Need::Image, Need::Guest, Need::Initramfs])?;
-    let program = common.program()?;
-    for boot in boots(arguments.suite, &program, &common.mirror, common.verbose)? {
-        println!(
-            "{} {} {} {}",
-            boot.name, boot.pid_1, boot.ready, boot.container
-        );
+    let wants = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let mut results = Results {
+        dockerlaunch: program::version(),
+        boots: Vec::new(),
+        launches: Vec::new(),
+    };
+    if wants(Part::Boots) {
+        let dockerlaunch = common.program()?;
+        for suite in &arguments.suite {
+            let booted = boots(*suite, &dockerlaunch, &common.mirror, common.verbose)?;
+            print!("{}", tables::of_boots(&booted));
+            results.boots.extend(booted);
+        }
     }
-    let rows = launches(&Launches {
-        suite: arguments.suite,
-        mirror: &common.mirror,
-        original: arguments.go.clone(),
-        verbose: common.verbose,
-    })?;
-    for row in rows {
-        println!("{row:?}");
+    if let (true, Some(suite)) = (wants(Part::Launches), arguments.suite.first()) {
+        results.launches = launches(&Launches {
+            suite: *suite,
+            mirror: &common.mirror,
+            original: arguments.go.clone(),
+            verbose: common.verbose,
+        })?;
+        print!("{}", tables::of_launches(&results.launches));
+    }
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&results)?;
+        fs::write(path, text + "\n").with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
 }

@@ -1,0 +1,131 @@
+//! The tables that `cargo qemu bench` prints. Ratios are to the row that a reader compares with: the script's boot, the floor's
+//! instructions.
+
+use std::fmt::Write;
+
+use crate::bench::{Boot, Launched};
+
+/// The row that boots are compared with, and the row that launches are.
+const SCRIPT: &str = "a busybox script";
+const FLOOR: &str = "the floor";
+
+pub(super) fn of_boots(boots: &[Boot]) -> String {
+    let mut table = String::new();
+    let Some(first) = boots.first() else {
+        return table;
+    };
+    let title = format!("{}: milliseconds since the kernel began", first.suite);
+    line(
+        &mut table,
+        &title,
+        &["PID 1", "ready", "of script", "container", "of script"],
+    );
+    let script = boots.iter().find(|boot| boot.name == SCRIPT);
+    for boot in boots {
+        let ratio = |of: fn(&Boot) -> f64| {
+            script.map_or(String::new(), |script| share(of(boot), of(script)))
+        };
+        let cells = [
+            format!("{:.0}", boot.pid_1),
+            format!("{:.0}", boot.ready),
+            ratio(|boot| boot.ready),
+            format!("{:.0}", boot.container),
+            ratio(|boot| boot.container),
+        ];
+        line(&mut table, boot.name, &cells.each_ref().map(String::as_str));
+    }
+    table
+}
+
+pub(super) fn of_launches(launches: &[Launched]) -> String {
+    let mut table = String::new();
+    let columns = [
+        "instructions",
+        "of floor",
+        "calls",
+        "failed",
+        "bytes",
+        "anonymous",
+        "resident",
+    ];
+    line(&mut table, "exec of PID 1 to the daemon", &columns);
+    let floor = launches
+        .iter()
+        .find(|launched| launched.name.starts_with(FLOOR));
+    let kilobytes = |value: Option<u64>| value.map_or(String::new(), |value| format!("{value} kB"));
+    for launched in launches {
+        let ratio =
+            |floor: &Launched| share(launched.instructions as f64, floor.instructions as f64);
+        let cells = [
+            launched.instructions.to_string(),
+            floor.map_or(String::new(), ratio),
+            launched.calls.to_string(),
+            launched.failed.to_string(),
+            launched.size.to_string(),
+            kilobytes(launched.anonymous),
+            kilobytes(launched.resident),
+        ];
+        line(
+            &mut table,
+            launched.name,
+            &cells.each_ref().map(String::as_str),
+        );
+    }
+    table
+}
+
+fn line(table: &mut String, name: &str, cells: &[&str]) {
+    let mut text = format!("{name:<42}");
+    for cell in cells {
+        let _ = write!(text, "{cell:>13}"); // A string takes everything.
+    }
+    table.push_str(text.trim_end());
+    table.push('\n');
+}
+
+/// How often the other goes into this.
+fn share(this: f64, other: f64) -> String {
+    if other > 0.0 {
+        format!("{:.2}", this / other)
+    } else {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boot(name: &'static str, ready: f64) -> Boot {
+        Boot {
+            suite: "trixie",
+            name,
+            pid_1: 2000.0,
+            ready,
+            container: ready + 1000.0,
+            moments: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn boots_are_compared_with_the_script() {
+        let table = of_boots(&[boot("dockerlaunch", 3000.0), boot(SCRIPT, 4000.0)]);
+        let lines: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            lines[1],
+            ["dockerlaunch", "2000", "3000", "0.75", "4000", "0.80"]
+        );
+        assert_eq!(lines[2][3..], ["2000", "4000", "1.00", "5000", "1.00"]);
+        assert_eq!(of_boots(&[]), "");
+    }
+
+    #[test]
+    fn a_table_without_the_row_to_compare_with_has_no_ratios() {
+        assert_eq!(share(1.0, 0.0), "");
+        let table = of_boots(&[boot("dockerlaunch", 3000.0)]);
+        assert!(table.lines().all(|line| !line.contains("1.00")));
+    }
+}
