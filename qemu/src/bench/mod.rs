@@ -2,11 +2,14 @@
 //! instructions are counted. Uses `engine`, `machine`, `image`, `program`, `packages` and `host`; it knows nothing of scenarios and checks.
 
 mod boots;
+mod chart;
 mod guest;
 mod launches;
 mod lines;
 mod moments;
+mod phases;
 mod row;
 
 pub(crate) use boots::{Boot, boots};
+pub(crate) use chart::draw;
 pub(crate) use launches::{Launched, Launches, launches};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::common::Common;
 use crate::{
-    bench::{Boot, Launched, Launches, boots, launches},
+    bench::{Boot, Launched, Launches, boots, draw, launches},
     host::needs::{self, Need},
     packages::suites::Suite,
     program,
@@ -77,6 +77,9 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
             verbose: common.verbose,
         })?;
         print!("{}", tables::of_launches(&results.launches));
+    }
+    if let Some(path) = &arguments.svg {
+        draw(&results.boots, path)?;
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&results)?;

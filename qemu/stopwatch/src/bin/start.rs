@@ -26,10 +26,9 @@ extern "C" fn main(_: u64, _: *const usize) -> ! {
     let line = contents(c"/bench/proc/cmdline", &mut line);
     unmount_proc();
     let mut path = [0; 128];
-    let mut length = 0;
-    for byte in ROWS.iter().chain(word(line)) {
-        path[length] = *byte;
-        length += 1;
+    // Its last byte stays NUL.
+    for (place, byte) in path[..127].iter_mut().zip(ROWS.iter().chain(word(line))) {
+        *place = *byte;
     }
     let mut row = [0; 4096];
     let row = contents(
