@@ -18,11 +18,24 @@ use nix::{
     unistd::chdir,
 };
 
+use serde_json::Value;
+
 /// PID 1 may move its root: the engine's socket is found through a /proc that nobody else sees.
 const PROC: &str = "/bench/proc";
 const PID_1: &str = "/bench/proc/1";
 const SOCKET: &str = "root/run/docker.sock";
 const IMAGE: &str = "/bench/busybox.tar";
+/// What the harness compares of two engines.
+const FACTS: &[&str] = &[
+    "ServerVersion",
+    "KernelVersion",
+    "Driver",
+    "CgroupDriver",
+    "CgroupVersion",
+    "Runtimes",
+    "SecurityOptions",
+    "Warnings",
+];
 const BETWEEN: Duration = Duration::from_millis(5);
 
 pub(crate) fn first() {
@@ -67,6 +80,12 @@ fn container() -> Result<()> {
     said("started");
     let ended = ask("POST /containers/first/wait", json, b"")?;
     said("container");
+    let info: Value = serde_json::from_str(&ask("GET /info", json, b"")?)?;
+    let facts: serde_json::Map<String, Value> = FACTS
+        .iter()
+        .map(|name| ((*name).to_owned(), info[*name].clone()))
+        .collect();
+    println!("bench: engine {}", Value::Object(facts));
     if !ended.contains(r#""StatusCode":0"#) {
         return Err(Error::other(ended));
     }
@@ -93,5 +112,6 @@ fn ask(what: &str, kind: &str, body: &[u8]) -> Result<String> {
     if !status.starts_with('2') {
         return Err(Error::other(format!("{what}: {answer}")));
     }
-    Ok(answer)
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+    Ok(body.unwrap_or_default().to_owned())
 }

@@ -4,8 +4,9 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     guest::{self, Counted, bytes, console, in_memory, program},
@@ -31,6 +32,8 @@ pub(crate) struct Boot {
     pub(crate) ready: f64,
     /// The first container has run to its end.
     pub(crate) container: f64,
+    /// What the engine says of itself and of the system that it found.
+    pub(crate) engine: Value,
     pub(crate) moments: Vec<Moment>,
 }
 
@@ -109,10 +112,21 @@ pub(crate) fn boots(
         image,
         verbose,
     };
-    TABLE
+    let boots: Vec<Boot> = TABLE
         .iter()
         .map(|row| booted(&counted, row, suite.name()))
-        .collect()
+        .collect::<Result<_>>()?;
+    for boot in &boots {
+        ensure!(
+            boot.engine == boots[0].engine,
+            "the engines differ, so the boots cannot be compared: {}: {}; {}: {}",
+            boots[0].name,
+            boots[0].engine,
+            boot.name,
+            boot.engine
+        );
+    }
+    Ok(boots)
 }
 
 fn booted(counted: &Counted, row: &Booted, suite: &'static str) -> Result<Boot> {
@@ -147,9 +161,16 @@ fn read(console: &[String], name: &'static str, suite: &'static str) -> Option<B
         name,
         pid_1: last(&|moment| moment.who == Who::Kernel && moment.what.starts_with("Run /"))?,
         ready,
+        engine: engine(console)?,
         container: last(&|moment| moment.who == Who::Client && moment.what == "container")?,
         moments,
     })
+}
+
+fn engine(console: &[String]) -> Option<Value> {
+    let mut lines = console.iter();
+    let said = lines.find_map(|line| line.strip_prefix("bench: engine "))?;
+    serde_json::from_str(said).ok()
 }
 
 #[cfg(test)]
@@ -161,7 +182,8 @@ mod tests {
         let text = "[    1.500000] Run /bench/start as init process\n\
             bench: clocks 1600000000 2208988801600000000\n\
             INFO[2040-01-01T00:00:03Z] API listen on 127.0.0.1:2375\n\
-            bench: container 4000000000\n";
+            bench: container 4000000000\n\
+            bench: engine {\"Driver\":\"overlay2\"}\n";
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
         let script = read(&lines(text), "script", "trixie").unwrap();
         assert_eq!(

@@ -3,7 +3,9 @@
 
 mod boots;
 mod chart;
+mod growth;
 mod guest;
+mod kit;
 mod launches;
 mod lines;
 mod moments;
@@ -12,4 +14,6 @@ mod row;
 
 pub(crate) use boots::{Boot, boots};
 pub(crate) use chart::draw;
-pub(crate) use launches::{Launched, Launches, launches};
+pub(crate) use growth::{Growth, growth};
+pub(crate) use kit::Launches;
+pub(crate) use launches::{Launched, launches};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::common::Common;
 use crate::{
-    bench::{Boot, Launched, Launches, boots, draw, launches},
+    bench::{Boot, Growth, Launched, Launches, boots, draw, growth, launches},
     host::needs::{self, Need},
     packages::suites::Suite,
     program,
@@ -23,6 +23,8 @@ enum Part {
     Boots,
     /// From the execution of PID 1 to the daemon's first instruction
     Launches,
+    /// How a launch grows with files and mounts
+    Growth,
 }
 
 /// Measure launches and boots against a script and small inits, in guests whose instructions are counted
@@ -51,6 +53,7 @@ struct Results {
     dockerlaunch: &'static str,
     boots: Vec<Boot>,
     launches: Vec<Launched>,
+    growth: Vec<Growth>,
 }
 
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
@@ -60,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         dockerlaunch: program::version(),
         boots: Vec::new(),
         launches: Vec::new(),
+        growth: Vec::new(),
     };
     if wants(Part::Boots) {
         let dockerlaunch = common.program()?;
@@ -69,14 +73,19 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
             results.boots.extend(booted);
         }
     }
-    if let (true, Some(suite)) = (wants(Part::Launches), arguments.suite.first()) {
-        results.launches = launches(&Launches {
-            suite: *suite,
-            mirror: &common.mirror,
-            original: arguments.go.clone(),
-            verbose: common.verbose,
-        })?;
+    let wanted = Launches {
+        suite: *arguments.suite.first().context("--suite names none")?,
+        mirror: &common.mirror,
+        original: arguments.go.clone(),
+        verbose: common.verbose,
+    };
+    if wants(Part::Launches) {
+        results.launches = launches(&wanted)?;
         print!("{}", tables::of_launches(&results.launches));
+    }
+    if wants(Part::Growth) {
+        results.growth = growth(&wanted)?;
+        print!("{}", tables::of_growth(&results.growth));
     }
     if let Some(path) = &arguments.svg {
         draw(&results.boots, path)?;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::bench::{Boot, Launched};
+use crate::bench::{Boot, Growth, Launched};
 
 /// The row that boots are compared with, and the row that launches are.
 const SCRIPT: &str = "a busybox script";
@@ -74,6 +74,40 @@ pub(super) fn of_launches(launches: &[Launched]) -> String {
     table
 }
 
+pub(super) fn of_growth(all: &[Growth]) -> String {
+    let mut table = String::new();
+    let Some(first) = all.first() else {
+        return table;
+    };
+    let counts: Vec<String> = first
+        .points
+        .iter()
+        .map(|(count, _)| count.to_string())
+        .collect();
+    let mut columns: Vec<&str> = counts.iter().map(String::as_str).collect();
+    columns.push("for each");
+    line(&mut table, "instructions, with more and more of", &columns);
+    for growth in all {
+        let mut cells: Vec<String> = growth
+            .points
+            .iter()
+            .map(|(_, value)| value.to_string())
+            .collect();
+        cells.push(
+            growth
+                .each()
+                .map_or(String::new(), |each| format!("{each:.0}")),
+        );
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        line(
+            &mut table,
+            &format!("{}: {}", growth.what, growth.name),
+            &cells,
+        );
+    }
+    table
+}
+
 fn line(table: &mut String, name: &str, cells: &[&str]) {
     let mut text = format!("{name:<42}");
     for cell in cells {
@@ -103,6 +137,7 @@ mod tests {
             pid_1: 2000.0,
             ready,
             container: ready + 1000.0,
+            engine: serde_json::Value::Null,
             moments: Vec::new(),
         }
     }
