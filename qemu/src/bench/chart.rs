@@ -1,4 +1,4 @@
-//! Draws boots below each other on one axis of time: a bar a phase, a line for each program that works.
+//! Draws boots below each other on one axis of time, a bar a phase, a line for each program that works; and curves of growth.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use plotters::prelude::*;
 
 use super::{
     boots::Boot,
+    growth::Growth,
     phases::{Lane, phases},
 };
 
@@ -92,6 +93,54 @@ fn drawn(boots: &[Boot], path: &Path) -> std::result::Result<(), Box<dyn std::er
     }
     root.present()?;
     Ok(())
+}
+
+/// Draws how launches grow, a line for each thing.
+pub(crate) fn draw_growth(all: &[Growth], path: &Path) -> Result<()> {
+    grown(all, path).map_err(|error| anyhow!("draw {}: {error}", path.display()))
+}
+
+fn grown(all: &[Growth], path: &Path) -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let points = || all.iter().flat_map(|growth| &growth.points);
+    let most = points().map(|(count, _)| *count).max().unwrap_or(1);
+    let highest = points()
+        .map(|(_, instructions)| millions(*instructions))
+        .fold(1.0, f64::max);
+    let root = SVGBackend::new(path, (640, 400)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .caption("dockerlaunch: from exec to the daemon", (FONT, 15))
+        .margin(10)
+        .x_label_area_size(40)
+        .y_label_area_size(50)
+        .build_cartesian_2d(0..most, 0.0..highest * 1.05)?;
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc("how many more")
+        .y_desc("million instructions")
+        .draw()?;
+    for (growth, lane) in all.iter().zip([Lane::Pid1, Lane::Dockerd].iter().cycle()) {
+        let colour = colour(*lane);
+        let line = growth
+            .points
+            .iter()
+            .map(|(count, instructions)| (*count, millions(*instructions)));
+        chart
+            .draw_series(LineSeries::new(line, colour.stroke_width(2)))?
+            .label(growth.what)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 15, y)], colour.stroke_width(2)));
+    }
+    let mut labels = chart.configure_series_labels();
+    labels
+        .background_style(WHITE)
+        .border_style(BLACK)
+        .position(SeriesLabelPosition::UpperLeft)
+        .draw()?;
+    root.present()?;
+    Ok(())
+}
+
+fn millions(instructions: u64) -> f64 {
+    instructions as f64 / 1e6
 }
 
 /// As many whole words of a label as fit into so many pixels.

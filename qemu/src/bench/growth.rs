@@ -1,113 +1,85 @@
-//! How the instructions of a launch grow with what it finds: files of /usr/etc, and mounts.
+//! How the instructions of dockerlaunch's launch grow with what it finds: files of /usr/etc, and mounts.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::{
     guest::console,
-    kit::{DOCKERLAUNCH, Kit, LOADS, Launches, SCRIPT, WITHIN},
+    kit::{DOCKERLAUNCH, Kit, LOADS, Launches, WITHIN},
     lines,
     row::Row,
 };
 use crate::host::progress::Step;
 
-/// The launches with more and more of one thing.
+/// Launches with more and more of one thing.
 #[derive(Debug, Serialize)]
 pub(crate) struct Growth {
     pub(crate) what: &'static str,
-    pub(crate) name: &'static str,
     /// How many there were, and the instructions of the launch.
     pub(crate) points: Vec<(u32, u64)>,
 }
 
-/// What there is more of, and the shell's command that makes number $i of it.
-const THINGS: &[(&str, &str)] = &[
-    ("files of /usr/etc", "echo $i > /usr/etc/more/$i"),
+/// What there is more of, the name of its guests, and the shell's command that makes number $i of it.
+const THINGS: &[(&str, &str, &str)] = &[
+    ("files of /usr/etc", "files", "echo $i > /usr/etc/more/$i"),
     (
+        "mounts",
         "mounts",
         "mkdir /usr/more/$i; mount -t tmpfs none /usr/more/$i",
     ),
 ];
-const COUNTS: &[u32] = &[0, 250, 500];
-const PROGRAMS: &[(&str, &[&str])] = &[
-    ("dockerlaunch", &[DOCKERLAUNCH]),
-    ("a busybox script", SCRIPT),
-];
+/// Beside none, which is the same guest for all things.
+const COUNTS: &[u32] = &[250, 500];
+const NONE: &str = "growth-none";
 
 pub(crate) fn growth(wanted: &Launches) -> Result<Vec<Growth>> {
-    let mut files = Vec::new();
-    for (place, _, (_, arguments), count) in cases() {
-        let (_, make) = THINGS[place];
-        let more = format!(
-            "mkdir -p /usr/etc/more /usr/more; i=0; while [ $i -lt {count} ]; do {make}; i=$((i+1)); done"
+    let file = |name: &str, count| format!("growth-{name}-{count}");
+    let mut rows = vec![(NONE.to_owned(), row("", 0))];
+    for (_, name, make) in THINGS {
+        rows.extend(
+            COUNTS
+                .iter()
+                .map(|count| (file(name, count), row(make, *count))),
         );
-        let row = Row {
-            rests: true,
-            beside: &[
-                "/usr/bin/busybox",
-                "sh",
-                "-c",
-                &LOADS.replace("rm /lib", &format!("{more}; rm /lib")),
-            ],
-            arguments,
-            environment: &[],
-        };
-        files.push((file(place, arguments, count), row.bytes()));
     }
-    let kit = Kit::new("growth", wanted, files)?;
-    let mut all: Vec<Growth> = Vec::new();
-    for (place, what, (name, arguments), count) in cases() {
-        let step = Step::spinner(&format!("growth: {name}: {count} {what}"));
-        let lines = console(
-            &kit.counted,
-            &file(place, arguments, count),
-            WITHIN,
-            lines::ends,
-        )?;
-        let launched = lines::numbers(&lines, "launched").unwrap_or_default();
-        let launched = *launched
-            .first()
-            .with_context(|| format!("{name}, {count} {what}: no daemon"))?;
-        step.done(&format!(
-            "growth: {name}: {count} {what}: {launched} instructions"
-        ));
-        match all
-            .last_mut()
-            .filter(|last| last.what == what && last.name == name)
-        {
-            Some(last) => last.points.push((count, launched)),
-            None => all.push(Growth {
-                what,
-                name,
-                points: vec![(count, launched)],
-            }),
+    let kit = Kit::new("growth", wanted, rows)?;
+    let none = launched(&kit, NONE, "nothing more")?;
+    let mut all = Vec::new();
+    for (what, name, _) in THINGS {
+        let mut points = vec![(0, none)];
+        for count in COUNTS {
+            let instructions = launched(&kit, &file(name, count), &format!("{count} {what}"))?;
+            points.push((*count, instructions));
         }
+        all.push(Growth { what, points });
     }
     Ok(all)
 }
 
-type Case = (
-    usize,
-    &'static str,
-    (&'static str, &'static [&'static str]),
-    u32,
-);
-
-/// By thing, then by program, then by count.
-fn cases() -> impl Iterator<Item = Case> {
-    let things = THINGS.iter().enumerate();
-    things.flat_map(|(place, (what, _))| {
-        PROGRAMS.iter().flat_map(move |program| {
-            COUNTS
-                .iter()
-                .map(move |count| (place, *what, *program, *count))
-        })
-    })
+/// The row's file.
+fn row(make: &str, count: u32) -> Vec<u8> {
+    let more = format!(
+        "mkdir -p /usr/etc/more /usr/more; i=0; while [ $i -lt {count} ]; do {make}; i=$((i+1)); done; rm /lib"
+    );
+    let beside = LOADS.replace("rm /lib", &more);
+    let row = Row {
+        rests: true,
+        beside: &["/usr/bin/busybox", "sh", "-c", &beside],
+        arguments: &[DOCKERLAUNCH],
+        environment: &[],
+    };
+    row.bytes()
 }
 
-fn file(place: usize, arguments: &[&str], count: u32) -> String {
-    let program = arguments[0].rsplit('/').next().unwrap_or_default();
-    format!("growth-{place}-{program}-{count}")
+fn launched(kit: &Kit, row: &str, what: &str) -> Result<u64> {
+    let step = Step::spinner(&format!("growth: {what}"));
+    let console = console(&kit.guests, row, WITHIN, lines::ends)?;
+    let launched = lines::numbers(&console, "launched").unwrap_or_default();
+    let launched = launched
+        .first()
+        .with_context(|| format!("{what}: no daemon began"))?;
+    step.done(&format!("growth: {what}: {launched} instructions"));
+    Ok(*launched)
 }
 
 impl Growth {
@@ -127,7 +99,6 @@ mod tests {
     fn one_more_costs_the_mean_of_all() {
         let growth = |points: &[(u32, u64)]| Growth {
             what: "files",
-            name: "a",
             points: points.to_vec(),
         };
         assert_eq!(growth(&[(0, 100), (5, 120), (10, 200)]).each(), Some(10.0));
@@ -136,12 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn cases_have_files_of_their_own() {
-        let mut files: Vec<String> = cases()
-            .map(|(place, _, (_, arguments), count)| file(place, arguments, count))
-            .collect();
-        files.sort_unstable();
-        files.dedup();
-        assert_eq!(files.len(), THINGS.len() * PROGRAMS.len() * COUNTS.len());
+    fn things_are_made_before_the_shell_cleans_up() {
+        let row = String::from_utf8(row("make it", 7)).unwrap();
+        let (make, clean) = (
+            row.find("-lt 7 ]; do make it").unwrap(),
+            row.find("rm /lib").unwrap(),
+        );
+        assert!(make < clean && row.matches("rm /lib").count() == 1);
     }
 }

@@ -1,5 +1,5 @@
-//! A guest whose instructions are counted: the same image and the same row give the same figures, on any machine and at any
-//! load. So it has one processor, and its root in memory: a disk answers in the host's time.
+//! A guest, as a rule one whose instructions are counted: the same image and the same row give the same figures, on any machine and at any
+//! load. Its root is in memory, because a disk answers in the host's time.
 
 use std::{
     fs::{self, File},
@@ -53,32 +53,36 @@ pub(super) fn bytes(path: &str, mode: u32, bytes: impl Into<Vec<u8>>) -> (String
 
 /// The console of a guest that runs this row, up to the line that `last` accepts.
 pub(super) fn console(
-    counted: &Counted,
+    guests: &Guests,
     row: &str,
     limit: Duration,
     last: impl Fn(&str) -> bool,
 ) -> Result<Vec<String>> {
     let mut machine = Machine::new(
         &format!("bench-{row}"),
-        counted.kernel.clone(),
-        Root::Initramfs(counted.image.clone()),
-        Acceleration::Counted,
+        guests.kernel.clone(),
+        Root::Initramfs(guests.image.clone()),
+        guests.acceleration,
     );
     machine.init = INIT.to_owned();
-    machine.append = WORDS.iter().map(ToString::to_string).collect();
     machine.append.push(format!("bench.row={row}"));
-    machine.memory = counted.memory;
+    if guests.acceleration == Acceleration::Counted {
+        machine.append.extend(WORDS.iter().map(ToString::to_string));
+        machine.clock = Some(CLOCK);
+    }
+    machine.memory = guests.memory;
     machine.network = false;
-    machine.clock = Some(CLOCK);
-    machine.verbose = counted.verbose;
+    machine.verbose = guests.verbose;
     let watch = |guest: &Guest| guest.wait_for_line("the end of the measurement", limit, &last);
     let (guest, _, _) = machine.boot(watch)?;
     Ok(guest.console().into_iter().map(|line| line.text).collect())
 }
 
 /// What the guests of one table share.
-pub(super) struct Counted {
+pub(super) struct Guests {
     pub(super) kernel: PathBuf,
+    /// Where nothing is counted, times are the host's.
+    pub(super) acceleration: Acceleration,
     /// A cpio archive.
     pub(super) image: PathBuf,
     /// MiB.

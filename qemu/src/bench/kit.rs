@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 
-use super::guest::{self, Counted, bytes, in_memory, program};
+use super::guest::{self, Guests, bytes, in_memory, program};
 use crate::{
     image::{self, Entry, Format, Group, Image},
+    machine::acceleration::Acceleration,
     packages::suites::Suite,
     program::{self as programs, Features},
 };
@@ -23,7 +24,7 @@ pub(crate) struct Launches<'l> {
 
 /// The guests, before a row is chosen.
 pub(super) struct Kit {
-    pub(super) counted: Counted,
+    pub(super) guests: Guests,
     /// Of the files of the image, by path.
     pub(super) sizes: BTreeMap<String, u64>,
 }
@@ -115,13 +116,14 @@ impl Kit {
             format: Format::Initramfs,
         };
         let image = in_memory(&image.built()?)?;
-        let counted = Counted {
+        let guests = Guests {
+            acceleration: Acceleration::Counted,
             kernel: image::kernel(&packages)?,
             memory: MEMORY + guest::mebibytes(&image)?,
             image,
             verbose: wanted.verbose,
         };
-        Ok(Self { counted, sizes })
+        Ok(Self { guests, sizes })
     }
 
     /// Of a program that a row names.

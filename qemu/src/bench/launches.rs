@@ -76,9 +76,9 @@ pub(crate) fn launches(wanted: &Launches) -> Result<Vec<Launched>> {
 
 fn measured(kit: &Kit, row: &Measured) -> Result<Launched> {
     let step = Step::spinner(&format!("launch: {}", row.name));
-    let first = console(&kit.counted, row.file, WITHIN, lines::ends)?;
+    let first = console(&kit.guests, row.file, WITHIN, lines::ends)?;
     let second = row.file.to_owned() + CALLS;
-    let second = console(&kit.counted, &second, WITHIN, lines::ends)?;
+    let second = console(&kit.guests, &second, WITHIN, lines::ends)?;
     let missing = |what| format!("{}: nothing says {what}", row.name);
     let launched = lines::numbers(&first, "launched").unwrap_or_default();
     let calls = lines::numbers(&second, "calls").unwrap_or_default();

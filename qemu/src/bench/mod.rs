@@ -12,8 +12,8 @@ mod moments;
 mod phases;
 mod row;
 
-pub(crate) use boots::{Boot, boots};
-pub(crate) use chart::draw;
+pub(crate) use boots::{Boot, Boots, boots};
+pub(crate) use chart::{draw, draw_growth};
 pub(crate) use growth::{Growth, growth};
 pub(crate) use kit::Launches;
 pub(crate) use launches::{Launched, launches};

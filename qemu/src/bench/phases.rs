@@ -160,6 +160,7 @@ mod tests {
             pid_1: 100.0,
             ready: 900.0,
             container: 1000.0,
+            spread: None,
             engine: serde_json::Value::Null,
             moments: moments.iter().map(moment).collect(),
         }

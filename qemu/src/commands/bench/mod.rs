@@ -2,7 +2,7 @@
 
 mod tables;
 
-use std::{fs, path::PathBuf};
+use std::{fs, num::NonZero, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::common::Common;
 use crate::{
-    bench::{Boot, Growth, Launched, Launches, boots, draw, growth, launches},
+    bench::{Boot, Boots, Growth, Launched, Launches, boots, draw, draw_growth, growth, launches},
     host::needs::{self, Need},
     packages::suites::Suite,
     program,
@@ -39,11 +39,14 @@ pub(crate) struct Arguments {
     /// The binary of the original, which is written in Go
     #[arg(long, value_name = "PATH")]
     go: Option<PathBuf>,
+    /// Boot each so many times and time the boots, on two processors, instead of counting instructions on one
+    #[arg(long, value_name = "ROUNDS")]
+    timed: Option<NonZero<usize>>,
     /// Write all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Draw the boots into this file
-    #[arg(long, value_name = "FILE")]
+    /// Draw boots.svg and growth.svg in this folder
+    #[arg(long, value_name = "FOLDER")]
     svg: Option<PathBuf>,
 }
 
@@ -68,7 +71,13 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     if wants(Part::Boots) {
         let dockerlaunch = common.program()?;
         for suite in &arguments.suite {
-            let booted = boots(*suite, &dockerlaunch, &common.mirror, common.verbose)?;
+            let booted = boots(&Boots {
+                suite: *suite,
+                dockerlaunch: &dockerlaunch,
+                mirror: &common.mirror,
+                rounds: arguments.timed,
+                verbose: common.verbose,
+            })?;
             print!("{}", tables::of_boots(&booted));
             results.boots.extend(booted);
         }
@@ -87,8 +96,14 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         results.growth = growth(&wanted)?;
         print!("{}", tables::of_growth(&results.growth));
     }
-    if let Some(path) = &arguments.svg {
-        draw(&results.boots, path)?;
+    if let Some(folder) = &arguments.svg {
+        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        if !results.boots.is_empty() {
+            draw(&results.boots, &folder.join("boots.svg"))?;
+        }
+        if !results.growth.is_empty() {
+            draw_growth(&results.growth, &folder.join("growth.svg"))?;
+        }
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&results)?;

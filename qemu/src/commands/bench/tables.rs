@@ -33,6 +33,12 @@ pub(super) fn of_boots(boots: &[Boot]) -> String {
             ratio(|boot| boot.container),
         ];
         line(&mut table, boot.name, &cells.each_ref().map(String::as_str));
+        if let Some(spread) = &boot.spread {
+            let range = |(least, most): (f64, f64)| format!("{least:.0}-{most:.0}");
+            let (ready, container) = (range(spread.ready), range(spread.container));
+            let name = format!("  of {} boots", spread.rounds);
+            line(&mut table, &name, &["", &ready, "", &container]);
+        }
     }
     table
 }
@@ -86,7 +92,7 @@ pub(super) fn of_growth(all: &[Growth]) -> String {
         .collect();
     let mut columns: Vec<&str> = counts.iter().map(String::as_str).collect();
     columns.push("for each");
-    line(&mut table, "instructions, with more and more of", &columns);
+    line(&mut table, "dockerlaunch, with more and more", &columns);
     for growth in all {
         let mut cells: Vec<String> = growth
             .points
@@ -99,11 +105,7 @@ pub(super) fn of_growth(all: &[Growth]) -> String {
                 .map_or(String::new(), |each| format!("{each:.0}")),
         );
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        line(
-            &mut table,
-            &format!("{}: {}", growth.what, growth.name),
-            &cells,
-        );
+        line(&mut table, growth.what, &cells);
     }
     table
 }
@@ -137,6 +139,7 @@ mod tests {
             pid_1: 2000.0,
             ready,
             container: ready + 1000.0,
+            spread: None,
             engine: serde_json::Value::Null,
             moments: Vec::new(),
         }
