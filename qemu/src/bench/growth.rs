@@ -34,7 +34,7 @@ const NONE: &str = "growth-none";
 
 pub(crate) fn growth(wanted: &Launches) -> Result<Vec<Growth>> {
     let file = |name: &str, count| format!("growth-{name}-{count}");
-    let mut rows = vec![(NONE.to_owned(), row("", 0))];
+    let mut rows = vec![(NONE.to_owned(), row(":", 0))];
     for (_, name, make) in THINGS {
         rows.extend(
             COUNTS

@@ -90,7 +90,7 @@ impl Kit {
             program("floor", &floor)?,
             program("dockerlaunch-none", &none)?,
             program("dockerlaunch", &default)?,
-            program("tini-static", &inits.root.join("usr/bin/tini-static"))?,
+            program("tini-static", &packages.root.join("usr/bin/docker-init"))?,
             program("catatonit", &inits.root.join("usr/bin/catatonit"))?,
             bytes("bench/init", 0o755, include_str!("init.sh")),
             (

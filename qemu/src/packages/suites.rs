@@ -111,8 +111,8 @@ const ROOT: More = (
     &["base-files", "base-passwd", "coreutils", "dash", "libc-bin"],
 );
 
-/// Programs that start a daemon as PID 1 and do nothing else, to compare with.
-const INITS: More = ("-inits", &["tini", "catatonit"]);
+/// A program that starts a daemon as PID 1 and does nothing else, to compare with. The other one, tini-static, is docker-init.
+const INITS: More = ("-inits", &["catatonit"]);
 
 /// The names of all sets of packages that are fetched for guests.
 pub fn downloads() -> impl Iterator<Item = String> {

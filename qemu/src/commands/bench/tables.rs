@@ -15,29 +15,35 @@ pub(super) fn of_boots(boots: &[Boot]) -> String {
         return table;
     };
     let title = format!("{}: milliseconds since the kernel began", first.suite);
-    line(
-        &mut table,
-        &title,
-        &["PID 1", "ready", "of script", "container", "of script"],
-    );
+    let columns = [
+        "PID 1",
+        "from there",
+        "of script",
+        "ready",
+        "of script",
+        "container",
+        "of script",
+    ];
+    line(&mut table, &title, &columns);
     let script = boots.iter().find(|boot| boot.name == SCRIPT);
+    let figures: [fn(&Boot) -> f64; 3] = [
+        |boot| boot.ready - boot.pid_1,
+        |boot| boot.ready,
+        |boot| boot.container,
+    ];
     for boot in boots {
-        let ratio = |of: fn(&Boot) -> f64| {
-            script.map_or(String::new(), |script| share(of(boot), of(script)))
-        };
-        let cells = [
-            format!("{:.0}", boot.pid_1),
-            format!("{:.0}", boot.ready),
-            ratio(|boot| boot.ready),
-            format!("{:.0}", boot.container),
-            ratio(|boot| boot.container),
-        ];
-        line(&mut table, boot.name, &cells.each_ref().map(String::as_str));
+        let mut cells = vec![format!("{:.0}", boot.pid_1)];
+        for of in figures {
+            cells.push(format!("{:.0}", of(boot)));
+            cells.push(script.map_or(String::new(), |script| share(of(boot), of(script))));
+        }
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        line(&mut table, boot.name, &cells);
         if let Some(spread) = &boot.spread {
             let range = |(least, most): (f64, f64)| format!("{least:.0}-{most:.0}");
             let (ready, container) = (range(spread.ready), range(spread.container));
             let name = format!("  of {} boots", spread.rounds);
-            line(&mut table, &name, &["", &ready, "", &container]);
+            line(&mut table, &name, &["", "", "", &ready, "", &container]);
         }
     }
     table
@@ -154,9 +160,21 @@ mod tests {
             .collect();
         assert_eq!(
             lines[1],
-            ["dockerlaunch", "2000", "3000", "0.75", "4000", "0.80"]
+            [
+                "dockerlaunch",
+                "2000",
+                "1000",
+                "0.50",
+                "3000",
+                "0.75",
+                "4000",
+                "0.80"
+            ]
         );
-        assert_eq!(lines[2][3..], ["2000", "4000", "1.00", "5000", "1.00"]);
+        assert_eq!(
+            lines[2][3..],
+            ["2000", "2000", "1.00", "4000", "1.00", "5000", "1.00"]
+        );
         assert_eq!(of_boots(&[]), "");
     }
 
