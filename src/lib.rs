@@ -69,7 +69,9 @@ pub mod guide;
 pub use docker::command::Command;
 pub use error::{Error, Result, Step};
 pub use launch::Ended;
-pub use settings::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip};
+pub use settings::{
+    Cgroup, ContainerdBy, OnExit, OnFailure, Prerequisites, Reap, Role, Settings, ip::Ip,
+};
 pub use sys::Strings;
 
 // main.rs needs these functions. Other callers do not, so they are hidden.
@@ -78,17 +80,17 @@ pub use {
     check::check,
     ending::failure::fail,
     kernel::requests::block_signals,
-    launch::role::find_role,
     steps::{mounts::open_console, network::lease},
 };
 
 use docker::config::Config;
-use kernel::requests::{SavedMask, blocked};
-use launch::{Failed, Launch, Outcome};
+use kernel::requests::blocked;
+use launch::{Failed, Launch, Outcome, role::find_role};
 use steps::{
     cgroups, clock,
+    containerd::{self, Containerd},
     daemon::{self, Daemon},
-    empty_json, iptables, layout, modules, mounts, network, pivot_root, prerequisites,
+    empty_json, iptables, layout, limits, modules, mounts, network, pivot_root, prerequisites,
     read_only_root, state_disk, switch_root,
 };
 
@@ -101,36 +103,40 @@ use core::{convert::Infallible, ffi::CStr};
 /// The first required step that fails. What earlier steps did is kept, and a second launch uses it.
 pub fn launch(command: &mut Command<'_>, settings: &Settings<'_>) -> Result<Ended> {
     blocked(settings, |before| {
-        let role = find_role(settings)?; // mounts /proc if it is missing
-        let launch = Launch::new(role, settings, before);
-        let outcome = steps(&launch, command);
-        let outcome = outcome.and_then(|daemon| supervise::start(&launch, command, &daemon));
-        outcome.map_err(|Failed| launch.error())
+        let found = find_role(settings)?; // mounts /proc if it is missing
+        run(&Launch::new(found, settings, before), command)
     })
 }
 
-/// Switches from an initramfs to the root file system named by `root=` on the kernel command line. This comes before the daemon
-/// is looked up, because the daemon is on that root. Without an initramfs, or without `root=`, it does nothing.
+/// The whole program: settings from the environment, the root that `root=` names, the daemon on it, and its launch.
 ///
 /// # Errors
-/// The step that fails, mostly [`Step::Root`]. In most cases `/` is still the initramfs then.
+/// As [`Settings::read_environment`], [`Command::from_arguments`] and [`launch`].
 #[doc(hidden)]
-#[inline(never)] // so that its stack is freed before the daemon runs
-pub fn enter_root(environment: Strings<'_>, settings: &Settings<'_>) -> Result<()> {
+pub fn launch_program<'a>(
+    arguments: Strings<'a>,
+    environment: Strings<'a>,
+    settings: &mut Settings<'a>,
+) -> Result<Ended> {
+    settings.read_environment(environment)?;
+    let found = find_role(settings)?;
+    settings.role = Some(found.0);
+    let settings = &*settings;
     blocked(settings, |before| {
-        switch_to_root(environment, settings, before)
+        let launch = Launch::new(found, settings, before);
+        let left = steps_of_initramfs(&launch, environment);
+        left.map_err(|Failed| launch.error())?;
+        let owns_machine = launch.owns_machine;
+        let mut command = Command::of_program(owns_machine, arguments, environment, settings)?;
+        run(&launch, &mut command)
     })
 }
 
-fn switch_to_root(
-    environment: Strings<'_>,
-    settings: &Settings<'_>,
-    before: SavedMask,
-) -> Result<()> {
-    let role = find_role(settings)?;
-    let launch = Launch::new(role, settings, before);
-    let command = Command::without_daemon(c"", environment);
-    let outcome = steps_of_initramfs(&launch, &command);
+fn run(launch: &Launch<'_>, command: &mut Command<'_>) -> Result<Ended> {
+    let outcome = steps(launch, command);
+    let outcome = outcome.and_then(|(daemon, containerd)| {
+        supervise::start(launch, command, &daemon, containerd.as_ref())
+    });
     outcome.map_err(|Failed| launch.error())
 }
 
@@ -147,17 +153,20 @@ pub fn launch_docker(docker: &CStr, args: &[&CStr]) -> Result<Infallible> {
         ..Settings::default()
     };
     blocked(&settings, |before| {
-        let role = find_role(&settings)?;
-        let launch = Launch::new(role, &settings, before);
+        let found = find_role(&settings)?;
+        let launch = Launch::new(found, &settings, before);
         let outcome = steps(&launch, &mut command);
-        let outcome = outcome.and_then(|daemon| daemon::replace(&launch, &command, &daemon));
+        let outcome = outcome.and_then(|(daemon, _)| daemon::replace(&launch, &command, &daemon));
         outcome.map_err(|Failed| launch.error())
     })
 }
 
-/// The steps of an initramfs with `root=`. They come before all other steps, and end on the root that `root=` names.
-fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+/// The steps of an initramfs with `root=`. They come before all other steps, and end on the root that `root=` names. The daemon
+/// is looked up there, later.
+#[inline(never)] // so that its stack is freed before the daemon runs
+fn steps_of_initramfs(launch: &Launch<'_>, environment: Strings<'_>) -> Outcome<()> {
     if switch_root::is_wanted(launch)? {
+        let command = &Command::without_daemon(c"", environment);
         mounts::mount_api(launch)?;
         layout::create(launch)?; // modprobe needs /lib
         modules::load_named(launch, command)?; // the initramfs's drivers and file systems
@@ -168,20 +177,24 @@ fn steps_of_initramfs(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()>
 
 /// The steps of every launch, on the root that Docker gets.
 #[inline(never)] // so that its stack is freed before the daemon runs
-fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<Daemon> {
-    mounts::mount_api(launch)?; // /dev first, because the console is there
+fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<(Daemon, Option<Containerd>)> {
+    let known = mounts::mount_api(launch)?; // /dev first, because the console is there
     clock::set(launch); // before anything is written
-    read_only_root::prepare(launch, command)?; // a read-only image gets a tmpfs where files must be written
-    pivot_root::prepare(launch, command)?; // makes pivot_root(2) work on an initramfs; makes `/` a shared mount
+    read_only_root::prepare(launch, command, known.run_is_own)?; // a read-only image gets a tmpfs where files must be written
+    pivot_root::prepare(launch, command, known.root_is_bottom)?; // makes pivot_root(2) work on an initramfs; makes `/` a shared mount
     cgroups::mount_all(launch)?;
     empty_json::set_aside_configuration(launch)?; // renames an empty daemon.json
     layout::create(launch)?; // directories, links, files of /etc
     let config = &Config::read(launch, command)?; // the daemon's flags and daemon.json, read once for all steps below
     iptables::choose(launch, command, config)?; // before the modules: legacy iptables and nft need different modules
-    modules::load(launch, command)?;
-    state_disk::mount_disk(launch, command, config)?; // after the modules: the disk may need one of them
+    let modules = modules::load(launch, command, config)?; // the drivers; the others load beside the next steps
+    state_disk::mount_disk(launch, command, config)?; // the disk may need one of the drivers
     empty_json::set_aside_repositories(launch, config)?; // on the data root, which is mounted now
+    limits::raise(launch); // all that start from now on inherit them
+    let containerd = containerd::start(launch, command, config); // beside the next steps
     network::configure(launch, command, config)?;
     prerequisites::check(launch, command, config)?;
-    daemon::prepare(launch, command, config) // limits and the listening socket; the caller executes the daemon
+    modules::wait(launch, modules); // the daemon needs all of them
+    let daemon = daemon::prepare(launch, command, config)?; // the listening socket; the caller executes the daemon
+    Ok((daemon, containerd))
 }

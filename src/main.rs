@@ -7,8 +7,7 @@ mod start;
 
 use core::ffi::CStr;
 use dockerlaunch::{
-    Command, Ended, Result, Settings, Strings, block_signals, check, enter_root, fail, find_role,
-    launch, lease, open_console,
+    Ended, Settings, Strings, block_signals, check, fail, launch_program, lease, open_console,
 };
 
 const VERSION: &str = concat!(
@@ -61,21 +60,8 @@ fn main(mut arguments: Strings<'static>, environment: Strings<'static>) -> u8 {
     settings.is_program = true;
     block_signals(&mut settings); // first: a signal that arrives from here on is obeyed
     open_console(&mut settings);
-    match run(arguments, environment, &mut settings) {
+    match launch_program(arguments, environment, &mut settings) {
         Ok(Ended { status, .. }) => status,
         Err(error) => fail(&settings, &error),
     }
-}
-
-fn run(
-    arguments: Strings<'static>,
-    environment: Strings<'static>,
-    settings: &mut Settings<'static>,
-) -> Result<Ended> {
-    settings.read_environment(environment)?;
-    let role = find_role(settings)?;
-    settings.role = Some(role);
-    enter_root(environment, settings)?;
-    let mut command = Command::from_arguments(role, arguments, environment, settings)?;
-    launch(&mut command, settings)
 }

@@ -58,7 +58,8 @@ pub(crate) fn trace(start: Start<'_>, fate: Fate) -> Vec<String> {
 pub(crate) fn traced(start: Start<'_>, fate: Fate) -> (Vec<String>, String) {
     let root = start.root;
     let running = start.program("/usr/bin/held").started();
-    running.until("held", |running| running.proc("comm") == "held\n");
+    // It sleeps when it opens the pipe. Before that, it may still be in the exec that the tracer must not count.
+    running.until("held", |running| running.proc("stat").contains("(held) S "));
     let pid = Pid::from_raw(running.pid);
     let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC;
     ptrace::seize(pid, options).expect("ptrace is permitted");

@@ -55,7 +55,7 @@ pub(crate) const ROOMS: &[(&str, &[&str])] = &[
 const TOP: &[&str] = &["lib", "main", "start", "guide"];
 
 /// What the steps share. No step uses another step.
-const SHARED: &[&str] = &["become_root", "files", "programs", "var_run"];
+const SHARED: &[&str] = &["become_root", "environment", "files", "programs", "var_run"];
 
 tests![Needs::Nothing;
     a_room_uses_the_rooms_that_the_table_allows,

@@ -27,6 +27,7 @@ mod amounts; // many arguments and variables
 mod arguments; // which daemon, its arguments, its environment
 mod as_dockerd; // unusual spellings of arguments and of daemon.json
 mod bridge; // -b NAME --bip: the launch makes the bridge and drops --bip
+mod call_counts; // how many system calls a launch takes
 mod cgroup_layouts; // cgroups that are mounted before the launch; v1 if only v1 has memory
 mod cgroups; // invalid lines in /proc/cgroups
 mod check; // --check: what it reports, and that it changes nothing
@@ -117,6 +118,7 @@ fn main() -> ExitCode {
         arguments::tests(),
         as_dockerd::tests(),
         bridge::tests(),
+        call_counts::tests(),
         cgroups::tests(),
         cgroup_layouts::tests(),
         check::tests(),

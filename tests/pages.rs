@@ -96,7 +96,8 @@ fn recipe() -> Vec<String> {
     let (_, steps) = lib.split_once("\nfn steps(").unwrap();
     let mut verbs = vec!["switch_root".to_owned()]; // of an initramfs, before the others
     for line in steps.lines().take_while(|line| *line != "}") {
-        if let Some((module, _)) = line.trim().split_once("::")
+        let call = line.split_once(" = ").map_or(line, |(_, call)| call);
+        if let Some((module, _)) = call.trim().split_once("::")
             && module
                 .chars()
                 .all(|letter| letter.is_ascii_lowercase() || letter == '_')

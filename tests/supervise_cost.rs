@@ -35,12 +35,12 @@ fn anonymous(running: &Running<'_>) -> u64 {
         .unwrap()
 }
 
-/// Waits until it sleeps in ppoll(2), on its three descriptors.
+/// Waits until it sleeps in ppoll(2), on its four descriptors.
 fn until_it_waits(running: &Running<'_>) {
     running.until("waiting", |running| {
         let call = running.proc("syscall");
         let words: Vec<_> = call.split(' ').collect();
-        words[0] == "271" && words[2] == "0x3"
+        words[0] == "271" && words[2] == "0x4"
     });
 }
 

@@ -36,6 +36,8 @@ const fn switch(long: &'static str, short: u8) -> Flag {
 const TABLE: &[Flag] = &[
     value("config-file", NONE),
     value("containerd", NONE),
+    #[cfg(feature = "supervise")]
+    switch("cri-containerd", NONE),
     value("data-root", NONE),
     switch("debug", b'D'),
     value("default-runtime", NONE),
@@ -53,6 +55,8 @@ const TABLE: &[Flag] = &[
     switch("ip6tables", NONE),
     #[cfg(feature = "iptables")]
     switch("iptables", NONE),
+    #[cfg(feature = "supervise")]
+    value("log-format", NONE),
     value("log-level", b'l'),
     value("pidfile", b'p'),
     switch("restart", b'r'),

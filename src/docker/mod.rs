@@ -2,6 +2,8 @@
 
 pub(crate) mod command;
 pub(crate) mod config;
+#[cfg(feature = "supervise")]
+pub(crate) mod containerd;
 mod flags;
 mod json;
 pub(crate) mod needs;

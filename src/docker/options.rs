@@ -1,5 +1,5 @@
-//! Options of the daemon that change which programs it needs, such as `--iptables=false`: one table, for its flags and for
-//! daemon.json.
+//! Options of the daemon that change which programs it needs, such as `--iptables=false`, or how its containerd is started: one
+//! table, for its flags and for daemon.json.
 
 use crate::text::{list, split_once};
 
@@ -19,6 +19,10 @@ pub(crate) const EMBEDDED_CONTAINERD: Choices = 1 << 7;
 pub(crate) const OTHER_RUNTIME: Choices = 1 << 8;
 #[cfg(feature = "check")]
 pub(crate) const OTHER_DRIVER: Choices = 1 << 9;
+#[cfg(feature = "supervise")]
+pub(crate) const DEBUG: Choices = 1 << 10;
+#[cfg(feature = "supervise")]
+pub(crate) const CRI: Choices = 1 << 11;
 
 pub(crate) struct Choice {
     pub(crate) bit: Choices,
@@ -109,6 +113,22 @@ pub(crate) const CHOICES: &[Choice] = &[
         values: "overlay2,overlay,overlayfs",
         by_others: true,
         spelled: "--storage-driver=NAME",
+    },
+    #[cfg(feature = "supervise")]
+    Choice {
+        bit: DEBUG,
+        key: "debug",
+        values: TRUE,
+        by_others: false,
+        spelled: "--debug",
+    },
+    #[cfg(feature = "supervise")]
+    Choice {
+        bit: CRI,
+        key: "cri-containerd",
+        values: TRUE,
+        by_others: false,
+        spelled: "--cri-containerd",
     },
 ];
 

@@ -65,7 +65,7 @@ fn obey(settings: &Settings<'_>) -> Option<u8> {
 
 /// Finds the role again: wrong settings are reported before the role is known.
 fn is_machine(settings: &Settings<'_>) -> bool {
-    getpid().is_init() && matches!(find_role(settings), Ok(Role::Machine))
+    getpid().is_init() && matches!(find_role(settings), Ok((Role::Machine, _)))
 }
 
 fn act(settings: &Settings<'_>) {

@@ -201,7 +201,7 @@ impl Error {
     }
 
     /// The same; `NOENT` if no system call failed.
-    #[cfg(any(feature = "modprobe", feature = "state"))]
+    #[cfg(any(feature = "modprobe", feature = "state", feature = "supervise"))]
     pub(crate) fn errno(&self) -> Errno {
         self.raw_os_error()
             .map_or(Errno::NOENT, Errno::from_raw_os_error)

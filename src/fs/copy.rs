@@ -4,7 +4,7 @@
 //! What cannot be copied is reported with its path, and the caller decides whether to go on.
 
 use crate::{
-    fs::{self, Batch, Existing, PATH, Pass, Replace},
+    fs::{self, Batch, Existing, PATH, Pass, Put, Replace},
     text::{Text, TooLong},
 };
 use core::ffi::CStr;
@@ -206,16 +206,19 @@ impl Walk<'_> {
         stat: &Stat,
     ) -> Result<()> {
         if self.pass != Pass::Write {
-            return self.batch.finish(to, name, self.pass);
+            if Batch::waits(to, name)? {
+                Batch::finish(to, name, self.pass)?;
+            }
+            return Ok(());
         }
-        let existing = self.batch.existing(to, name)?;
+        let existing = Batch::existing(to, name)?;
         if existing == Existing::Something || existing == Existing::Empty && stat.st_size == 0 {
             return Ok(());
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let source = openat(from, name, flags, Mode::empty())?;
         let mut disowned = None;
-        self.batch.put(to, name, Replace::Empty, &mut |target| {
+        let put = self.batch.put(to, name, Replace::Empty, &mut |target| {
             loop {
                 match sendfile(target, &source, None, 1 << 20) {
                     Ok(0) => break,
@@ -229,7 +232,7 @@ impl Walk<'_> {
         if let Some(errno) = disowned {
             (self.report)(self.path.as_bytes(), Event::Disowned(errno))?;
         }
-        if existing == Existing::Empty {
+        if existing == Existing::Empty && put != Put::Second {
             (self.report)(self.path.as_bytes(), Event::Again)?;
         }
         Ok(())

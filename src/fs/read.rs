@@ -21,8 +21,17 @@ const LONGEST: u64 = 4 << 20;
 /// The limit for the kernel's own files, whose size is 0: 100,000 mounts are 20 MB of mountinfo.
 const LONGEST_OF_KERNEL: u64 = 256 << 20;
 
+/// The kernel's own files: each is what its name says, and never waited for. A short one comes with the first read.
+fn is_of_kernel(path: &CStr) -> bool {
+    let path = path.to_bytes();
+    path.starts_with(b"/proc/") || path.starts_with(b"/sys/")
+}
+
 /// The device number of /dev/null in stat(2): 1:3.
 const NULL: u64 = 1 << 8 | 3;
+
+/// DT_DIR of getdents64(2).
+const DIRECTORY: u8 = 4;
 
 /// How a caller that looks for something handles the error of a system call.
 pub(crate) trait Lookup<T> {
@@ -74,6 +83,9 @@ fn open_regular(path: &CStr) -> Result<(OwnedFd, u64)> {
         Err(Errno::NXIO) => return Err(Errno::BADFD), // a socket
         outcome => outcome?,
     };
+    if is_of_kernel(path) {
+        return Ok((file, LONGEST_OF_KERNEL));
+    }
     let stat = fstat(&file)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile if stat.st_size == 0 => Ok((file, LONGEST_OF_KERNEL)),
@@ -99,9 +111,15 @@ pub(crate) fn read_beginning<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'
     let mut filled = 0;
     loop {
         let free = buffer.get_mut(filled..).unwrap_or_default();
+        if free.is_empty() {
+            break;
+        }
         match retry_on_intr(|| read(&file, &mut *free))? {
             0 => break,
             length => filled += length,
+        }
+        if is_of_kernel(path) {
+            break;
         }
     }
     Ok(buffer.get(..filled).unwrap_or_default())
@@ -115,7 +133,7 @@ pub(crate) fn bytes(path: &CStr, each: &mut dyn FnMut(u8)) -> Result<()> {
 
 /// The same for an open file, up to `longest` bytes.
 pub(crate) fn bytes_of(file: BorrowedFd<'_>, longest: u64, each: &mut dyn FnMut(u8)) -> Result<()> {
-    let (mut buffer, mut left) = ([0; 1024], longest);
+    let (mut buffer, mut left) = ([0; 4096], longest); // the most that the kernel gives of mountinfo at once
     loop {
         let length = retry_on_intr(|| read(file, &mut buffer))?;
         if length == 0 {
@@ -149,6 +167,14 @@ pub(crate) fn entries(
     directory: BorrowedFd<'_>,
     each: &mut dyn FnMut(&CStr) -> Result<()>,
 ) -> Result<()> {
+    kinds(directory, &mut |name, _| each(name))
+}
+
+/// The same, and whether the entry is a directory (DT_DIR), which not every file system tells.
+pub(crate) fn kinds(
+    directory: BorrowedFd<'_>,
+    each: &mut dyn FnMut(&CStr, bool) -> Result<()>,
+) -> Result<()> {
     let mut buffer = [0; 1024];
     loop {
         let mut records = sys::directory_entries(directory, &mut buffer)?;
@@ -156,7 +182,7 @@ pub(crate) fn entries(
             return Ok(());
         }
         // linux_dirent64: inode 8, offset 8, record length 2, type 1, name.
-        while let Some(&[low, high]) = records.get(16..18) {
+        while let Some(&[low, high, kind]) = records.get(16..19) {
             let (record, rest) = records
                 .split_at_checked(usize::from(u16::from_ne_bytes([low, high])))
                 .unwrap_or((records, b""));
@@ -165,7 +191,7 @@ pub(crate) fn entries(
                 .and_then(|name| CStr::from_bytes_until_nul(name).ok())
                 .unwrap_or_default();
             if name != c"." && name != c".." {
-                each(name)?;
+                each(name, kind == DIRECTORY)?;
             }
             records = rest;
         }

@@ -41,8 +41,19 @@ pub(crate) enum Replace {
     /// An empty file. Anything else that appears under the name meanwhile is kept.
     Empty,
     /// Anything but a directory or a mount.
-    #[cfg(feature = "network")]
+    #[cfg(any(feature = "network", feature = "supervise"))]
     Anything,
+}
+
+/// What became of a new file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It has its name.
+    Named,
+    /// It waits for [`Batch::finish`].
+    Waits,
+    /// Another file of this batch waits for the same name: nothing was written.
+    Second,
 }
 
 /// The passes over a batch: Write, then Rename or Discard.
@@ -60,9 +71,21 @@ pub(crate) struct Batch {
     in_one_go: bool,
     /// The file system that all waiting files are on.
     device: Option<u64>,
+    /// Where the current directory is, once it is known.
+    place: Option<Place>,
     waiting: bool,
     /// A file in the current directory was renamed, and the directory is not synced yet.
     renamed: bool,
+}
+
+/// The file system of a directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Memory,
+    /// A disk. Files wait here if it is that of all waiting files.
+    Disk {
+        waits: bool,
+    },
 }
 
 impl Batch {
@@ -70,6 +93,7 @@ impl Batch {
         Self {
             in_one_go,
             device: None,
+            place: None,
             waiting: false,
             renamed: false,
         }
@@ -80,18 +104,14 @@ impl Batch {
         self.waiting
     }
 
-    /// What is there already; a waiting file counts. An empty file that is mounted is kept: somebody put it there on purpose.
-    pub(crate) fn existing(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<Existing> {
-        let existing = match lstat(parent, name)? {
+    /// What is there already. An empty file that is mounted is kept: somebody put it there on purpose.
+    pub(crate) fn existing(parent: BorrowedFd<'_>, name: &CStr) -> Result<Existing> {
+        Ok(match lstat(parent, name)? {
             Some(stat) if !is_empty_file(stat.st_mode, stat.st_size) => Existing::Something,
             Some(_) if is_mount(parent, name)? => Existing::Something,
             Some(_) => Existing::Empty,
             None => Existing::Nothing,
-        };
-        if existing != Existing::Something && self.waiting && has_temporary(parent, name)? {
-            return Ok(Existing::Something);
-        }
-        Ok(existing)
+        })
     }
 
     /// Writes a file: `fill` sets its contents, owner and mode.
@@ -101,39 +121,58 @@ impl Batch {
         name: &CStr,
         over: Replace,
         fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Put> {
         let (temporary, is_own) = temporary_name(name);
-        let file = create(parent, temporary.as_c_str())?;
+        let may_wait = self.waiting && is_own;
+        let file = match create(parent, temporary.as_c_str(), may_wait) {
+            Err(Errno::EXIST) if may_wait => return Ok(Put::Second),
+            file => file?,
+        };
         let mut finish = || {
             fill(file.as_fd())?;
-            if IN_MEMORY.contains(&fstatfs(&file)?.f_type) {
-                return rename_into_place(parent, temporary.as_c_str(), name, over);
-            }
-            if self.in_one_go && is_own && self.is_on_same_device(&file)? {
+            let place = self.place(parent)?;
+            if is_own && place == (Place::Disk { waits: true }) {
                 self.waiting = true;
-                return Ok(());
+                return Ok(Put::Waits);
             }
-            ignore_unsupported(retry_on_intr(|| fsync(&file)))?;
+            if place != Place::Memory {
+                ignore_unsupported(retry_on_intr(|| fsync(&file)))?;
+                self.renamed = true;
+            }
             rename_into_place(parent, temporary.as_c_str(), name, over)?;
-            self.renamed = true;
-            Ok(())
+            Ok(Put::Named)
         };
         finish().inspect_err(|_| remove(parent, temporary.as_c_str()))
     }
 
-    /// Whether the file is on the same file system as the first one: only that one is synced.
-    fn is_on_same_device(&mut self, file: &OwnedFd) -> Result<bool> {
-        let device = fstat(file)?.st_dev;
-        Ok(*self.device.get_or_insert(device) == device)
+    /// The file system of the current directory. Of the disks only the first one is synced in one go.
+    fn place(&mut self, directory: BorrowedFd<'_>) -> Result<Place> {
+        if let Some(place) = self.place {
+            return Ok(place);
+        }
+        let place = if IN_MEMORY.contains(&fstatfs(directory)?.f_type) {
+            Place::Memory
+        } else if self.in_one_go {
+            let device = fstat(directory)?.st_dev;
+            let waits = *self.device.get_or_insert(device) == device;
+            Place::Disk { waits }
+        } else {
+            Place::Disk { waits: false }
+        };
+        self.place = Some(place);
+        Ok(place)
+    }
+
+    /// Whether a file of this name waits, or an earlier launch has left one.
+    pub(crate) fn waits(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
+        let (temporary, _) = temporary_name(name);
+        exists(parent, temporary.as_c_str())
     }
 
     /// Renames a waiting file, or removes it.
-    pub(crate) fn finish(&self, parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
+    pub(crate) fn finish(parent: BorrowedFd<'_>, name: &CStr, pass: Pass) -> Result<()> {
         let (temporary, _) = temporary_name(name);
         let temporary = temporary.as_c_str();
-        if !exists(parent, temporary)? {
-            return Ok(()); // it does not wait
-        }
         if pass == Pass::Discard {
             remove(parent, temporary);
             return Ok(());
@@ -149,11 +188,13 @@ impl Batch {
 
     /// Starts a subdirectory. Returns its parent's state, for [`Batch::leave`].
     pub(crate) fn enter(&mut self) -> bool {
+        self.place = None;
         core::mem::take(&mut self.renamed)
     }
 
     /// Ends a directory: syncs it, unless the whole batch is synced in one go.
     pub(crate) fn leave(&mut self, directory: BorrowedFd<'_>, around: bool) -> Result<()> {
+        self.place = None;
         if core::mem::replace(&mut self.renamed, around) {
             ignore_unsupported(retry_on_intr(|| fsync(directory)))?;
         }
@@ -169,7 +210,7 @@ pub(crate) fn fill(file: BorrowedFd<'_>, contents: &[u8], mode: u32) -> Result<(
 
 /// Replaces a file, readable for everybody. Where Docker has mounted the file it cannot be replaced, and it may be the only
 /// writable file there: then its contents are overwritten. Equal contents are not written again.
-#[cfg(feature = "network")]
+#[cfg(any(feature = "network", feature = "supervise"))]
 pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
     if has_contents(parent, name, contents)? {
         return Ok(());
@@ -178,14 +219,14 @@ pub(crate) fn replace(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> R
     let put = batch.put(parent, name, Replace::Anything, &mut |file| {
         fill(file, contents, 0o644)
     });
-    match put.and_then(|()| batch.leave(parent, false)) {
+    match put.and_then(|_| batch.leave(parent, false)) {
         Err(Errno::BUSY | Errno::ROFS) => overwrite(parent, name, contents),
         other => other,
     }
 }
 
 /// Whether the file has these contents already.
-#[cfg(feature = "network")]
+#[cfg(any(feature = "network", feature = "supervise"))]
 fn has_contents(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<bool> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(file) = openat(parent, name, flags, Mode::empty()) else {
@@ -205,7 +246,7 @@ fn has_contents(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<
 }
 
 /// Allocates the space before it overwrites the contents, and truncates last.
-#[cfg(feature = "network")]
+#[cfg(any(feature = "network", feature = "supervise"))]
 fn overwrite(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()> {
     use rustix::fs::{FallocateFlags, fallocate, ftruncate};
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -221,11 +262,16 @@ fn overwrite(parent: BorrowedFd<'_>, name: &CStr, contents: &[u8]) -> Result<()>
 /// Removes the temporary files that an interrupted launch has left. Only files: anything else is not dockerlaunch's.
 pub(crate) fn remove_temporary(directory: BorrowedFd<'_>) -> Result<()> {
     super::entries(directory, &mut |name| {
-        if name.to_bytes().starts_with(TEMPORARY) {
-            remove(directory, name);
-        }
+        remove_if_temporary(directory, name);
         Ok(())
     })
+}
+
+/// The same for one entry of the directory.
+pub(crate) fn remove_if_temporary(directory: BorrowedFd<'_>, name: &CStr) {
+    if name.to_bytes().starts_with(TEMPORARY) {
+        remove(directory, name);
+    }
 }
 
 /// Which name to report for a file that could not be written: that of its temporary file if it exists, else its own.
@@ -248,17 +294,12 @@ fn temporary_name(name: &CStr) -> (Name, bool) {
     (temporary, is_own)
 }
 
-fn has_temporary(parent: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
-    let (temporary, _) = temporary_name(name);
-    exists(parent, temporary.as_c_str())
-}
-
-/// Creates the temporary file, after removing one that an earlier launch has left.
-fn create(parent: BorrowedFd<'_>, temporary: &CStr) -> Result<OwnedFd> {
+/// Creates the temporary file, after removing one that an earlier launch has left, unless one may wait.
+fn create(parent: BorrowedFd<'_>, temporary: &CStr, may_wait: bool) -> Result<OwnedFd> {
     let mode = Mode::from_raw_mode(0o600);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match openat(parent, temporary, flags, mode) {
-        Err(Errno::EXIST) => {
+        Err(Errno::EXIST) if !may_wait => {
             unlinkat(parent, temporary, AtFlags::empty())?;
             openat(parent, temporary, flags, mode)
         }
@@ -279,7 +320,7 @@ fn rename_into_place(
 ) -> Result<()> {
     let replace = || renameat(parent, temporary, parent, name);
     match over {
-        #[cfg(feature = "network")]
+        #[cfg(any(feature = "network", feature = "supervise"))]
         Replace::Anything => replace(),
         Replace::Empty => {
             match renameat_with(parent, temporary, parent, name, RenameFlags::NOREPLACE) {

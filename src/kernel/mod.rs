@@ -8,6 +8,8 @@ pub(crate) mod mountinfo;
 #[cfg(any(feature = "iptables", feature = "network", feature = "supervise"))]
 pub(crate) mod netlink;
 #[cfg(feature = "supervise")]
+pub(crate) mod notify;
+#[cfg(feature = "supervise")]
 pub(crate) mod power;
 pub(crate) mod requests;
 #[cfg(feature = "supervise")]

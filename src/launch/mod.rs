@@ -47,10 +47,14 @@ pub(crate) struct Launch<'l> {
 }
 
 impl<'l> Launch<'l> {
-    pub(crate) fn new(role: Role, settings: &'l Settings<'l>, before: SavedMask) -> Self {
+    /// With the role as [`role::find_role`] finds it.
+    pub(crate) fn new(
+        (role, owns_machine): (Role, bool),
+        settings: &'l Settings<'l>,
+        before: SavedMask,
+    ) -> Self {
         let error = Cell::new(Error::with_reason(Step::Exec, b"", ""));
         let log = settings.as_log();
-        let owns_machine = role == Role::Machine && role::in_first_namespace();
         if owns_machine {
             // ctrl-alt-del becomes a SIGINT to PID 1: the kernel's own reset leaves no time to write anything.
             reboot(RebootCommand::CadOff).or_warn(log, Step::Role, c"ctrl-alt-del");

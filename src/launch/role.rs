@@ -31,11 +31,12 @@ const NEITHER: &str = "it is not PID 1, and nothing marks a container (/.dockere
 const SHARED: &str = "it is not PID 1, and nothing marks a container (/.dockerenv, /run/.containerenv, the variable container), \
     but its PID namespace is not the machine's: in a pod whose containers share one, set DOCKER_LAUNCH_AS=container";
 
-/// Finds the role. Mounts /proc if PID 1 has none yet: all that follows needs it.
+/// Finds the role, and whether this is the PID 1 that the kernel started. Mounts /proc if PID 1 has none yet: all that follows
+/// needs it.
 ///
 /// # Errors
 /// [`Step::Role`] when it is neither; [`Step::Mount`] when /proc cannot be mounted.
-pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
+pub(crate) fn find_role(settings: &Settings<'_>) -> Result<(Role, bool)> {
     let is_pid_1 = getpid().is_init();
     let role = match settings.role {
         Some(Role::Machine) if !is_pid_1 => {
@@ -52,14 +53,19 @@ pub fn find_role(settings: &Settings<'_>) -> Result<Role> {
         None if !is_pid_1 => Some(Role::Container),
         chosen => chosen,
     };
-    mount_proc().map_err(|errno| Error::new(Step::Mount, PROC.to_bytes(), errno))?;
-    Ok(role.unwrap_or_else(|| {
-        if in_first_namespace() {
-            Role::Machine
-        } else {
-            Role::Container
-        }
-    }))
+    let mut is_first = namespaces::PID.is_first();
+    if is_first.is_none() {
+        mount_proc().map_err(|errno| Error::new(Step::Mount, PROC.to_bytes(), errno))?;
+        is_first = namespaces::PID.is_first();
+    }
+    let is_first = is_first == Some(true);
+    let found = if is_first {
+        Role::Machine
+    } else {
+        Role::Container
+    };
+    let role = role.unwrap_or(found);
+    Ok((role, is_first && role == Role::Machine))
 }
 
 /// The error, as specific as possible: without /proc the namespace is unknown.

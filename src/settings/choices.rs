@@ -50,6 +50,17 @@ pub enum Reap {
     Always,
 }
 
+/// Who starts containerd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContainerdBy {
+    /// A supervisor on the machine, unless the daemon is told to use another one.
+    #[default]
+    Auto,
+    /// The daemon.
+    Daemon,
+}
+
 /// What happens when a supervised daemon ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -50,6 +50,8 @@ pub struct Settings<'a> {
     pub reap: Reap,
     /// A program to run once, when the supervised engine first answers; empty: none.
     pub ready: &'a CStr,
+    /// Who starts containerd.
+    pub containerd: ContainerdBy,
     /// When a supervised daemon ends by itself; `None`: restart on the machine, exit in a container.
     pub on_exit: Option<OnExit>,
     /// When the launch fails on the machine. Only the program uses it, not the library.
@@ -83,6 +85,7 @@ impl Default for Settings<'_> {
             hostname: c"",
             reap: Reap::Auto,
             ready: c"",
+            containerd: ContainerdBy::Auto,
             on_exit: None,
             on_failure: OnFailure::Panic,
             shutdown_timeout: 90,

@@ -1,6 +1,6 @@
 //! The table of settings: names, allowed values, which of them this build supports, and what each sets.
 
-use super::{Cgroup, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
+use super::{Cgroup, ContainerdBy, OnExit, OnFailure, Prerequisites, Reap, Role, Settings};
 use crate::{
     settings::ip::{Ip, address, is_hostname},
     text::{fields, list, number, split_once},
@@ -180,6 +180,18 @@ pub(super) static TABLE: &[Row] = &[
         set: Value(|settings, value| {
             settings.ready = value;
             unless(!value.to_bytes().starts_with(b"/"))
+        }),
+    },
+    Row {
+        name: "CONTAINERD",
+        allowed: "allowed: auto, daemon",
+        built: ALL,
+        missing: "",
+        set: Choice(|settings, place| {
+            settings.containerd = match place {
+                0 => ContainerdBy::Auto,
+                _ => ContainerdBy::Daemon,
+            }
         }),
     },
     Row {

@@ -4,15 +4,15 @@
 use crate::{
     docker::config::Config,
     error::{Error, Step},
-    fs::{self, Lookup, Root, copy::FILES},
-    launch::{Context, Launch, Outcome},
+    fs::{self, Lookup, copy::FILES},
+    launch::{Launch, Outcome},
     steps::files::{Files, warn_if_full},
 };
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::{FileType, renameat},
-    io::Errno,
+    fs::{FileType, renameat, statfs},
+    io::{Errno, retry_on_intr},
 };
 
 /// No JSON document that dockerd writes is shorter.
@@ -27,17 +27,13 @@ const READ_ONLY: &str = "it is empty, and its file system is read-only; write {}
 
 /// In /etc/docker: the identity key of old engines, and daemon.json.
 pub(crate) fn set_aside_configuration(launch: &Launch<'_>) -> Outcome<()> {
-    let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
-    let Some(etc) = root
-        .directory(ETC)
-        .if_exists_or_warn(launch.log, Step::Layout, ETC)
-    else {
+    let Some(etc) = fs::directory(ETC).if_exists_or_warn(launch.log, Step::Layout, ETC) else {
         return Ok(());
     };
     let etc = etc.as_fd();
     set_aside(launch, (etc, ETC), c"key.json", c"key.json.corrupt");
     if set_aside(launch, (etc, ETC), CONFIGURATION, c"daemon.json.corrupt") {
-        restore(launch, &root, (etc, ETC));
+        restore(launch, (etc, ETC));
     }
     Ok(())
 }
@@ -46,10 +42,9 @@ pub(crate) fn set_aside_configuration(launch: &Launch<'_>) -> Outcome<()> {
 pub(crate) fn set_aside_repositories(launch: &Launch<'_>, config: &Config) -> Outcome<()> {
     const NAME: &CStr = c"repositories.json";
     let data_root = config.data_root.as_c_str();
-    if let Some(data_root) =
-        fs::directory(data_root).if_exists_or_warn(launch.log, Step::Layout, data_root)
-    {
-        warn_if_full(launch, data_root.as_fd(), config.data_root.as_bytes());
+    let there = retry_on_intr(|| statfs(data_root));
+    if let Some(there) = there.if_exists_or_warn(launch.log, Step::Layout, data_root) {
+        warn_if_full(launch, &there, config.data_root.as_bytes());
     }
     let path = fs::path(&[config.data_root.as_bytes(), b"/image"]);
     let images = fs::directory(path.as_c_str());
@@ -104,11 +99,10 @@ fn set_aside(
 }
 
 /// Copies the image's default daemon.json back, if there is one.
-fn restore(launch: &Launch<'_>, root: &Root, (etc, path): (BorrowedFd<'_>, &CStr)) {
+fn restore(launch: &Launch<'_>, (etc, path): (BorrowedFd<'_>, &CStr)) {
     const DEFAULTS: &CStr = c"/usr/etc/docker";
     if let Some(defaults) =
-        root.directory(DEFAULTS)
-            .if_exists_or_warn(launch.log, Step::Layout, DEFAULTS)
+        fs::directory(DEFAULTS).if_exists_or_warn(launch.log, Step::Layout, DEFAULTS)
     {
         let files = Files::new(launch, Step::Layout);
         files.write(etc, path.to_bytes(), &mut |files, pass| {

@@ -4,7 +4,7 @@
 use crate::{
     error::Step,
     fs::{
-        self, Batch, Existing, PATH, Pass, Replace,
+        self, Batch, Existing, PATH, Pass, Put, Replace,
         copy::{Copy, Event},
     },
     launch::Launch,
@@ -14,7 +14,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::BorrowedFd,
-    fs::{CWD, fstatfs},
+    fs::{CWD, StatFs},
     io::{Errno, Result},
 };
 
@@ -65,23 +65,24 @@ impl<'f, 'l> Files<'f, 'l> {
         }
     }
 
-    /// Writes one of our files if it is missing or empty; returns whether it was empty.
+    /// Writes one of our files if it is missing or empty. Returns what became of it, and whether it was empty.
     pub(crate) fn put(
         &mut self,
         parent: BorrowedFd<'_>,
         name: &CStr,
-        pass: Pass,
+        is_missing: bool,
         fill: &mut dyn FnMut(BorrowedFd<'_>) -> Result<()>,
-    ) -> Result<bool> {
-        if pass != Pass::Write {
-            self.batch.finish(parent, name, pass)?;
-            return Ok(false);
+    ) -> Result<(Put, bool)> {
+        let existing = if is_missing {
+            Existing::Nothing
+        } else {
+            Batch::existing(parent, name)?
+        };
+        if existing == Existing::Something {
+            return Ok((Put::Named, false));
         }
-        let existing = self.batch.existing(parent, name)?;
-        if existing != Existing::Something {
-            self.batch.put(parent, name, Replace::Empty, fill)?;
-        }
-        Ok(existing == Existing::Empty)
+        let put = self.batch.put(parent, name, Replace::Empty, fill)?;
+        Ok((put, existing == Existing::Empty && put != Put::Second))
     }
 
     /// Copies what the directory `to` lacks; `path` is its path.
@@ -162,13 +163,9 @@ pub(crate) fn replace(
 }
 
 /// Warns if the file system of a directory is full.
-pub(crate) fn warn_if_full(launch: &Launch<'_>, directory: BorrowedFd<'_>, path: &[u8]) {
-    match fstatfs(directory) {
-        Ok(there) if there.f_blocks > 0 && there.f_bavail == 0 => {
-            warn_full(launch, path, &mount_point(path));
-        }
-        Ok(_) => {}
-        Err(errno) => launch.warn_of(Step::Daemon, path, errno),
+pub(crate) fn warn_if_full(launch: &Launch<'_>, there: &StatFs, path: &[u8]) {
+    if there.f_blocks > 0 && there.f_bavail == 0 {
+        warn_full(launch, path, &mount_point(path));
     }
 }
 

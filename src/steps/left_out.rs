@@ -15,15 +15,34 @@ pub(crate) mod iptables {
 #[cfg(not(feature = "modprobe"))]
 pub(crate) mod modules {
     use crate::{
-        docker::command::Command,
+        docker::{command::Command, config::Config},
         launch::{Launch, Outcome},
     };
 
-    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
-        Ok(())
+    /// None loads.
+    pub(crate) struct Beside;
+
+    pub(crate) fn load(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<Beside> {
+        Ok(Beside)
     }
+    pub(crate) fn wait(_: &Launch<'_>, _: Beside) {}
     pub(crate) fn load_named(_: &Launch<'_>, _: &Command<'_>) -> Outcome<()> {
         Ok(())
+    }
+}
+
+#[cfg(not(feature = "supervise"))]
+pub(crate) mod containerd {
+    use crate::{
+        docker::{command::Command, config::Config},
+        launch::Launch,
+    };
+
+    /// This process starts none.
+    pub(crate) enum Containerd {}
+
+    pub(crate) fn start(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Option<Containerd> {
+        None
     }
 }
 

@@ -7,11 +7,14 @@ pub(crate) mod switch_root;
 
 pub(crate) mod cgroups;
 pub(crate) mod clock;
+#[cfg(feature = "supervise")]
+pub(crate) mod containerd;
 pub(crate) mod daemon;
 pub(crate) mod empty_json;
 #[cfg(feature = "iptables")]
 pub(crate) mod iptables;
 pub(crate) mod layout;
+pub(crate) mod limits;
 #[cfg(feature = "modprobe")]
 pub(crate) mod modules;
 pub(crate) mod mounts;
@@ -32,6 +35,7 @@ pub(crate) use left_out::*;
 
 // Shared by several steps.
 mod become_root;
+pub(crate) mod environment;
 mod files;
 #[cfg(any(feature = "modprobe", feature = "state"))]
 mod programs;

@@ -1,26 +1,45 @@
-//! Loads the kernel modules that Docker's network and storage need and the kernel does not have yet, with one call of the
-//! image's modprobe; on the machine also the modules that the image's files name (modules-load.d(5)). Modules that the
-//! kernel loads by itself on first use (nf_tables, most of xt_*) are left to it.
+//! Loads the kernel modules that Docker's network and storage need and the kernel does not have yet, with the image's modprobe;
+//! on the machine also the modules that the image's files name (modules-load.d(5)). Modules that the kernel loads by itself on
+//! first use (nf_tables, most of xt_*) are left to it.
+//!
+//! Loading them takes longer than the rest of a launch, most of it to check signatures. So on a machine that this process
+//! supervises a first call of modprobe loads what the next steps need, and a second call the others, beside these steps.
 
 use crate::{
-    docker::command::Command,
+    docker::{command::Command, config::Config},
     error::Step,
     fs::{self, Lookup},
     launch::{Launch, Outcome},
     settings::Role,
-    steps::programs::{self, AtEnd},
+    steps::programs::{AtEnd, Program},
     text::{Text, list, words},
 };
 use core::ffi::CStr;
 use heapless::Vec;
-use rustix::{fd::AsFd, fs::CWD, io::Errno};
+use rustix::{
+    fd::AsFd,
+    fs::CWD,
+    io::{Errno, Result},
+};
 
 /// A module, and a path that exists once it is loaded or built in.
 struct Row {
     name: &'static str,
     shows: &'static CStr,
     when: When,
+    load: Load,
 }
+
+/// When it is loaded, on a machine that this process supervises.
+enum Load {
+    /// Before containerd starts.
+    First,
+    /// Beside the next steps; but before them if they make the daemon's bridge.
+    WithBridge,
+    /// Beside the next steps.
+    Later,
+}
+use Load::{First, Later, WithBridge};
 
 enum When {
     Always,
@@ -36,61 +55,72 @@ const TABLE: &[Row] = &[
         name: "overlay",
         shows: c"/sys/module/overlay",
         when: Always,
+        load: First,
     },
     Row {
         name: "bridge",
         shows: c"/sys/module/bridge",
         when: Always,
+        load: WithBridge,
     },
     Row {
         name: "br_netfilter",
         shows: c"/proc/sys/net/bridge",
         when: Always,
+        load: Later,
     },
     Row {
         name: "veth",
         shows: c"/sys/module/veth",
         when: Always,
+        load: Later,
     },
     Row {
         name: "nf_nat",
         shows: c"/sys/module/nf_nat",
         when: Always,
+        load: Later,
     },
     // With it the kernel reports the power button.
     Row {
         name: "button",
         shows: c"/sys/bus/acpi/drivers/button",
         when: Supervising,
+        load: Later,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_addrtype",
         shows: c"/sys/module/xt_addrtype",
         when: Always,
+        load: Later,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_conntrack",
         shows: c"/sys/module/xt_conntrack",
         when: Always,
+        load: Later,
     },
     #[cfg(feature = "iptables")]
     Row {
         name: "xt_MASQUERADE",
         shows: c"/sys/module/xt_MASQUERADE",
         when: Always,
+        load: Later,
     },
     // iptables loads them too, but with the modprobe path of the kernel.
     Row {
         name: "ip_tables",
         shows: c"/proc/net/ip_tables_names",
         when: Legacy,
+        load: Later,
     },
     Row {
         name: "ip6_tables",
         shows: c"/proc/net/ip6_tables_names",
         when: Legacy,
+        load: Later,
     },
 ];
 
@@ -102,25 +132,78 @@ const DIRECTORIES: [&CStr; 2] = [c"/etc/modules-load.d", c"/usr/lib/modules-load
 /// The modules of the table, and up to 48 from the setting and the files; a name has at most 56 bytes.
 const MOST: usize = TABLE.len() + 48;
 type Name = Text<57>;
+type Names = Vec<Name, MOST>;
 
 /// How long modprobe may take, in seconds: enough for slow flash and an emulated processor.
 const LIMIT: u32 = 60;
 
-/// Loads what is missing. A failure is a warning: Docker itself says which feature fails.
+/// The modules that load beside the next steps.
+pub(crate) struct Beside {
+    /// modprobe, or why it was not started; `None`: no module is missing.
+    program: Option<Result<Program>>,
+    names: Names,
+}
+
+/// Starts to load what is missing, and returns when the modules are there that the next steps need. A failure is a warning:
+/// Docker itself says which feature fails.
 ///
 /// # Errors
 /// [`Step::Modules`]: too many modules, or a name that no module can have.
-pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    load_with(launch, command, TABLE)
+pub(crate) fn load(launch: &Launch<'_>, command: &Command<'_>, config: &Config) -> Outcome<Beside> {
+    // Without a containerd to start, nothing goes on beside modprobe: one call loads all.
+    let is_split = launch.role == Role::Machine && launch.settings.supervises(launch.role);
+    let is_first = |row: &&Row| match row.load {
+        First => true,
+        Later => !is_split,
+        WithBridge => !is_split || config.has_own_bridge(),
+    };
+    let (mut first, mut beside) = (Names::new(), Names::new());
+    let wanted = || TABLE.iter().filter(|row| is_wanted(launch, command, row));
+    let own = wanted().filter(is_first);
+    add_all(launch, &mut first, own, true)?;
+    let others = wanted().filter(|row| !is_first(row));
+    add_all(launch, &mut beside, others, false)?;
+    if first.is_empty() && beside.is_empty() {
+        launch.log.debug("all modules are there", &[]);
+    }
+    run(launch, command, &first);
+    let program = (!beside.is_empty()).then(|| start(launch, command, &beside));
+    Ok(Beside {
+        program,
+        names: beside,
+    })
+}
+
+/// Waits until all modules are there.
+pub(crate) fn wait(launch: &Launch<'_>, beside: Beside) {
+    if let Some(program) = beside.program {
+        finish(launch, program, &beside.names);
+    }
 }
 
 /// Loads only the named modules: an initramfs has the drivers, and Docker's modules are on the root.
 pub(crate) fn load_named(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
-    load_with(launch, command, &[])
+    let mut missing = Names::new();
+    add_all(launch, &mut missing, core::iter::empty(), true)?;
+    run(launch, command, &missing);
+    Ok(())
 }
 
-fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome<()> {
-    let mut missing: Vec<Name, MOST> = Vec::new();
+fn is_wanted(launch: &Launch<'_>, command: &Command<'_>, row: &Row) -> bool {
+    match row.when {
+        Always => true,
+        Supervising => launch.settings.supervises(launch.role),
+        Legacy => !command.first_directory.is_empty(),
+    }
+}
+
+/// Adds those of the rows, and of the modules that the setting and the image name, that are missing.
+fn add_all<'r>(
+    launch: &Launch<'_>,
+    missing: &mut Names,
+    rows: impl Iterator<Item = &'r Row>,
+    named: bool,
+) -> Outcome<()> {
     let mut outcome = Ok(());
     let mut add = |name: &[u8]| {
         let added = match module(name) {
@@ -136,39 +219,38 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
             outcome = Err(launch.failed(Step::Modules, name, reason));
         }
     };
-    let is_wanted = |row: &&Row| match row.when {
-        Always => true,
-        Supervising => launch.settings.supervises(launch.role),
-        Legacy => !command.first_directory.is_empty(),
-    };
-    let own = own.iter().filter(is_wanted);
-    own.for_each(|row| add(row.name.as_bytes()));
-    list(launch.settings.modules.to_bytes()).for_each(&mut add);
-    if launch.role == Role::Machine {
-        each_in_files(launch, &mut add);
+    rows.for_each(|row| add(row.name.as_bytes()));
+    if named {
+        list(launch.settings.modules.to_bytes()).for_each(&mut add);
+        if launch.role == Role::Machine {
+            each_in_files(launch, &mut add);
+        }
     }
-    outcome?;
-    if missing.is_empty() {
-        launch.log.debug("all modules are there", &[]);
-        return Ok(());
+    outcome
+}
+
+fn run(launch: &Launch<'_>, command: &Command<'_>, missing: &Names) {
+    if !missing.is_empty() {
+        finish(launch, start(launch, command, missing), missing);
     }
+}
+
+fn start(launch: &Launch<'_>, command: &Command<'_>, missing: &Names) -> Result<Program> {
     let mut arguments: Vec<&CStr, { MOST + 3 }> = Vec::new();
     // The capacity is enough for all of them.
     let _ = arguments.extend_from_slice(&[c"-a", c"-q", c"--"]);
-    for name in &missing {
+    for name in missing {
         let _ = arguments.push(name.as_c_str());
     }
-    let outcome = programs::run(
-        launch,
-        command,
-        c"modprobe",
-        &arguments,
-        LIMIT,
-        AtEnd::Killed,
-    );
+    Program::start(launch, command, c"modprobe", &arguments)
+}
+
+/// Waits for modprobe, and warns of the modules that are still missing.
+fn finish(launch: &Launch<'_>, program: Result<Program>, missing: &Names) {
+    let outcome = program.and_then(|program| program.finish(launch, LIMIT, AtEnd::Killed));
     launch.log.debug("ran modprobe", &[]);
     let why: &[u8] = match outcome {
-        Ok(0) => return Ok(()),
+        Ok(0) => return,
         Ok(_) => b"modprobe could not load",
         Err(Errno::NOENT) => b"there is no modprobe in PATH to load",
         Err(Errno::TIMEDOUT) => b"modprobe took longer than 60 s and was killed, loading",
@@ -178,8 +260,7 @@ fn load_with(launch: &Launch<'_>, command: &Command<'_>, own: &[Row]) -> Outcome
             b"modules are not loaded:"
         }
     };
-    warn_of_missing(launch, why, &missing);
-    Ok(())
+    warn_of_missing(launch, why, missing);
 }
 
 /// Calls `each` with every module that the image's files name. An unreadable file is logged and skipped.

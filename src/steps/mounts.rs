@@ -15,6 +15,7 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{CWD, Mode, OFlags, mkdir, open},
     io::{self, Errno, fcntl_dupfd_cloexec, fcntl_getfd},
     mount::{MountFlags, mount},
@@ -46,6 +47,8 @@ const PLAIN: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV);
 const SHARED_MEMORY: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 const STRICT: MountFlags = MountFlags::NOSUID.union(MountFlags::STRICTATIME);
+
+const RUN: &CStr = c"/run";
 
 /// /dev comes first, for the console.
 const TABLE: &[Row] = &[
@@ -90,7 +93,7 @@ const TABLE: &[Row] = &[
         lost: "",
     },
     Row {
-        at: c"/run",
+        at: RUN,
         kind: c"tmpfs",
         flags: SHARED_MEMORY.union(MountFlags::STRICTATIME),
         data: c"mode=755",
@@ -141,24 +144,46 @@ const LINKS: &[(&CStr, &CStr)] = &[
     (c"/dev/ptmx", c"pts/ptmx"),
 ];
 
+/// What the step knows about the mounts, for later steps.
+pub(crate) struct Known {
+    /// `/` is the bottom of the mount tree, or mountinfo does not show it.
+    pub(crate) root_is_bottom: bool,
+    /// This launch has mounted /run.
+    pub(crate) run_is_own: bool,
+}
+
 /// Mounts the table's rows, then creates the links in /dev.
-pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
-    let mounted = rows_where(launch, c"/proc/self/mountinfo", |row, line| {
-        Mount::parse(line).is_some_and(|mount| mount.is_within(row.at.to_bytes()))
-    })?;
-    let offered = match launch.role {
-        Role::Machine => rows_where(launch, c"/proc/filesystems", |row, line| {
-            words(line).last() == Some(row.kind.to_bytes())
-        })?,
-        Role::Container => 0,
+pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<Known> {
+    let mut known = Known {
+        root_is_bottom: true,
+        run_is_own: false,
     };
+    let (mut mounted, mut offered, mut are_others) = (0, 0, false);
+    lines(launch, c"/proc/self/mountinfo", &mut |line| {
+        let Some(mount) = Mount::parse(line) else {
+            return;
+        };
+        if mount.point == b"/" {
+            known.root_is_bottom = mount.is_bottom();
+        } else if !mount.is_within(b"/proc") && !mount.is_within(b"/sys") {
+            are_others = true;
+        }
+        mounted |= rows_where(|row| mount.is_within(row.at.to_bytes()));
+    })?;
+    if launch.role == Role::Machine {
+        lines(launch, c"/proc/filesystems", &mut |line| {
+            let kind = words(line).last();
+            offered |= rows_where(|row| kind == Some(row.kind.to_bytes()));
+        })?;
+    }
     for (number, row) in TABLE.iter().enumerate() {
         let wanted = row.need == Required || offered & (1 << number) != 0;
         if mounted & (1 << number) != 0 || !wanted {
             continue;
         }
-        // The image's /run may be a link to /var/run, where an outer engine has mounted something.
-        if mounted::leads_to_mounts(row.at).at(launch, Step::Mount, row.at)? {
+        // The image's /run may be a link to /var/run, where an outer engine has mounted something. No row is a link into /proc
+        // or /sys.
+        if are_others && mounted::leads_to_mounts(row.at).at(launch, Step::Mount, row.at)? {
             continue;
         }
         match mount_row(row) {
@@ -166,7 +191,10 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
                 let error = Error::new(Step::Mount, row.at.to_bytes(), errno);
                 error.format(&mut |parts| warn(launch, parts, row.lost));
             }
-            outcome => outcome.at(launch, Step::Mount, row.at)?,
+            outcome => {
+                outcome.at(launch, Step::Mount, row.at)?;
+                known.run_is_own |= row.at == RUN;
+            }
         }
     }
     for (path, target) in LINKS {
@@ -175,7 +203,7 @@ pub(crate) fn mount_api(launch: &Launch<'_>) -> Outcome<()> {
     launch
         .log
         .debug("mounted /dev, /sys, /run and what is below them", &[]);
-    Ok(())
+    Ok(known)
 }
 
 fn warn(launch: &Launch<'_>, parts: &[&[u8]], lost: &'static str) {
@@ -197,20 +225,17 @@ fn mount_row(row: &Row) -> io::Result<()> {
     }
 }
 
-/// The rows, as bits, that match any line of the file.
-fn rows_where(
-    launch: &Launch<'_>,
-    path: &CStr,
-    matches: impl Fn(&Row, &[u8]) -> bool,
-) -> Outcome<u32> {
-    let mut found = 0;
-    fs::lines(path, &mut |line| {
-        for (number, row) in TABLE.iter().enumerate() {
-            found |= u32::from(matches(row, trim(line))) << number;
-        }
+fn lines(launch: &Launch<'_>, file: &CStr, each: &mut dyn FnMut(&[u8])) -> Outcome<()> {
+    let read = fs::lines(file, &mut |line| each(trim(line)));
+    read.at(launch, Step::Mount, file)
+}
+
+/// The matching rows, as bits.
+fn rows_where(matches: impl Fn(&Row) -> bool) -> u32 {
+    let bits = TABLE.iter().enumerate();
+    bits.fold(0, |bits, (number, row)| {
+        bits | u32::from(matches(row)) << number
     })
-    .at(launch, Step::Mount, path)?;
-    Ok(found)
 }
 
 /// Makes sure that PID 1 can log, before its first line: if descriptors 0 to 2 are not all open, it opens /dev/console on
@@ -220,8 +245,12 @@ fn rows_where(
 #[inline(never)]
 pub fn open_console(settings: &mut Settings<'_>) {
     let closed = |number: &u32| fcntl_getfd(sys::inherited(*number)).is_err();
-    let missing = (0..=2).filter(closed).count();
-    if missing == 0 {
+    let standard = |number| PollFd::from_borrowed_fd(sys::inherited(number), PollFlags::empty());
+    let mut standard = [0, 1, 2].map(standard);
+    let polled = poll(&mut standard, Some(&Timespec::default()));
+    let is_missing = |one: &&PollFd<'_>| one.revents().contains(PollFlags::NVAL);
+    let missing = standard.iter().filter(is_missing).count();
+    if polled.is_err() || missing == 0 {
         return;
     }
     let log_is_closed = closed(&settings.log);

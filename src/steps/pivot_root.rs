@@ -2,13 +2,12 @@
 //!
 //! On an initramfs `/` is the bottom of the mount tree, so pivot_root fails, and runc with it. The step binds `/` on a
 //! directory and moves that mount over `/`: then `/` has a mount below it, and nothing is copied. mountinfo shows which
-//! mount is the bottom. Only if `/` is the bottom, or mountinfo does not show `/`, does a child try pivot_root.
+//! mount is the bottom; the step `mounts` has read it. Only if `/` is the bottom, or mountinfo does not show `/`, does a child try pivot_root.
 
 use crate::{
     docker::command::Command,
     error::Step,
-    fs,
-    kernel::{children, mountinfo::Mount},
+    kernel::children,
     launch::{Context, Launch, Outcome},
     steps::become_root::{self, ASIDE},
     sys,
@@ -27,8 +26,12 @@ use rustix::{
 const PROBE: u32 = 10;
 
 /// Makes pivot_root work, then makes `/` shared recursively: the kernel refuses to move a mount whose parent is shared.
-pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<()> {
-    if may_be_bottom(launch)? && !pivots(launch)? {
+pub(crate) fn prepare(
+    launch: &Launch<'_>,
+    command: &mut Command<'_>,
+    may_be_bottom: bool,
+) -> Outcome<()> {
+    if may_be_bottom && !pivots(launch)? {
         launch.log.debug(
             "/ is the bottom of the mount tree (an initramfs): moving it onto itself",
             &[],
@@ -46,18 +49,6 @@ pub(crate) fn prepare(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome
     .at(launch, Step::Root, c"/")?;
     launch.log.debug("/ is shared", &[]);
     Ok(())
-}
-
-/// False if mountinfo shows that the mount at `/` has another mount below it.
-fn may_be_bottom(launch: &Launch<'_>) -> Outcome<bool> {
-    let mut bottom = true;
-    fs::lines(c"/proc/self/mountinfo", &mut |line| {
-        if let Some(mount) = Mount::parse(line).filter(|mount| mount.point == b"/") {
-            bottom = mount.is_bottom();
-        }
-    })
-    .at(launch, Step::Root, c"/proc/self/mountinfo")?;
-    Ok(bottom)
 }
 
 fn rebind(launch: &Launch<'_>) -> Outcome<()> {

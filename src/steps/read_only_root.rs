@@ -72,10 +72,10 @@ const DATA_ROOT: &CStr = c"/run/.dockerlaunch/data";
 
 /// Covers only read-only directories: a disk mounted at /var stays, and so does a container's writable volume. In a
 /// container all mounts of the outer engine stay: resolv.conf, hosts, hostname and volumes.
-pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>) -> Outcome<()> {
+pub(crate) fn prepare(launch: &Launch<'_>, command: &Command<'_>, run_is_own: bool) -> Outcome<()> {
     // /run must be empty at every start, or the daemon would find old pid files and sockets. It is still on the root if an
     // outer engine has mounted something only below it (podman's marker, Kubernetes' secrets).
-    if mounted::is_of_root(RUN).at(launch, Step::Root, RUN)? {
+    if !run_is_own && mounted::is_of_root(RUN).at(launch, Step::Root, RUN)? {
         let fresh = || mount(c"tmpfs", RUN, c"tmpfs", PLAIN, c"mode=755");
         cover(launch, RUN, false, c"", &fresh).at(launch, Step::Root, RUN)?;
     }

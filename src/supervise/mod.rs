@@ -1,4 +1,5 @@
-//! PID 1 as the supervisor: the daemon is a child in its own session, and this process does everything else.
+//! PID 1 as the supervisor: the daemon, and on the machine its containerd, are children in their own sessions, and this process
+//! does everything else.
 //!
 //! One loop, which sleeps until a signal or a datagram of the daemon arrives or a timeout expires. All of its state is in
 //! [`Supervisor`]. The functions that it calls are never inlined, so that it keeps little stack in use while it sleeps.
@@ -7,6 +8,7 @@
 //! SIGCHLD wakes the next turn. In the other order the signal could be read and the child never reaped.
 
 mod children;
+mod containerd;
 mod readiness;
 mod restart;
 mod shutdown;
@@ -16,6 +18,7 @@ use crate::{
     docker::command::Command,
     error::Step,
     kernel::{
+        notify::{self, Notification, Notify},
         power::Button,
         requests::{EndRequest, end_request},
         signals::{BUTTON, End, Meaning, Signals, meaning, send},
@@ -23,12 +26,15 @@ use crate::{
     },
     launch::{Context, Ended, Failed, Launch, Outcome},
     settings::{OnExit, Role},
-    steps::daemon::{self, Daemon},
+    steps::{
+        containerd::Containerd,
+        daemon::{self, Daemon},
+    },
     sys,
     text::{Decimal, Text},
 };
 use children::Status;
-use readiness::{Notification, Notify};
+use containerd::Beside;
 use restart::{Backoff, UNIT};
 use rustix::{
     event::{PollFd, PollFlags},
@@ -52,6 +58,8 @@ struct Supervisor<'l> {
     prepared: &'l Daemon,
     signals: Signals,
     notify: Option<Notify>,
+    /// The containerd that this process starts; `None` if dockerd starts its own.
+    containerd: Option<Beside<'l>>,
     /// The daemon, while it runs.
     daemon: Option<Pid>,
     /// The program of DOCKER_LAUNCH_READY, while it runs.
@@ -68,6 +76,8 @@ struct Supervisor<'l> {
     /// Whether any daemon was ready before.
     was_ready: bool,
     backoff: Backoff,
+    /// A shutdown has begun.
+    is_ending: bool,
 }
 
 /// Supervises the daemon, or executes it in place of this process, depending on the settings.
@@ -75,18 +85,25 @@ pub(crate) fn start(
     launch: &Launch<'_>,
     command: &Command<'_>,
     prepared: &Daemon,
+    containerd: Option<&Containerd>,
 ) -> Outcome<Ended> {
     if !launch.settings.supervises(launch.role) {
         return daemon::replace(launch, command, prepared).map(|never| match never {});
     }
-    supervise(launch, command, prepared)
+    supervise(launch, command, prepared, containerd)
 }
 
 #[inline(never)]
-fn supervise(launch: &Launch<'_>, command: &Command<'_>, prepared: &Daemon) -> Outcome<Ended> {
+fn supervise(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    prepared: &Daemon,
+    containerd: Option<&Containerd>,
+) -> Outcome<Ended> {
     sys::give_back_stack::<LAUNCH>();
-    let mut supervisor = Supervisor::new(launch, command, prepared)?;
-    if let Some(asked) = end_request(launch.role) {
+    let mut supervisor = Supervisor::new(launch, command, prepared, containerd)?;
+    let requested = end_request(launch.role).or_else(|| supervisor.await_containerd());
+    if let Some(asked) = requested {
         // A shutdown was requested during the launch: start no daemon.
         asked.log(launch.log);
         supervisor.shut_down(asked.end);
@@ -109,12 +126,13 @@ impl<'l> Supervisor<'l> {
         launch: &'l Launch<'l>,
         command: &'l Command<'l>,
         prepared: &'l Daemon,
+        containerd: Option<&'l Containerd>,
     ) -> Outcome<Self> {
         if !getpid().is_init() {
             // In the host's PID namespace, orphans would go to the host's PID 1.
             set_child_subreaper(Some(getpid())).at(launch, Step::Daemon, c"child subreaper")?;
         }
-        let notify = Notify::open();
+        let notify = Notify::open(&notify::DAEMON);
         if let Err(errno) = &notify {
             launch.warn_of(Step::Daemon, b"NOTIFY_SOCKET", *errno);
         }
@@ -129,6 +147,7 @@ impl<'l> Supervisor<'l> {
             prepared,
             signals: Signals::open().at(launch, Step::Daemon, c"signalfd")?,
             notify: notify.ok(),
+            containerd: containerd.map(Beside::new),
             daemon: None,
             ready_program: None,
             last: 0,
@@ -138,6 +157,7 @@ impl<'l> Supervisor<'l> {
             ready: false,
             was_ready: false,
             backoff: Backoff { failures: 0 },
+            is_ending: false,
         })
     }
 }
@@ -147,7 +167,12 @@ impl Supervisor<'_> {
     fn watch(&mut self) -> End {
         loop {
             let retry = self.launch.log.catch_up();
-            self.wait(self.next.min(self.late).min(retry));
+            let (hold, next) = match &self.containerd {
+                Some(beside) => (beside.hold, beside.next),
+                None => (0, NEVER),
+            };
+            let due = self.next.max(hold);
+            self.wait(due.min(next).min(self.late).min(retry));
             let request = self.request();
             self.receive();
             let ran = self.daemon.is_some();
@@ -163,7 +188,11 @@ impl Supervisor<'_> {
                 return end;
             }
             let now = sys::since_boot();
-            if now >= self.next {
+            if now >= next {
+                self.restart_containerd();
+            }
+            let hold = self.containerd.as_ref().map_or(0, |beside| beside.hold);
+            if now >= self.next.max(hold) {
                 self.restart();
             }
             if now >= self.late {
@@ -179,8 +208,9 @@ impl Supervisor<'_> {
         let signals = self.signals.as_fd();
         // A missing descriptor is replaced by the signalfd.
         let notify = self.notify.as_ref().map_or(signals, AsFd::as_fd);
+        let containerd = self.containerd.as_ref().map_or(signals, Beside::notify);
         let button = self.button().map_or(signals, AsFd::as_fd);
-        let mut all = [signals, notify, button]
+        let mut all = [signals, notify, containerd, button]
             .map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
         sys::give_back_stack::<TURN>();
         let _ = readable(&mut all, until);
@@ -204,9 +234,10 @@ impl Supervisor<'_> {
         None
     }
 
-    /// Handles the daemon's notifications.
+    /// Handles notifications.
     #[inline(never)]
     fn receive(&mut self) {
+        self.receive_of_containerd();
         let Some(notify) = &self.notify else { return };
         let (mut ready, log) = (false, self.launch.log);
         notify.receive(self.daemon, &mut |notification| match notification {
@@ -248,6 +279,13 @@ impl Supervisor<'_> {
             if self.daemon == Some(pid) {
                 self.daemon = None;
                 self.has_ended(status);
+            }
+            if self
+                .containerd
+                .as_ref()
+                .is_some_and(|beside| beside.is(pid))
+            {
+                self.containerd_has_ended(status);
             }
             if self.ready_program == Some(pid) {
                 self.ready_program = None;

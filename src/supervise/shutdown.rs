@@ -1,5 +1,5 @@
-//! The shutdown: one SIGTERM to the daemon, which stops its containers itself; SIGTERM and SIGKILL to what is left; then
-//! the end of the machine.
+//! The shutdown: one SIGTERM to the daemon, which stops its containers itself; then one to containerd; SIGTERM and SIGKILL to
+//! what is left; then the end of the machine.
 //!
 //! Every wait has a limit, and a second request shortens the daemon's.
 
@@ -19,7 +19,9 @@ impl Supervisor<'_> {
     /// On the machine this ends the machine; in a container the caller exits.
     #[inline(never)]
     pub(super) fn shut_down(&mut self, end: End) {
+        self.is_ending = true;
         self.end_daemon();
+        self.end_containerd();
         self.end_rest();
         let log = &self.launch.log;
         if self.is_container() {

@@ -30,6 +30,7 @@ const LIMITS: &[(&str, Resource)] = &[
 const KERNEL: &[&str] = &[
     "/proc/cmdline",
     "/proc/sys/kernel/osrelease",
+    "/proc/sys/kernel/tainted",
     "/proc/sys/kernel/ctrl-alt-del",
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sys/fs/nr_open",

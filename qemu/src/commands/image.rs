@@ -3,12 +3,15 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::common::Common;
 use crate::{
-    host::needs::{self, Need},
+    host::{
+        needs::{self, Need},
+        notes::note,
+    },
     image::{self, Format, Group, Image},
     packages::suites::Suite,
 };
@@ -28,6 +31,9 @@ pub(crate) struct Arguments {
     /// Groups of files to leave out: a,b; the printed table has their names
     #[arg(long, value_enum, value_delimiter = ',')]
     without: Vec<Group>,
+    /// Leave out the signatures of the kernel's modules: they load sooner, but taint the kernel, and lockdown refuses them
+    #[arg(long)]
+    unsigned_modules: bool,
     /// The file to write
     #[arg(long, short)]
     output: PathBuf,
@@ -36,6 +42,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
     let groups = arguments.format.groups(arguments.appliance);
     let groups = image::kept(groups, &arguments.without)?;
+    let unsigned = arguments.unsigned_modules;
+    if unsigned {
+        ensure!(
+            groups.contains(&Group::Modules),
+            "--unsigned-modules: the image has no modules"
+        );
+        note(image::UNSIGNED.to_owned());
+    }
     needs::ready(&[Need::Image, arguments.format.need()])?;
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
@@ -45,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         more: None,
         program: &program,
         groups: &groups,
+        unsigned_modules: unsigned,
         extra: Vec::new(),
         format: arguments.format,
     };

@@ -40,6 +40,7 @@ const TABLE: &[(Need, &str, &str)] = &[
     (Need::Image, "dpkg-deb", "dpkg"),
     (Need::Image, KEYRING, "debian-archive-keyring"),
     (Need::Image, "depmod", "kmod"),
+    (Need::Image, "xz", "xz-utils"),
     (Need::Image, "mkfs.ext4", "e2fsprogs"),
     (Need::Image, "unshare", "util-linux"),
     (Need::Guest, "qemu-system-x86_64", "qemu-system-x86"),

@@ -14,7 +14,9 @@ pub fn initramfs(tree: &Tree, mut writer: impl Write) -> Result<()> {
         let kind = match entry.content {
             Content::Directory => ModeFileType::Directory,
             Content::Link(_) => ModeFileType::Symlink,
-            Content::File(_) | Content::Joined(_) | Content::Bytes(_) => ModeFileType::Regular,
+            Content::File(_) | Content::Start(..) | Content::Joined(_) | Content::Bytes(_) => {
+                ModeFileType::Regular
+            }
         };
         let links = if matches!(entry.content, Content::Directory) {
             2
@@ -60,7 +62,7 @@ pub fn tar<'e>(
                 continue;
             }
             Content::Directory => header.set_entry_type(EntryType::Directory),
-            Content::File(_) | Content::Joined(_) | Content::Bytes(_) => {
+            Content::File(_) | Content::Start(..) | Content::Joined(_) | Content::Bytes(_) => {
                 header.set_entry_type(EntryType::Regular);
             }
         }

@@ -62,7 +62,7 @@ fn used<'c>(
     let mut used = BTreeSet::new();
     for (_, entry) in tree.iter() {
         let paths = match &entry.content {
-            Content::File(path) => std::slice::from_ref(path),
+            Content::File(path) | Content::Start(path, _) => std::slice::from_ref(path),
             Content::Joined(paths) => paths,
             Content::Bytes(_) | Content::Link(_) | Content::Directory => &[],
         };

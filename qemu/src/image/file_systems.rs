@@ -59,7 +59,7 @@ fn staged(tree: &Tree, stage: &Path) -> Result<u64> {
         let put = match &entry.content {
             Content::Directory => fs::create_dir(&to),
             Content::File(from) => fs::copy(from, &to).map(drop),
-            Content::Joined(_) => {
+            Content::Start(..) | Content::Joined(_) => {
                 io::copy(&mut entry.content.reader()?, &mut File::create(&to)?).map(drop)
             }
             Content::Bytes(bytes) => fs::write(&to, bytes),

@@ -34,6 +34,8 @@ pub struct Image<'a> {
     /// dockerlaunch.
     pub program: &'a Path,
     pub groups: &'a [Group],
+    /// The kernel's modules are without their signatures.
+    pub unsigned_modules: bool,
     /// What a scenario adds: a probe, a daemon.json. It replaces what the table has at the same path.
     pub extra: Vec<(String, Entry)>,
     pub format: Format,
@@ -53,6 +55,7 @@ const MAKING: &[&str] = &[
     include_str!("modules.rs"),
     include_str!("oci.rs"),
     include_str!("rows.rs"),
+    include_str!("signature.rs"),
     include_str!("tree.rs"),
     include_str!("write.rs"),
 ];
@@ -84,6 +87,7 @@ impl<'a> Image<'a> {
             more: None,
             program,
             groups: Group::INITRAMFS,
+            unsigned_modules: false,
             extra: Vec::new(),
             format: Format::Initramfs,
         }
@@ -93,7 +97,12 @@ impl<'a> Image<'a> {
     pub fn built(&self) -> Result<PathBuf> {
         let directory = paths::target()?.join("qemu/images");
         let _lock = paths::lock(&directory)?;
-        let prefix = format!("{}.{}.", self.name, self.format.extension());
+        let modules = if self.unsigned_modules {
+            "-unsigned"
+        } else {
+            ""
+        };
+        let prefix = format!("{}{modules}.{}.", self.name, self.format.extension());
         let name = format!("{prefix}{}", self.key()?);
         let path = directory.join(&name);
         if path.exists() {
@@ -151,7 +160,7 @@ impl<'a> Image<'a> {
         let mut tree = Tree::default();
         fill::fill(&mut tree, &self.packages.root, self.program, self.groups)?;
         if self.groups.contains(&Group::Modules) {
-            modules::fill(&mut tree, &self.packages.root)?;
+            modules::fill(&mut tree, &self.packages.root, self.unsigned_modules)?;
         }
         for (path, entry) in &self.extra {
             tree.put(path, entry.clone());
@@ -179,12 +188,16 @@ impl<'a> Image<'a> {
         add(self.packages.id.as_bytes());
         add(self.more.map_or("", |more| &more.id).as_bytes());
         add(&read(self.program)?);
-        add(format!("{:?}", self.groups).as_bytes());
+        add(format!("{:?} {}", self.groups, self.unsigned_modules).as_bytes());
         for (path, entry) in &self.extra {
             add(path.as_bytes());
             add(format!("{:o}", entry.mode).as_bytes());
             match &entry.content {
                 Content::File(path) => add(&read(path)?),
+                Content::Start(path, length) => {
+                    add(&length.to_le_bytes());
+                    add(&read(path)?);
+                }
                 Content::Joined(paths) => {
                     for path in paths {
                         add(&read(path)?);

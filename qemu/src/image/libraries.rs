@@ -55,7 +55,11 @@ pub fn fill(tree: &mut Tree, roots: &[&Path]) -> Result<()> {
 fn file(content: &Content) -> Option<PathBuf> {
     match content {
         Content::File(path) => Some(path.clone()),
-        Content::Joined(_) | Content::Bytes(_) | Content::Link(_) | Content::Directory => None,
+        Content::Start(..)
+        | Content::Joined(_)
+        | Content::Bytes(_)
+        | Content::Link(_)
+        | Content::Directory => None,
     }
 }
 

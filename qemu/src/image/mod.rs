@@ -1,4 +1,4 @@
-//! Images: which files go in (`groups`, `rows`, `libraries`, `modules`, `bill`, `change`), and the formats they are written in. Uses
+//! Images: which files go in (`groups`, `rows`, `libraries`, `modules`, `signature`, `bill`, `change`), and the formats they are written in. Uses
 //! `program` for the version, `packages` for the files, and `host`; nothing of machines.
 
 mod archives;
@@ -15,6 +15,7 @@ mod licences;
 mod modules;
 mod oci;
 mod rows;
+mod signature;
 mod tree;
 mod write;
 
@@ -23,6 +24,7 @@ pub(crate) use change::{Change, changes};
 pub use format::Format;
 pub use groups::{Group, kept};
 pub use image::{Image, kernel, report};
+pub use modules::UNSIGNED;
 #[cfg(test)]
 pub use rows::ENGINE;
 pub use tree::Entry;

@@ -1,7 +1,9 @@
-//! The kernel's modules that Docker and the guests use, with their dependencies, instead of all 90 MiB.
+//! The kernel's modules that Docker and the guests use, with their dependencies, instead of all 115 MiB.
 //!
 //! A name may end in `*`. A name without it must exist, as a module or built in, so that a kernel without it is noticed when the
 //! image is built and not when a container fails.
+//!
+//! The files are not compressed, and signed as the kernel was: the signatures can be left out, with the consequences in `UNSIGNED`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +15,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     groups::Group,
+    signature,
     tree::{Entry, Tree},
 };
 use crate::host::tools;
+
+/// What modules without signatures mean for the user.
+pub const UNSIGNED: &str = "the modules have no signatures: the kernel has none to check (emulated, the first check takes 96 ms), is tainted (E), and under lockdown (Secure Boot) or with module.sig_enforce it refuses the modules";
 
 const FOLDER: &str = "usr/lib/modules";
 
@@ -61,7 +67,7 @@ pub fn version(packages: &Path) -> Result<String> {
     Ok(version.to_string_lossy().into_owned())
 }
 
-pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
+pub fn fill(tree: &mut Tree, packages: &Path, unsigned: bool) -> Result<()> {
     let version = version(packages)?;
     let source = packages.join(FOLDER).join(&version);
     let chosen = Index::read(&source)?.chosen(NAMES)?;
@@ -83,10 +89,15 @@ pub fn fill(tree: &mut Tree, packages: &Path) -> Result<()> {
         fs::create_dir_all(to.parent().expect("it is below the stage"))?;
         fs::copy(source.join(&file), &to).with_context(|| format!("copy {file}"))?;
         if file.contains('/') {
-            tree.put(
-                &format!("{folder}/{file}"),
-                Entry::file(Group::Modules, source.join(&file))?,
+            ensure!(
+                file.ends_with(".ko"),
+                "{file} is compressed; only .ko.xz is decompressed where packages are unpacked"
             );
+            let mut entry = Entry::file(Group::Modules, source.join(&file))?;
+            if unsigned {
+                entry.content = signature::stripped(&source.join(&file))?;
+            }
+            tree.put(&format!("{folder}/{file}"), entry);
         }
     }
     tools::run(tools::depmod(&stage.path().join("usr")).arg(&version))?;

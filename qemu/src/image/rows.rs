@@ -111,7 +111,7 @@ pub(super) const TABLE: &[Row] = &[
         from: From::Joined { folder: "usr/share/ca-certificates/mozilla", suffix: ".crt" },
     },
 
-    // It loads every suite's modules, compressed or not, at a fifth of the size of kmod with its libraries.
+    // It loads every suite's modules, at a fifth of the size of kmod with its libraries.
     file(Group::Busybox, "usr/bin/busybox"),
     link(Group::Modprobe, "usr/sbin/modprobe", BUSYBOX),
     link(Group::Busybox, "usr/sbin/udhcpc", BUSYBOX),

@@ -28,6 +28,8 @@ pub enum Content {
     Directory,
     /// Copied from here, links followed.
     File(PathBuf),
+    /// This many bytes from the start of that file.
+    Start(PathBuf, u64),
     /// These files, one after the other.
     Joined(Vec<PathBuf>),
     Bytes(Vec<u8>),
@@ -99,6 +101,7 @@ impl Content {
     pub fn size(&self) -> Result<u64> {
         Ok(match self {
             Self::File(path) => length(path)?,
+            Self::Start(_, length) => *length,
             Self::Joined(paths) => paths.iter().map(|path| length(path)).sum::<Result<u64>>()?,
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Link(_) | Self::Directory => 0,
@@ -109,6 +112,7 @@ impl Content {
     pub fn reader(&self) -> Result<Box<dyn Read + '_>> {
         Ok(match self {
             Self::File(path) => open(path)?,
+            Self::Start(path, length) => Box::new(open(path)?.take(*length)),
             Self::Joined(paths) => {
                 let none: Box<dyn Read> = Box::new(empty());
                 paths.iter().try_fold(none, |before, path| {

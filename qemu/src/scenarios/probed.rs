@@ -11,6 +11,8 @@ use crate::{
 pub(crate) struct Small {
     /// The groups of files in the image. Without an engine, the probe is /usr/sbin/dockerd.
     pub(crate) groups: &'static [Group],
+    /// The image's modules are without their signatures.
+    pub(crate) unsigned_modules: bool,
     /// What the image has beside its groups.
     pub(crate) image: &'static [Change],
     /// What the harness does to the guest, until it ends.

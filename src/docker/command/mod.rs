@@ -116,20 +116,30 @@ impl<'a> Command<'a> {
         environment: impl Into<Strings<'a>>,
         settings: &Settings<'_>,
     ) -> Result<Self> {
-        let count = match role {
-            Role::Machine if role::in_first_namespace() => {
-                cmdline::count_for_init(settings.as_log())
-            }
-            _ => usize::MAX,
+        let owns_machine = role == Role::Machine && role::in_first_namespace();
+        let (arguments, environment) = (arguments.into(), environment.into());
+        Self::of_program(owns_machine, arguments, environment, settings)
+    }
+
+    /// The same, if it is known whether this is the PID 1 that the kernel started.
+    pub(crate) fn of_program(
+        owns_machine: bool,
+        mut arguments: Strings<'a>,
+        environment: Strings<'a>,
+        settings: &Settings<'_>,
+    ) -> Result<Self> {
+        let count = if owns_machine {
+            cmdline::count_for_init(settings.as_log())
+        } else {
+            usize::MAX
         };
-        let mut arguments = arguments.into();
         let ignored = arguments.count().saturating_sub(count);
         if ignored > 0 {
             log_ignored(arguments.take(ignored), settings);
             arguments.nth(ignored - 1);
         }
         let (daemon, arguments) = first_daemon(arguments);
-        Self::unfound(daemon, arguments, environment.into()).found()
+        Self::unfound(daemon, arguments, environment).found()
     }
 
     /// All arguments count, and the daemon may be missing.
@@ -181,7 +191,8 @@ impl<'a> Command<'a> {
         feature = "iptables",
         feature = "modprobe",
         feature = "network",
-        feature = "state"
+        feature = "state",
+        feature = "supervise"
     ))]
     pub(crate) fn look_up(&self, program: &CStr) -> Result<Text<PATH>> {
         let directory = self.directory_of(program)?;

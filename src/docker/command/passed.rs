@@ -20,11 +20,20 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The same for execve(2).
-    pub(crate) fn array_of_arguments(&self) -> io::Result<ExecArray<'a>> {
-        let mut arguments = ExecArray::with_room(self.arguments().count())?;
-        self.arguments()
-            .for_each(|argument| arguments.push(argument));
+    /// The same for execve(2), with one more flag. It is the first one, so that a `--` among the arguments does not matter.
+    pub(crate) fn array_of_arguments<'b>(
+        &self,
+        one_more: Option<&'b CStr>,
+    ) -> io::Result<ExecArray<'b>>
+    where
+        'a: 'b,
+    {
+        let mut given = self.arguments();
+        let mut arguments = ExecArray::with_room(given.clone().count() + 1)?;
+        let name = given.next();
+        for argument in name.into_iter().chain(one_more).chain(given) {
+            arguments.push(argument);
+        }
         Ok(arguments)
     }
 

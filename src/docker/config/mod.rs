@@ -1,5 +1,5 @@
 //! The daemon's configuration, as far as a launch must know it: what its flags and its daemon.json say about paths, the
-//! bridge, and the programs that it needs. A flag wins over daemon.json. The recipe reads it once, when daemon.json is as the
+//! bridge, its containerd, and the programs that it needs. A flag wins over daemon.json. The recipe reads it once, when daemon.json is as the
 //! daemon will find it; the steps take what they need.
 
 #[cfg(feature = "network")]
@@ -48,6 +48,11 @@ pub(crate) struct Config {
     /// `-H fd://`: it serves a socket that it inherits.
     pub(crate) inherits_listener: bool,
     pub(crate) choices: Choices,
+    /// Empty if it is left to the daemon.
+    #[cfg(feature = "supervise")]
+    pub(crate) log_level: Text<NAME>,
+    #[cfg(feature = "supervise")]
+    pub(crate) log_format: Text<NAME>,
     #[cfg(feature = "network")]
     pub(crate) bridge: Text<NAME>,
     /// Of the bridge, where it is not left to the kernel.
@@ -89,6 +94,10 @@ impl Config {
             data_root: Text::new(),
             inherits_listener: false,
             choices: 0,
+            #[cfg(feature = "supervise")]
+            log_level: Text::new(),
+            #[cfg(feature = "supervise")]
+            log_format: Text::new(),
             #[cfg(feature = "network")]
             bridge: Text::new(),
             #[cfg(feature = "network")]
@@ -103,6 +112,15 @@ impl Config {
             fits = fits.and(self.take(key, value));
         })?;
         fits.map_err(|TooLong| Errno::NAMETOOLONG)
+    }
+
+    /// Whether the daemon's bridge is one that a launch makes.
+    #[cfg(feature = "modprobe")]
+    pub(crate) fn has_own_bridge(&self) -> bool {
+        #[cfg(feature = "network")]
+        return !self.bridge.as_bytes().is_empty();
+        #[cfg(not(feature = "network"))]
+        return false;
     }
 
     /// Takes a value of daemon.json.
@@ -134,6 +152,10 @@ impl Config {
     fn take_value(&mut self, key: &[u8], value: &[u8]) {
         match key {
             b"default-runtime" => self.runtime = name(value),
+            #[cfg(feature = "supervise")]
+            b"log-level" => self.log_level = name(value),
+            #[cfg(feature = "supervise")]
+            b"log-format" => self.log_format = name(value),
             #[cfg(feature = "network")]
             b"bridge" => self.bridge = name(value),
             #[cfg(feature = "network")]

@@ -17,6 +17,7 @@ use crate::{
 use core::ffi::CStr;
 use heapless::Vec;
 use rustix::{fs::FileType, io::Errno};
+use table::LIBEXEC;
 pub(crate) use table::TABLE;
 
 /// A program or a file.
@@ -91,8 +92,9 @@ impl Need {
 enum Place {
     /// The daemon that was chosen.
     Daemon,
-    /// PATH, after these directories.
-    Path(&'static str),
+    Path,
+    /// PATH, after [`LIBEXEC`].
+    Libexec,
     /// PATH, or the directory of containerd's own file.
     BesideContainerd,
     /// These directories only.
@@ -150,29 +152,20 @@ pub(crate) struct Search<'c> {
     choices: Choices,
     path: &'c [u8],
     skipped: u32,
+    /// The same of [`LIBEXEC`].
+    skipped_of_libexec: u32,
 }
 
 impl<'c> Search<'c> {
     pub(crate) fn new(command: &'c Command<'c>, choices: Choices) -> Self {
         let path = command.path_variable();
-        let mut search = Self {
+        Self {
             command,
             choices,
             path,
-            skipped: 0,
-        };
-        let mut seen: Vec<(u64, u64), CHECKED> = Vec::new();
-        for (number, directory) in fields(path, b':').take(CHECKED).enumerate() {
-            let there = fs::stat(fs::path(&[directory]).as_c_str())
-                .map(|directory| (directory.st_dev, directory.st_ino));
-            match there.if_exists() {
-                Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
-                Ok(_) => search.skipped |= 1 << number,
-                // The search in it will report the error.
-                Err(_) => {}
-            }
+            skipped: skipped(path),
+            skipped_of_libexec: skipped(LIBEXEC.as_bytes()),
         }
-        search
     }
 
     /// Looks for a requirement, and sets `path` to its path.
@@ -185,7 +178,8 @@ impl<'c> Search<'c> {
         }
         let found = match row.place {
             Place::Daemon => self.daemon(path),
-            Place::Path(first) => self.program(first, row.name, path),
+            Place::Path => self.program("", row.name, path),
+            Place::Libexec => self.program(LIBEXEC, row.name, path),
             Place::BesideContainerd => self.program("", row.name, path).or_else(|fault| {
                 self.program("", "containerd", path)?;
                 let directory = real_directory(path.as_c_str());
@@ -213,10 +207,11 @@ impl<'c> Search<'c> {
         Ok(())
     }
 
-    fn program(&self, first: &str, name: &str, path: &mut Text<PATH>) -> Outcome {
+    /// In PATH, or in [`LIBEXEC`] before if that is given.
+    fn program(&self, libexec: &str, name: &str, path: &mut Text<PATH>) -> Outcome {
         let chosen = self.command.first_directory;
         let places = [
-            (first.as_bytes(), 0),
+            (libexec.as_bytes(), self.skipped_of_libexec),
             (chosen.as_bytes(), 0),
             (self.path, self.skipped),
         ];
@@ -255,6 +250,23 @@ impl<'c> Search<'c> {
         }
         outcome
     }
+}
+
+/// The directories that are missing, or the same as an earlier one, as bits.
+fn skipped(directories: &[u8]) -> u32 {
+    let mut skipped = 0;
+    let mut seen: Vec<(u64, u64), CHECKED> = Vec::new();
+    for (number, directory) in fields(directories, b':').take(CHECKED).enumerate() {
+        let there = fs::stat(fs::path(&[directory]).as_c_str())
+            .map(|directory| (directory.st_dev, directory.st_ino));
+        match there.if_exists() {
+            Ok(Some(directory)) if !seen.contains(&directory) => _ = seen.push(directory),
+            Ok(_) => skipped |= 1 << number,
+            // The search in it will report the error.
+            Err(_) => {}
+        }
+    }
+    skipped
 }
 
 /// The first of these options, in the order of the table.
@@ -306,8 +318,8 @@ impl Requirement {
     /// Where it is searched for, in two parts.
     pub(crate) fn places(&self) -> [&'static str; 2] {
         match self.place {
-            Place::Daemon => ["", "PATH"],
-            Place::Path(first) => [first, "PATH"],
+            Place::Daemon | Place::Path => ["", "PATH"],
+            Place::Libexec => [LIBEXEC, "PATH"],
             Place::BesideContainerd => ["PATH", "beside containerd"],
             Place::Directories(list) | Place::Certificates(list) => [list, ""],
         }

@@ -4,7 +4,7 @@ use super::{Kernel, Need, Place, Requirement, Texts};
 use crate::docker::options::*;
 
 /// Where dockerd looks for its own programs before PATH (moby, daemon/config/config_linux.go).
-const LIBEXEC: &str =
+pub(super) const LIBEXEC: &str =
     "/usr/local/libexec/docker:/usr/local/lib/docker:/usr/libexec/docker:/usr/lib/docker";
 /// What `git --exec-path` is, by distribution.
 #[cfg(feature = "git")]
@@ -47,7 +47,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     },
     Requirement {
         name: "containerd",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Required,
         unless: OTHER_CONTAINERD | EMBEDDED_CONTAINERD,
         only: 0,
@@ -79,7 +79,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     },
     Requirement {
         name: "runc",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Required,
         unless: 0,
         only: 0,
@@ -95,7 +95,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     },
     Requirement {
         name: "docker-proxy",
-        place: Place::Path(LIBEXEC),
+        place: Place::Libexec,
         need: Need::Required,
         unless: NO_PROXY | OTHER_PROXY,
         only: 0,
@@ -112,7 +112,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     #[cfg(feature = "iptables")]
     Requirement {
         name: "iptables",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Required,
         unless: NO_IPTABLES | NFTABLES,
         only: 0,
@@ -129,7 +129,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     #[cfg(feature = "iptables")]
     Requirement {
         name: "ip6tables",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Optional,
         unless: NO_IP6TABLES | NFTABLES,
         only: 0,
@@ -146,7 +146,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     #[cfg(feature = "iptables")]
     Requirement {
         name: "nft",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Required,
         unless: 0,
         only: NFTABLES,
@@ -178,7 +178,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     },
     Requirement {
         name: "docker-init",
-        place: Place::Path(LIBEXEC),
+        place: Place::Libexec,
         need: Need::Optional,
         unless: OTHER_INIT,
         only: 0,
@@ -194,7 +194,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     },
     Requirement {
         name: "ps",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Optional,
         unless: 0,
         only: 0,
@@ -211,7 +211,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     #[cfg(feature = "modprobe")]
     Requirement {
         name: "modprobe",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Optional,
         unless: 0,
         only: 0,
@@ -228,7 +228,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     #[cfg(feature = "xz")]
     Requirement {
         name: "xz",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Optional,
         unless: 0,
         only: 0,
@@ -245,7 +245,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     #[cfg(feature = "git")]
     Requirement {
         name: "git",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Optional,
         unless: 0,
         only: 0,
@@ -313,7 +313,7 @@ pub(crate) const TABLE: &[Requirement] = &[
     #[cfg(feature = "git")]
     Requirement {
         name: "ssh",
-        place: Place::Path(""),
+        place: Place::Path,
         need: Need::Optional,
         unless: 0,
         only: 0,

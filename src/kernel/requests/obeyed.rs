@@ -10,6 +10,7 @@ use crate::{
     settings::{Role, Settings},
     sys::{self, Action, Mask},
 };
+use core::cell::OnceCell;
 use rustix::{
     event::{PollFd, PollFlags},
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -32,12 +33,15 @@ pub fn block_signals(settings: &mut Settings<'_>) {
 
 /// Runs `work` with all signals blocked, and passes it the mask from before the program, or the library, blocked them.
 pub(crate) fn blocked<T>(settings: &Settings<'_>, work: impl FnOnce(SavedMask) -> T) -> T {
-    let mask = sys::set_signal_mask(Mask::ALL);
+    let block = || sys::set_signal_mask(Mask::ALL);
+    let mask = settings.mask.unwrap_or_else(block);
     // If the parent process had set SIGCHLD to be ignored, the kernel would reap children without reporting their status.
     let action = sys::set_action(CHLD, Action::DEFAULT);
-    let result = work(settings.mask.unwrap_or(mask));
+    let result = work(mask);
     sys::set_action(CHLD, action);
-    sys::set_signal_mask(mask);
+    if settings.mask.is_none() {
+        sys::set_signal_mask(mask);
+    }
     result
 }
 
@@ -53,7 +57,8 @@ pub(crate) struct Requests {
     before: SavedMask,
     /// The signals that ask for a shutdown of the supervisor, or of the daemon that replaces this process.
     ends: Mask,
-    signals: Option<OwnedFd>,
+    /// Opened by the first wait. `None` if that failed: then waits last until their deadline.
+    signals: OnceCell<Option<OwnedFd>>,
     pub(crate) button: Option<Button>,
 }
 
@@ -64,21 +69,22 @@ impl Requests {
         } else {
             Mask::NONE.with(INT).with(TERM)
         };
-        // Above the descriptors that the daemon inherits.
-        let signals = sys::signal_descriptor(ends).and_then(|low| fcntl_dupfd_cloexec(low, 64));
         let button = role == Role::Machine && supervises;
         Self {
             before,
             ends,
-            // Without it, waits last until their deadline.
-            signals: signals.ok(),
+            signals: OnceCell::new(),
             button: button.then(Button::open).and_then(Result::ok),
         }
     }
 
     /// Waits until `from` can be read; `TIMEDOUT` at the deadline, `CANCELED` when a shutdown is requested.
     pub(crate) fn wait(&self, from: BorrowedFd<'_>, deadline: u64) -> Result<()> {
-        let signals = self.signals.as_ref().map_or(from, AsFd::as_fd);
+        // Above the descriptors that the daemon inherits.
+        let open =
+            || sys::signal_descriptor(self.ends).and_then(|low| fcntl_dupfd_cloexec(low, 64));
+        let own = self.signals.get_or_init(|| open().ok()).as_ref();
+        let signals = own.map_or(from, AsFd::as_fd);
         let button = self.button.as_ref().map_or(from, AsFd::as_fd);
         loop {
             let mut all = [from, signals, button]
@@ -89,7 +95,7 @@ impl Requests {
                 return Err(Errno::CANCELED);
             }
             let [from, signals, _] = &all;
-            if self.signals.is_some() && !signals.revents().is_empty() {
+            if own.is_some() && !signals.revents().is_empty() {
                 return Err(Errno::CANCELED);
             }
             if !from.revents().is_empty() {

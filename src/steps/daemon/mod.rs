@@ -1,22 +1,21 @@
-//! The daemon: what is prepared once for all starts (limits, the listening socket), what is done before each start (stale
-//! pid files), and exec with its environment and descriptors.
+//! The daemon: what is prepared once for all starts (the listening socket), what is done before each start (stale pid files),
+//! and exec with its arguments, environment and descriptors.
 
 mod pid_files;
 
 pub(crate) use pid_files::remove_stale_files;
 
 use crate::{
-    docker::{
-        command::{Command, DEFAULT_PATH},
-        config::Config,
-    },
+    docker::{command::Command, config::Config},
     error::Step,
-    fs::{self, Lookup, PATH},
+    fs::{self, Lookup},
     launch::{Context, Launch, Outcome},
-    settings::Role,
-    steps::var_run::socket,
-    sys::{self, ExecArray},
-    text::{Decimal, Text, TooLong, fields, number, split_once, trim},
+    steps::{
+        environment::{self, Composed},
+        var_run::socket,
+    },
+    sys,
+    text::{Decimal, fields, number},
 };
 use core::{convert::Infallible, ffi::CStr};
 use rustix::{
@@ -24,47 +23,9 @@ use rustix::{
     fs::{CWD, FileType, Mode, chmod, chown, unlink},
     io::{self, Errno},
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with},
-    process::{Gid, Resource, Rlimit, Uid, getpid, getrlimit, setrlimit},
+    process::{Gid, Uid, getpid},
 };
 
-/// A resource limit that the daemon and its containers start with; `None` is unlimited.
-struct Limit {
-    resource: Resource,
-    soft: Option<u64>,
-    hard: Option<u64>,
-    /// The file with the highest value that the kernel accepts.
-    highest: &'static CStr,
-    name: &'static CStr,
-}
-
-/// The limits of moby's unit file: 1024:524288 open files (moby#45534), and no limit on processes and core files.
-const LIMITS: &[Limit] = &[
-    Limit {
-        resource: Resource::Nofile,
-        soft: Some(1024),
-        hard: Some(524_288),
-        highest: c"/proc/sys/fs/nr_open",
-        name: c"RLIMIT_NOFILE",
-    },
-    Limit {
-        resource: Resource::Nproc,
-        soft: None,
-        hard: None,
-        highest: c"",
-        name: c"RLIMIT_NPROC",
-    },
-    Limit {
-        resource: Resource::Core,
-        soft: None,
-        hard: None,
-        highest: c"",
-        name: c"RLIMIT_CORE",
-    },
-];
-
-/// The kernel should kill dockerd among the last; runc resets the value for containers.
-const OOM_SCORE: &[u8] = b"-500";
-const OOM_SCORE_ADJ: &CStr = c"/proc/self/oom_score_adj";
 /// As many waiting clients as the kernel allows.
 const BACKLOG: i32 = 4096;
 /// The first descriptor that is passed (sd_listen_fds(3)).
@@ -84,14 +45,6 @@ pub(crate) fn prepare(
     command: &Command<'_>,
     config: &Config,
 ) -> Outcome<Daemon> {
-    raise_limits(launch);
-    match fs::write_word(OOM_SCORE_ADJ, OOM_SCORE) {
-        // Without CAP_SYS_RESOURCE the score can only be raised.
-        Err(Errno::ACCESS | Errno::PERM) => launch
-            .log
-            .debug("oom_score_adj stays: the kernel refuses {}", &[OOM_SCORE]),
-        outcome => _ = outcome.or_warn(launch.log, Step::Daemon, OOM_SCORE_ADJ),
-    }
     let inherited = inherited(command);
     let asks = inherited == 0 && config.inherits_listener;
     let listener = if asks { Some(listener(launch)?) } else { None };
@@ -110,15 +63,17 @@ pub(crate) fn replace(
 ) -> Outcome<Infallible> {
     remove_stale_files(launch, command)?;
     launch.requests.hand_over();
-    Err(exec(launch, command, daemon, None)).at(launch, Step::Exec, command.path().as_c_str())
+    Err(exec(launch, command, daemon, None, None)).at(launch, Step::Exec, command.path().as_c_str())
 }
 
-/// Executes the daemon; returns only on failure. `notify` tells the daemon where to send that it is ready.
+/// Executes the daemon; returns only on failure. `notify` tells the daemon where to send that it is ready, and `flag` which
+/// containerd to use.
 pub(crate) fn exec(
     launch: &Launch<'_>,
     command: &Command<'_>,
     daemon: &Daemon,
     notify: Option<&'static CStr>,
+    flag: Option<&CStr>,
 ) -> Errno {
     let path = command.path();
     launch.log.debug("exec {}", &[path.as_bytes()]);
@@ -129,53 +84,14 @@ pub(crate) fn exec(
         }
         let passed = daemon.inherited + u32::from(daemon.listener.is_some());
         let handed = (passed, daemon.inherited > 0);
-        let environment = environment(&mut texts, launch.role, command, handed, notify)?;
-        let arguments = command.array_of_arguments()?;
+        let environment = environment::compose(&mut texts, launch.role, command, handed, notify)?;
+        let arguments = command.array_of_arguments(flag)?;
         sys::close_on_exec_from(FIRST_PASSED.saturating_add(passed));
         // The point of no return.
         Err::<Infallible, _>(sys::execve(path.as_c_str(), &arguments, &environment))
     };
     let Err(errno) = executed();
     errno
-}
-
-/// Raises limits, never lowers them. If the kernel refuses a value, the limit is raised as far as it allows.
-fn raise_limits(launch: &Launch<'_>) {
-    let higher = |now: Option<u64>, wanted: Option<u64>| Some(now?.max(wanted?));
-    for limit in LIMITS {
-        let now = getrlimit(limit.resource);
-        let raise = |hard: Option<u64>| {
-            let maximum = higher(now.maximum, hard);
-            let soft = limit
-                .soft
-                .map(|soft| soft.min(maximum.unwrap_or(soft)))
-                .or(maximum);
-            let wanted = Rlimit {
-                current: higher(now.current, soft),
-                maximum,
-            };
-            if wanted == now {
-                return Ok(());
-            }
-            setrlimit(limit.resource, wanted)
-        };
-        match raise(limit.hard) {
-            Ok(()) => continue,
-            Err(Errno::PERM) => {}
-            outcome => _ = outcome.or_warn(launch.log, Step::Daemon, limit.name),
-        }
-        launch.log.debug(
-            "{}: the kernel does not allow raising it that far",
-            &[limit.name.to_bytes()],
-        );
-        let mut buffer = [0; 32];
-        let highest = fs::read_small(limit.highest, &mut buffer)
-            .if_exists_or_warn(launch.log, Step::Daemon, limit.highest)
-            .and_then(|text| number(trim(text)));
-        if highest.is_none_or(|highest| raise(Some(highest)) == Err(Errno::PERM)) {
-            raise(now.maximum).or_warn(launch.log, Step::Daemon, limit.name);
-        }
-    }
 }
 
 /// Binds the daemon's socket, so that clients can connect from now on and wait.
@@ -229,86 +145,16 @@ fn id_of_group(line: &[u8], group: &[u8]) -> Option<u32> {
 
 /// How many descriptors were passed to this process (sd_listen_fds(3)).
 fn inherited(command: &Command<'_>) -> u32 {
-    let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+    let is_own = |pid: &[u8]| {
+        let own = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
+        pid == own.as_bytes()
+    };
     let count = command
         .variable(b"LISTEN_FDS")
-        .filter(|_| command.variable(b"LISTEN_PID") == Some(own_pid.as_bytes()))
+        .filter(|_| command.variable(b"LISTEN_PID").is_some_and(is_own))
         .and_then(number)
         .unwrap_or(0);
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// Variables that are composed here: they must live as long as the environment.
-pub(crate) struct Composed {
-    listen_pid: Text<32>,
-    /// A changed PATH; empty if PATH is passed on unchanged.
-    path: Text<PATH>,
-}
-
-impl Composed {
-    pub(crate) const fn new() -> Self {
-        Self {
-            listen_pid: Text::new(),
-            path: Text::new(),
-        }
-    }
-}
-
-/// The environment of the daemon or of the program of DOCKER_LAUNCH_READY: the given variables, PATH and HOME, and the
-/// LISTEN_* variables. LISTEN_PID is the caller's PID.
-///
-/// `passed` is the number of descriptors. If they were inherited, LISTEN_FDS and LISTEN_FDNAMES stay as they are. `notify`
-/// is the new NOTIFY_SOCKET: empty removes it, `None` keeps the given one.
-pub(crate) fn environment<'c>(
-    texts: &'c mut Composed,
-    role: Role,
-    command: &'c Command<'_>,
-    (passed, inherited): (u32, bool),
-    notify: Option<&'static CStr>,
-) -> io::Result<ExecArray<'c>> {
-    let given = command.environment();
-    let own_path = !command.first_directory.is_empty();
-    let (mut has_path, mut has_home) = (false, false);
-    let mut variables = ExecArray::with_room(given.clone().count() + 5)?;
-    for variable in given {
-        let (name, _) = split_once(variable.to_bytes(), b'=');
-        let is = |known: &str| name == known.as_bytes();
-        let (is_path, is_home) = (is("PATH"), is("HOME"));
-        let goes = is_path && own_path
-            // The kernel sets this HOME for init; root's home is meant.
-            || role == Role::Machine && variable == c"HOME=/"
-            || is("LISTEN_PID")
-            || !inherited && (is("LISTEN_FDS") || is("LISTEN_FDNAMES"))
-            || notify.is_some() && is("NOTIFY_SOCKET");
-        if !goes {
-            has_path |= is_path;
-            has_home |= is_home;
-            variables.push(variable);
-        }
-    }
-    if own_path {
-        let (first, path) = (command.first_directory.as_bytes(), command.path_variable());
-        let whole = texts.path.set(&[b"PATH=", first, b":", path]);
-        whole.map_err(|TooLong| Errno::NAMETOOLONG)?;
-        variables.push(texts.path.as_c_str());
-    } else if !has_path {
-        variables.push(DEFAULT_PATH);
-    }
-    if !has_home {
-        variables.push(c"HOME=/root");
-    }
-    if passed > 0 {
-        let own_pid = Decimal::new(getpid().as_raw_nonzero().get().unsigned_abs().into());
-        let _ = texts.listen_pid.set(&[b"LISTEN_PID=", own_pid.as_bytes()]);
-        variables.push(texts.listen_pid.as_c_str());
-        if !inherited {
-            variables.push(c"LISTEN_FDS=1");
-        }
-    }
-    if let Some(notify) = notify.filter(|notify| !notify.is_empty()) {
-        variables.push(notify);
-    }
-    Ok(variables)
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ fn cards(network: &Network<'_>, ip: &Ip<'_>) -> Outcome<Vec<Link, CARDS>> {
     let launch = network.launch;
     let mut cards: Vec<Link, CARDS> = Vec::new();
     let is_any = ip.device.is_empty() && network.boot_card().is_none();
-    if is_any && network.had_default_route {
+    if is_any && network.had_default_route() {
         launch.log.debug("no dhcp: there is a route already", &[]);
         return Ok(cards);
     }

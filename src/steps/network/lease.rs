@@ -73,7 +73,7 @@ pub fn lease(mut arguments: Strings<'_>, environment: Strings<'_>) -> Option<u8>
     let settings = Settings::default();
     // The role does not matter here; for the machine's role the power button would be opened needlessly.
     let status = blocked(&settings, |before| {
-        let launch = Launch::new(Role::Container, &settings, before);
+        let launch = Launch::new((Role::Container, false), &settings, before);
         let outcome = match event {
             Event::HasLease => apply(&launch, interface, &value),
             Event::HasNone => take_away(interface),

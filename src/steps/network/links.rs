@@ -6,7 +6,6 @@
 
 use crate::{
     kernel::{
-        children,
         netlink::{
             Message, Netlink, REQUEST, ROUTE,
             messages::{attributes, half, messages, word},
@@ -18,7 +17,6 @@ use crate::{
     text::Text,
 };
 use rustix::{
-    event::{PollFd, PollFlags},
     fd::AsFd,
     io::{Errno, Result},
     net::{bind, netlink},
@@ -99,17 +97,17 @@ impl Which<'_> {
 
 /// Looks only at the interfaces that exist; `TIMEDOUT` if it is not among them.
 pub(super) fn find(which: Which<'_>) -> Result<Link> {
-    look(None, which, 0)
+    look(None, which)
 }
 
 /// Waits up to `seconds` for the interface to appear; `CANCELED` if a shutdown is requested.
 pub(super) fn wait_for(requests: &Requests, which: Which<'_>, seconds: u64) -> Result<Link> {
-    look(Some(requests), which, seconds)
+    look(Some((requests, seconds)), which)
 }
 
-fn look(requests: Option<&Requests>, which: Which<'_>, seconds: u64) -> Result<Link> {
+fn look(limit: Option<(&Requests, u64)>, which: Which<'_>) -> Result<Link> {
     let mut found: Option<Link> = None;
-    watch(requests, seconds, &mut |link| match link {
+    watch(limit, &mut |link| match link {
         Some(link) if which.is(link) => {
             if found.is_none_or(|found| link.origin < found.origin) {
                 found = Some(*link);
@@ -124,7 +122,7 @@ fn look(requests: Option<&Requests>, which: Which<'_>, seconds: u64) -> Result<L
 
 /// Calls `each` with every interface that exists.
 pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
-    watch(None, 0, &mut |link| {
+    watch(None, &mut |link| {
         link.map(&mut *each);
         link.is_none()
     })
@@ -132,34 +130,54 @@ pub(super) fn each(each: &mut dyn FnMut(&Link)) -> Result<()> {
 
 /// Calls `call` with all cards; if there is none, with all virtual interfaces.
 pub(super) fn each_uplink(call: &mut dyn FnMut(&Link)) -> Result<()> {
-    let first = find(Which::First)?;
-    each(&mut |link| {
-        if link.origin == first.origin {
+    let (mut cards, mut others, mut other) = (0, 0, None);
+    each(&mut |link| match link.origin {
+        Origin::Card => {
+            cards += 1;
             call(link);
         }
-    })
+        Origin::Virtual => {
+            others += 1;
+            other = Some(*link);
+        }
+        Origin::Automatic => {}
+    })?;
+    match (cards, others, &other) {
+        (0, 0, _) => Err(Errno::TIMEDOUT),
+        (0, 1, Some(other)) => {
+            call(other);
+            Ok(())
+        }
+        (0, ..) => each(&mut |link| {
+            if link.origin == Origin::Virtual {
+                call(link);
+            }
+        }),
+        _ => Ok(()),
+    }
 }
 
-/// Calls `enough` with the existing interfaces, then with `None`, then with new ones, until it returns true.
+/// Calls `enough` with the existing interfaces and then with `None`; within the limit of seconds also with new ones, until it
+/// returns true. `TIMEDOUT` if it does not.
 fn watch(
-    requests: Option<&Requests>,
-    seconds: u64,
+    limit: Option<(&Requests, u64)>,
     enough: &mut dyn FnMut(Option<&Link>) -> bool,
 ) -> Result<()> {
     let socket = Netlink::open(ROUTE)?;
-    bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
+    if limit.is_some() {
+        bind(&socket, &netlink::SocketAddrNetlink::new(0, LINKS))?;
+    }
     let mut message = Message::new(GET_LINK, REQUEST | DUMP);
     message.put(&[0; 16]);
     socket.send(&mut message)?;
 
-    let deadline = sys::since_boot() + seconds * 1000;
+    let limit = limit.map(|(requests, seconds)| (requests, sys::since_boot() + seconds * 1000));
     let mut buffer = [0; 16384];
     loop {
-        // The dump can be read without waiting.
-        match requests {
-            Some(requests) => requests.wait(socket.as_fd(), deadline)?,
-            None => children::readable(&mut [PollFd::new(&socket, PollFlags::IN)], deadline)?,
+        if let Some((requests, deadline)) = limit {
+            requests.wait(socket.as_fd(), deadline)?;
         }
+        // The dump of what exists can be read without waiting.
         for (kind, body) in messages(receive(socket.as_fd(), &mut buffer)?) {
             let done = match (kind, read(body)) {
                 (DONE, _) => enough(None),
@@ -168,6 +186,9 @@ fn watch(
             };
             if done {
                 return Ok(());
+            }
+            if kind == DONE && limit.is_none() {
+                return Err(Errno::TIMEDOUT);
             }
         }
     }

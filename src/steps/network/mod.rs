@@ -24,7 +24,7 @@ use crate::{
     text::{Decimal, Text},
 };
 use changes::{Changes, FOR_EVER};
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 use links::{Link, Which};
 use names::Names;
 use rustix::io::{self, Errno};
@@ -49,7 +49,7 @@ pub(crate) fn configure(
         launch,
         command,
         changes: &changes,
-        had_default_route: routes::has_default(launch.log),
+        had_default_route: OnceCell::new(),
         given_up: Cell::new(false),
     };
     match &launch.settings.ip {
@@ -60,8 +60,8 @@ pub(crate) fn configure(
     if network.given_up.get() {
         return Err(Failed);
     }
-    network.keep_advertised_routes();
-    names.configure(launch);
+    let first = network.keep_advertised_routes();
+    names.configure(launch, first.as_ref());
     bridge::make(launch, command, config, &changes)?;
     launch.log.debug("the network is configured", &[]);
     Ok(())
@@ -72,8 +72,8 @@ struct Network<'n> {
     launch: &'n Launch<'n>,
     command: &'n Command<'n>,
     changes: &'n Changes,
-    /// Set before anything was applied: the kernel, an outer engine or an earlier launch has configured the network.
-    had_default_route: bool,
+    /// Read before the first `ip=` is applied: the kernel, an outer engine or an earlier launch has configured the network.
+    had_default_route: OnceCell<bool>,
     /// A shutdown was requested during the wait for an interface: the launch's error says so.
     given_up: Cell<bool>,
 }
@@ -81,10 +81,16 @@ struct Network<'n> {
 impl Network<'_> {
     /// Applies it, except the names, which follow later.
     fn take(&self, ip: &Ip<'_>, names: &mut Names) {
+        self.had_default_route();
         names.take(ip);
         if self.follow(ip, names).is_err() && !self.given_up.get() {
             self.launch.warn(&self.launch.error());
         }
+    }
+
+    fn had_default_route(&self) -> bool {
+        let read = || routes::has_default(self.launch.log);
+        *self.had_default_route.get_or_init(read)
     }
 
     fn follow(&self, ip: &Ip<'_>, names: &Names) -> Outcome<()> {
@@ -178,12 +184,18 @@ impl Network<'_> {
     }
 
     /// dockerd turns on forwarding for its networks. The kernel then drops the routes from router advertisements on an
-    /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst).
-    fn keep_advertised_routes(&self) {
-        match links::each_uplink(&mut |link| self.keep_advertised_route(link)) {
+    /// interface, unless its accept_ra is 2 (Documentation/networking/ip-sysctl.rst). Returns the first of the cards.
+    fn keep_advertised_routes(&self) -> Option<Link> {
+        let mut first = None;
+        let each = links::each_uplink(&mut |link| {
+            first.get_or_insert(*link);
+            self.keep_advertised_route(link);
+        });
+        match each {
             Ok(()) | Err(Errno::TIMEDOUT) => {} // there is no card
             Err(errno) => self.launch.warn_of(Step::Network, b"accept_ra", errno),
         }
+        first
     }
 
     fn keep_advertised_route(&self, link: &Link) {

@@ -1,6 +1,6 @@
 //! The host name and the name servers. Existing ones stay, unless a setting or the kernel command line asks for others.
 
-use super::links::{self, Which};
+use super::links::Link;
 use crate::{
     error::Step,
     fs::{self, Lookup, Root},
@@ -86,8 +86,8 @@ impl Names {
     }
 
     #[inline(never)] // smaller
-    pub(super) fn configure(&mut self, launch: &Launch<'_>) {
-        host_name(launch, self.host.as_bytes());
+    pub(super) fn configure(&mut self, launch: &Launch<'_>, card: Option<&Link>) {
+        host_name(launch, self.host.as_bytes(), card);
         let domain = self.domain.as_bytes();
         if !domain.is_empty()
             && let Err(errno) = setdomainname(domain)
@@ -140,11 +140,20 @@ fn add_part(address: &mut Text<40>, between: &[u8], number: &[u8]) {
 
 /// The host name is the setting's, else that of `ip=`; on the machine also that of /etc/hostname, else one made from the
 /// network card's address. Docker needs none, so a failure is a warning.
-fn host_name(launch: &Launch<'_>, from_ip: &[u8]) {
-    let (mut buffer, made) = ([0; 4096], from_card());
+fn host_name(launch: &Launch<'_>, from_ip: &[u8], card: Option<&Link>) {
+    let (mut buffer, made);
     let name = match (launch.settings.hostname.to_bytes(), from_ip, launch.role) {
         (b"", b"", Role::Container) => return,
-        (b"", b"", Role::Machine) => from_file(launch, &mut buffer).unwrap_or(made.as_bytes()),
+        (b"", b"", Role::Machine) => {
+            buffer = [0; 4096];
+            match from_file(launch, &mut buffer) {
+                Some(name) => name,
+                None => {
+                    made = from_card(card);
+                    made.as_bytes()
+                }
+            }
+        }
         (b"", name, _) | (name, _, _) => name,
     };
     let fitting = name.get(..LONGEST).unwrap_or(name);
@@ -172,10 +181,10 @@ fn host_of(file: &[u8]) -> Option<&[u8]> {
 }
 
 /// `docker-` and the last three bytes of the first Ethernet interface's address; `docker` without one.
-fn from_card() -> Text<16> {
+fn from_card(card: Option<&Link>) -> Text<16> {
     let mut name = Text::fitting(&[b"docker"]);
-    if let Ok(link) = links::find(Which::First) {
-        let [_, _, _, last @ ..] = link.address;
+    if let Some(card) = card {
+        let [_, _, _, last @ ..] = card.address;
         let mut digits = [0; 6];
         hexadecimal(&last, &mut digits);
         let _ = name.push_all(&[b"-", &digits]);

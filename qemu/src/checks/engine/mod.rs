@@ -50,7 +50,10 @@ pub(crate) const MISSING_CONTROLLERS: &[Row] = &[
 ];
 
 /// No step failed, and none caused a warning.
-pub(crate) const QUIET: &[Row] = &[Row("no-warning", no_warning)];
+pub(crate) const QUIET: &[Row] = &[
+    Row("no-warning", no_warning),
+    Row("not-tainted", not_tainted),
+];
 
 /// In this order: the second kills the daemon, and those after it ask the next one.
 pub(crate) const SUPERVISED: &[Row] = &[
@@ -92,6 +95,14 @@ fn warns_of_missing_controllers(place: &Place) -> Result<()> {
         lines.len(),
         lines.join("\n")
     );
+    Ok(())
+}
+
+/// The kernel writes one line when it loads a module without a valid signature.
+fn not_tainted(place: &Place) -> Result<()> {
+    let mut lines = place.console.iter();
+    let tainting = lines.find(|line| line.contains("tainting kernel"));
+    ensure!(tainting.is_none(), "{}", tainting.unwrap());
     Ok(())
 }
 

@@ -74,6 +74,7 @@ pub(super) fn image<'a>(
         more: None,
         program,
         groups,
+        unsigned_modules: false,
         extra: Vec::new(),
         format,
     }

@@ -91,7 +91,10 @@ impl Appliance {
                     bus: Bus::Virtio,
                     ..root
                 });
-                let switching = Image::switching(&image.name, image.packages, image.program);
+                let switching = Image {
+                    unsigned_modules: image.unsigned_modules,
+                    ..Image::switching(&image.name, image.packages, image.program)
+                };
                 Root::Initramfs(switching.built()?)
             }
             (false, true) => Root::ReadOnly(root),

@@ -20,6 +20,7 @@ use crate::{
     },
     host::{
         needs::{self, Need},
+        notes::note,
         progress::Step,
     },
     image::{self, Format, Group, Image},
@@ -59,6 +60,9 @@ pub(crate) struct Arguments {
     /// The cgroup hierarchies to mount (sets DOCKER_LAUNCH_CGROUP)
     #[arg(long, value_enum)]
     cgroup: Option<Cgroup>,
+    /// Leave out the signatures of the kernel's modules: they load sooner, but taint the kernel, and lockdown refuses them
+    #[arg(long)]
+    unsigned_modules: bool,
     /// Memory of the guest in MiB [default: 1024, or 4096 if the root is an initramfs]
     #[arg(long)]
     memory: Option<u32>,
@@ -97,6 +101,9 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         format.need(),
         appliance.need(),
     ])?;
+    if arguments.unsigned_modules {
+        note(image::UNSIGNED.to_owned());
+    }
     let program = common.program()?;
     let packages = arguments.suite.unpacked(&common.mirror)?;
     let groups = appliance.groups();
@@ -111,6 +118,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
         more: None,
         program: &program,
         groups,
+        unsigned_modules: arguments.unsigned_modules,
         extra: Vec::new(),
         format,
     };

@@ -94,6 +94,7 @@ pub(super) fn machine(
         more: more.as_ref(),
         program: bench.program(scenario),
         groups: large.groups,
+        unsigned_modules: false,
         extra: image::changes(large.image, &bench.probe, &roots)?,
         format: scenario.root.format(),
     };

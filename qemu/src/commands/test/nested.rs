@@ -59,6 +59,7 @@ fn engine(inner: &Inner, bench: &Bench) -> Result<Drive> {
         more: None,
         program: &bench.program,
         groups: &groups,
+        unsigned_modules: false,
         extra: Vec::new(),
         format: Format::Oci,
     };
@@ -80,6 +81,7 @@ fn debian_root(suite: Suite, bench: &Bench) -> Result<Drive> {
         more: None,
         program: &bench.program,
         groups: &[Group::Links],
+        unsigned_modules: false,
         extra,
         format: Format::Tar,
     };

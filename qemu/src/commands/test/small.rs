@@ -128,6 +128,7 @@ fn image(scenario: &Scenario, small: &Small, bench: &Bench, kit: &Kit) -> Result
         more: None,
         program: bench.program(scenario),
         groups,
+        unsigned_modules: small.unsigned_modules,
         extra,
         format: scenario.root.format(),
     };

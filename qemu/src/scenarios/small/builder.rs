@@ -40,6 +40,7 @@ pub(in crate::scenarios) const fn small(
 ) -> Scenario {
     let small = Small {
         groups: Group::BARE,
+        unsigned_modules: false,
         image: &[],
         steps: &[],
         ends: Ends::Reported,
@@ -79,6 +80,7 @@ impl Scenario {
     setters! {
         image: &'static [Change];
         groups: &'static [Group];
+        unsigned_modules: bool;
         ends: Ends;
         disks: &'static [Disk];
         /// It is booted twice.

@@ -16,6 +16,15 @@ const MODULES: &[Expect] = &[
     SaysOnly(&[]),
 ];
 
+const TAINTED: &str = "/proc/sys/kernel/tainted";
+/// Every module that was loaded has a valid signature, and is a part of Debian's kernel.
+const NOT_TAINTED: &[Expect] = &[Kernel(TAINTED, "0")];
+/// The kernel's flag E.
+const BY_UNSIGNED: &[Expect] = &[
+    Kernel(TAINTED, "8192"),
+    Says("taints", &["module verification failed", "tainting kernel"]),
+];
+
 const ADDRESS: &[Expect] = &[
     LinkUp("eth0"),
     Address("eth0 10.0.2.15/24"),
@@ -45,9 +54,16 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
     small(
         "modules",
         "one modprobe loads the modules that Docker needs",
-        &[MODULES],
+        &[MODULES, NOT_TAINTED],
     )
     .groups(WITH_MODULES),
+    small(
+        "modules-unsigned",
+        "modules whose signatures were stripped load, and taint the kernel",
+        &[MODULES, BY_UNSIGNED],
+    )
+    .groups(WITH_MODULES)
+    .unsigned_modules(true),
     small(
         "address",
         "the kernel's own ip= syntax: address, gateway, mask, hostname, device, name server",

@@ -4,7 +4,7 @@
 use crate::{
     error::Step,
     fs::{
-        self, PATH, Pass, Root,
+        self, Batch, PATH, Pass, Put, Root,
         copy::{Event, FILES},
     },
     launch::{Context, Launch, Outcome},
@@ -14,7 +14,7 @@ use crate::{
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd},
-    fs::Mode,
+    fs::{Mode, mkdirat},
     io::{self, Errno},
     process::umask,
     rand::{GetRandomFlags, getrandom},
@@ -124,6 +124,9 @@ const TREE: &[Place] = &[
     },
 ];
 
+/// So many names are looked up one by one; to read the directory takes two calls.
+const FEW: usize = 3;
+
 pub(crate) fn create(launch: &Launch<'_>) -> Outcome<()> {
     let root = Root::open(c"/").at(launch, Step::Layout, c"/")?;
     // The modes are exact: /tmp is for everybody. The daemon gets the original umask.
@@ -149,12 +152,26 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
             }
         };
         let parent = parent.as_fd();
+        let mut known = Known::default();
         Files::new(launch, Step::Layout).write(parent, path, &mut |files, pass| {
-            if pass == Pass::Write && place.things.iter().any(Thing::is_file) {
-                report(files, place, c"", fs::remove_temporary(parent));
+            if pass == Pass::Write {
+                report(files, place, c"", known.read(parent, place));
             }
-            for thing in place.things {
-                let made = make(launch, files, (root, parent), (place, thing), pass);
+            for (number, thing) in place.things.iter().enumerate() {
+                let bit = 1 << number;
+                let made = if pass == Pass::Write {
+                    make(
+                        launch,
+                        files,
+                        (root, parent),
+                        (place, thing),
+                        (&mut known, bit),
+                    )
+                } else if known.waiting & bit != 0 {
+                    finish(files, (root, parent), (place, thing), pass)
+                } else {
+                    Ok(())
+                };
                 if let Err(errno) = made {
                     let culprit = fs::blocking_name(parent, thing.name());
                     let culprit = culprit.unwrap_or(Text::new());
@@ -162,6 +179,45 @@ fn create_in(launch: &Launch<'_>, root: &Root) {
                 }
             }
         });
+    }
+}
+
+/// What is known about the things of a place, one bit for each.
+#[derive(Default)]
+struct Known {
+    /// The directory has an entry of this name, or a real directory.
+    entries: u32,
+    directories: u32,
+    /// It has no other entries.
+    is_all: bool,
+    /// They must be finished once all files are durable.
+    waiting: u32,
+}
+
+impl Known {
+    /// Reads the directory if that is cheaper than asking for each thing, and removes what an interrupted launch has left.
+    fn read(&mut self, parent: BorrowedFd<'_>, place: &Place) -> io::Result<()> {
+        let has_files = place.things.iter().any(Thing::is_file);
+        if !has_files && place.things.len() <= FEW {
+            return Ok(());
+        }
+        let read = fs::kinds(parent, &mut |name, is_directory| {
+            if has_files {
+                fs::remove_if_temporary(parent, name);
+            }
+            for (number, thing) in place.things.iter().enumerate() {
+                let is_same = thing.name() == name;
+                self.entries |= u32::from(is_same) << number;
+                self.directories |= u32::from(is_same && is_directory) << number;
+            }
+            Ok(())
+        });
+        self.is_all = read.is_ok();
+        if has_files { read } else { Ok(()) }
+    }
+
+    fn lacks(&self, bit: u32) -> bool {
+        self.is_all && self.entries & bit == 0
     }
 }
 
@@ -177,28 +233,29 @@ fn make(
     files: &mut Files<'_, '_>,
     (root, parent): (&Root, BorrowedFd<'_>),
     (place, thing): (&Place, &Thing),
-    pass: Pass,
+    (known, bit): (&mut Known, u32),
 ) -> io::Result<()> {
     let path = place.path(thing.name());
     let path = path.as_bytes();
     match *thing {
-        Directory(..) | Target(..) | Link(..) if pass != Pass::Write => Ok(()),
-        Directory(name, _) if !fs::is_missing(parent, name)? => Ok(()),
-        Directory(name, mode) => {
-            fs::make_directory(parent, name, Mode::from_raw_mode(mode))?;
-            make_target(launch, root, (parent, name), path, mode)
-        }
+        Directory(..) | Target(..) if known.directories & bit != 0 => Ok(()),
+        Directory(name, _) if !known.lacks(bit) && !fs::is_missing(parent, name)? => Ok(()),
+        Directory(name, mode) => match mkdirat(parent, name, Mode::from_raw_mode(mode)) {
+            Err(Errno::EXIST) => make_target(launch, root, (parent, name), path, mode),
+            made => made,
+        },
         Target(name, mode) => make_target(launch, root, (parent, name), path, mode),
+        Link(..) if known.entries & bit != 0 => Ok(()),
         Link(name, target) => fs::make_link(parent, name, target),
         File(name, contents) => {
             let mut fill = |file: BorrowedFd<'_>| fs::fill(file, contents.as_bytes(), 0o644);
-            if files.put(parent, name, pass, &mut fill)? {
+            if put(files, (parent, name), (known, bit), &mut fill)? {
                 files.report(path, Event::Again);
             }
             Ok(())
         }
         Id(name) => {
-            if files.put(parent, name, pass, &mut make_id)? {
+            if put(files, (parent, name), (known, bit), &mut make_id)? {
                 launch
                     .log
                     .line("{} was empty: a new one is written", &[path]);
@@ -206,10 +263,44 @@ fn make(
             Ok(())
         }
         Defaults(directory) => match root.directory(directory) {
-            Ok(defaults) => files.copy(FILES, defaults.as_fd(), parent, place.parent, pass),
+            Ok(defaults) => {
+                known.is_all = false;
+                known.waiting |= bit;
+                files.copy(FILES, defaults.as_fd(), parent, place.parent, Pass::Write)
+            }
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(errno),
         },
+    }
+}
+
+/// Writes a file if it is missing or empty; returns whether it was empty.
+fn put(
+    files: &mut Files<'_, '_>,
+    (parent, name): (BorrowedFd<'_>, &CStr),
+    (known, bit): (&mut Known, u32),
+    fill: &mut dyn FnMut(BorrowedFd<'_>) -> io::Result<()>,
+) -> io::Result<bool> {
+    let (put, was_empty) = files.put(parent, name, known.lacks(bit), fill)?;
+    if put == Put::Waits {
+        known.waiting |= bit;
+    }
+    Ok(was_empty)
+}
+
+/// The second pass over what waits.
+fn finish(
+    files: &mut Files<'_, '_>,
+    (root, parent): (&Root, BorrowedFd<'_>),
+    (place, thing): (&Place, &Thing),
+    pass: Pass,
+) -> io::Result<()> {
+    match *thing {
+        Defaults(directory) => {
+            let defaults = root.directory(directory)?;
+            files.copy(FILES, defaults.as_fd(), parent, place.parent, pass)
+        }
+        _ => Batch::finish(parent, thing.name(), pass),
     }
 }
 
@@ -240,119 +331,4 @@ fn make_id(file: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::{Role, Settings};
-    use std::{
-        env,
-        ffi::CString,
-        format, fs as std_fs,
-        os::unix::fs::{MetadataExt, symlink},
-        path::PathBuf,
-        string::ToString,
-    };
-
-    fn scratch(name: &str) -> (PathBuf, Root) {
-        let path = env::temp_dir().join(format!("layout-{name}-{}", std::process::id()));
-        let _ = std_fs::remove_dir_all(&path);
-        std_fs::create_dir_all(&path).unwrap();
-        umask(Mode::empty());
-        let root = Root::open(&CString::new(path.to_str().unwrap()).unwrap()).unwrap();
-        (path, root)
-    }
-
-    fn fill(root: &Root) {
-        let settings = Settings::default();
-        crate::kernel::requests::blocked(&settings, |before| {
-            create_in(&Launch::new(Role::Machine, &settings, before), root);
-        });
-    }
-
-    fn mode(path: PathBuf) -> u32 {
-        std_fs::symlink_metadata(path).unwrap().mode() & 0o7777
-    }
-
-    #[test]
-    fn fills_an_empty_directory_and_a_second_run_changes_nothing() {
-        let (path, root) = scratch("empty");
-        fill(&root);
-        assert_eq!(mode(path.join("tmp")), 0o1777);
-        assert_eq!(mode(path.join("root/.ssh")), 0o700);
-        assert_eq!(mode(path.join("var/lib/docker")), 0o710);
-        assert_eq!(
-            std_fs::read_link(path.join("var/run")).unwrap().to_str(),
-            Some("../run")
-        );
-        let id = std_fs::read_to_string(path.join("etc/machine-id")).unwrap();
-        let digits = id.strip_suffix('\n').unwrap();
-        assert!(
-            digits.len() == 32
-                && digits
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        );
-        let before = std_fs::metadata(path.join("etc/passwd")).unwrap();
-        fill(&root);
-        let after = std_fs::metadata(path.join("etc/passwd")).unwrap();
-        assert_eq!(
-            (before.ino(), before.mtime_nsec()),
-            (after.ino(), after.mtime_nsec())
-        );
-        assert_eq!(
-            std_fs::read_to_string(path.join("etc/machine-id")).unwrap(),
-            id
-        );
-        std_fs::remove_dir_all(path).unwrap();
-    }
-
-    #[test]
-    fn copies_missing_defaults_and_never_follows_a_link() {
-        let (path, root) = scratch("defaults");
-        for directory in [
-            "usr/etc/ssl/certs",
-            "usr/etc/kept",
-            "usr/etc/elsewhere",
-            "etc/ssl",
-            "outside",
-        ] {
-            std_fs::create_dir_all(path.join(directory)).unwrap();
-        }
-        for (file, contents) in [
-            ("usr/etc/ssl/certs/ca.crt", "ca"),
-            ("usr/etc/hostname", "image\n"),
-            ("usr/etc/elsewhere/file", "x"),
-            ("etc/ssl/own", "own"),
-            ("usr/etc/taken", "default"),
-            ("etc/taken", "mine"),
-        ] {
-            std_fs::write(path.join(file), contents).unwrap();
-        }
-        symlink("../outside", path.join("etc/elsewhere")).unwrap();
-        symlink("ca.crt", path.join("usr/etc/ssl/certs/link")).unwrap();
-        fill(&root);
-        let read = |file: &str| {
-            std_fs::read_to_string(path.join(file)).map_err(|error| error.kind().to_string())
-        };
-        assert_eq!(read("etc/ssl/certs/ca.crt").unwrap(), "ca");
-        assert_eq!(read("etc/ssl/certs/link").unwrap(), "ca");
-        assert_eq!(read("etc/hostname").unwrap(), "image\n");
-        assert_eq!(read("etc/taken").unwrap(), "mine");
-        assert_eq!(read("etc/ssl/own").unwrap(), "own");
-        assert!(path.join("etc/kept").is_dir());
-        assert_eq!(read("outside/file").unwrap_err(), "entity not found");
-        assert_eq!(
-            std_fs::read_dir(path.join("etc"))
-                .unwrap()
-                .filter(|entry| entry
-                    .as_ref()
-                    .unwrap()
-                    .file_name()
-                    .to_str()
-                    .unwrap()
-                    .ends_with(".new"))
-                .count(),
-            0
-        );
-        std_fs::remove_dir_all(path).unwrap();
-    }
-}
+mod tests;
