@@ -55,6 +55,8 @@ pub(crate) struct Boots<'b> {
     pub(crate) mirror: &'b str,
     /// Boots each so often and times it, on two processors, instead of counting instructions on one.
     pub(crate) rounds: Option<NonZero<usize>>,
+    /// Whether the modules lack their signatures, which the kernel then need not check.
+    pub(crate) unsigned_modules: bool,
     pub(crate) verbose: bool,
 }
 
@@ -121,6 +123,7 @@ pub(crate) fn boots(wanted: &Boots) -> Result<Vec<Boot>> {
         groups: Group::ALL,
         extra,
         format: Format::Initramfs,
+        unsigned_modules: wanted.unsigned_modules,
     };
     let image = in_memory(&image.built()?)?;
     let kernel = image::kernel(&packages)?;

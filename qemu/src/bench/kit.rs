@@ -114,6 +114,7 @@ impl Kit {
             groups: GROUPS,
             extra,
             format: Format::Initramfs,
+            unsigned_modules: false,
         };
         let image = in_memory(&image.built()?)?;
         let guests = Guests {

@@ -42,6 +42,9 @@ pub(crate) struct Arguments {
     /// Boot each so many times and time the boots, on two processors, instead of counting instructions on one
     #[arg(long, value_name = "ROUNDS")]
     timed: Option<NonZero<usize>>,
+    /// Boot with modules without signatures, which the kernel loads faster, and not under lockdown
+    #[arg(long)]
+    unsigned_modules: bool,
     /// Write all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -76,6 +79,7 @@ pub(crate) fn run(arguments: &Arguments, common: &Common) -> Result<()> {
                 dockerlaunch: &dockerlaunch,
                 mirror: &common.mirror,
                 rounds: arguments.timed,
+                unsigned_modules: arguments.unsigned_modules,
                 verbose: common.verbose,
             })?;
             print!("{}", tables::of_boots(&booted));
