@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     guest::console,
-    kit::{DOCKERLAUNCH, Kit, LOADS, Launches, WITHIN},
+    kit::{DOCKERLAUNCH, Kit, LOADS, Launches, NO_CONTAINERD, WITHIN},
     lines,
     row::Row,
 };
@@ -66,7 +66,7 @@ fn row(make: &str, count: u32) -> Vec<u8> {
         rests: true,
         beside: &["/usr/bin/busybox", "sh", "-c", &beside],
         arguments: &[DOCKERLAUNCH],
-        environment: &[],
+        environment: NO_CONTAINERD,
     };
     row.bytes()
 }

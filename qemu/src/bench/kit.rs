@@ -30,6 +30,8 @@ pub(super) struct Kit {
 }
 
 pub(super) const DOCKERLAUNCH: &str = "/bench/dockerlaunch";
+/// These guests have no containerd that could be started.
+pub(super) const NO_CONTAINERD: &[&str] = &["DOCKER_LAUNCH_CONTAINERD=daemon"];
 pub(super) const SCRIPT: &[&str] = &["/bench/init", "dockerd"];
 pub(super) const ORIGINAL: &str = "original";
 

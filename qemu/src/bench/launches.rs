@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     guest::console,
-    kit::{DOCKERLAUNCH, Kit, LOADS, Launches, ORIGINAL, SCRIPT, WITHIN},
+    kit::{DOCKERLAUNCH, Kit, LOADS, Launches, NO_CONTAINERD, ORIGINAL, SCRIPT, WITHIN},
     lines,
     row::Row,
 };
@@ -44,7 +44,7 @@ const TABLE: &[Measured] = &[
     Measured { file: "floor", name: "the floor: the same calls, nothing else", arguments: &["/bench/floor", "/usr/sbin/dockerd"], environment: &[], stays: false },
     Measured { file: "none", name: "dockerlaunch, no features", arguments: &["/bench/dockerlaunch-none"], environment: &[], stays: false },
     Measured { file: "default", name: "dockerlaunch, REAP=false", arguments: &[DOCKERLAUNCH], environment: &["DOCKER_LAUNCH_REAP=false"], stays: false },
-    Measured { file: "supervised", name: "dockerlaunch", arguments: &[DOCKERLAUNCH], environment: &[], stays: true },
+    Measured { file: "supervised", name: "dockerlaunch", arguments: &[DOCKERLAUNCH], environment: NO_CONTAINERD, stays: true },
     Measured { file: "script", name: "a busybox script", arguments: SCRIPT, environment: &[], stays: false },
     Measured { file: ORIGINAL, name: "the original, in Go", arguments: &["/bench/original", "/usr/sbin/dockerd"], environment: &[], stays: false },
     Measured { file: "tini", name: "tini-static (it only executes)", arguments: &["/bench/tini-static", "--", "/usr/sbin/dockerd"], environment: &[], stays: true },
