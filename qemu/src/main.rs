@@ -1,8 +1,9 @@
 //! `cargo qemu`: boots dockerlaunch as the PID 1 of a real kernel, tests it there, and makes the images for it.
 //!
-//! Each folder is a room, and uses only the rooms below it: commands, scenarios, checks, engine, machine, disks, image, program,
+//! Each folder is a room, and uses only the rooms below it: commands, bench, scenarios, checks, engine, machine, disks, image, program,
 //! report, packages, host (rooms.rs has the table).
 
+mod bench;
 mod checks;
 mod commands;
 mod disks;

@@ -10,6 +10,7 @@ use std::{
 /// From the top to the bottom.
 const ROOMS: &[&str] = &[
     "commands",
+    "bench",
     "scenarios",
     "checks",
     "engine",

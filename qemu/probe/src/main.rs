@@ -3,7 +3,9 @@
 //! which the harness compares like any other.
 
 mod agent;
+mod calls;
 mod collect;
+mod container;
 mod files;
 mod orphans;
 mod pivot;

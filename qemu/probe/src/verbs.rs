@@ -24,7 +24,7 @@ use nix::{
     unistd::{ForkResult, fork, setsid, sync},
 };
 
-use crate::{agent, collect, orphans, port};
+use crate::{agent, calls, collect, container, orphans, port};
 
 /// A verb, and what it does with its argument.
 type Verb = (&'static str, fn(&str));
@@ -61,6 +61,8 @@ const TABLE: &[Verb] = &[
     ("orphans", orphans::make),
     ("agent", |_| agent::serve()),
     ("ping", ping),
+    ("count-calls", |_| calls::count()),
+    ("first-container", |_| container::first()),
     ("power-off", |_| power_off()),
 ];
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use super::{boot, common::Common, image, size, test};
+use super::{bench, boot, common::Common, image, size, test};
 
 #[derive(Parser)]
 #[command(name = "cargo qemu", about, version, max_term_width = 100)]
@@ -18,6 +18,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Arguments),
     Boot(boot::Arguments),
     Image(image::Arguments),
     Size(size::Arguments),
@@ -28,6 +29,7 @@ impl Cli {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let common = &self.common;
         match &self.command {
+            Command::Bench(arguments) => bench::run(arguments, common)?,
             Command::Boot(arguments) => boot::run(arguments, common)?,
             Command::Image(arguments) => image::run(arguments, common)?,
             Command::Size(arguments) => size::run(arguments, common)?,

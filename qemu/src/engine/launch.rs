@@ -25,9 +25,12 @@ pub(crate) const DAEMON: &[&str] = &["-H", "fd://", "-H", "tcp://0.0.0.0:2375", 
 /// How long a guest may take to power off: dockerd has 90 s to end, all other processes have 5.
 pub(crate) const OFF_WITHIN: Duration = Duration::from_secs(180);
 
+/// What PID 1 says when the daemon has reported that it is ready, before the time.
+pub(crate) const IS_READY: &str = "docker is ready";
+
 /// PID 1's line when the daemon has reported that it is ready.
 pub(crate) fn is_ready(line: &str) -> bool {
-    line.starts_with(SPEAKER) && line.contains("docker is ready, ")
+    line.starts_with(SPEAKER) && line.contains(&format!("{IS_READY}, "))
 }
 
 /// dockerd's own line when it listens on the forwarded port: the only sign where dockerd itself is PID 1.

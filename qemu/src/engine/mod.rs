@@ -6,3 +6,4 @@ pub(crate) mod launch;
 mod transfer;
 
 pub(crate) use client::{Engine, IMAGE, Ran};
+pub(crate) use transfer::busybox_root;

@@ -87,7 +87,7 @@ impl Engine {
 }
 
 /// A file system of busybox and its links, as a tar archive.
-fn busybox_root(busybox: &Path) -> Result<Vec<u8>> {
+pub(crate) fn busybox_root(busybox: &Path) -> Result<Vec<u8>> {
     let program = fs::read(busybox)?;
     let mut archive = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();

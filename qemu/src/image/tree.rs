@@ -91,6 +91,12 @@ impl Entry {
     }
 }
 
+impl Entry {
+    pub fn size(&self) -> Result<u64> {
+        self.content.size()
+    }
+}
+
 impl Content {
     pub fn size(&self) -> Result<u64> {
         Ok(match self {

@@ -24,14 +24,32 @@ const COMMON: &[&str] = &[
     "-display",
     "none",
     "-no-reboot",
-    "-smp",
-    "2",
 ];
 
 /// KVM passes the host's processor through. Emulation leaves out cmpxchg16b and five-level paging, and runs all processors in one
 /// thread: otherwise kernel 6.12 ends in a double fault or an int3 oops on QEMU 7.2.
-const KVM: &[&str] = &["-accel", "kvm", "-cpu", "host"];
-const EMULATION: &[&str] = &["-accel", "tcg,thread=single", "-cpu", "max,-cx16,-la57"];
+const KVM: &[&str] = &["-accel", "kvm", "-cpu", "host", "-smp", "2"];
+const EMULATION: &[&str] = &[
+    "-accel",
+    "tcg,thread=single",
+    "-cpu",
+    "max,-cx16,-la57",
+    "-smp",
+    "2",
+];
+/// The same with one processor. Nothing in such a guest depends on the host's clock.
+const COUNTED: &[&str] = &[
+    "-accel",
+    "tcg,thread=single",
+    "-cpu",
+    "max,-cx16,-la57",
+    "-smp",
+    "1",
+    "-icount",
+    "shift=0,sleep=off",
+    "-seed",
+    "7",
+];
 
 /// include/linux/init.h and arch/x86/include/asm/setup.h: CONFIG_INIT_ENV_ARG_LIMIT and COMMAND_LINE_SIZE.
 const KERNEL_WORDS: usize = 32;
@@ -43,6 +61,7 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
     let accelerator = match machine.acceleration {
         Acceleration::Kvm => KVM,
         Acceleration::Emulation => EMULATION,
+        Acceleration::Counted => COUNTED,
     };
     for pair in accelerator.chunks(2) {
         add(pair[0], pair[1].to_owned());
@@ -64,7 +83,11 @@ pub(super) fn qemu(machine: &Machine) -> Result<Vec<String>> {
         add("-device", "virtio-net-pci,netdev=net,romfile=".to_owned());
     }
     if let Some(clock) = machine.clock {
-        add("-rtc", format!("base={clock}"));
+        let follows = match machine.acceleration {
+            Acceleration::Counted => ",clock=vm",
+            _ => "",
+        };
+        add("-rtc", format!("base={clock}{follows}"));
     }
     if machine.disks().any(|drive| drive.bus == Bus::Nvme) {
         // One controller with a namespace for each disk: the names follow the order of the disks.

@@ -111,9 +111,12 @@ const ROOT: More = (
     &["base-files", "base-passwd", "coreutils", "dash", "libc-bin"],
 );
 
+/// A program that starts a daemon as PID 1 and does nothing else, to compare with. The other one, tini-static, is docker-init.
+const INITS: More = ("-inits", &["catatonit"]);
+
 /// The names of all sets of packages that are fetched for guests.
 pub fn downloads() -> impl Iterator<Item = String> {
-    let suffixes = ["", SERVERS.0, CLIENTS.0, ROOT.0];
+    let suffixes = ["", SERVERS.0, CLIENTS.0, ROOT.0, INITS.0];
     TABLE
         .iter()
         .flat_map(move |row| suffixes.map(|suffix| format!("{}{suffix}", row.name)))
@@ -148,6 +151,11 @@ impl Suite {
     /// A root of Debian's own, to build images on.
     pub fn root(self, mirror: &str) -> Result<Unpacked> {
         self.more(ROOT, mirror)
+    }
+
+    /// Small inits, to compare with.
+    pub fn inits(self, mirror: &str) -> Result<Unpacked> {
+        self.more(INITS, mirror)
     }
 
     fn more(self, (suffix, packages): More, mirror: &str) -> Result<Unpacked> {

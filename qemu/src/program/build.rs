@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf, process::Command};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
 use super::compiler::{TARGET, compiler};
@@ -102,6 +102,27 @@ pub fn probe() -> Result<PathBuf> {
         .args(["--package", "probe", "--target", PROBE_TARGET])
         .env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
     build(&mut command, "probe")
+}
+
+/// The programs of `cargo qemu bench` that run in a guest without a libc, by their names.
+pub fn stopwatch<const N: usize>(names: [&str; N], mirror: &str) -> Result<[PathBuf; N]> {
+    let mut command = cargo("build");
+    command.args(["--package", "stopwatch", "--target", TARGET]);
+    if let Some(compiler) = compiler(mirror)? {
+        command.env("RUSTC", compiler);
+    }
+    let step = Step::spinner("stopwatch: building");
+    let said = tools::output(&mut command)?;
+    step.done("stopwatch: built");
+    let built = |name| {
+        let mut lines = said.lines();
+        lines.find_map(|line| executable(line, name))
+    };
+    let missing = || anyhow!("cargo did not build all of {names:?}");
+    let paths: Option<Vec<PathBuf>> = names.map(built).into_iter().collect();
+    paths
+        .and_then(|paths| paths.try_into().ok())
+        .ok_or_else(missing)
 }
 
 fn cargo(verb: &str) -> Command {

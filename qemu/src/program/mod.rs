@@ -5,5 +5,5 @@ mod build;
 mod compiler;
 mod version;
 
-pub use build::{Features, built, is_built_elsewhere, probe, program, with_symbols};
+pub use build::{Features, built, is_built_elsewhere, probe, program, stopwatch, with_symbols};
 pub use version::version;

@@ -1,0 +1,61 @@
+//! The memory functions that the compiler calls.
+
+use core::arch::asm;
+
+/// # Safety
+/// As memcpy(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("rep movsb", inout("rcx") length => _, inout("rdi") to => _, inout("rsi") from => _, options(nostack, preserves_flags));
+    }
+    to
+}
+
+/// # Safety
+/// As memset(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(to: *mut u8, byte: i32, length: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe {
+        asm!("rep stosb", inout("rcx") length => _, inout("rdi") to => _, in("al") byte as u8, options(nostack, preserves_flags));
+    }
+    to
+}
+
+/// # Safety
+/// As memcmp(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
+    let mut place = 0;
+    while place < length {
+        // SAFETY: the caller's: both have `length` bytes.
+        let (a, b) = unsafe { (*one.add(place), *other.add(place)) };
+        if a != b {
+            return i32::from(a) - i32::from(b);
+        }
+        place += 1;
+    }
+    0
+}
+
+/// # Safety
+/// As bcmp(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { memcmp(one, other, length) }
+}
+
+/// # Safety
+/// As strlen(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strlen(string: *const u8) -> usize {
+    let mut length = 0;
+    // SAFETY: the caller's: the string ends with NUL.
+    while unsafe { *string.add(length) } != 0 {
+        length += 1;
+    }
+    length
+}
