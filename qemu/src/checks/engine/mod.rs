@@ -3,6 +3,7 @@
 
 mod appliance;
 mod clients;
+mod containerd;
 mod containers;
 mod limits;
 mod networks;
@@ -49,16 +50,20 @@ pub(crate) const MISSING_CONTROLLERS: &[Row] = &[
     Row("pids-limit", limits::pids),
 ];
 
+/// What PID 1 does in place of dockerd, compared with each suite's dockerd.
+pub(crate) const CONTAINERD: &[Row] = &[Row("containerd-configuration", containerd::configuration)];
+
 /// No step failed, and none caused a warning.
 pub(crate) const QUIET: &[Row] = &[
     Row("no-warning", no_warning),
     Row("not-tainted", not_tainted),
 ];
 
-/// In this order: the second kills the daemon, and those after it ask the next one.
+/// In this order: the second kills the daemon and the third containerd, and those after them ask the next ones.
 pub(crate) const SUPERVISED: &[Row] = &[
     Row("ready", supervision::ready),
     Row("killed", supervision::container_survives),
+    Row("containerd-killed", supervision::containerd_killed),
     Row("ready-program", supervision::ready_program),
     Row("no-zombies", supervision::no_zombies),
     Row("docker-stop", stop::supervised),

@@ -96,6 +96,32 @@ pub(super) fn container_survives(place: &Place) -> Result<()> {
     same("its process", after, before)
 }
 
+/// Kills containerd. dockerd and a container go on, and another container starts with the next containerd.
+pub(super) fn containerd_killed(place: &Place) -> Result<()> {
+    let container = place
+        .engine
+        .start(None, WAIT, ContainerCreateBody::default())?;
+    let pid = place.engine.pid(&container)?;
+    let pids = || shell(place, "pidof dockerd; pidof containerd");
+    let before = pids()?;
+    shell(place, "kill -9 $(pidof containerd)")?;
+    until(ANSWERS_WITHIN, "the next containerd", || {
+        ensure!(pids()? != before, "containerd has not ended");
+        place.engine.run(&["true"])
+    })?;
+    let (before, after) = (before.lines().collect::<Vec<_>>(), pids()?);
+    let after: Vec<_> = after.lines().collect();
+    same("dockerd", after.first(), before.first())?;
+    ensure!(after.get(1) != before.get(1), "containerd was not killed");
+    same(
+        "the container's process",
+        place.engine.pid(&container)?,
+        pid,
+    )?;
+    shell(place, &format!("docker kill {container}"))?;
+    place.engine.remove(&container)
+}
+
 /// The shim of a container is an orphan: PID 1 has to reap it, even if the container shares PID 1's namespace.
 pub(super) fn no_zombies(place: &Place) -> Result<()> {
     let on_host = with(HostConfig {

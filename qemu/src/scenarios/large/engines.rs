@@ -6,7 +6,8 @@ use super::builder::{
 use crate::{
     checks::{
         engine::{
-            COMMON, EXECUTED, IPV6, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row, SUPERVISED,
+            COMMON, CONTAINERD, EXECUTED, IPV6, LEFT, LIMITS, MISSING_CONTROLLERS, QUIET, Row,
+            SUPERVISED,
         },
         expect::Expect::{self, *},
     },
@@ -16,6 +17,9 @@ use crate::{
 
 /// Without memory and cpuset, which version 1 no longer has on the kernels of trixie and sid.
 const REDUCED: &[&[Row]] = &[COMMON, EXECUTED, MISSING_CONTROLLERS, LEFT];
+
+/// What one guest of each suite is asked.
+const OF_SUITE: &[&[Row]] = &[QUIET, COMMON, EXECUTED, LIMITS, CONTAINERD, LEFT];
 
 const AUTO: &[&str] = &[];
 const V1: &[&str] = &["DOCKER_LAUNCH_CGROUP=v1"];
@@ -36,6 +40,8 @@ const STEPS: &[Expect] = &[SaysInOrder(
         &["dockerlaunch: power button: power off"],
         &["dockerlaunch: SIGTERM to dockerd, which has 90 s"],
         &["dockerlaunch: dockerd ended with status 0"],
+        &["dockerlaunch: SIGTERM to containerd, which has 5 s"],
+        &["dockerlaunch: containerd ended with status 0"],
         &["dockerlaunch: SIGTERM to all other processes, which have 5 s"],
         &["dockerlaunch: unmounted: "],
         &["dockerlaunch: / is read-only"],
@@ -46,7 +52,7 @@ const STEPS: &[Expect] = &[SaysInOrder(
 const SUPERVISED_ENGINE: Large = Large {
     image: AGENT,
     checks: &[SUPERVISED],
-    kills: 1,
+    kills: 2,
     end: &[STEPS, OFF, CLEAN],
     ..TWO
 };
@@ -59,7 +65,7 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         Root::Disk,
         AUTO,
         Large {
-            checks: &[QUIET, COMMON, EXECUTED, IPV6, LIMITS, LEFT],
+            checks: &[QUIET, COMMON, EXECUTED, IPV6, LIMITS, CONTAINERD, LEFT],
             ..TWO
         },
     ),
@@ -77,7 +83,10 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         Suite::Bookworm,
         Root::Disk,
         V1,
-        ONE,
+        Large {
+            checks: OF_SUITE,
+            ..ONE
+        },
     ),
     large(
         "trixie-disk-v1",
@@ -93,7 +102,10 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[
         Suite::Sid,
         Root::Disk,
         AUTO,
-        TWO,
+        Large {
+            checks: OF_SUITE,
+            ..TWO
+        },
     ),
     Scenario {
         words: &["--live-restore"],
