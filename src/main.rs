@@ -3,6 +3,7 @@
 #![no_std]
 #![no_main]
 
+mod memory;
 mod start;
 
 use core::ffi::CStr;

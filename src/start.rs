@@ -1,6 +1,6 @@
-//! What a C runtime would do: `_start`, exit, the memory functions that the compiler calls, and a panic handler that nothing
-//! reaches (a test reads the symbols of the release program).
-#![allow(unsafe_code)] // Entry code and memory functions cannot be written without it.
+//! What a C runtime would do: `_start`, exit, and a panic handler that nothing reaches (a test reads the symbols of the release
+//! program).
+#![allow(unsafe_code)] // Entry code cannot be written without it.
 
 use core::arch::{asm, global_asm};
 use dockerlaunch::Strings;
@@ -67,78 +67,4 @@ extern "C" fn rust_eh_personality() {}
 #[unsafe(no_mangle)]
 extern "C" fn _Unwind_Resume() -> ! {
     exit(134)
-}
-
-/// # Safety
-/// As memcpy(3).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
-    // SAFETY: the caller's.
-    unsafe {
-        asm!("rep movsb", inout("rcx") length => _, inout("rdi") to => _, inout("rsi") from => _, options(nostack, preserves_flags))
-    };
-    to
-}
-
-/// # Safety
-/// As memmove(3).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
-    if to.addr().wrapping_sub(from.addr()) >= length {
-        // SAFETY: the caller's; copied forwards, no source byte is overwritten before it is read.
-        return unsafe { memcpy(to, from, length) };
-    }
-    // SAFETY: the caller's; copied backwards, from the last byte, for the same reason.
-    unsafe {
-        asm!("std", "rep movsb", "cld", inout("rcx") length => _, inout("rdi") to.add(length).wrapping_sub(1) => _,
-            inout("rsi") from.add(length).wrapping_sub(1) => _, options(nostack));
-    }
-    to
-}
-
-/// # Safety
-/// As memset(3).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memset(to: *mut u8, byte: i32, length: usize) -> *mut u8 {
-    // SAFETY: the caller's.
-    unsafe {
-        asm!("rep stosb", inout("rcx") length => _, inout("rdi") to => _, in("al") byte as u8, options(nostack, preserves_flags))
-    };
-    to
-}
-
-/// # Safety
-/// As memcmp(3).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
-    let mut place = 0;
-    while place < length {
-        // SAFETY: the caller's: both have `length` bytes.
-        let (a, b) = unsafe { (*one.add(place), *other.add(place)) };
-        if a != b {
-            return i32::from(a) - i32::from(b);
-        }
-        place += 1;
-    }
-    0
-}
-
-/// # Safety
-/// As bcmp(3).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
-    // SAFETY: the caller's.
-    unsafe { memcmp(one, other, length) }
-}
-
-/// # Safety
-/// As strlen(3).
-#[unsafe(no_mangle)]
-unsafe extern "C" fn strlen(string: *const u8) -> usize {
-    let mut length = 0;
-    // SAFETY: the caller's: the string ends with NUL.
-    while unsafe { *string.add(length) } != 0 {
-        length += 1;
-    }
-    length
 }

@@ -11,7 +11,7 @@ use crate::{
         config::Config,
         containerd::{self, Argument},
     },
-    error::{Step, reason},
+    error::reason,
     fs,
     kernel::{
         children,
@@ -19,11 +19,10 @@ use crate::{
     },
     launch::Launch,
     settings::{ContainerdBy, Role},
-    steps::environment::{self, Composed},
-    sys::{self, ExecArray},
+    steps::environment,
     text::TooLong,
 };
-use core::{cell::Cell, convert::Infallible, ffi::CStr};
+use core::{cell::Cell, ffi::CStr};
 use rustix::{
     fd::AsFd,
     io::{Errno, Result},
@@ -132,22 +131,9 @@ impl Containerd {
     /// Starts the program, the first time or again.
     pub(crate) fn execute(&self, launch: &Launch<'_>, command: &Command<'_>) -> Result<()> {
         let path = command.look_up(NAME).map_err(|error| error.errno())?;
-        let path = path.as_c_str();
-        let mut exec = || {
-            let executed = || {
-                let mut texts = Composed::new();
-                let notify = Some(CONTAINERD.variable);
-                let environment =
-                    environment::compose(&mut texts, launch.role, command, (0, false), notify)?;
-                let arguments = ExecArray::of(&[NAME, c"--config", self.file.as_c_str()])?;
-                sys::close_on_exec_from(3);
-                Err::<Infallible, _>(sys::execve(path, &arguments, &environment))
-            };
-            let Err(errno) = executed();
-            errno
-        };
-        let late = |errno| launch.warn_of(Step::Exec, path.to_bytes(), errno);
-        let child = children::execute(&launch.requests, &mut exec, &late)?;
+        let arguments = [NAME, c"--config", self.file.as_c_str()];
+        let notify = CONTAINERD.variable;
+        let child = environment::start(launch, command, path.as_c_str(), &arguments, notify)?;
         launch.log.debug("containerd is started", &[]);
         self.pid.set(Some(child));
         Ok(())

@@ -1,4 +1,5 @@
-//! The environment of the daemon, of its containerd, and of the program of DOCKER_LAUNCH_READY.
+//! The environment of the daemon, and the start of the programs beside it that share it: containerd, and the program of
+//! DOCKER_LAUNCH_READY.
 
 use crate::{
     docker::command::{Command, DEFAULT_PATH},
@@ -7,7 +8,13 @@ use crate::{
     sys::ExecArray,
     text::{Decimal, Text, TooLong, split_once},
 };
+#[cfg(feature = "supervise")]
+use crate::{error::Step, kernel::children, launch::Launch, sys};
+#[cfg(feature = "supervise")]
+use core::convert::Infallible;
 use core::ffi::CStr;
+#[cfg(feature = "supervise")]
+use rustix::process::Pid;
 use rustix::{
     io::{self, Errno},
     process::getpid,
@@ -83,4 +90,32 @@ pub(crate) fn compose<'c>(
         variables.push(notify);
     }
     Ok(variables)
+}
+
+/// Starts a program beside the daemon: with the daemon's environment, in its own session, and with descriptors 0 to 2 only.
+/// `notify` is as for [`compose`].
+///
+/// # Errors
+/// Those of fork(2) and execve(2).
+#[cfg(feature = "supervise")]
+pub(crate) fn start(
+    launch: &Launch<'_>,
+    command: &Command<'_>,
+    path: &CStr,
+    arguments: &[&CStr],
+    notify: &'static CStr,
+) -> io::Result<Pid> {
+    let mut exec = || {
+        let executed = || {
+            let mut texts = Composed::new();
+            let variables = compose(&mut texts, launch.role, command, (0, false), Some(notify))?;
+            let arguments = ExecArray::of(arguments)?;
+            sys::close_on_exec_from(3);
+            Err::<Infallible, _>(sys::execve(path, &arguments, &variables))
+        };
+        let Err(errno) = executed();
+        errno
+    };
+    let late = |errno| launch.warn_of(Step::Exec, path.to_bytes(), errno);
+    children::execute(&launch.requests, &mut exec, &late)
 }

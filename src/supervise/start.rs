@@ -6,14 +6,9 @@ use crate::{
     error::Step,
     kernel::{children, notify::DAEMON},
     launch::{Context, Outcome},
-    steps::{
-        daemon,
-        environment::{self, Composed},
-    },
-    sys::{self, ExecArray},
+    steps::{daemon, environment},
+    sys,
 };
-use core::convert::Infallible;
-use rustix::process::setsid;
 
 impl Supervisor<'_> {
     /// Starts the daemon. Returns an error if it cannot be executed.
@@ -33,31 +28,13 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Called once, when the engine is ready for the first time. Nothing waits for the program: it may run for any time.
+    /// Called once, when the engine is ready for the first time. Nothing waits for its end: it may run for any time.
     #[inline(never)]
     pub(super) fn run_ready_program(&mut self) {
         let path = self.launch.settings.ready;
-        match sys::fork() {
-            Ok(Some(child)) => self.ready_program = Some(child),
-            Err(errno) => {
-                self.launch.warn_of(Step::Exec, path.to_bytes(), errno);
-            }
-            Ok(None) => {
-                let _ = setsid();
-                self.launch.requests.restore();
-                sys::close_on_exec_from(3);
-                let executed = || {
-                    let mut texts = Composed::new();
-                    let (role, command) = (self.launch.role, self.command);
-                    let environment =
-                        environment::compose(&mut texts, role, command, (0, false), Some(c""))?;
-                    let arguments = ExecArray::of(&[path])?;
-                    Err::<Infallible, _>(sys::execve(path, &arguments, &environment))
-                };
-                let Err(errno) = executed();
-                self.launch.warn_of(Step::Exec, path.to_bytes(), errno);
-                sys::exit(126)
-            }
+        match environment::start(self.launch, self.command, path, &[path], c"") {
+            Ok(child) => self.ready_program = Some(child),
+            Err(errno) => self.launch.warn_of(Step::Exec, path.to_bytes(), errno),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Under `-icount shift=0` the counter counts instructions: one a nanosecond of the guest's time.
 #![no_std]
 
+#[path = "../../../src/memory.rs"] // the functions of the program that it measures
 mod memory;
 mod start;
 

@@ -1,4 +1,5 @@
-//! The memory functions that the compiler calls.
+//! The memory functions that the compiler calls, in place of a C library's.
+#![allow(unsafe_code)] // They work on pointers.
 
 use core::arch::asm;
 
@@ -8,7 +9,23 @@ use core::arch::asm;
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
     // SAFETY: the caller's.
     unsafe {
-        asm!("rep movsb", inout("rcx") length => _, inout("rdi") to => _, inout("rsi") from => _, options(nostack, preserves_flags));
+        asm!("rep movsb", inout("rcx") length => _, inout("rdi") to => _, inout("rsi") from => _, options(nostack, preserves_flags))
+    };
+    to
+}
+
+/// # Safety
+/// As memmove(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, length: usize) -> *mut u8 {
+    if to.addr().wrapping_sub(from.addr()) >= length {
+        // SAFETY: the caller's; copied forwards, no source byte is overwritten before it is read.
+        return unsafe { memcpy(to, from, length) };
+    }
+    // SAFETY: the caller's; copied backwards, from the last byte, for the same reason.
+    unsafe {
+        asm!("std", "rep movsb", "cld", inout("rcx") length => _, inout("rdi") to.add(length).wrapping_sub(1) => _,
+            inout("rsi") from.add(length).wrapping_sub(1) => _, options(nostack));
     }
     to
 }
@@ -19,8 +36,8 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, length: usize) -> *mut u8 {
     // SAFETY: the caller's.
     unsafe {
-        asm!("rep stosb", inout("rcx") length => _, inout("rdi") to => _, in("al") byte as u8, options(nostack, preserves_flags));
-    }
+        asm!("rep stosb", inout("rcx") length => _, inout("rdi") to => _, in("al") byte as u8, options(nostack, preserves_flags))
+    };
     to
 }
 
