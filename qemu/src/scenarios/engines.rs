@@ -30,6 +30,8 @@ pub(crate) struct Large {
     pub(crate) inner: &'static [Inner],
     /// How often its checks kill the engine.
     pub(crate) kills: usize,
+    /// Settings of the first boot only.
+    pub(crate) first: &'static [&'static str],
     /// Later boots of the same disks.
     pub(crate) lives: &'static [Life],
 }
@@ -66,11 +68,13 @@ impl Inner {
     }
 }
 
-/// A later boot.
+/// A boot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Life {
     /// The prefix of its checks' names.
     pub(crate) name: &'static str,
+    /// Settings of this boot only.
+    pub(crate) append: &'static [&'static str],
     pub(crate) checks: &'static [&'static [Row]],
     pub(crate) end: &'static [&'static [Expect]],
 }
@@ -91,6 +95,7 @@ impl Large {
     pub(crate) fn boots(&self) -> impl Iterator<Item = Life> {
         let first = Life {
             name: "",
+            append: self.first,
             checks: self.checks,
             end: self.end,
         };

@@ -41,6 +41,9 @@ pub(super) fn run(machine: &Machine, large: &Large, chosen: &[String], busybox: 
     for life in large.boots() {
         let mut machine = machine.clone();
         machine.fresh = life.name.is_empty();
+        machine
+            .append
+            .extend(life.append.iter().map(ToString::to_string));
         machine.name += life.name.trim_end_matches(':');
         // The results of a guest that died are kept; a second start replaces them.
         let reached = RefCell::new(Checks::new());

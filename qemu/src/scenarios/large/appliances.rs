@@ -1,5 +1,5 @@
 //! The engine of an appliance: a read-only root, reached through an initramfs; a state disk; an address from a DHCP server; its own
-//! bridge. One machine has three lives.
+//! bridge. One machine has three lives; in the first one dockerd starts its own containerd.
 
 use super::builder::{Change, Group, Large, Life, Root, Scenario, Suite, large};
 use crate::{
@@ -46,14 +46,18 @@ pub(in crate::scenarios) const TABLE: &[Scenario] = &[Scenario {
             clients: false,
             inner: &[],
             kills: 0,
+            // containerd's data of the first life, made by the one that dockerd starts, serves the one that PID 1 starts.
+            first: &["DOCKER_LAUNCH_CONTAINERD=daemon"],
             lives: &[
                 Life {
                     name: "again:",
+                    append: &[],
                     checks: &[BACK],
                     end: &[],
                 },
                 Life {
                     name: "after-cut:",
+                    append: &[],
                     checks: &[BACK_AFTER_CUT],
                     end: &[OFF],
                 },

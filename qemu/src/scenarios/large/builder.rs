@@ -67,6 +67,7 @@ pub(in crate::scenarios) const TWO: Large = Large {
     clients: false,
     inner: &[],
     kills: 0,
+    first: &[],
     lives: &[],
 };
 pub(in crate::scenarios) const ONE: Large = Large { cgroup: "1", ..TWO };
