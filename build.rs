@@ -9,20 +9,14 @@ use std::{
 };
 
 /// Only for the program: the library and the tests link as usual.
-const LINK: &[&str] = &[
-    "-nostartfiles",
-    "-nostdlib",
-    "-static",
-    "-no-pie",
-    "-Wl,--build-id=none,--no-eh-frame-hdr,-z,norelro,-z,noseparate-code",
-];
+const LINK: &str = include_str!("src/start.args");
 
 /// What the program is made from: a commit with changes in these is not that commit.
 const SOURCES: &[&str] = &["src", "build.rs", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
     let top = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    for argument in LINK {
+    for argument in LINK.lines() {
         println!("cargo::rustc-link-arg-bin=dockerlaunch={argument}");
     }
     println!(

@@ -1,16 +1,11 @@
 //! Links the programs without libc and start files, as dockerlaunch is: what they measure is theirs alone.
 
-const LINK: &[&str] = &[
-    "-nostartfiles",
-    "-nostdlib",
-    "-static",
-    "-no-pie",
-    "-Wl,--build-id=none,--no-eh-frame-hdr,-z,norelro,-z,noseparate-code",
-];
+const LINK: &str = include_str!("../../src/start.args");
 
 fn main() {
-    for argument in LINK {
+    for argument in LINK.lines() {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../../src/start.args");
 }
