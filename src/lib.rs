@@ -186,13 +186,13 @@ fn steps(launch: &Launch<'_>, command: &mut Command<'_>) -> Outcome<(Daemon, Opt
     empty_json::set_aside_configuration(launch)?; // renames an empty daemon.json
     layout::create(launch)?; // directories, links, files of /etc
     let config = &Config::read(launch, command)?; // the daemon's flags and daemon.json, read once for all steps below
-    modules::load_first(launch, command, config)?; // the drivers, and what containerd needs
+    let left = modules::load_first(launch, command, config)?; // the drivers, and what containerd needs
     state_disk::mount_disk(launch, command, config)?; // the disk may need one of the drivers
     empty_json::set_aside_repositories(launch, config)?; // on the data root, which is mounted now
     limits::raise(launch); // all that start from now on inherit them
     let containerd = containerd::start(launch, command, config); // beside the next steps
     iptables::choose(launch, command, config)?; // before the modules: legacy iptables and nft need different modules
-    let modules = modules::load_others(launch, command, config)?; // beside the next steps
+    let modules = modules::load_others(launch, command, config, left)?; // beside the next steps
     network::configure(launch, command, config)?;
     prerequisites::check(launch, command, config)?;
     modules::wait(launch, modules); // the daemon needs all of them

@@ -22,10 +22,17 @@ pub(crate) mod modules {
     /// None loads.
     pub(crate) struct Beside;
 
-    pub(crate) fn load_first(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<()> {
-        Ok(())
+    pub(crate) struct Names;
+
+    pub(crate) fn load_first(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<Names> {
+        Ok(Names)
     }
-    pub(crate) fn load_others(_: &Launch<'_>, _: &Command<'_>, _: &Config) -> Outcome<Beside> {
+    pub(crate) fn load_others(
+        _: &Launch<'_>,
+        _: &Command<'_>,
+        _: &Config,
+        _: Names,
+    ) -> Outcome<Beside> {
         Ok(Beside)
     }
     pub(crate) fn wait(_: &Launch<'_>, _: Beside) {}

@@ -32,7 +32,7 @@ struct Row {
 
 /// When it is loaded on a machine where this process supervises.
 enum Load {
-    /// Before containerd starts.
+    /// Before the steps that wait, and before containerd.
     First,
     /// Beside the next steps; but before them if they make the daemon's bridge.
     WithBridge,
@@ -81,12 +81,12 @@ const TABLE: &[Row] = &[
         when: Always,
         load: Later,
     },
-    // With it the kernel reports the power button.
+    // With it the kernel reports the power button, which also ends the waits of a launch.
     Row {
         name: "button",
         shows: c"/sys/bus/acpi/drivers/button",
         when: Supervising,
-        load: Later,
+        load: First,
     },
     #[cfg(feature = "iptables")]
     Row {
@@ -131,8 +131,8 @@ const DIRECTORIES: [&CStr; 2] = [c"/etc/modules-load.d", c"/usr/lib/modules-load
 
 /// The modules of the table, and up to 48 from the setting and the files; a name has at most 56 bytes.
 const MOST: usize = TABLE.len() + 48;
-type Name = Text<57>;
-type Names = Vec<Name, MOST>;
+pub(crate) type Name = Text<57>;
+pub(crate) type Names = Vec<Name, MOST>;
 
 /// How long modprobe may take, in seconds: enough for slow flash and an emulated processor.
 const LIMIT: u32 = 60;
@@ -144,8 +144,9 @@ pub(crate) struct Beside {
     names: Names,
 }
 
-/// Loads what the next steps need: on the machine the drivers that are named; and what containerd needs, if this process starts it.
-/// A failure is a warning: Docker itself says which feature fails.
+/// Loads what the next steps need: on the machine the drivers that are named, and, if this process supervises, the rows for that.
+/// A failure is a warning: Docker itself says which feature fails. Without modprobe nothing is loaded: these names are returned,
+/// so that one line names them and the others.
 ///
 /// # Errors
 /// [`Step::Modules`]: too many modules, or a name that no module can have.
@@ -153,15 +154,25 @@ pub(crate) fn load_first(
     launch: &Launch<'_>,
     command: &Command<'_>,
     config: &Config,
-) -> Outcome<()> {
+) -> Outcome<Names> {
     let mut missing = Names::new();
-    let rows = TABLE.iter().filter(|row| is_first(launch, config, row));
+    let rows = TABLE
+        .iter()
+        .filter(|row| is_wanted(launch, command, row) && is_first(launch, config, row));
     add_all(launch, &mut missing, rows, launch.role == Role::Machine)?;
-    run(launch, command, &missing);
-    Ok(())
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    match start(launch, command, &missing) {
+        Err(Errno::NOENT) => Ok(missing),
+        program => {
+            finish(launch, program, &missing);
+            Ok(Names::new())
+        }
+    }
 }
 
-/// Starts to load the others.
+/// Starts to load the others, and those that [`load_first`] has left.
 ///
 /// # Errors
 /// As [`load_first`].
@@ -169,8 +180,8 @@ pub(crate) fn load_others(
     launch: &Launch<'_>,
     command: &Command<'_>,
     config: &Config,
+    mut names: Names,
 ) -> Outcome<Beside> {
-    let mut names = Names::new();
     let rows = TABLE
         .iter()
         .filter(|row| is_wanted(launch, command, row) && !is_first(launch, config, row));
