@@ -9,10 +9,11 @@ use super::place::{Place, with};
 
 /// A second dockerd on the guest's root, until it has written its file.
 const SECOND: &str = "cd /host/run/docker/containerd && cat containerd.toml && echo ---- || exit 1
+mkdir -p /host/run/second
 chroot /host /usr/sbin/dockerd --data-root /run/second/data --exec-root /run/second/exec --pidfile /run/second/pid \
-    -H unix:///run/second/sock --bridge none --iptables=false --ip6tables=false > /tmp/log 2>&1 &
+    -H unix:///run/second/sock --bridge none --iptables=false --ip6tables=false > /log 2>&1 &
 cd /host/run; for i in $(seq 300); do [ -s second/exec/containerd/containerd.toml ] && break; usleep 100000; done
-cat second/exec/containerd/containerd.toml || cat /tmp/log; kill $!; wait; rm -rf second";
+cat second/exec/containerd/containerd.toml || cat /log; kill $!; wait; rm -rf second";
 
 const ROOTS: &[(&str, &str)] = &[
     ("/run/second/data", "/var/lib/docker"),
@@ -49,7 +50,7 @@ pub(super) fn configuration(place: &Place) -> Result<()> {
     for (second, first) in ROOTS {
         theirs = theirs.replace(second, first);
     }
-    compare(&flat(ours), &flat(&theirs))
+    compare(&flat(ours), &flat(&theirs)).with_context(|| theirs)
 }
 
 /// Each value by its key, with the name of its table before it.
