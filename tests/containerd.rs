@@ -9,7 +9,11 @@ use crate::{
     util::{Needs, tests},
 };
 use nix::sys::signal::SigSet;
-use std::{env, fs, process::ExitCode};
+use std::{
+    env, fs,
+    os::{fd::AsRawFd, unix::net::UnixListener},
+    process::ExitCode,
+};
 
 tests![Needs::Supervise;
     dockerd_starts_when_containerd_is_ready,
@@ -19,6 +23,8 @@ tests![Needs::Supervise;
     one_that_ends_before_it_is_ready_is_left_to_dockerd,
     one_that_is_never_ready_is_left_to_dockerd,
     one_that_cannot_be_executed_is_left_to_dockerd,
+    one_without_its_loader_is_left_to_dockerd,
+    another_one_that_serves_its_socket_is_used,
     dockerd_may_be_told_to_start_its_own;
     Needs::Features(&["network", "supervise"]) => a_failed_launch_ends_it
 ];
@@ -178,6 +184,38 @@ fn one_that_cannot_be_executed_is_left_to_dockerd() {
     assert_eq!(words(&running), ["dockerd"]);
     running.until_said(
         "warning: containerd cannot be started: exec format error (ENOEXEC); dockerd starts its own\n",
+    );
+}
+
+/// execve(2) says ENOENT, although the program is there.
+fn one_without_its_loader_is_left_to_dockerd() {
+    let root = root("ready wait");
+    fs::remove_file(root.path("/usr/bin/containerd")).unwrap();
+    root.file("/usr/bin/containerd", "#!/nowhere\n")
+        .mode("/usr/bin/containerd", 0o755);
+    let running = machine(&root).words(["dockerd"]).running();
+    assert_eq!(words(&running), ["dockerd"]);
+    running.until_said("warning: containerd cannot be started: no such file or directory (ENOENT); dockerd starts its own\n");
+}
+
+fn another_one_that_serves_its_socket_is_used() {
+    let root = root("ready wait");
+    root.directory("/exec/containerd");
+    let folder = fs::File::open(root.path("/exec/containerd")).unwrap();
+    // A path that is short enough wherever the root is.
+    let path = format!("/proc/self/fd/{}/containerd.sock", folder.as_raw_fd());
+    let serving = UnixListener::bind(path).unwrap();
+    let given = ["dockerd", "--exec-root=/exec"];
+    let running = machine(&root).words(given).running();
+    assert_eq!(words(&running), given);
+    assert_eq!(events(&root), [""; 0]);
+    drop(running);
+    // A socket that nobody serves is of an earlier one.
+    drop(serving);
+    let running = machine(&root).words(given).running();
+    assert_eq!(
+        words(&running)[1],
+        "--containerd=/exec/containerd/containerd.sock"
     );
 }
 

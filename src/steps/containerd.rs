@@ -32,7 +32,7 @@ use rustix::{
 
 const NAME: &CStr = c"containerd";
 /// How long it may take to end, in milliseconds.
-const REST: u64 = 5000;
+pub(crate) const REST: u64 = 5000;
 
 /// The containerd that this process has started. If it is dropped while containerd runs, because the launch has failed, it ends
 /// containerd: its files must be closed before the data root is unmounted.
@@ -65,14 +65,18 @@ pub(crate) fn start(
             .debug("containerd is left to dockerd: {}", &[why.as_bytes()]);
         return None;
     }
+    if command
+        .look_up(NAME)
+        .is_err_and(|error| error.errno() == Errno::NOENT)
+    {
+        return None; // the step `prerequisites` reports it
+    }
     let started = prepare(config).and_then(|containerd| {
         containerd.execute(launch, command)?;
         Ok(containerd)
     });
     match started {
         Ok(containerd) => Some(containerd),
-        // The step `prerequisites` reports it.
-        Err(Errno::NOENT) => None,
         Err(errno) => {
             let why = reason(errno).as_bytes();
             launch.log.warning(

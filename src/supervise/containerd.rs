@@ -17,7 +17,7 @@ use crate::{
         signals::{KILL, TERM, send},
         wait::NEVER,
     },
-    steps::containerd::Containerd,
+    steps::containerd::{Containerd, REST},
     sys,
     text::Decimal,
 };
@@ -30,8 +30,6 @@ use rustix::{
 /// How long the daemon waits for it, in seconds: at first, before dockerd starts its own; later, before it is started all the
 /// same.
 const PATIENCE: u64 = 60;
-/// How long it may take to end, in seconds.
-const REST: u64 = 5;
 
 /// The containerd that this process starts.
 pub(super) struct Beside<'l> {
@@ -88,7 +86,7 @@ impl Supervisor<'_> {
                     &[limit.as_bytes()],
                 );
                 if let Some(pid) = beside.containerd.pid.take() {
-                    children::end(pid, REST * 1000);
+                    children::end(pid, REST);
                 }
                 self.containerd = None;
                 return None;
@@ -175,7 +173,7 @@ impl Supervisor<'_> {
             let Some(pid) = is_running(self) else { return };
             log.line("{}", &[line.as_bytes()]);
             send(pid, signal);
-            let deadline = sys::since_boot() + REST * 1000;
+            let deadline = sys::since_boot() + REST;
             while is_running(self).is_some() && sys::since_boot() < deadline {
                 self.wait(deadline);
                 // Further requests change nothing.
